@@ -1,0 +1,61 @@
+//! Every bound of the protocol, in one place.
+//!
+//! What a server may lower or raise by configuration is announced in
+//! `Welcome.limits`; the rest is part of protocol version 1.
+
+/// Bytes in one frame after its length prefix, once authenticated.
+pub const FRAME_BYTES: u32 = 512 * 1024;
+
+/// Bytes a connection may send, in all, before it is authenticated.
+pub const UNAUTHENTICATED_BYTES: u32 = 64 * 1024;
+
+/// Milliseconds a connection has to authenticate.
+pub const UNAUTHENTICATED_MS: u64 = 10_000;
+
+/// Characters (Unicode scalar values) in one text.
+pub const TEXT_CHARS: u32 = 100_000;
+
+/// Bytes in the body of one entry, whatever its kind.
+pub const BODY_BYTES: usize = 4 * TEXT_CHARS as usize + 64 * 1024;
+
+/// Nesting of protobuf messages in one envelope or known body.
+///
+/// Version 1's own messages nest four deep and none is recursive, so the
+/// decoder reaches this only through groups in unknown fields.
+pub const PROTOBUF_DEPTH: u32 = 32;
+
+/// Requests without an answer yet, per session.
+pub const REQUESTS_IN_FLIGHT: u32 = 256;
+
+/// Entries in one `Fetched`.
+pub const FETCH_ENTRIES: u32 = 200;
+
+/// Bytes of entries in one `Fetched`; the first entry is given in any case.
+pub const FETCH_BYTES: usize = 384 * 1024;
+
+/// Entries in one page of the feed.
+pub const CHANGES_ENTRIES: usize = 500;
+
+/// Bytes in a client message id.
+pub const CLIENT_MESSAGE_ID_BYTES: usize = 64;
+
+/// Bytes in `Hello.client_name` and `Hello.client_version`.
+pub const CLIENT_NAME_BYTES: usize = 64;
+
+/// Features in one `Hello`.
+pub const FEATURES: usize = 64;
+
+/// Bytes in a session token.
+pub const TOKEN_BYTES: usize = 32;
+
+/// Characters in a user name, lowest and highest.
+pub const USER_NAME_CHARS: (usize, usize) = (3, 32);
+
+/// Bytes in a password, lowest and highest.
+pub const PASSWORD_BYTES: (usize, usize) = (8, 256);
+
+/// Characters in a device name.
+pub const DEVICE_NAME_CHARS: usize = 64;
+
+/// Missed heartbeats after which the server closes a session.
+pub const MISSED_HEARTBEATS: u32 = 3;
