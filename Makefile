@@ -1,0 +1,60 @@
+# The commands of the house. `make run` and `make test` are all a newcomer needs.
+#
+# One rule holds everywhere below: one profile (--release) and one selection
+# (--workspace). RocksDB takes about 20 minutes of two cores to compile, once
+# for each profile or set of features that differs, so nothing here differs.
+# CARGO_TARGET_DIR is respected when it is set.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PARLEY := $(TARGET)/release/parley
+BUF := npx --yes @bufbuild/buf@1.75.0
+FUZZ_SECONDS ?= 60
+
+.PHONY: help run test check fix bench fuzz crash setup audit deny-install
+
+help: ## Lists the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-13s %s\n", $$1, $$2 }'
+
+setup: ## Installs what the build needs and is missing (run and test do it by themselves)
+	@bash .ci/setup
+
+run: setup ## Builds and starts the server; ARGS="--data DIR ..." are passed on
+	$(CARGO) build --release --workspace
+	@exec $(PARLEY) serve $(ARGS)
+
+test: setup ## Runs all tests
+	$(CARGO) test --release --workspace
+
+check: setup ## Checks formatting, lints, documentation and dependencies; never writes
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
+	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
+	  else echo "check: cargo-deny is not installed, dependencies were not checked (make deny-install)"; fi
+	@if command -v npx >/dev/null; then cd protocol && $(BUF) lint; \
+	  else echo "check: npx is not installed, the .proto files were not linted"; fi
+
+fix: setup ## Formats, applies lint suggestions, makes the generated files anew
+	$(CARGO) clippy --release --workspace --all-targets --fix --allow-dirty --allow-staged
+	$(CARGO) fmt --all
+	$(CARGO) run --release --example vectors
+	$(CARGO) run --release --example errors
+	$(CARGO) run --release --example seeds
+
+bench: setup ## Runs the micro benchmarks
+	$(CARGO) bench --profile release --bench '*'
+
+crash: setup ## Kills the server 1,000 times under load and audits what it kept
+	PARLEY_CRASH_KILLS=1000 $(CARGO) test --release --workspace --test crash -- --nocapture
+
+fuzz: setup ## Fuzzes every target for FUZZ_SECONDS (60) each; needs cargo-fuzz
+	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz@0.13.2
+	@bash fuzz/libfuzzer/run $(FUZZ_SECONDS)
+
+audit: ## Checks the lock file against the advisory database (needs the network and cargo-deny)
+	cargo deny check advisories
+
+deny-install: ## Installs cargo-deny, which make check then uses (some minutes)
+	$(CARGO) install --locked cargo-deny@0.20.2
