@@ -1,0 +1,110 @@
+//! Every metric by name, with its unit and help text.
+//!
+//! One line here is one metric; whatever records it uses the constant or the
+//! function below, never a literal. Labels are small closed sets: never a user,
+//! a conversation or an address. The table is given to the recorder when it is
+//! installed, so `/metrics` explains itself.
+
+use metrics::{Counter, Gauge, Unit};
+
+use crate::listen::{Refused, State, Transport};
+
+/// What a metric counts up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes both ways.
+    Gauge,
+    /// A distribution in buckets.
+    Histogram,
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// Its name, beginning with `parley_`.
+    pub name: &'static str,
+    /// What it counts up to.
+    pub kind: Kind,
+    /// Its unit.
+    pub unit: Unit,
+    /// What it means, for the operator.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($kind:ident $constant:ident $name:literal $unit:ident $help:literal;)*) => {
+        $(#[doc = $help] pub const $constant: &str = $name;)*
+
+        /// Every metric, in the order of this file.
+        pub const ALL: &[Metric] = &[
+            $(Metric { name: $name, kind: Kind::$kind, unit: Unit::$unit, help: $help },)*
+        ];
+    };
+}
+
+metrics! {
+    // Connections.
+    Gauge CONNECTIONS "parley_connections" Count "Open connections by transport and state.";
+    Counter CONNECTIONS_REFUSED "parley_connections_refused_total" Count "Connections refused at a cap, by transport and cap.";
+    Counter HANDSHAKES_FAILED "parley_handshakes_failed_total" Count "TLS and QUIC handshakes that failed or took too long, by transport.";
+    Counter ACCEPT_ERRORS "parley_accept_errors_total" Count "Errors of accept, such as too many open files.";
+
+    // Accounts.
+    Counter SIGN_UPS "parley_sign_ups_total" Count "Sign-ups by outcome.";
+    Counter LOGINS "parley_logins_total" Count "Logins by outcome.";
+    Histogram PASSWORD_HASH_SECONDS "parley_password_hash_seconds" Seconds "Time of one password hash on its worker.";
+    Gauge PASSWORD_HASH_WAITING "parley_password_hash_waiting" Count "Requests that wait for a password hash.";
+    Counter RATE_LIMITED "parley_rate_limited_total" Count "Requests refused by a rate limit, by limit.";
+
+    // HTTP.
+    Counter HTTP_REQUESTS "parley_http_requests_total" Count "HTTP requests by route and status.";
+
+    // Process.
+    Gauge RESIDENT_BYTES "parley_resident_bytes" Bytes "Resident memory of the process.";
+    Gauge OPEN_FILES "parley_open_files" Count "Open file descriptors of the process.";
+    Gauge ALLOCATOR_ALLOCATED_BYTES "parley_allocator_allocated_bytes" Bytes "Bytes the program holds, as jemalloc counts them.";
+    Gauge ALLOCATOR_ACTIVE_BYTES "parley_allocator_active_bytes" Bytes "Bytes in pages with allocations, as jemalloc counts them.";
+    Gauge ALLOCATOR_RESIDENT_BYTES "parley_allocator_resident_bytes" Bytes "Bytes jemalloc keeps resident.";
+    Gauge ALLOCATOR_RETAINED_BYTES "parley_allocator_retained_bytes" Bytes "Address space jemalloc keeps for later.";
+    Gauge UPTIME_SECONDS "parley_uptime_seconds" Seconds "Seconds since the node started.";
+    Gauge READY "parley_ready" Count "1 while the node takes clients, 0 while it starts or drains.";
+}
+
+/// The gauge of open connections.
+#[must_use]
+pub fn connections(transport: Transport, state: State) -> Gauge {
+    metrics::gauge!(CONNECTIONS, "transport" => transport.name(), "state" => state.name())
+}
+
+/// The counter of connections refused at a cap.
+#[must_use]
+pub fn connections_refused(transport: Transport, refused: Refused) -> Counter {
+    metrics::counter!(CONNECTIONS_REFUSED, "transport" => transport.name(), "cap" => refused.name())
+}
+
+/// The counter of handshakes that failed.
+#[must_use]
+pub fn handshakes_failed(transport: Transport) -> Counter {
+    metrics::counter!(HANDSHAKES_FAILED, "transport" => transport.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_prefixed_and_say_their_unit() {
+        let names: HashSet<_> = ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for metric in ALL {
+            assert!(metric.name.starts_with("parley_"), "{}", metric.name);
+            assert!(metric.help.ends_with('.'), "{}", metric.name);
+            assert_eq!(metric.kind == Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
+            assert_eq!(metric.unit == Unit::Bytes, metric.name.contains("_bytes"), "{}", metric.name);
+            assert_eq!(metric.unit == Unit::Seconds, metric.name.contains("_seconds"), "{}", metric.name);
+        }
+    }
+}

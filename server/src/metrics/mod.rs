@@ -1,0 +1,3 @@
+//! Metrics: what the node counts, and the text of `/metrics`.
+
+pub mod list;
