@@ -1,1 +1,66 @@
+//! The Rust SDK for Parley: connect, send, receive, and never lose a message.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), parley_client::Error> {
+//! use parley_client::{Client, Event, Trust};
+//!
+//! let client = Client::connect("parley://chat.example.org:7443")
+//!     .credentials("alice", "correct horse")
+//!     .await?;
+//! let mut events = client.events();
+//! let sent = client.send("bob", "Hello!").await?.sent().await?;
+//! println!("committed as number {}", sent.seq);
+//! while let Some(event) = events.next().await {
+//!     if let Event::Message(message) = event {
+//!         println!("{}: {}", message.sender.name, message.text);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Three layers, each usable: [`machine`] is the pure state machine (no I/O,
+//! clock, randomness or runtime), a driver task owns it together with the
+//! transport and the store, and [`Client`] is the cheap handle on the driver.
+//!
+//! Every buffer is bounded; the table with the bounds is in the crate's README.
+//! Every async method says what dropping its future does.
 
+#![warn(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod auth;
+mod builder;
+mod client;
+mod driver;
+mod error;
+mod events;
+mod history;
+mod http;
+pub mod machine;
+mod model;
+mod send;
+mod store;
+mod transport;
+
+pub use auth::Token;
+pub use builder::{Backoff, ClientBuilder};
+pub use client::Client;
+pub use error::{Error, ErrorKind};
+pub use events::Events;
+pub use http::HttpApi;
+pub use model::{
+    CatchUp, Conversation, Description, Entry, Event, HistoryPage, LocalId, Member, Message, Range,
+    Receipt, SendStatus, Sent, Session, State, To, Transport, UnknownEntry, User,
+};
+pub use send::SendHandle;
+pub use transport::trust::Trust;
+
+pub use parley_protocol::errors::{Code, Retry};
+pub use parley_protocol::http::{Device, Discovery};
+pub use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, SessionId, UserId};
+
+/// What most programs need: `use parley_client::prelude::*;`.
+pub mod prelude {
+    pub use crate::{Client, Error, Event, Range, SendStatus, State, To, Trust};
+}

@@ -1,0 +1,108 @@
+//! How the client proves who it is: a token, credentials, or a callback.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use parley_protocol::limits::TOKEN_BYTES;
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+
+use crate::error::{Error, ErrorKind};
+
+/// A device's session token: a secret. Wiped from memory when dropped, and
+/// never in `Debug` output.
+#[derive(Clone)]
+pub struct Token(Arc<SecretBox<[u8; TOKEN_BYTES]>>);
+
+impl Token {
+    /// The token with these bytes.
+    #[must_use]
+    pub fn new(bytes: [u8; TOKEN_BYTES]) -> Self {
+        Self(Arc::new(SecretBox::new(Box::new(bytes))))
+    }
+
+    /// Reads the 64 hex digits that the HTTP API answers a login with.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for anything else.
+    pub fn from_hex(text: &str) -> Result<Self, Error> {
+        let bytes = hex_bytes(text).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidArgument, "a token is written as 64 hex digits")
+        })?;
+        Ok(Self::new(bytes))
+    }
+
+    /// The token as 64 hex digits. Keep it as you would a password.
+    #[must_use]
+    pub fn expose_hex(&self) -> SecretString {
+        let hex: String = self.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        hex.into()
+    }
+
+    pub(crate) fn expose(&self) -> &[u8; TOKEN_BYTES] {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+pub(crate) type TokenFuture = Pin<Box<dyn Future<Output = Result<Token, Error>> + Send>>;
+pub(crate) type TokenCallback = Arc<dyn Fn() -> TokenFuture + Send + Sync>;
+
+/// What the builder was given to sign in with.
+#[derive(Clone, Default)]
+pub(crate) enum Auth {
+    /// Only what the store holds.
+    #[default]
+    Stored,
+    Token(Token),
+    Credentials {
+        name: String,
+        password: SecretString,
+        sign_up: bool,
+    },
+    Callback(TokenCallback),
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stored => "Stored",
+            Self::Token(_) => "Token(..)",
+            Self::Credentials { .. } => "Credentials(..)",
+            Self::Callback(_) => "Callback(..)",
+        })
+    }
+}
+
+/// Reads exactly `N` bytes of hex, colons between bytes allowed.
+pub(crate) fn hex_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut digits = text.trim().chars().filter(|c| *c != ':').map(|c| c.to_digit(16));
+    let mut bytes = [0u8; N];
+    for byte in &mut bytes {
+        let (high, low) = (digits.next()??, digits.next()??);
+        *byte = u8::try_from(high << 4 | low).ok()?;
+    }
+    digits.next().is_none().then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_round_trip_and_never_show() {
+        let token = Token::new([0xab; 32]);
+        assert_eq!(Token::from_hex(&"ab".repeat(32)).unwrap().expose(), token.expose());
+        assert_eq!(token.expose_hex().expose_secret(), "ab".repeat(32));
+        assert_eq!(format!("{token:?}"), "Token(..)");
+        for odd in ["", "ab", &"g".repeat(64), &"a".repeat(65)] {
+            assert!(Token::from_hex(odd).is_err(), "{odd:?}");
+        }
+    }
+}

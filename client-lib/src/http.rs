@@ -1,0 +1,1 @@
+//! The HTTP API: accounts, devices, discovery. Placeholder until the transports are in place.
