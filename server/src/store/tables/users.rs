@@ -1,0 +1,48 @@
+//! Accounts: shard, kind, user → [`UserRow`].
+
+use parley_protocol::ids::{ShardId, UserId};
+
+use crate::store::engine::Write;
+use crate::store::keys::RowKey;
+use crate::store::{Store, StoreError};
+
+/// One account.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[prost(skip_debug)]
+pub struct UserRow {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// The password's hash in PHC form, parameters and salt included.
+    #[prost(string, tag = "2")]
+    pub password_hash: String,
+    /// When it was made, Unix milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub created_ms: u64,
+}
+
+/// Without the hash: whoever has it can try passwords in peace.
+impl std::fmt::Debug for UserRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserRow")
+            .field("name", &self.name)
+            .field("created_ms", &self.created_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The write that creates or replaces the account.
+#[must_use]
+pub fn put(shard: ShardId, user: UserId, row: &UserRow) -> Write {
+    super::put(&RowKey::User { shard, user }, row)
+}
+
+impl Store {
+    /// One account.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    pub fn user(&self, shard: ShardId, user: UserId) -> Result<Option<UserRow>, StoreError> {
+        self.row(&RowKey::User { shard, user })
+    }
+}
