@@ -1,1 +1,25 @@
+//! What is true in Parley: the rules, and nothing that runs them.
+//!
+//! Everything here is a function of its arguments. There is no I/O, clock,
+//! random source or runtime; time comes in as Unix milliseconds. `handle_*`
+//! takes input and may refuse with a [`Code`](parley_protocol::Code), `apply`
+//! never fails. Outputs are plain values that the server carries out.
+//!
+//! - [`session`]: one connected device, from `Hello` to the last frame
+//! - [`shard`]: admission and stamping for the conversations of one shard
+//! - [`conversation`]: what one log's entries mean: members, head, cursors
+//! - [`user`]: the feed of one user and the unread arithmetic
+//! - [`ring`]: which nodes should hold which shard
+//!
+//! Only [`session`] knows the wire's messages; to the rest, bodies are opaque
+//! bytes and the protocol is its ids and error codes.
 
+#![warn(missing_docs, clippy::wildcard_enum_match_arm)]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod conversation;
+pub mod ring;
+pub mod session;
+pub mod shard;
+pub mod user;

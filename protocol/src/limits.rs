@@ -18,11 +18,11 @@ pub const TEXT_CHARS: u32 = 100_000;
 /// Bytes in the body of one entry, whatever its kind.
 pub const BODY_BYTES: usize = 4 * TEXT_CHARS as usize + 64 * 1024;
 
-/// Nesting of protobuf messages in one envelope or known body.
+/// Nesting of protobuf messages in one envelope.
 ///
-/// Version 1's own messages nest four deep and none is recursive, so the
-/// decoder reaches this only through groups in unknown fields.
-pub const PROTOBUF_DEPTH: u32 = 32;
+/// Version 1's own messages nest four deep and none is recursive, so only
+/// groups in unknown fields reach the decoder's limit.
+pub const PROTOBUF_DEPTH: u32 = 100;
 
 /// Requests without an answer yet, per session.
 pub const REQUESTS_IN_FLIGHT: u32 = 256;

@@ -1,0 +1,248 @@
+//! Cursors: how far a member's devices hold, and how far the member has read.
+//!
+//! They are cumulative, only move forward, and never pass what the asking
+//! device was given. What it was given is known per session as [`Given`]: at
+//! most two runs of seqs without holes, one at the live end and one where the
+//! device catches up.
+
+use parley_protocol::{Code, UserId};
+
+use super::Conversation;
+
+/// A position in the log and when it was reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// Everything up to this seq; 0 for nothing.
+    pub seq: u64,
+    /// Countable entries up to it.
+    pub ordinal: u64,
+    /// When it got there, Unix milliseconds.
+    pub time_ms: u64,
+}
+
+/// Which cursor to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// The device holds everything up to the seq.
+    Delivered,
+    /// The user has read everything up to the seq. Implies `Delivered`.
+    Read,
+}
+
+/// Seqs `from..=to`, all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interval {
+    /// First.
+    pub from: u64,
+    /// Last.
+    pub to: u64,
+}
+
+impl Interval {
+    /// Both as one, when they overlap or touch.
+    fn join(self, other: Self) -> Option<Self> {
+        let touch = self.from <= other.to.saturating_add(1) && other.from <= self.to.saturating_add(1);
+        touch.then(|| Self { from: self.from.min(other.from), to: self.to.max(other.to) })
+    }
+}
+
+/// What one session was given of one conversation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Given {
+    live: Option<Interval>,
+    caught_up: Option<Interval>,
+}
+
+impl Given {
+    /// Notes that the entries of `interval` were written to the session.
+    pub fn add(&mut self, interval: Interval) {
+        let joined = [self.live, self.caught_up]
+            .into_iter()
+            .flatten()
+            .fold(interval, |sum, known| sum.join(known).unwrap_or(sum));
+        let outside = |known: &Interval| joined.join(*known).is_none();
+        match self.live.filter(outside) {
+            // The new run lies apart below the live one: it is where the
+            // device catches up, or looks at old history.
+            Some(live) if live.from > joined.to => self.caught_up = Some(joined),
+            kept => {
+                self.caught_up = kept.or(self.caught_up.filter(outside));
+                self.live = Some(joined);
+            }
+        }
+    }
+
+    /// Whether a device whose user already holds everything up to `held` has,
+    /// with this, everything up to `up_to`.
+    #[must_use]
+    pub fn covers(&self, held: u64, up_to: u64) -> bool {
+        up_to <= held
+            || [self.live, self.caught_up]
+                .into_iter()
+                .flatten()
+                .any(|run| run.from <= held.saturating_add(1) && up_to <= run.to)
+    }
+}
+
+/// A member's cursors after a move, and what changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MovedCursor {
+    /// Where delivered stands.
+    pub delivered: Cursor,
+    /// Where read stands.
+    pub read: Cursor,
+    /// Whether delivered moved.
+    pub delivered_moved: bool,
+    /// Whether read moved.
+    pub read_moved: bool,
+}
+
+impl Conversation {
+    /// Whether `user` may move a cursor to `up_to`, having been `given` that.
+    /// Returns whether the move would change anything.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] when they are no member, [`Code::CursorAhead`] when
+    /// the cursor would pass the log or what the device was given.
+    pub fn check_move(&self, user: UserId, which: Move, up_to: u64, given: Given) -> Result<bool, Code> {
+        let member = self.member(user).ok_or(Code::NotFound)?;
+        let held = member.delivered.seq.max(member.joined_after);
+        if up_to > self.committed.seq || !given.covers(held, up_to) {
+            return Err(Code::CursorAhead);
+        }
+        Ok(match which {
+            Move::Delivered => up_to > member.delivered.seq,
+            Move::Read => up_to > member.read.seq,
+        })
+    }
+
+    /// Moves a member's cursor to `to`; one that is already there stays.
+    /// Gives `None` when the user is no member.
+    pub fn move_cursor(&mut self, user: UserId, which: Move, to: Cursor) -> Option<MovedCursor> {
+        let member = self.members.iter_mut().find(|member| member.user == user)?;
+        let read_moved = which == Move::Read && advance(&mut member.read, to);
+        // Who has read it has it.
+        let delivered_moved = advance(&mut member.delivered, to);
+        Some(MovedCursor { delivered: member.delivered, read: member.read, delivered_moved, read_moved })
+    }
+}
+
+fn advance(cursor: &mut Cursor, to: Cursor) -> bool {
+    let moves = to.seq > cursor.seq;
+    if moves {
+        *cursor = to;
+    }
+    moves
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::{Head, Kind, Member};
+    use parley_protocol::ConversationId;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    const ANN: UserId = UserId::new([1; 16]);
+
+    fn conversation(seq: u64) -> Conversation {
+        let head = Head { seq, ordinal: seq, time_ms: 1 };
+        Conversation::restore(ConversationId::new([9; 16]), Kind::Group, vec![Member::new(ANN)], head)
+    }
+
+    fn given(runs: &[(u64, u64)]) -> Given {
+        let mut given = Given::default();
+        for (from, to) in runs {
+            given.add(Interval { from: *from, to: *to });
+        }
+        given
+    }
+
+    #[test]
+    fn live_deliveries_and_the_fetched_gap_become_one_run() {
+        // Held up to 3, live from 6 on, then the gap is fetched.
+        assert!(!given(&[(6, 6), (7, 7)]).covers(3, 7));
+        assert!(given(&[(6, 6), (7, 7), (4, 5)]).covers(3, 7));
+        assert!(given(&[(6, 6), (4, 6), (7, 7)]).covers(3, 7));
+    }
+
+    #[test]
+    fn pages_far_behind_the_live_end_cover_their_own_part() {
+        let pages = given(&[(1000, 1000), (4, 203), (204, 403), (1001, 1001)]);
+        assert!(pages.covers(3, 403));
+        assert!(!pages.covers(3, 404));
+        assert!(!pages.covers(3, 1001));
+    }
+
+    #[test]
+    fn nothing_given_covers_only_what_is_held() {
+        assert!(Given::default().covers(3, 3));
+        assert!(!Given::default().covers(3, 4));
+        assert!(!given(&[(u64::MAX, u64::MAX)]).covers(3, 4));
+    }
+
+    #[test]
+    fn a_cursor_never_passes_the_log_or_what_was_given() {
+        let conversation = conversation(5);
+        let all = given(&[(1, 9)]);
+        assert_eq!(conversation.check_move(ANN, Move::Read, 6, all), Err(Code::CursorAhead));
+        assert_eq!(conversation.check_move(ANN, Move::Read, 5, all), Ok(true));
+        let some = given(&[(1, 3)]);
+        assert_eq!(conversation.check_move(ANN, Move::Delivered, 4, some), Err(Code::CursorAhead));
+        assert_eq!(
+            conversation.check_move(UserId::new([7; 16]), Move::Read, 1, all),
+            Err(Code::NotFound)
+        );
+    }
+
+    #[test]
+    fn cursors_only_move_forward_and_read_implies_delivered() {
+        let mut conversation = conversation(5);
+        let at = |seq| Cursor { seq, ordinal: seq, time_ms: seq };
+        let moved = conversation.move_cursor(ANN, Move::Read, at(4)).unwrap();
+        assert!(moved.delivered_moved && moved.read_moved && moved.delivered.seq == 4);
+        let back = conversation.move_cursor(ANN, Move::Delivered, at(2)).unwrap();
+        assert!(!back.delivered_moved && back.delivered == at(4));
+        assert_eq!(conversation.check_move(ANN, Move::Read, 3, Given::default()), Ok(false));
+    }
+
+    proptest! {
+        /// Whatever was written in whatever order, `covers` never claims a
+        /// seq that was not given.
+        #[test]
+        fn covers_never_claims_too_much(
+            runs in prop::collection::vec((1u64..40, 0u64..6), 0..12),
+            held in 0u64..10,
+            up_to in 0u64..50,
+        ) {
+            let mut sum = Given::default();
+            let mut truth: BTreeSet<u64> = (1..=held).collect();
+            for (from, length) in runs {
+                sum.add(Interval { from, to: from + length });
+                truth.extend(from..=from + length);
+            }
+            if sum.covers(held, up_to) {
+                prop_assert!((1..=up_to).all(|seq| truth.contains(&seq)));
+            }
+        }
+
+        /// A device that catches up in order is always covered.
+        #[test]
+        fn a_device_that_catches_up_in_order_is_covered(
+            held in 0u64..20, page in 1u64..7, live in 1u64..9, head in 20u64..40,
+        ) {
+            let mut sum = Given::default();
+            for seq in head + 1..=head + live {
+                sum.add(Interval { from: seq, to: seq });
+            }
+            let mut at = held;
+            while at < head {
+                let to = (at + page).min(head);
+                sum.add(Interval { from: at + 1, to });
+                prop_assert!(sum.covers(held, to));
+                at = to;
+            }
+            prop_assert!(sum.covers(held, head + live));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Once: the same (device, client message id) gives one entry and the same
+//! answer, for ever; with other content it is an error.
+
+use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::Stamped;
+
+/// Names one send of one device within a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SendKey {
+    /// Where.
+    pub conversation: ConversationId,
+    /// By which device.
+    pub device: DeviceId,
+    /// What the device calls it.
+    pub id: ClientMessageId,
+}
+
+/// What is remembered of a send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The answer it got.
+    pub answer: Stamped,
+    /// [`digest`] of its content.
+    pub digest: u64,
+}
+
+impl Known {
+    /// The answer to a send with the same key and content of this `digest`.
+    ///
+    /// # Errors
+    /// [`Code::MessageIdReused`] when the content is another one.
+    pub fn again(&self, digest: u64) -> Result<Stamped, Code> {
+        if self.digest == digest { Ok(self.answer) } else { Err(Code::MessageIdReused) }
+    }
+}
+
+/// Tells contents apart: XXH3 over kind and body. Whoever makes it collide
+/// deceives nobody but their own device. The value is stored, so it is pinned.
+#[must_use]
+pub fn digest(kind: u32, body: &[u8]) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(&kind.to_be_bytes());
+    hash.update(body);
+    hash.digest()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_content_gets_the_same_answer() {
+        let answer = Stamped { seq: 4, ordinal: 3, time_ms: 9 };
+        let known = Known { answer, digest: digest(1, b"hi") };
+        assert_eq!(known.again(digest(1, b"hi")), Ok(answer));
+        assert_eq!(known.again(digest(2, b"hi")), Err(Code::MessageIdReused));
+        assert_eq!(known.again(digest(1, b"ho")), Err(Code::MessageIdReused));
+    }
+
+    #[test]
+    fn the_digest_is_pinned() {
+        // Stored in every dedupe row: it may never change.
+        assert_eq!(digest(1, b"hi"), digest(1, b"hi"));
+        assert_ne!(digest(1, b""), digest(0, b""));
+    }
+}

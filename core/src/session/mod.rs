@@ -1,0 +1,303 @@
+//! One session: a connected device, from its first frame to its last.
+//!
+//! The driver feeds whole envelopes to [`Session::handle_envelope`] and carries
+//! out the one [`Action`] each gives; it says what it wrote to the device
+//! (`handle_given`, `handle_answered`), and calls [`Session::handle_timeout`]
+//! when [`Session::deadline_ms`] has passed. After [`Action::Close`] or
+//! [`Action::End`] the session takes nothing more.
+//!
+//! The order is fixed: `Hello`, the driver's authentication, `Welcome`, then
+//! requests in any order. What a frame says about its own author is never
+//! believed: user and device come from the token.
+
+mod hello;
+mod request;
+mod window;
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use parley_protocol::body::ValidatedBody;
+use parley_protocol::wire::{self, server_envelope};
+use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId, Message, SessionId, UserId, limits};
+
+use crate::conversation::{Given, Interval, Move};
+pub use hello::ValidatedHello;
+pub use request::pong;
+pub use window::{Overflow, Window};
+
+/// What a session needs to know of the server's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// What `Welcome` announces and requests are held to.
+    pub limits: wire::Limits,
+    /// How often the client is asked to send `Ping`.
+    pub heartbeat_ms: u32,
+    /// How long the client has to authenticate.
+    pub handshake_ms: u64,
+}
+
+/// Whose session it is, from the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The user.
+    pub user: UserId,
+    /// The user's name.
+    pub name: String,
+    /// The device.
+    pub device: DeviceId,
+}
+
+/// What the driver does after an envelope.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Look the token up and call [`Session::handle_authenticated`].
+    Authenticate(ValidatedHello),
+    /// Write this.
+    Reply(wire::ServerEnvelope),
+    /// Hand this to the conversation's shard; its answer is an envelope with
+    /// the same request number.
+    Submit(u64, Command),
+    /// Read this; answer under the same request number.
+    Query(u64, Query),
+    /// Nothing to do.
+    Nothing,
+    /// Write `Close` with this code and end the connection.
+    Close(Code),
+    /// The client said goodbye: end the connection without a word.
+    End,
+}
+
+/// What changes a conversation. A closed set: the only way into a shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Append an entry.
+    Send {
+        /// Where to.
+        to: To,
+        /// What the device calls this send.
+        id: ClientMessageId,
+        /// The content, checked.
+        body: ValidatedBody,
+    },
+    /// Move a cursor of the session's user.
+    MoveCursor {
+        /// Where.
+        conversation: ConversationId,
+        /// Which one.
+        which: Move,
+        /// To which seq.
+        up_to: u64,
+        /// What this session was given of the conversation.
+        given: Given,
+    },
+}
+
+/// The target of a send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// A conversation the sender is a member of.
+    Conversation(ConversationId),
+    /// The 1:1 conversation with this user.
+    Peer(UserId),
+}
+
+/// What only reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// The feed position, as the answer to a heartbeat.
+    Ping,
+    /// Entries of a conversation.
+    Fetch {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        range: Range,
+        /// At most this many, 1 to the limit.
+        limit: u32,
+    },
+    /// What changed in the feed since a position.
+    Sync {
+        /// The position.
+        since: u64,
+    },
+    /// A user by exact name.
+    FindByName(String),
+    /// A user by id.
+    FindById(UserId),
+    /// Members and cursors of a conversation.
+    Describe(ConversationId),
+}
+
+/// Which entries a fetch wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// Those above this seq.
+    After(u64),
+    /// The newest of those below this seq.
+    Before(u64),
+    /// Those on both sides of this seq.
+    Around(u64),
+}
+
+/// Conversations whose given intervals a session remembers. Beyond it all are
+/// forgotten: a cursor move is then refused once and the client fetches again.
+const GIVEN_CONVERSATIONS: usize = 8192;
+
+/// The state of one session.
+#[derive(Debug)]
+pub struct Session {
+    options: Options,
+    id: SessionId,
+    phase: Phase,
+    /// When something last came in, or when the connection began.
+    heard_ms: u64,
+    unanswered: u32,
+    given: HashMap<ConversationId, Given>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    AwaitHello,
+    Authenticating { request: u64, version: u32, features: Vec<i32> },
+    Open,
+    Closed,
+}
+
+impl Session {
+    /// A session on a connection that begins now.
+    #[must_use]
+    pub fn new(options: Options, id: SessionId, now_ms: u64) -> Self {
+        Self { options, id, phase: Phase::AwaitHello, heard_ms: now_ms, unanswered: 0, given: HashMap::new() }
+    }
+
+    /// Its id, for logs.
+    #[must_use]
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Whether `Welcome` was given.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open)
+    }
+
+    /// Takes one envelope from the device.
+    pub fn handle_envelope(&mut self, bytes: Bytes, now_ms: u64) -> Action {
+        // Before authentication only Hello counts as life: dripping frames
+        // must not stretch the handshake.
+        if self.is_open() {
+            self.heard_ms = now_ms;
+        }
+        let action = match wire::ClientEnvelope::decode(bytes) {
+            Err(_) => Action::Close(Code::BadEnvelope),
+            Ok(envelope) => match self.phase {
+                Phase::AwaitHello => self.hello(envelope),
+                // The driver doesn't read while it authenticates; a client
+                // that hurries ahead is held by the transport.
+                Phase::Authenticating { .. } => Action::Close(Code::HelloExpected),
+                Phase::Open => self.request(envelope),
+                Phase::Closed => Action::Nothing,
+            },
+        };
+        match &action {
+            Action::Close(_) | Action::End => self.phase = Phase::Closed,
+            Action::Submit(request, _) | Action::Query(request, _) if *request != 0 => self.unanswered += 1,
+            Action::Authenticate(_) | Action::Reply(_) | Action::Submit(..) | Action::Query(..) | Action::Nothing => {}
+        }
+        action
+    }
+
+    /// The token was good: gives `Welcome` with what changed.
+    pub fn handle_authenticated(&mut self, identity: &Identity, changes: wire::Changes, now_ms: u64) -> wire::ServerEnvelope {
+        let (request, version, features) = match std::mem::replace(&mut self.phase, Phase::Open) {
+            Phase::Authenticating { request, version, features } => (request, version, features),
+            Phase::AwaitHello | Phase::Open | Phase::Closed => (0, parley_protocol::version::NEWEST, Vec::new()),
+        };
+        self.heard_ms = now_ms;
+        reply(
+            request,
+            server_envelope::Kind::Welcome(wire::Welcome {
+                version,
+                features,
+                session: self.id.to_wire(),
+                user: identity.user.to_wire(),
+                device: identity.device.to_wire(),
+                user_name: identity.name.clone(),
+                limits: Some(self.options.limits),
+                server_time_ms: now_ms,
+                heartbeat_ms: self.options.heartbeat_ms,
+                changes: Some(changes),
+            }),
+        )
+    }
+
+    /// An answer to a request was handed to the transport.
+    pub fn handle_answered(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+    }
+
+    /// Entries of a conversation were handed to the transport.
+    pub fn handle_given(&mut self, conversation: ConversationId, interval: Interval) {
+        if self.given.len() >= GIVEN_CONVERSATIONS && !self.given.contains_key(&conversation) {
+            self.given.clear();
+        }
+        self.given.entry(conversation).or_default().add(interval);
+    }
+
+    /// Whether the driver may read another envelope: not while authenticating,
+    /// and not while as many requests as allowed wait for an answer.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        match self.phase {
+            Phase::AwaitHello => true,
+            Phase::Open => self.unanswered < self.options.limits.requests_in_flight,
+            Phase::Authenticating { .. } | Phase::Closed => false,
+        }
+    }
+
+    /// When the session ends for silence, unless something comes in before.
+    #[must_use]
+    pub fn deadline_ms(&self) -> u64 {
+        let patience = if self.is_open() {
+            u64::from(self.options.heartbeat_ms) * u64::from(limits::MISSED_HEARTBEATS)
+        } else {
+            self.options.handshake_ms
+        };
+        self.heard_ms.saturating_add(patience)
+    }
+
+    /// Gives the code to close with, once the deadline has passed.
+    pub fn handle_timeout(&mut self, now_ms: u64) -> Option<Code> {
+        if now_ms < self.deadline_ms() || matches!(self.phase, Phase::Closed) {
+            return None;
+        }
+        let code = if self.is_open() { Code::HeartbeatMissed } else { Code::HandshakeTimeout };
+        self.phase = Phase::Closed;
+        Some(code)
+    }
+}
+
+/// An envelope that answers `request`.
+#[must_use]
+pub fn reply(request: u64, kind: server_envelope::Kind) -> wire::ServerEnvelope {
+    wire::ServerEnvelope { request, kind: Some(kind) }
+}
+
+/// The answer to a request that failed.
+#[must_use]
+pub fn failure(request: u64, code: Code, retry_after_ms: u64) -> wire::ServerEnvelope {
+    let failure = wire::Failure { code: code as u32, text: code.text().to_owned(), retry_after_ms };
+    reply(request, server_envelope::Kind::Failure(failure))
+}
+
+/// The last envelope of a session.
+#[must_use]
+pub fn close(code: Code, retry_after_ms: u64) -> wire::ServerEnvelope {
+    let close = wire::Close { code: code as u32, text: code.text().to_owned(), retry_after_ms };
+    reply(0, server_envelope::Kind::Close(close))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! The order of a session's life, and each request's form.
+
+use super::*;
+use parley_protocol::wire::{client_envelope::Kind, fetch, send};
+use proptest::prelude::*;
+
+const NOW: u64 = 1_000_000;
+
+fn options() -> Options {
+    Options {
+        limits: wire::Limits { text_chars: 10, frame_bytes: 1000, requests_in_flight: 2, fetch_entries: 50 },
+        heartbeat_ms: 100,
+        handshake_ms: 1000,
+    }
+}
+
+fn fresh() -> Session {
+    Session::new(options(), SessionId::new([5; 16]), NOW)
+}
+
+fn identity() -> Identity {
+    Identity { user: UserId::new([1; 16]), name: "ann".into(), device: DeviceId::new([2; 16]) }
+}
+
+fn frame(request: u64, kind: Kind) -> Bytes {
+    wire::ClientEnvelope { request, kind: Some(kind) }.encode_to_vec().into()
+}
+
+fn hello() -> wire::Hello {
+    wire::Hello {
+        version_min: 1,
+        version_max: 1,
+        token: vec![7; 32].into(),
+        features: vec![1, 99],
+        feed_position: 42,
+        ..Default::default()
+    }
+}
+
+fn open() -> Session {
+    let mut session = fresh();
+    assert!(matches!(session.handle_envelope(frame(1, Kind::Hello(hello())), NOW), Action::Authenticate(_)));
+    session.handle_authenticated(&identity(), wire::Changes::default(), NOW);
+    session
+}
+
+fn text_send(request: u64) -> Bytes {
+    frame(
+        request,
+        Kind::Send(wire::Send {
+            to: Some(send::To::Peer(vec![3; 16].into())),
+            client_message_id: "a".into(),
+            kind: 1,
+            body: wire::Text { text: "hi".into() }.encode_to_vec().into(),
+        }),
+    )
+}
+
+#[test]
+fn hello_leads_through_authentication_to_welcome() {
+    let mut session = fresh();
+    let Action::Authenticate(hello) = session.handle_envelope(frame(9, Kind::Hello(hello())), NOW) else { panic!() };
+    assert_eq!((hello.token, hello.feed_position, &*hello.features), ([7; 32], 42, &[1][..]));
+    assert!(!session.wants_input());
+    let welcome = session.handle_authenticated(&identity(), wire::Changes::default(), NOW + 1);
+    assert_eq!(welcome.request, 9);
+    let Some(server_envelope::Kind::Welcome(welcome)) = welcome.kind else { panic!() };
+    assert_eq!((welcome.version, &*welcome.features, &*welcome.user_name), (1, &[1][..], "ann"));
+    assert!(session.is_open() && session.wants_input());
+}
+
+#[test]
+fn anything_but_hello_first_closes() {
+    for kind in [Kind::Ping(wire::Ping {}), Kind::Goodbye(wire::Goodbye {}), Kind::Sync(wire::Sync::default())] {
+        let mut session = fresh();
+        assert_eq!(session.handle_envelope(frame(1, kind), NOW), Action::Close(Code::HelloExpected));
+        assert_eq!(session.handle_envelope(frame(1, Kind::Hello(hello())), NOW), Action::Nothing);
+    }
+    let mut session = fresh();
+    assert_eq!(session.handle_envelope(Bytes::from_static(b"\xff\xff"), NOW), Action::Close(Code::BadEnvelope));
+}
+
+#[test]
+fn malformed_hellos_close_with_the_reason() {
+    let cases: [(fn(&mut wire::Hello), Code); 5] = [
+        (|h| h.version_min = 2, Code::VersionUnsupported),
+        (|h| h.version_max = 0, Code::VersionUnsupported),
+        (|h| h.token = vec![1; 31].into(), Code::TokenInvalid),
+        (|h| h.client_name = "x".repeat(65), Code::BadRequest),
+        (|h| h.features = vec![1; 65], Code::BadRequest),
+    ];
+    for (spoil, code) in cases {
+        let mut bad = hello();
+        spoil(&mut bad);
+        assert_eq!(fresh().handle_envelope(frame(1, Kind::Hello(bad)), NOW), Action::Close(code));
+    }
+}
+
+#[test]
+fn a_second_hello_closes() {
+    assert_eq!(open().handle_envelope(frame(2, Kind::Hello(hello())), NOW), Action::Close(Code::HelloTwice));
+}
+
+#[test]
+fn silence_ends_a_session_and_dripping_does_not_stretch_the_handshake() {
+    let mut session = fresh();
+    assert_eq!(session.deadline_ms(), NOW + 1000);
+    assert_eq!(session.handle_timeout(NOW + 999), None);
+    assert_eq!(session.handle_timeout(NOW + 1000), Some(Code::HandshakeTimeout));
+    assert_eq!(session.handle_timeout(NOW + 2000), None);
+
+    let mut session = open();
+    assert_eq!(session.deadline_ms(), NOW + 300);
+    session.handle_envelope(frame(0, Kind::Ping(wire::Ping {})), NOW + 250);
+    assert_eq!(session.handle_timeout(NOW + 300), None);
+    assert_eq!(session.handle_timeout(NOW + 550), Some(Code::HeartbeatMissed));
+}
+
+#[test]
+fn reading_stops_while_too_many_requests_wait() {
+    let mut session = open();
+    for request in 1..=2 {
+        assert!(session.wants_input());
+        assert!(matches!(session.handle_envelope(text_send(request), NOW), Action::Submit(..)));
+    }
+    assert!(!session.wants_input());
+    session.handle_answered();
+    assert!(session.wants_input());
+}
+
+#[test]
+fn requests_that_need_an_answer_need_a_number() {
+    let bad = Action::Reply(failure(0, Code::BadRequest, 0));
+    assert_eq!(open().handle_envelope(text_send(0), NOW), bad);
+    assert_eq!(open().handle_envelope(frame(0, Kind::Sync(wire::Sync::default())), NOW), bad);
+}
+
+#[test]
+fn an_unknown_kind_of_request_fails_alone() {
+    // Field 1000, a message: what a newer client might send.
+    let mut bytes = frame(0, Kind::Ping(wire::Ping {})).to_vec();
+    bytes.clear();
+    bytes.extend_from_slice(&[0x08, 0x07, 0xc2, 0x3e, 0x00]);
+    let mut session = open();
+    let answer = session.handle_envelope(bytes.into(), NOW);
+    assert_eq!(answer, Action::Reply(failure(7, Code::UnknownRequest, 0)));
+    assert!(session.is_open());
+}
+
+#[test]
+fn malformed_fields_fail_the_request_and_keep_the_session() {
+    let fetch = |from| Kind::Fetch(wire::Fetch { conversation: vec![1; 16].into(), from, limit: 0 });
+    let cases = [
+        Kind::Send(wire::Send::default()),
+        Kind::Send(wire::Send { to: Some(send::To::Peer(vec![3; 15].into())), ..Default::default() }),
+        Kind::Lookup(wire::Lookup { by: None }),
+        Kind::Describe(wire::Describe::default()),
+        Kind::Delivered(wire::Delivered::default()),
+        fetch(None),
+    ];
+    for kind in cases {
+        let mut session = open();
+        let answer = session.handle_envelope(frame(4, kind.clone()), NOW);
+        assert_eq!(answer, Action::Reply(failure(4, Code::BadRequest, 0)), "{kind:?}");
+        assert!(session.is_open());
+    }
+}
+
+#[test]
+fn fetch_limits_are_held_to_the_servers() {
+    for (asked, gets) in [(0, 50), (20, 20), (51, 50), (u32::MAX, 50)] {
+        let kind = Kind::Fetch(wire::Fetch {
+            conversation: vec![1; 16].into(),
+            from: Some(fetch::From::AfterSeq(3)),
+            limit: asked,
+        });
+        let Action::Query(_, Query::Fetch { limit, range, .. }) = open().handle_envelope(frame(4, kind), NOW) else {
+            panic!()
+        };
+        assert_eq!((limit, range), (gets, Range::After(3)));
+    }
+}
+
+#[test]
+fn cursor_moves_carry_what_the_session_was_given() {
+    let mut session = open();
+    let conversation = ConversationId::new([1; 16]);
+    session.handle_given(conversation, Interval { from: 1, to: 4 });
+    let kind = Kind::Read(wire::Read { conversation: conversation.to_wire(), up_to: 4 });
+    let Action::Submit(0, Command::MoveCursor { given, which, .. }) = session.handle_envelope(frame(0, kind), NOW)
+    else {
+        panic!()
+    };
+    assert!(given.covers(0, 4) && which == Move::Read);
+}
+
+#[test]
+fn what_a_session_remembers_is_bounded() {
+    let mut session = open();
+    for n in 0..2 * GIVEN_CONVERSATIONS as u32 {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        session.handle_given(ConversationId::new(id), Interval { from: 1, to: 1 });
+        assert!(session.given.len() <= GIVEN_CONVERSATIONS);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic_in_any_phase(frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8)) {
+        let (mut fresh, mut open) = (fresh(), open());
+        for bytes in frames {
+            fresh.handle_envelope(bytes.clone().into(), NOW);
+            open.handle_envelope(bytes.into(), NOW);
+        }
+    }
+}

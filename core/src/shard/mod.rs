@@ -1,0 +1,94 @@
+//! One shard: admission and stamping for the conversations it owns.
+//!
+//! The server holds each shard behind one lock and enters it with one command
+//! at a time; stamping and queueing for the log happen under the same hold, so
+//! the order of commits is the order of stamps. Conversations are loaded from
+//! the store on first use and dropped again when the shard holds too many.
+
+mod cache;
+pub mod placement;
+mod send;
+
+use std::collections::HashMap;
+
+use parley_protocol::{Code, ConversationId, UserId};
+
+use crate::conversation::dedupe::{Known, SendKey};
+use crate::conversation::{Applied, Conversation, Cursor, Given, Move, MovedCursor, Stamped};
+use cache::Cache;
+pub use send::{Decision, SendCommand};
+
+/// The state of one shard on its leader.
+#[derive(Debug)]
+pub struct Shard {
+    epoch: u64,
+    conversations: Cache,
+    /// Stamped, not yet committed.
+    in_flight: HashMap<SendKey, Known>,
+}
+
+impl Shard {
+    /// An empty shard led in `epoch` that keeps about `capacity` conversations.
+    #[must_use]
+    pub fn new(epoch: u64, capacity: usize) -> Self {
+        Self { epoch, conversations: Cache::new(capacity), in_flight: HashMap::new() }
+    }
+
+    /// The epoch that goes into every entry stamped here.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The conversation, if it is loaded.
+    #[must_use]
+    pub fn conversation(&mut self, id: ConversationId) -> Option<&Conversation> {
+        self.conversations.touch(id).map(|conversation| &*conversation)
+    }
+
+    /// Takes a conversation as the store remembers it. One that is already
+    /// here stays: it may be ahead of the store.
+    pub fn load(&mut self, conversation: Conversation) {
+        self.conversations.insert(conversation);
+    }
+
+    /// Takes a committed entry: the send is no longer in flight.
+    ///
+    /// # Panics
+    /// When the conversation isn't loaded or the entry isn't its next one;
+    /// both mean that log and shard disagree.
+    pub fn apply(&mut self, key: &SendKey, sender: UserId, entry: Stamped) -> Applied {
+        self.in_flight.remove(key);
+        let conversation = self.conversations.touch(key.conversation);
+        assert!(conversation.is_some(), "{}: committed but not loaded", key.conversation);
+        // The assertion above makes the default unreachable.
+        conversation.map_or(Applied { head: Default::default(), sender }, |found| found.apply(sender, entry))
+    }
+
+    /// Checks a cursor move; see [`Conversation::check_move`].
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] also when the conversation isn't loaded.
+    pub fn check_move(
+        &mut self,
+        id: ConversationId,
+        user: UserId,
+        which: Move,
+        up_to: u64,
+        given: Given,
+    ) -> Result<bool, Code> {
+        let conversation = self.conversations.touch(id).ok_or(Code::NotFound)?;
+        conversation.check_move(user, which, up_to, given)
+    }
+
+    /// Moves a cursor; `None` when there is no such member here.
+    pub fn move_cursor(&mut self, id: ConversationId, user: UserId, which: Move, to: Cursor) -> Option<MovedCursor> {
+        self.conversations.touch(id)?.move_cursor(user, which, to)
+    }
+
+    /// How many conversations are loaded.
+    #[must_use]
+    pub fn loaded(&self) -> usize {
+        self.conversations.len()
+    }
+}
