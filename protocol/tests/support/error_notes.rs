@@ -1,0 +1,211 @@
+//! What `docs/errors/` says beyond the error table: when each code happens and
+//! what to do about it. A new code doesn't compile until it has both.
+
+use parley_protocol::Code;
+
+/// When a code happens, and what to do.
+pub fn notes(code: Code) -> (&'static str, &'static str) {
+    match code {
+        Code::BadFrame
+        | Code::FrameTooLarge
+        | Code::BadEnvelope
+        | Code::HelloExpected
+        | Code::HelloTwice
+        | Code::HandshakeTimeout
+        | Code::VersionUnsupported
+        | Code::UnauthenticatedBytes
+        | Code::TextFrame
+        | Code::UnknownRequest => protocol(code),
+        Code::TokenInvalid
+        | Code::CredentialsWrong
+        | Code::SessionRevoked
+        | Code::NameTaken
+        | Code::NameInvalid
+        | Code::PasswordInvalid
+        | Code::DeviceInvalid
+        | Code::TooManyDevices
+        | Code::SignUpClosed => people(code),
+        Code::BadRequest
+        | Code::NotFound
+        | Code::TextTooLong
+        | Code::TextEmpty
+        | Code::BodyTooLarge
+        | Code::MessageIdReused
+        | Code::CursorAhead
+        | Code::KindInvalid
+        | Code::TooManyRequests
+        | Code::MethodNotAllowed
+        | Code::MediaTypeUnsupported => request(code),
+        Code::Internal
+        | Code::Overloaded
+        | Code::RateLimited
+        | Code::StorageFailed
+        | Code::Draining
+        | Code::SlowConsumer
+        | Code::HeartbeatMissed
+        | Code::TooManyConnections => server(code),
+    }
+}
+
+fn protocol(code: Code) -> (&'static str, &'static str) {
+    match code {
+        Code::BadFrame => (
+            "A length prefix is zero, longer than five bytes, or not in its shortest form. Often something other than the framed protocol was sent to the port: a second transport's bytes, or HTTP without its ALPN name.",
+            "Fix the client's framing; `protocol/vectors/frames.json` holds good and bad examples. The server closes the connection.",
+        ),
+        Code::FrameTooLarge => (
+            "A length prefix, or the length of a WebSocket message, is above the limit: `Welcome.limits.frame_bytes` in an open session, 64 KiB before it. The body is never read.",
+            "Keep frames below the limit; a text within `Welcome.limits.text_chars` always fits. The server closes the connection.",
+        ),
+        Code::BadEnvelope => (
+            "The bytes of a frame are not a `ClientEnvelope`: cut short, of another type, nested too deep, or with a string that is not UTF-8.",
+            "Fix the client's encoding; `protocol/vectors/` holds every kind of envelope in hex. The server closes the connection.",
+        ),
+        Code::HelloExpected => (
+            "Something other than `Hello` came first.",
+            "Send `Hello` as the first frame and wait for `Welcome`. The server closes the connection.",
+        ),
+        Code::HelloTwice => (
+            "`Hello` came again in an open session.",
+            "Open a new connection to change device or version. The server closes this one.",
+        ),
+        Code::HandshakeTimeout => (
+            "The connection was open for 10 seconds without a complete `Hello` that was accepted. Slow or lossy networks and stalled clients cause it.",
+            "Connect again, with backoff.",
+        ),
+        Code::VersionUnsupported => (
+            "`Hello.version_min` to `Hello.version_max` and the server's range don't meet.",
+            "Update the client, or connect to a server that speaks its version. Trying again changes nothing.",
+        ),
+        Code::UnauthenticatedBytes => (
+            "A connection sent more than 64 KiB in all before its `Hello` was accepted.",
+            "Send `Hello` first; it needs a few hundred bytes at most.",
+        ),
+        Code::TextFrame => (
+            "A WebSocket text message was sent. Every envelope is one binary message.",
+            "Send binary messages. In browsers: `socket.binaryType = \"arraybuffer\"` and `socket.send(bytes)`.",
+        ),
+        _ => (
+            "The envelope is well formed, but has no kind, or one this server doesn't know: the client is newer than the server.",
+            "Use only what the version and features of `Welcome` allow. The session goes on.",
+        ),
+    }
+}
+
+fn people(code: Code) -> (&'static str, &'static str) {
+    match code {
+        Code::TokenInvalid => (
+            "The token of `Hello` or of the `Authorization` header is missing, malformed, unknown or no longer good. A device keeps its eight newest tokens, so an old one dies after eight further logins.",
+            "Log in again for a new token; keep the device's name and what it holds.",
+        ),
+        Code::CredentialsWrong => (
+            "The name or the password of a login is wrong. The answer and its time are the same for a name that doesn't exist.",
+            "Ask the person again. Repeated tries are limited per name and address.",
+        ),
+        Code::SessionRevoked => (
+            "The device was signed out, by its own logout or from another device. Live sessions are closed with this code within two seconds.",
+            "Log in again. What the device had not sent yet may be sent after that.",
+        ),
+        Code::NameTaken => {
+            ("Somebody has this user name.", "Choose another name, or log in if it is one's own.")
+        }
+        Code::NameInvalid => (
+            "The user name has a wrong length or character. Upper case is refused, so that each name has one spelling.",
+            "Choose another name: 3 to 32 characters, a to z, 0 to 9, dot, dash, underscore, a letter first.",
+        ),
+        Code::PasswordInvalid => {
+            ("The password is shorter than 8 or longer than 256 bytes.", "Choose another password.")
+        }
+        Code::DeviceInvalid => (
+            "The device's name is empty, longer than 64 characters or holds control characters, or its platform is too long.",
+            "Give the device another name.",
+        ),
+        Code::TooManyDevices => (
+            "The account has as many devices as the server allows (32 unless configured otherwise).",
+            "Sign out a device that is no longer used (`DELETE /v1/devices/{device_id}`), or log in with the name of an existing one.",
+        ),
+        _ => {
+            ("The operator has closed sign-ups on this server.", "Ask the operator for an account.")
+        }
+    }
+}
+
+fn request(code: Code) -> (&'static str, &'static str) {
+    match code {
+        Code::BadRequest => (
+            "A field is missing, empty or of the wrong length, for example an id that has not 16 bytes, a `Send` without a receiver, or JSON that doesn't parse or has an unknown field.",
+            "Fix the request; `text` says which field. Trying again changes nothing.",
+        ),
+        Code::NotFound => (
+            "The user, conversation, device or path doesn't exist, or exists and is not visible to who asks. The two look the same on purpose.",
+            "Treat it as not there.",
+        ),
+        Code::TextTooLong => (
+            "The text has more characters (Unicode scalar values) than `Welcome.limits.text_chars`.",
+            "Shorten or split the text. Check the limit before sending.",
+        ),
+        Code::TextEmpty => ("The text has no character.", "Don't send empty texts."),
+        Code::BodyTooLarge => (
+            "The encoded body is above the limit for any kind of entry, whatever it holds.",
+            "Send less. A text within its character limit always fits.",
+        ),
+        Code::MessageIdReused => (
+            "The device sent this client message id to this conversation before, with another kind or body. The first send stands.",
+            "Use a new id for each new message, and the same id with the same content only to repeat a send whose answer was lost. Random ids of 16 bytes are a good choice.",
+        ),
+        Code::CursorAhead => (
+            "`Delivered` or `Read` names a seq above what this session was given in `Deliver` or `Fetched`, or above the end of the log.",
+            "Fetch first, then move the cursor. After a reconnect go on from the cursors of `Welcome.changes` or `Moved`.",
+        ),
+        Code::KindInvalid => (
+            "The kind of entry is unknown, one that only servers write, or its body doesn't parse.",
+            "Send kinds of the negotiated version, with the body message that belongs to each.",
+        ),
+        Code::TooManyRequests => (
+            "The session has `Welcome.limits.requests_in_flight` requests without an answer.",
+            "Wait for answers before sending more; then the same request succeeds.",
+        ),
+        Code::MethodNotAllowed => (
+            "The HTTP path exists, but not with this method.",
+            "Look the method up in `/v1/openapi.json`.",
+        ),
+        _ => ("The HTTP body is not `application/json`.", "Send `Content-Type: application/json`."),
+    }
+}
+
+fn server(code: Code) -> (&'static str, &'static str) {
+    match code {
+        Code::Internal => (
+            "The server met something it did not expect. Nothing is known about whether the request took effect.",
+            "Repeat a send with the same client message id: it lands once. Operators find the reason in the server's log; please report it.",
+        ),
+        Code::Overloaded => (
+            "A queue of the server is full. Nothing was accepted; a server that sheds load stays quick for the rest.",
+            "Wait as told by `retry_after_ms`, or back off, and try again.",
+        ),
+        Code::RateLimited => (
+            "Too many sign-ups or logins from this address or for this name.",
+            "Wait as told by `retry_after_ms`. Operators find the limits in the configuration.",
+        ),
+        Code::StorageFailed => (
+            "The server's disk is full, read-only or failing. The request was not accepted, and the server stops rather than promise what it can't keep.",
+            "Try again later, with the same client message id. Operators: free space or mend the disk, then start the server again.",
+        ),
+        Code::Draining => (
+            "The server is about to stop, for an update for example.",
+            "Connect again, to another node if discovery names one. What was acknowledged is kept; repeat the rest with the same ids.",
+        ),
+        Code::SlowConsumer => (
+            "The client took its frames too slowly: what waits for it exceeds the session's byte limit. Nothing is lost, it is all in the log.",
+            "Connect again and fetch what is missing. Read from the connection without waiting for the screen.",
+        ),
+        Code::HeartbeatMissed => (
+            "Nothing came from the client for three heartbeat intervals (`Welcome.heartbeat_ms`).",
+            "Connect again. Send `Ping` on time, also while nothing else happens.",
+        ),
+        _ => (
+            "The server has as many connections as it takes, in all, from this address, or not yet authenticated.",
+            "Try again later, with backoff. Operators find the limits in the configuration.",
+        ),
+    }
+}
