@@ -209,8 +209,15 @@ impl Session {
         action
     }
 
-    /// The token was good: gives `Welcome` with what changed.
-    pub fn handle_authenticated(&mut self, identity: &Identity, changes: wire::Changes, now_ms: u64) -> wire::ServerEnvelope {
+    /// The token was good: gives `Welcome` with what changed. `server_time_ms`
+    /// is the wall clock; `now_ms` the session's own, which never steps.
+    pub fn handle_authenticated(
+        &mut self,
+        identity: &Identity,
+        changes: wire::Changes,
+        server_time_ms: u64,
+        now_ms: u64,
+    ) -> wire::ServerEnvelope {
         let (request, version, features) = match std::mem::replace(&mut self.phase, Phase::Open) {
             Phase::Authenticating { request, version, features } => (request, version, features),
             Phase::AwaitHello | Phase::Open | Phase::Closed => (0, parley_protocol::version::NEWEST, Vec::new()),
@@ -226,7 +233,7 @@ impl Session {
                 device: identity.device.to_wire(),
                 user_name: identity.name.clone(),
                 limits: Some(self.options.limits),
-                server_time_ms: now_ms,
+                server_time_ms,
                 heartbeat_ms: self.options.heartbeat_ms,
                 changes: Some(changes),
             }),

@@ -40,7 +40,7 @@ fn hello() -> wire::Hello {
 fn open() -> Session {
     let mut session = fresh();
     assert!(matches!(session.handle_envelope(frame(1, Kind::Hello(hello())), NOW), Action::Authenticate(_)));
-    session.handle_authenticated(&identity(), wire::Changes::default(), NOW);
+    session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW);
     session
 }
 
@@ -62,7 +62,7 @@ fn hello_leads_through_authentication_to_welcome() {
     let Action::Authenticate(hello) = session.handle_envelope(frame(9, Kind::Hello(hello())), NOW) else { panic!() };
     assert_eq!((hello.token, hello.feed_position, &*hello.features), ([7; 32], 42, &[1][..]));
     assert!(!session.wants_input());
-    let welcome = session.handle_authenticated(&identity(), wire::Changes::default(), NOW + 1);
+    let welcome = session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW + 1);
     assert_eq!(welcome.request, 9);
     let Some(server_envelope::Kind::Welcome(welcome)) = welcome.kind else { panic!() };
     assert_eq!((welcome.version, &*welcome.features, &*welcome.user_name), (1, &[1][..], "ann"));

@@ -22,15 +22,20 @@ pub(super) struct Cache {
     slots: HashMap<ConversationId, Slot>,
     /// Every loaded id once, in the order the clock hand meets them.
     hand: VecDeque<ConversationId>,
+    evictions: u64,
 }
 
 impl Cache {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { capacity: capacity.max(1), slots: HashMap::new(), hand: VecDeque::new() }
+        Self { capacity: capacity.max(1), slots: HashMap::new(), hand: VecDeque::new(), evictions: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    pub(super) const fn evictions(&self) -> u64 {
+        self.evictions
     }
 
     pub(super) fn touch(&mut self, id: ConversationId) -> Option<&mut Conversation> {
@@ -60,7 +65,10 @@ impl Cache {
                     slot.used = false;
                     self.hand.push_back(id);
                 }
-                _ => drop(self.slots.remove(&id)),
+                _ => {
+                    self.slots.remove(&id);
+                    self.evictions += 1;
+                }
             }
         }
     }

@@ -46,10 +46,26 @@ impl Shard {
         self.conversations.touch(id).map(|conversation| &*conversation)
     }
 
-    /// Takes a conversation as the store remembers it. One that is already
-    /// here stays: it may be ahead of the store.
-    pub fn load(&mut self, conversation: Conversation) {
-        self.conversations.insert(conversation);
+    /// How many conversations were dropped so far. Whoever reads one from the
+    /// store notes this before reading, for [`Shard::load`].
+    #[must_use]
+    pub const fn evictions(&self) -> u64 {
+        self.conversations.evictions()
+    }
+
+    /// Takes a conversation as the store remembered it when the shard had
+    /// dropped `as_of` conversations. One that is already here stays: it may
+    /// be ahead of the store. Returns whether the conversation is here now;
+    /// if not, what was read may be stale and is to be read again.
+    pub fn load(&mut self, conversation: Conversation, as_of: u64) -> bool {
+        // Between the read and now it may have been loaded, appended to and
+        // dropped by others, which only an eviction makes possible.
+        let fresh = self.evictions() == as_of;
+        if fresh {
+            self.conversations.insert(conversation);
+            return true;
+        }
+        self.conversations.touch(conversation.id()).is_some()
     }
 
     /// Takes a committed entry: the send is no longer in flight.

@@ -66,7 +66,7 @@ mod tests {
     fn shard() -> (Shard, Conversation) {
         let conversation = Conversation::direct(ANN, BEN);
         let mut shard = Shard::new(1, 10);
-        shard.load(conversation.clone());
+        assert!(shard.load(conversation.clone(), 0));
         (shard, conversation)
     }
 
@@ -110,6 +110,17 @@ mod tests {
         assert!(matches!(shard.send(command(ANN, "a", 7), None, 5), Ok(Decision::Append(_))));
         let Ok(Decision::Append(second)) = shard.send(command(BEN, "a", 7), None, 5) else { panic!() };
         assert_eq!(second.seq, 2);
+    }
+
+    #[test]
+    fn what_was_read_before_an_eviction_is_not_taken() {
+        let mut shard = Shard::new(1, 1);
+        let direct = |n| Conversation::direct(UserId::new([n; 16]), UserId::new([n; 16]));
+        let as_of = shard.evictions();
+        assert!(shard.load(direct(1), as_of));
+        assert!(shard.load(direct(2), as_of));
+        assert!(!shard.load(direct(1), as_of));
+        assert!(shard.load(direct(1), shard.evictions()));
     }
 
     #[test]
