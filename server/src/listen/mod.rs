@@ -5,9 +5,195 @@
 //! listener counts its connections against the caps, does the transport's
 //! handshake in bounded time, and hands framed connections to a
 //! [`SessionHost`]. What a session says is none of its business.
+//!
+//! The node binds [`Sockets`] first, so that a taken port is an error before
+//! anything else runs, and drives [`Sockets::run`] until its token is cancelled.
 
+mod accept;
 mod connection;
+mod framed;
+mod gate;
+mod http_connection;
 mod limits;
+mod quic;
+mod tcp;
+mod websocket;
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_util::sync::CancellationToken;
 
 pub use connection::{FrameReader, FrameWriter, Peer, ReadError, SessionHost, Transport};
+pub use http_connection::HttpPeer;
 pub use limits::{prefix, ConnectionCaps, ConnectionPermit, Connections, Refused, State};
+pub use websocket::{UpgradeRefused, WebSockets};
+
+/// How long a connection that is being closed may take for its last bytes.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Connections the kernel completes ahead of accept.
+const BACKLOG: u32 = 1024;
+
+/// Ports tried until one is free for both TCP and UDP, when port 0 is asked for.
+const PORT_TRIES: usize = 32;
+
+/// Where and how to listen.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// QUIC and TLS; port 0 picks one that is free for both.
+    pub address: SocketAddr,
+    /// Plain HTTP; a loopback address.
+    pub http: SocketAddr,
+    /// Time from accept to authentication, and for one HTTP head or body.
+    pub handshake: Duration,
+    /// Silence after which QUIC gives a connection up.
+    pub idle: Duration,
+    /// Bytes of the largest frame, once authenticated.
+    pub frame_bytes: u32,
+    /// Origins of web pages that may open a WebSocket, besides the server's own.
+    pub origins: Vec<String>,
+}
+
+/// Why the sockets could not be bound.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Plain HTTP would be reachable from elsewhere.
+    #[error("plain HTTP may only listen on a loopback address, not on {0}: it has no encryption")]
+    NotLoopback(SocketAddr),
+    /// The operating system refused.
+    #[error("cannot listen on {address} ({protocol}): {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// "TCP" or "UDP".
+        protocol: &'static str,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// The addresses in use, ports filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// QUIC on UDP.
+    pub quic: SocketAddr,
+    /// TLS on TCP; the same port as QUIC.
+    pub tls: SocketAddr,
+    /// Plain HTTP.
+    pub http: SocketAddr,
+}
+
+/// Bound sockets on which nobody is served yet.
+pub struct Sockets {
+    udp: UdpSocket,
+    tls: TcpListener,
+    http: TcpListener,
+    addresses: Addresses,
+}
+
+/// What the listeners hand connections to.
+pub struct Services<H> {
+    /// Runs sessions.
+    pub host: H,
+    /// Counts connections.
+    pub connections: Connections,
+    /// Takes the WebSockets that the routers accept.
+    pub websockets: WebSockets<H>,
+    /// HTTP on the TLS port.
+    pub tls_router: Router,
+    /// HTTP on the loopback port.
+    pub plain_router: Router,
+    /// TLS on TCP.
+    pub tcp_tls: Arc<rustls::ServerConfig>,
+    /// TLS in QUIC.
+    pub quic_tls: Arc<rustls::ServerConfig>,
+}
+
+impl Sockets {
+    /// Binds all three. Call it within a runtime.
+    ///
+    /// # Errors
+    /// [`BindError`] names the address and the reason.
+    pub fn bind(options: &Options) -> Result<Self, BindError> {
+        if !options.http.ip().is_loopback() {
+            return Err(BindError::NotLoopback(options.http));
+        }
+        let (tls, udp) = bind_pair(options.address)?;
+        let http = bind_tcp(options.http)?;
+        let address = |listener: &TcpListener, asked| listener.local_addr().unwrap_or(asked);
+        let tls_address = address(&tls, options.address);
+        let addresses =
+            Addresses { quic: tls_address, tls: tls_address, http: address(&http, options.http) };
+        Ok(Self { udp, tls, http, addresses })
+    }
+
+    /// The addresses in use.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Accepts connections until `shutdown` is cancelled, then waits for every
+    /// session and request to end; the host is to end its sessions itself.
+    ///
+    /// # Errors
+    /// When the QUIC endpoint can't be made. Errors of single connections and
+    /// of accept are counted and survived.
+    pub async fn run<H: SessionHost>(
+        self,
+        options: Options,
+        services: Services<H>,
+        shutdown: CancellationToken,
+    ) -> io::Result<()> {
+        let options = Arc::new(options);
+        let endpoint = quic::endpoint(self.udp, services.quic_tls, &options)?;
+        let quic = quic::run(
+            endpoint,
+            Arc::clone(&options),
+            services.connections.clone(),
+            services.host.clone(),
+            shutdown.clone(),
+        );
+        let tls = tcp::run_tls(
+            self.tls,
+            tcp::Tls { config: services.tcp_tls, router: services.tls_router, host: services.host },
+            Arc::clone(&options),
+            services.connections.clone(),
+            shutdown.clone(),
+        );
+        let http = tcp::run_plain(self.http, services.plain_router, options, services.connections, shutdown);
+        tokio::join!(quic, tls, http);
+        services.websockets.closed().await;
+        Ok(())
+    }
+}
+
+fn bind_pair(address: SocketAddr) -> Result<(TcpListener, UdpSocket), BindError> {
+    let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let tcp = bind_tcp(address)?;
+        let same = tcp.local_addr().unwrap_or(address);
+        match UdpSocket::bind(same) {
+            Ok(udp) => return Ok((tcp, udp)),
+            Err(error) if tries > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(source) => return Err(BindError::Bind { address: same, protocol: "UDP", source }),
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A restarted server must not wait for its old connections to time out.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bind().map_err(|source| BindError::Bind { address, protocol: "TCP", source })
+}

@@ -1,0 +1,209 @@
+//! The QUIC listener: one endpoint, one bidirectional stream per session.
+//!
+//! Batching: quinn sends with GSO what one flush wrote. Failure: a refused or
+//! late handshake is closed at the transport, before a session knows of it.
+//! Every `Incoming` is taken off the queue at once and shaken hands with in its
+//! own task, so that slow ones hold up nobody. Windows, streams and buffers are
+//! sized for chat. Migration is on: a session follows its connection, not its
+//! address. No 0-RTT, no datagrams, no keep-alive from this side.
+
+use std::io;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parley_protocol::Code;
+use quinn::crypto::rustls::QuicServerConfig;
+use quinn::{Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt};
+use tokio::time::{timeout_at, Instant};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection::{Peer, SessionHost, Transport};
+use super::framed::{ByteSink, StreamReader, StreamWriter};
+use super::limits::Connections;
+use super::{ConnectionPermit, Options, CLOSE_TIMEOUT};
+use crate::metrics::list as metric;
+
+/// Bytes in flight to us on the one stream, and so on the connection.
+const RECEIVE_WINDOW: u32 = 256 * 1024;
+
+/// Bytes in flight to the client: what quinn keeps until acknowledged.
+const SEND_WINDOW: u64 = 256 * 1024;
+
+/// Handshakes not yet looked at; beyond it quinn drops new ones.
+const MAX_INCOMING: usize = 1024;
+
+/// Early packets of one such handshake, and of all.
+const INCOMING_BUFFER: u64 = 16 * 1024;
+const INCOMING_BUFFER_TOTAL: u64 = 8 * 1024 * 1024;
+
+/// Connections that have not authenticated, above which new ones must first
+/// prove their address.
+const RETRY_ABOVE: usize = 256;
+
+/// Size asked of the kernel for the UDP socket, each way.
+const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+
+/// The listener's endpoint on a bound socket.
+///
+/// # Errors
+/// What the socket or the TLS configuration says.
+pub(super) fn endpoint(socket: UdpSocket, tls: Arc<rustls::ServerConfig>, options: &Options) -> io::Result<Endpoint> {
+    let buffers = socket2::SockRef::from(&socket);
+    // Best effort: the kernel's limit may be lower, which costs loss under bursts.
+    for asked in [buffers.set_recv_buffer_size(SOCKET_BUFFER), buffers.set_send_buffer_size(SOCKET_BUFFER)] {
+        if let Err(error) = asked {
+            tracing::debug!(%error, "the kernel refused larger UDP buffers");
+        }
+    }
+    let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
+    let mut server = ServerConfig::with_crypto(Arc::new(crypto));
+    server
+        .transport_config(Arc::new(transport(options.idle)?))
+        .migration(true)
+        .max_incoming(MAX_INCOMING)
+        .incoming_buffer_size(INCOMING_BUFFER)
+        .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL);
+    Endpoint::new(EndpointConfig::default(), Some(server), socket, Arc::new(TokioRuntime))
+}
+
+fn transport(idle: Duration) -> io::Result<TransportConfig> {
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(1))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .stream_receive_window(VarInt::from_u32(RECEIVE_WINDOW))
+        .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
+        .send_window(SEND_WINDOW)
+        .datagram_receive_buffer_size(None)
+        .datagram_send_buffer_size(0)
+        .keep_alive_interval(None)
+        .max_idle_timeout(Some(idle.try_into().map_err(io::Error::other)?));
+    Ok(transport)
+}
+
+/// Accepts until `shutdown`, then waits for the sessions to end.
+pub(super) async fn run<H: SessionHost>(
+    endpoint: Endpoint,
+    options: Arc<Options>,
+    connections: Connections,
+    host: H,
+    shutdown: CancellationToken,
+) {
+    let tasks = TaskTracker::new();
+    loop {
+        let incoming = tokio::select! {
+            incoming = endpoint.accept() => incoming,
+            () = shutdown.cancelled() => None,
+        };
+        let Some(incoming) = incoming else { break };
+        let Some((incoming, permit)) = admit(incoming, &connections) else { continue };
+        let (options, host) = (Arc::clone(&options), host.clone());
+        tasks.spawn(async move {
+            if let Err(error) = serve(incoming, permit, &options, host).await {
+                metric::handshakes_failed(Transport::Quic).increment(1);
+                tracing::debug!(%error, "a QUIC handshake failed");
+            }
+        });
+    }
+    endpoint.set_server_config(None);
+    tasks.close();
+    tasks.wait().await;
+    endpoint.close(VarInt::from_u32(0), b"");
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, endpoint.wait_idle()).await;
+}
+
+fn admit(incoming: Incoming, connections: &Connections) -> Option<(Incoming, ConnectionPermit)> {
+    if !incoming.remote_address_validated()
+        && incoming.may_retry()
+        && connections.unauthenticated() >= RETRY_ABOVE
+    {
+        // A made-up source never sees the token, and holds no place meanwhile.
+        let _ = incoming.retry();
+        return None;
+    }
+    match connections.admit(incoming.remote_address(), Transport::Quic) {
+        Ok(permit) => Some((incoming, permit)),
+        Err(_) => {
+            incoming.refuse();
+            None
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum HandshakeError {
+    #[error(transparent)]
+    Connection(#[from] quinn::ConnectionError),
+    #[error("it took too long")]
+    Late(#[from] tokio::time::error::Elapsed),
+}
+
+async fn serve<H: SessionHost>(
+    incoming: Incoming,
+    permit: ConnectionPermit,
+    options: &Options,
+    host: H,
+) -> Result<(), HandshakeError> {
+    let deadline = Instant::now() + options.handshake;
+    let connection = timeout_at(deadline, incoming.accept()?).await??;
+    let streams = timeout_at(deadline, connection.accept_bi()).await;
+    let (send, receive) = match streams {
+        Ok(streams) => streams?,
+        Err(late) => {
+            connection.close(number(Some(Code::HandshakeTimeout)), b"handshake_timeout");
+            return Err(late.into());
+        }
+    };
+    let peer = Peer { address: connection.remote_address(), transport: Transport::Quic };
+    let reader = StreamReader::new(receive, deadline);
+    let writer = StreamWriter::new(QuicSink { send, connection });
+    host.serve(reader, writer, peer, permit).await;
+    Ok(())
+}
+
+fn number(code: Option<Code>) -> VarInt {
+    VarInt::from_u32(code.map_or(0, |code| code as u32))
+}
+
+struct QuicSink {
+    send: quinn::SendStream,
+    connection: quinn::Connection,
+}
+
+impl ByteSink for QuicSink {
+    async fn close(&mut self, code: Option<Code>) {
+        // CONNECTION_CLOSE discards what is unsent, so the last frame must be
+        // acknowledged first.
+        if self.send.finish().is_ok() {
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.send.stopped()).await;
+        }
+        self.connection.close(number(code), code.map_or("", Code::name).as_bytes());
+    }
+}
+
+impl tokio::io::AsyncWrite for QuicSink {
+    fn poll_write(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buf: &[u8],
+    ) -> std::task::Poll<io::Result<usize>> {
+        tokio::io::AsyncWrite::poll_write(std::pin::Pin::new(&mut self.send), cx, buf)
+    }
+
+    fn poll_flush(
+        self: std::pin::Pin<&mut Self>,
+        _cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<io::Result<()>> {
+        // quinn sends by itself.
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<io::Result<()>> {
+        tokio::io::AsyncWrite::poll_shutdown(std::pin::Pin::new(&mut self.send), cx)
+    }
+}

@@ -1,0 +1,156 @@
+//! The TCP listeners: TLS for everybody, plain HTTP for loopback.
+//!
+//! ALPN decides what a TLS connection carries: `parley/1` is a framed session,
+//! `h2` and `http/1.1` (or nothing) the HTTP API with the WebSocket bridge.
+//! Batching: one write per flush, Nagle off. Failure: over a cap the socket is
+//! closed before a byte is read; a handshake that takes too long is dropped.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use parley_protocol::{version, Code};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{timeout, timeout_at, Instant};
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::accept::Acceptor;
+use super::connection::{Peer, SessionHost, Transport};
+use super::framed::{halves, ByteSink, Half, StreamReader, StreamWriter};
+use super::http_connection::{self, Http, HttpPeer};
+use super::limits::{ConnectionPermit, Connections};
+use super::{Options, CLOSE_TIMEOUT};
+use crate::metrics::list as metric;
+
+/// Plaintext rustls may hold for one connection while the socket is full.
+const TLS_BUFFER: usize = 32 * 1024;
+
+/// Bytes read and thrown away while closing, so that the peer sees the last
+/// frame and not a reset.
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// What the TLS listener serves.
+pub(super) struct Tls<H> {
+    pub(super) config: Arc<rustls::ServerConfig>,
+    pub(super) router: Router,
+    pub(super) host: H,
+}
+
+/// Accepts TLS until `shutdown`, then waits for the connections to end.
+pub(super) async fn run_tls<H: SessionHost>(
+    listener: TcpListener,
+    tls: Tls<H>,
+    options: Arc<Options>,
+    connections: Connections,
+    shutdown: CancellationToken,
+) {
+    let tls = Arc::new(tls);
+    let tasks = TaskTracker::new();
+    let mut acceptor = Acceptor::new(listener, shutdown.clone());
+    while let Some((socket, address)) = acceptor.next().await {
+        let Ok(permit) = connections.admit(address, Transport::Tls) else { continue };
+        let (tls, options, shutdown) = (Arc::clone(&tls), Arc::clone(&options), shutdown.clone());
+        tasks.spawn(async move {
+            let deadline = Instant::now() + options.handshake;
+            match handshake(&tls.config, socket, deadline).await {
+                Ok(stream) => serve(&tls, stream, address, permit, deadline, &options, &shutdown).await,
+                Err(error) => {
+                    metric::handshakes_failed(Transport::Tls).increment(1);
+                    tracing::debug!(%error, "a TLS handshake failed");
+                }
+            }
+        });
+    }
+    // Stop being connectable while the open ones end.
+    drop(acceptor);
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// Accepts plain HTTP until `shutdown`, then waits for the requests to end.
+pub(super) async fn run_plain(
+    listener: TcpListener,
+    router: Router,
+    options: Arc<Options>,
+    connections: Connections,
+    shutdown: CancellationToken,
+) {
+    let tasks = TaskTracker::new();
+    let mut acceptor = Acceptor::new(listener, shutdown.clone());
+    while let Some((socket, address)) = acceptor.next().await {
+        let Ok(permit) = connections.admit(address, Transport::WebSocket) else { continue };
+        let _ = socket.set_nodelay(true);
+        let peer = HttpPeer::new(address, false, permit);
+        let http = Http { router: router.clone(), peer, handshake: options.handshake, shutdown: shutdown.clone() };
+        tasks.spawn(http_connection::serve_http1(socket, http));
+    }
+    drop(acceptor);
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn handshake(
+    config: &Arc<rustls::ServerConfig>,
+    socket: TcpStream,
+    deadline: Instant,
+) -> io::Result<TlsStream<TcpStream>> {
+    socket.set_nodelay(true)?;
+    let acceptor = TlsAcceptor::from(Arc::clone(config));
+    let accepted = acceptor.accept_with(socket, |connection| connection.set_buffer_limit(Some(TLS_BUFFER)));
+    timeout_at(deadline, accepted).await.map_err(|_| io::ErrorKind::TimedOut)?
+}
+
+async fn serve<H: SessionHost>(
+    tls: &Tls<H>,
+    stream: TlsStream<TcpStream>,
+    address: SocketAddr,
+    permit: ConnectionPermit,
+    deadline: Instant,
+    options: &Options,
+    shutdown: &CancellationToken,
+) {
+    let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+    if protocol.as_deref() == Some(version::ALPN) {
+        let (near, far) = halves(stream);
+        let peer = Peer { address, transport: Transport::Tls };
+        // Boxed: an HTTP connection must not carry the size of a session.
+        let session = tls.host.serve(StreamReader::new(near, deadline), StreamWriter::new(far), peer, permit);
+        return Box::pin(session).await;
+    }
+    let http = Http {
+        router: tls.router.clone(),
+        peer: HttpPeer::new(address, true, permit),
+        handshake: options.handshake,
+        shutdown: shutdown.clone(),
+    };
+    if protocol.as_deref() == Some(b"h2") {
+        Box::pin(http_connection::serve_http2(stream, http)).await;
+    } else {
+        Box::pin(http_connection::serve_http1(stream, http)).await;
+    }
+}
+
+impl ByteSink for Half<TlsStream<TcpStream>> {
+    async fn close(&mut self, _code: Option<Code>) {
+        let _ = timeout(CLOSE_TIMEOUT, async {
+            self.shutdown().await?;
+            // Closing a socket with unread bytes resets it, and a reset may
+            // overtake the last frame.
+            let mut discarded = [0; 1024];
+            let mut left = LINGER_BYTES;
+            while left > 0 {
+                match self.read(&mut discarded).await? {
+                    0 => break,
+                    read => left = left.saturating_sub(read),
+                }
+            }
+            io::Result::Ok(())
+        })
+        .await;
+    }
+}
