@@ -1,0 +1,118 @@
+//! `SIGKILL` at random moments under mixed load, through the real binary.
+//!
+//! Six people write to each other over all three transports, several sends at
+//! once; each has a second device that only reads, resumes and moves cursors;
+//! meanwhile new people sign up. The server is killed again and again, also
+//! while it starts. After each restart an auditor with a fresh connection reads
+//! what is new and compares ([`audit`]); at the end fresh devices and the
+//! resumed ones read everything and [`history`] judges.
+//!
+//! `PARLEY_CRASH_KILLS` sets the number of kills, `PARLEY_SEED` repeats a
+//! schedule. The schedule comes from the seed; what the threads make of it does not.
+
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
+mod audit;
+#[path = "../common/mod.rs"]
+mod common;
+mod history;
+mod readers;
+mod signups;
+mod world;
+mod writers;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use common::{Launch, Transport};
+use tokio::task::JoinSet;
+
+use audit::Auditor;
+use world::{Up, World};
+
+/// People who write.
+pub(crate) const PEOPLE: usize = 6;
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |value| value.parse().expect("a number"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_by_kill_9() {
+    let kills = setting("PARLEY_CRASH_KILLS", 200);
+    let seed = setting("PARLEY_SEED", fastrand::u64(..));
+    println!("{kills} kills, PARLEY_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+
+    let folder = tempfile::tempdir().unwrap();
+    let launch = Launch::new(&folder.path().join("data"));
+    let mut server = launch.start().await;
+    let world = World::begin(&server.ready).await;
+    let mut auditor = Auditor::new(&world);
+
+    let up = tokio::sync::watch::Sender::new(None);
+    let mut fleet = JoinSet::new();
+    for writer in 0..PEOPLE {
+        fleet.spawn(writers::run(Arc::clone(&world), writer, random.fork(), up.subscribe()));
+        fleet.spawn(readers::run(Arc::clone(&world), writer, random.fork(), up.subscribe()));
+    }
+    fleet.spawn(signups::run(Arc::clone(&world), up.subscribe()));
+
+    let began = Instant::now();
+    let mut during_start = 0;
+    let mut bites = 0;
+    let mut slowest_start = Duration::ZERO;
+    for kill in 1..=kills {
+        up.send_replace(Some(Up { epoch: kill, ready: server.ready.clone() }));
+        tokio::time::sleep(Duration::from_millis(random.u64(30..600))).await;
+        assert!(server.is_running(), "the server ended by itself:\n{}", server.stderr());
+        server.kill();
+        // Only now, so that the load is cut in the middle.
+        up.send_replace(None);
+        bites += usize::from(world.in_flight() > 0);
+        if random.u8(..) < 32 {
+            launch.start_and_kill(Duration::from_millis(random.u64(1..150))).await;
+            during_start += 1;
+        }
+        let start = Instant::now();
+        server = launch.start().await;
+        slowest_start = slowest_start.max(start.elapsed());
+        auditor.after_restart(&server.ready, kill, &mut random).await;
+        if kill % 20 == 0 {
+            println!("{kill} kills in {:?}: {world}", began.elapsed());
+        }
+        if let Some(ended) = fleet.try_join_next() {
+            panic!("a client of the fleet ended early: {ended:?}");
+        }
+    }
+
+    // The faults stop; everything must settle, and nearly everything succeed.
+    world.quiet.store(true, Ordering::Relaxed);
+    up.send_replace(Some(Up { epoch: kills + 1, ready: server.ready.clone() }));
+    while let Some(ended) = fleet.join_next().await {
+        ended.expect("a client of the fleet failed");
+    }
+    println!("{kills} kills in {:?}: {world}", began.elapsed());
+    println!(
+        "{bites} kills hit sends in flight, {during_start} more hit a start; slowest start {slowest_start:?}"
+    );
+
+    let readings = auditor.read_everything(&server.ready).await;
+    let ops = world.ops();
+    let report = history::check(&ops, &readings, &world.user_ids());
+    println!("{} readings: {report}", readings.len());
+    assert_eq!(report.wrong, 0, "PARLEY_SEED={seed}: {report}");
+    auditor.resends_get_the_same_answer(&server.ready, &ops, &mut random).await;
+    auditor.accounts_are_kept(&server.ready).await;
+
+    // A run in which the faults hit nothing, or the server did nothing, proves nothing.
+    assert!(bites as u64 * 2 >= kills, "void: only {bites} of {kills} kills hit sends in flight");
+    let (acked, planned) = world.quiet_phase();
+    assert!(acked * 100 >= planned * 95, "void: {acked} of {planned} acknowledged when quiet");
+    let acked = world.acked() as u64;
+    assert!(acked >= kills * 20, "void: only {acked} sends acknowledged");
+    for transport in Transport::ALL {
+        assert!(world.acked_over(transport) > 0, "void: nothing over {transport:?}");
+    }
+}
