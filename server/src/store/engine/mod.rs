@@ -167,6 +167,8 @@ pub struct Usage {
     pub families: Vec<FamilyUsage>,
     /// Bytes in the block cache.
     pub cache_bytes: u64,
+    /// Bytes in memtables of all families.
+    pub write_buffer_bytes: u64,
     /// Writes are stopped until compaction catches up.
     pub writes_stopped: bool,
 }
