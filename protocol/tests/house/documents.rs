@@ -1,0 +1,178 @@
+//! The documents speak of what exists, and leave nothing out that must be in.
+
+use std::path::Path;
+
+use parley_protocol::{Code, limits};
+
+use super::{files, read, root};
+
+/// Documents that map the code: every path they name in backticks exists.
+const MAPS: [&str; 3] = ["ARCHITECTURE.md", "docs/message-path.md", "CONTRIBUTING.md"];
+
+#[test]
+fn every_file_the_maps_name_exists() {
+    let mut missing = Vec::new();
+    for map in MAPS {
+        for name in in_backticks(&read(map)) {
+            let looks_like_a_path = name.contains('/')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+                && !name.starts_with('/')
+                && !name.starts_with("parley/");
+            if looks_like_a_path && !root().join(&name).exists() {
+                missing.push(format!("{map}: {name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "named, but not there:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut broken = Vec::new();
+    for file in files("", "md") {
+        let text = read(&file);
+        for target in links(&text) {
+            if target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            let (path, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let there = if path.is_empty() {
+                root().join(&file)
+            } else {
+                root().join(file.parent().unwrap_or(Path::new(""))).join(path)
+            };
+            let anchored = anchor.is_empty()
+                || std::fs::read_to_string(&there)
+                    .is_ok_and(|text| headings(&text).any(|heading| heading == anchor));
+            if !there.exists() || !anchored {
+                broken.push(format!("{}: {target}", file.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn the_protocol_document_names_every_message_and_code() {
+    let text = read("docs/protocol.md");
+    for file in files("protocol/proto", "proto") {
+        for line in read(&file).lines() {
+            let Some(name) = line.strip_prefix("message ").and_then(|rest| rest.split(' ').next())
+            else {
+                continue;
+            };
+            assert!(text.contains(&format!("`{name}`")), "docs/protocol.md doesn't name {name}");
+        }
+    }
+    for code in Code::ALL {
+        assert!(
+            text.contains(&format!("`{}`", code.name())),
+            "docs/protocol.md doesn't name {code}"
+        );
+    }
+}
+
+#[test]
+fn the_protocol_document_states_every_limit() {
+    let text = read("docs/protocol.md");
+    let number = |value: u64| {
+        let digits = value.to_string();
+        let mut grouped = String::new();
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index) % 3 == 0 {
+                grouped.push(',');
+            }
+            grouped.push(digit);
+        }
+        grouped
+    };
+    let table = [
+        ("FRAME_BYTES", u64::from(limits::FRAME_BYTES)),
+        ("UNAUTHENTICATED_BYTES", u64::from(limits::UNAUTHENTICATED_BYTES)),
+        ("UNAUTHENTICATED_MS", limits::UNAUTHENTICATED_MS),
+        ("TEXT_CHARS", u64::from(limits::TEXT_CHARS)),
+        ("BODY_BYTES", limits::BODY_BYTES as u64),
+        ("PROTOBUF_DEPTH", u64::from(limits::PROTOBUF_DEPTH)),
+        ("REQUESTS_IN_FLIGHT", u64::from(limits::REQUESTS_IN_FLIGHT)),
+        ("FETCH_ENTRIES", u64::from(limits::FETCH_ENTRIES)),
+        ("FETCH_BYTES", limits::FETCH_BYTES as u64),
+        ("CHANGES_ENTRIES", limits::CHANGES_ENTRIES as u64),
+        ("CLIENT_MESSAGE_ID_BYTES", limits::CLIENT_MESSAGE_ID_BYTES as u64),
+        ("CLIENT_NAME_BYTES", limits::CLIENT_NAME_BYTES as u64),
+        ("FEATURES", limits::FEATURES as u64),
+        ("TOKEN_BYTES", limits::TOKEN_BYTES as u64),
+        ("USER_NAME_CHARS", limits::USER_NAME_CHARS.1 as u64),
+        ("PASSWORD_BYTES", limits::PASSWORD_BYTES.1 as u64),
+        ("DEVICE_NAME_CHARS", limits::DEVICE_NAME_CHARS as u64),
+        ("MISSED_HEARTBEATS", u64::from(limits::MISSED_HEARTBEATS)),
+    ];
+    for (name, value) in table {
+        let row = text
+            .lines()
+            .find(|line| line.contains(&format!("`{name}`")))
+            .unwrap_or_else(|| panic!("docs/protocol.md lacks the limit {name}"));
+        assert!(
+            row.contains(&format!(" {} ", number(value))),
+            "{name} is {value}, the document says {row}"
+        );
+    }
+    let constants = read("protocol/src/limits.rs").matches("pub const ").count();
+    assert_eq!(
+        constants,
+        table.len(),
+        "a limit is missing in this test and perhaps in the document"
+    );
+}
+
+/// The hex in the worked example is that of the golden vectors.
+#[test]
+fn the_worked_example_is_made_of_golden_vectors() {
+    let vectors =
+        format!("{}{}", read("protocol/vectors/client.json"), read("protocol/vectors/server.json"));
+    let text = read("docs/protocol.md");
+    let example = text.split("## Worked example").nth(1).unwrap();
+    let mut seen = 0;
+    for block in example.split("```hex\n").skip(1) {
+        let hex: String = block.split("```").next().unwrap().split_whitespace().collect();
+        assert!(
+            vectors.contains(&format!("\"frame\": \"{hex}\"")),
+            "no vector has this frame: {hex}"
+        );
+        seen += 1;
+    }
+    assert!(seen >= 4, "the worked example shows {seen} frames");
+}
+
+#[test]
+fn every_metric_is_in_the_operators_document() {
+    let text = read("docs/operating.md");
+    let list = read("server/src/metrics/list.rs");
+    let names = list.split('"').filter(|part| part.starts_with("parley_"));
+    for name in names.filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')) {
+        assert!(text.contains(&format!("`{name}`")), "docs/operating.md lacks the metric {name}");
+    }
+}
+
+fn in_backticks(text: &str) -> Vec<String> {
+    let prose: Vec<_> = text.split("```").step_by(2).collect();
+    prose.iter().flat_map(|part| part.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+fn links(text: &str) -> Vec<String> {
+    let prose: Vec<_> = text.split("```").step_by(2).collect();
+    let targets = prose.iter().flat_map(|part| part.split("](").skip(1));
+    targets.filter_map(|rest| rest.split(')').next()).map(str::to_owned).collect()
+}
+
+/// The anchors of a document's headings, as code hosts make them.
+fn headings(text: &str) -> impl Iterator<Item = String> {
+    text.lines().filter(|line| line.starts_with('#')).map(|line| {
+        line.trim_start_matches('#')
+            .trim()
+            .to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect()
+    })
+}
