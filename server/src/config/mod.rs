@@ -1,0 +1,141 @@
+//! Configuration: a TOML file, then `PARLEY_*` variables, then flags.
+//!
+//! Keys are declared once, in `sections.rs`: name, type, default and
+//! meaning. From that table come the structs, the defaults, `parley config
+//! init` and the check for unknown keys, so they cannot drift apart. A variable
+//! is the key in upper case with `__` between section and name
+//! (`PARLEY_CONNECTIONS__TOTAL=1000`), lists are separated by commas.
+//!
+//! Unknown keys are errors in every layer and name the nearest known key. A
+//! value that doesn't parse is an error at its own place, even when a later
+//! layer replaces it. Nothing here opens files other than the given one.
+
+mod check;
+mod layers;
+mod options;
+mod sections;
+mod show;
+
+use std::path::{Path, PathBuf};
+
+pub use check::Problem;
+pub use layers::Source;
+pub use sections::{
+    Accounts, Config, Connections, Key, LogFormat, Logging, Queue, Rates, Sessions, SignUp, Storage, Tls, WebSocket, KEYS,
+};
+pub use show::init;
+
+/// Variables that begin with `PARLEY_` and are no keys: flags of the commands.
+pub const OTHER_VARIABLES: &[&str] = &["PARLEY_CONFIG"];
+
+/// What the command line sets; everything else comes from file and variables.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--data`
+    pub data: Option<PathBuf>,
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--http`
+    pub http: Option<String>,
+    /// Any other key, as (`connections.total`, `1000`).
+    pub set: Vec<(String, String)>,
+}
+
+/// A configuration and where each value comes from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The values in force.
+    pub config: Config,
+    sources: std::collections::BTreeMap<String, Source>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file can't be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{path} is not valid TOML: {text}", path = path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The parser's message with line and column.
+        text: String,
+    },
+    /// A key nobody knows.
+    #[error("{place}: there is no key `{key}`{hint}", hint = hint(nearest))]
+    Unknown {
+        /// Where it is.
+        place: Source,
+        /// The key.
+        key: String,
+        /// The known key most like it.
+        nearest: Option<&'static str>,
+    },
+    /// A value of the wrong kind.
+    #[error("{place}: `{key}`: {text}")]
+    Value {
+        /// Where it is.
+        place: Source,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        text: String,
+    },
+    /// Values that parse but cannot be served with.
+    #[error("the configuration cannot be used:\n{}", list(.0))]
+    Invalid(Vec<Problem>),
+}
+
+impl Config {
+    /// Loads and checks: `file` if given, then the process's variables, then
+    /// `overrides`.
+    ///
+    /// # Errors
+    /// [`LoadError`]; its text is meant for the operator.
+    pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Loaded, LoadError> {
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            // Other programs' variables need not be UTF-8.
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        });
+        Self::load_from(file, variables, overrides)
+    }
+
+    /// As [`Config::load`], with these variables.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_from(
+        file: Option<&Path>,
+        variables: impl Iterator<Item = (String, String)>,
+        overrides: &Overrides,
+    ) -> Result<Loaded, LoadError> {
+        let mut layers = layers::Layers::new();
+        if let Some(path) = file {
+            let read = |source| LoadError::Read { path: path.to_owned(), source };
+            layers.file(path, &std::fs::read_to_string(path).map_err(read)?)?;
+        }
+        layers.variables(variables)?;
+        layers.flags(overrides)?;
+        let loaded = layers.finish()?;
+        loaded.config.check().map_err(LoadError::Invalid)?;
+        Ok(loaded)
+    }
+}
+
+fn hint(nearest: &Option<&'static str>) -> String {
+    nearest.map_or_else(String::new, |key| format!("; did you mean `{key}`?"))
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -267,10 +267,11 @@ mod tests {
         assert_eq!(reader.buffer.capacity(), 0, "an idle reader holds no buffer");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn silence_before_authentication_ends_at_the_deadline() {
         let (_near, far) = duplex(64);
-        assert!(matches!(reader(far).next().await, Err(ReadError::Late)));
+        let mut late = StreamReader::new(far, Instant::now());
+        assert!(matches!(late.next().await, Err(ReadError::Late)));
     }
 
     #[tokio::test]
@@ -348,7 +349,7 @@ mod tests {
         assert_eq!(ServerEnvelope::decode(second).unwrap().kind, Some(Kind::Deliver(deliver)));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn closing_on_a_peer_that_takes_nothing_is_bounded() {
         let (near, _far) = duplex(10);
         let mut writer = StreamWriter::new(near);

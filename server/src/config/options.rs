@@ -1,0 +1,74 @@
+//! From the configuration to each component's own options.
+
+use std::time::Duration;
+
+use super::check::address;
+use super::{Config, Problem, SignUp};
+use crate::{accounts, listen, tls};
+
+impl Config {
+    /// Options of the listeners.
+    ///
+    /// # Errors
+    /// The address that does not parse; [`Config::check`] finds the same.
+    pub fn listen_options(&self) -> Result<listen::Options, Problem> {
+        Ok(listen::Options {
+            address: address(&self.listen).map_err(|text| Problem { key: "listen", text })?,
+            http: address(&self.http).map_err(|text| Problem { key: "http", text })?,
+            handshake: Duration::from_millis(self.connections.handshake_ms),
+            idle: Duration::from_millis(self.connections.idle_ms),
+            frame_bytes: self.sessions.frame_bytes,
+            origins: self.websocket.origins.clone(),
+        })
+    }
+
+    /// Caps on connections.
+    #[must_use]
+    pub fn connection_caps(&self) -> listen::ConnectionCaps {
+        listen::ConnectionCaps {
+            total: self.connections.total,
+            per_address: self.connections.per_address,
+            unauthenticated: self.connections.unauthenticated,
+            limit_loopback: self.connections.limit_loopback,
+        }
+    }
+
+    /// Options of TLS.
+    #[must_use]
+    pub fn tls_options(&self) -> tls::Options {
+        let own = !self.tls.certificate.as_os_str().is_empty();
+        tls::Options {
+            files: own.then(|| tls::Files { certificate: self.tls.certificate.clone(), key: self.tls.key.clone() }),
+            folder: self.data.join("tls"),
+            names: self.tls.names.clone(),
+            tls12: self.tls.tls12,
+            reload: Duration::from_millis(self.tls.reload_ms),
+        }
+    }
+
+    /// Options of accounts.
+    #[must_use]
+    pub fn accounts_options(&self) -> accounts::Options {
+        let (of, rates) = (&self.accounts, &self.rates);
+        accounts::Options {
+            sign_up: of.sign_up == SignUp::Open,
+            devices: of.devices,
+            tokens: of.tokens,
+            hash: accounts::HashOptions {
+                memory_kib: of.hash_memory_kib,
+                passes: of.hash_passes,
+                lanes: of.hash_lanes,
+                parallel: of.parallel_hashes,
+                waiting: of.waiting_hashes,
+            },
+            token_cache: of.token_cache,
+            rates: accounts::RateOptions {
+                sign_ups_per_minute: rates.sign_ups_per_minute,
+                logins_per_minute: rates.logins_per_minute,
+                logins_per_name_per_minute: rates.logins_per_name_per_minute,
+                loopback_per_minute: rates.loopback_per_minute,
+                keys: rates.addresses,
+            },
+        }
+    }
+}

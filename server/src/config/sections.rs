@@ -1,0 +1,204 @@
+//! Every key: its section, name, type, default and meaning.
+//!
+//! One line is one key. The macro makes the struct, its default and its rows of
+//! [`KEYS`] from it. The names carry their units.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// One key, for `parley config init` and for unknown-key errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// With its section: `connections.total`.
+    pub path: &'static str,
+    /// What it means.
+    pub help: &'static str,
+}
+
+macro_rules! section {
+    (
+        $(#[$doc:meta])* $section:ident $constant:ident $prefix:literal
+        $($key:ident: $type:ty = $default:expr, $help:literal;)*
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $section {
+            $(#[doc = $help] pub $key: $type,)*
+        }
+
+        impl Default for $section {
+            fn default() -> Self {
+                Self { $($key: $default,)* }
+            }
+        }
+
+        const $constant: &[Key] = &[$(Key { path: concat!($prefix, stringify!($key)), help: $help },)*];
+    };
+}
+
+/// Whether anybody may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignUp {
+    /// Yes.
+    Open,
+    /// No; the API answers `sign_up_closed`.
+    Closed,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The whole configuration. The first three keys have no section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder of everything the server keeps.
+    pub data: PathBuf,
+    /// Address of QUIC (UDP) and TLS (TCP).
+    pub listen: String,
+    /// Address of plain HTTP.
+    pub http: String,
+    /// `[tls]`
+    pub tls: Tls,
+    /// `[connections]`
+    pub connections: Connections,
+    /// `[sessions]`
+    pub sessions: Sessions,
+    /// `[websocket]`
+    pub websocket: WebSocket,
+    /// `[accounts]`
+    pub accounts: Accounts,
+    /// `[rates]`
+    pub rates: Rates,
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[queue]`
+    pub queue: Queue,
+    /// `[logging]`
+    pub logging: Logging,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("./parley-data"),
+            listen: "127.0.0.1:7443".to_owned(),
+            http: "127.0.0.1:7480".to_owned(),
+            tls: Tls::default(),
+            connections: Connections::default(),
+            sessions: Sessions::default(),
+            websocket: WebSocket::default(),
+            accounts: Accounts::default(),
+            rates: Rates::default(),
+            storage: Storage::default(),
+            queue: Queue::default(),
+            logging: Logging::default(),
+        }
+    }
+}
+
+const TOP: &[Key] = &[
+    Key { path: "data", help: "Folder of everything the server keeps; made if missing." },
+    Key { path: "listen", help: "Address of QUIC (UDP) and TLS (TCP), for example 0.0.0.0:7443. Port 0 picks one." },
+    Key { path: "http", help: "Address of plain HTTP with /metrics; loopback only. Port 0 picks one." },
+];
+
+section! {
+    /// Certificates and TLS versions.
+    Tls TLS "tls."
+    certificate: PathBuf = PathBuf::new(), "PEM file with the certificate chain; empty: a self-signed one is made and kept in the data folder.";
+    key: PathBuf = PathBuf::new(), "PEM file with the private key, readable by its owner alone; goes with `certificate`.";
+    tls12: bool = false, "Whether TLS 1.2 is taken besides 1.3, on TCP.";
+    reload_ms: u64 = 10_000, "How often the files are looked at for a new certificate, in milliseconds.";
+    names: Vec<String> = Vec::new(), "More host names for the self-signed certificate when it is made.";
+}
+
+section! {
+    /// How many connections, and how long they may take to authenticate.
+    Connections CONNECTIONS "connections."
+    total: usize = 20_000, "Connections of any kind.";
+    per_address: usize = 512, "Connections from one IPv4 address or IPv6 /64.";
+    unauthenticated: usize = 4_096, "Connections that have not authenticated, HTTP ones included.";
+    limit_loopback: bool = false, "Whether `per_address` also holds for loopback, where a reverse proxy brings everybody from one address.";
+    handshake_ms: u64 = 10_000, "Milliseconds a connection has to authenticate, and an HTTP head or body to arrive.";
+    idle_ms: u64 = 75_000, "Milliseconds of silence after which QUIC gives a connection up.";
+}
+
+section! {
+    /// Bounds of a session, announced to clients where they matter to them.
+    Sessions SESSIONS "sessions."
+    heartbeat_ms: u32 = 10_000, "How often clients send Ping, in milliseconds; three missed end the session.";
+    outbound_bytes: usize = 1024 * 1024, "Bytes that may wait for one session; above it the session is closed and resumes from the log.";
+    text_chars: u32 = parley_protocol::limits::TEXT_CHARS, "Characters of one text.";
+    frame_bytes: u32 = parley_protocol::limits::FRAME_BYTES, "Bytes of one frame from an authenticated client.";
+    drain_ms: u64 = 5_000, "Milliseconds over which clients are spread when the server closes.";
+}
+
+section! {
+    /// Browsers.
+    WebSocket WEBSOCKET "websocket."
+    origins: Vec<String> = Vec::new(), "Origins of web pages that may connect besides the server's own, for example https://chat.example.org.";
+}
+
+section! {
+    /// Sign-up, passwords, devices.
+    Accounts ACCOUNTS "accounts."
+    sign_up: SignUp = SignUp::Open, "Whether anybody may sign up: open or closed.";
+    devices: usize = 32, "Devices of one account.";
+    tokens: usize = 8, "Session tokens of one device; a login beyond that ends the oldest.";
+    hash_memory_kib: u32 = 19_456, "Memory of one password hash (argon2id m), in KiB.";
+    hash_passes: u32 = 2, "Passes of one password hash (argon2id t).";
+    hash_lanes: u32 = 1, "Lanes of one password hash (argon2id p).";
+    parallel_hashes: usize = 4, "Password hashes at a time.";
+    waiting_hashes: usize = 256, "Requests that may wait for a hash; more are refused as overloaded.";
+    token_cache: usize = 65_536, "Session tokens remembered so that authentication needs no read.";
+}
+
+section! {
+    /// Rate limits of the account API, kept in memory: they start empty, and a
+    /// key that finds no room among `addresses` others is refused (closed).
+    Rates RATES "rates."
+    sign_ups_per_minute: u32 = 30, "Sign-ups from one IPv4 address or IPv6 /64.";
+    logins_per_minute: u32 = 60, "Logins from one IPv4 address or IPv6 /64.";
+    logins_per_name_per_minute: u32 = 20, "Logins to one name.";
+    loopback_per_minute: u32 = 60_000, "Sign-ups, and logins, from loopback.";
+    addresses: usize = 100_000, "Addresses and names remembered by each limit; when full, unknown ones are refused.";
+}
+
+section! {
+    /// The store.
+    Storage STORAGE "storage."
+    shards: u16 = 64, "Number of shards, 1 to 256; chosen when the data folder is made, fixed from then on.";
+    cache_bytes: usize = 64 * 1024 * 1024, "Block cache of the store.";
+    write_buffer_bytes: usize = 64 * 1024 * 1024, "Memory for writes not yet in sorted files.";
+    conversation_cache: usize = 100_000, "Conversations kept in memory.";
+}
+
+section! {
+    /// The queue in front of the commit thread.
+    Queue QUEUE "queue."
+    appends: usize = 8_192, "Appends that may wait for the disk; more are refused as overloaded.";
+    batch_records: usize = 4_096, "Records in one commit.";
+    batch_bytes: usize = 4 * 1024 * 1024, "Bytes in one commit.";
+}
+
+section! {
+    /// Log lines.
+    Logging LOGGING "logging."
+    format: LogFormat = LogFormat::Text, "text or json.";
+    level: String = "info".to_owned(), "error, warn, info, or a filter such as parley_server=info,quinn=warn.";
+}
+
+/// Every key, in the order of `parley config init`.
+pub const KEYS: &[&[Key]] =
+    &[TOP, TLS, CONNECTIONS, SESSIONS, WEBSOCKET, ACCOUNTS, RATES, STORAGE, QUEUE, LOGGING];

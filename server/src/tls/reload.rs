@@ -1,0 +1,55 @@
+//! Takes up a renewed certificate: looks at the files' times, reads them when
+//! they changed. A pair that can't be used is said once and the old one stays.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::time::{interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::{Certificates, Files};
+
+impl Certificates {
+    /// Looks for new files every `Options::reload` until `shutdown`.
+    pub async fn watch(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut seen = self.times;
+        let mut ticks = interval(self.options.reload);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = shutdown.cancelled() => return,
+            }
+            let this = Arc::clone(&self);
+            // The files may be on a slow disk.
+            let looked = tokio::task::spawn_blocking(move || {
+                let now = times(&this.files);
+                if now != seen {
+                    this.reload();
+                }
+                now
+            });
+            match looked.await {
+                Ok(now) => seen = now,
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Reads the files now; on failure the certificate in force stays. Blocks.
+    pub fn reload(&self) {
+        match self.files.read(&self.provider) {
+            Ok(key) => {
+                self.current.key.store(Arc::new(key));
+                tracing::info!(fingerprint = self.fingerprint(), "a new certificate is in force");
+            }
+            Err(error) => tracing::warn!(%error, "the new certificate is not used, the old one stays"),
+        }
+    }
+}
+
+pub(super) type Times = [Option<SystemTime>; 2];
+
+pub(super) fn times(files: &Files) -> Times {
+    [&files.certificate, &files.key].map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok())
+}
