@@ -1,0 +1,184 @@
+//! What the client reports, brought into the rooms.
+
+use parley_client::{Conversation, Event, State, User};
+
+use super::room::Room;
+use super::timeline::Row;
+use super::{App, Effect, Link, Popup, Screen};
+use crate::chat::text::one_line;
+
+impl App {
+    pub(super) fn handle_event(&mut self, event: Event, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Message(message) => {
+                let peer = (!message.own).then_some(&message.sender);
+                let key = self.room_for(message.conversation, peer);
+                let pane = self.pane();
+                if let Some(room) = self.room_mut(key) {
+                    room.take_row(Row::from(&message));
+                    if let Some(pane) = pane {
+                        room.settle(pane);
+                    }
+                }
+                self.sort();
+            }
+            Event::UnknownEntry(entry) => {
+                let key = self.room_for(entry.conversation, None);
+                let row = Row::of_entry(&parley_client::Entry::Unknown(entry));
+                if let (Some(room), Some(row)) = (self.room_mut(key), row) {
+                    room.take_row(row);
+                }
+            }
+            Event::Receipt(receipt) => {
+                let own = self.me.as_ref().is_some_and(|me| me.id == receipt.user);
+                let room =
+                    self.rooms.iter_mut().find(|room| room.id == Some(receipt.conversation));
+                if let Some(room) = room.filter(|_| !own) {
+                    room.take_cursors(receipt.delivered, receipt.read);
+                }
+            }
+            Event::Sent { client_message_id, sent, .. } => {
+                let name = self.me.as_ref().map_or_else(String::new, |me| one_line(&me.name));
+                self.rooms
+                    .iter_mut()
+                    .any(|room| room.take_sent(&client_message_id, sent, &name));
+                self.unite(sent.conversation, None);
+                self.sort();
+            }
+            Event::SendFailed { client_message_id, error, .. } => {
+                let reason = error.to_string();
+                self.rooms.iter_mut().any(|room| room.take_refusal(&client_message_id, &reason));
+            }
+            Event::Conversation(line) => {
+                self.take_line(&line);
+                self.sort();
+            }
+            Event::StateChanged(state) => self.handle_state(state, effects),
+            Event::FellBack { from, to, .. } => {
+                self.notify(format!("no way through by {from}, trying {to}"));
+            }
+            Event::Lagged(_) => {
+                // What was missed is in the log: the ends are loaded again.
+                for room in &mut self.rooms {
+                    room.timeline.doubt_end();
+                }
+                effects.push(Effect::List);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn handle_list(&mut self, list: &[Conversation]) {
+        for line in list {
+            self.take_line(line);
+        }
+        self.sort();
+    }
+
+    pub(super) fn handle_found(&mut self, name: &str, result: Result<User, String>) {
+        let Some(Popup::Switcher(switcher)) = &mut self.popup else { return };
+        if switcher.searching.as_deref() != Some(name) {
+            return;
+        }
+        switcher.searching = None;
+        match result {
+            Ok(user) => {
+                self.popup = None;
+                let known = self.rooms.iter().find(|room| {
+                    room.peer.as_ref().is_some_and(|peer| peer.id == user.id)
+                });
+                let key = match known {
+                    Some(room) => room.key,
+                    None => self.add(Room::with_peer(user)),
+                };
+                self.open(key);
+            }
+            Err(reason) => switcher.problem = Some(one_line(&reason)),
+        }
+    }
+
+    fn handle_state(&mut self, state: State, effects: &mut Vec<Effect>) {
+        self.link = match state {
+            State::Idle | State::Draining => Link::Idle,
+            State::SigningIn => Link::SigningIn,
+            State::Connecting | State::Handshaking => Link::Connecting,
+            State::Ready(session) => {
+                self.welcome(&session.user, effects);
+                self.text_chars = usize::try_from(session.text_chars).unwrap_or(usize::MAX);
+                Link::Ready(session.transport)
+            }
+            State::Waiting { retry_in, error } => Link::Waiting {
+                until_ms: self.now_ms + u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX / 2),
+                reason: one_line(&error.to_string()),
+            },
+            State::Closed(error) => {
+                let reason = error.map(|error| one_line(&error.to_string()));
+                self.screen = Screen::SignIn;
+                self.popup = None;
+                self.form.reopen(reason.clone());
+                for room in &mut self.rooms {
+                    room.disconnect();
+                }
+                effects.push(Effect::Disconnect);
+                Link::Closed(reason)
+            }
+            _ => return,
+        };
+    }
+
+    fn welcome(&mut self, user: &User, effects: &mut Vec<Effect>) {
+        if self.me.as_ref().is_some_and(|me| me.id != user.id) {
+            // Somebody else signed in: nothing of the other account stays.
+            self.rooms.clear();
+            self.open = None;
+            self.front = super::Front::List;
+        }
+        self.me = Some(user.clone());
+        self.form.forget_password();
+        self.screen = Screen::Chat;
+        effects.push(Effect::List);
+    }
+
+    fn take_line(&mut self, line: &Conversation) {
+        self.unite(line.id, line.peer.as_ref());
+        let key = self.room_for(line.id, line.peer.as_ref());
+        if let Some(room) = self.room_mut(key) {
+            room.take_line(line);
+        }
+    }
+
+    /// Makes one room of those that turn out to be the same conversation: one
+    /// begun with a user here, and one that came from another device.
+    fn unite(&mut self, id: parley_client::ConversationId, peer: Option<&User>) {
+        let same = |room: &&Room| room.is(id, peer);
+        if self.rooms.iter().filter(same).count() < 2 {
+            return;
+        }
+        let open = self.open;
+        let kept = self.rooms.iter().filter(same).max_by_key(|room| Some(room.key) == open);
+        let Some(kept) = kept.map(|room| room.key) else { return };
+        let mut others = Vec::new();
+        while let Some(at) = self.rooms.iter().position(|room| room.key != kept && same(&room)) {
+            others.push(self.rooms.remove(at));
+        }
+        if let Some(room) = self.room_mut(kept) {
+            room.id = Some(id);
+            for other in others {
+                room.absorb(other);
+            }
+        }
+    }
+
+    /// The room of a conversation, made if it isn't there yet.
+    fn room_for(&mut self, id: parley_client::ConversationId, peer: Option<&User>) -> u64 {
+        let known = self.rooms.iter().find(|room| room.id == Some(id));
+        let begun = || self.rooms.iter().find(|room| room.is(id, peer));
+        if let Some(key) = known.or_else(begun).map(|room| room.key) {
+            if let Some(room) = self.room_mut(key) {
+                room.id = Some(id);
+            }
+            return key;
+        }
+        self.add(Room::with_id(id, peer.cloned()))
+    }
+}

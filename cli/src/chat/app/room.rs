@@ -1,0 +1,294 @@
+//! One conversation as the terminal knows it: its line in the list, the loaded
+//! timeline, what is being written and what waits to be sent.
+//!
+//! A room exists before its conversation does: it begins with a peer, and gets
+//! its id from the first message. Drafts and waiting sends stay with the room.
+
+use parley_client::{ClientMessageId, Conversation, ConversationId, Sent, To, User};
+
+use super::block::Tick;
+use super::composer::Composer;
+use super::scroll::Anchor;
+use super::timeline::{Row, Side, Timeline};
+use crate::chat::text::{one_line, sanitise};
+
+/// Rows kept of a conversation that isn't open.
+const CLOSED_ROWS: usize = 200;
+
+/// A send without an answer yet, or a refused one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pending {
+    pub(crate) id: ClientMessageId,
+    /// As it was typed, which is sanitised.
+    pub(crate) text: String,
+    /// Why it was refused for good.
+    pub(crate) failed: Option<String>,
+}
+
+/// A range being loaded: its name, so that a late answer to an older question
+/// is not taken for the answer to this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Loading {
+    pub(crate) side: Side,
+    pub(crate) ticket: u64,
+}
+
+/// One conversation.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// Names the room within the app, also before it has an id.
+    pub(crate) key: u64,
+    pub(crate) id: Option<ConversationId>,
+    pub(crate) peer: Option<User>,
+    pub(crate) unread: u64,
+    /// Up to where this user has read.
+    pub(crate) read: u64,
+    pub(crate) last_seq: u64,
+    pub(crate) last_time_ms: u64,
+    peer_delivered: u64,
+    peer_read: u64,
+    pub(crate) timeline: Timeline,
+    pub(crate) loading: Option<Loading>,
+    /// After a load failed: not again before this moment.
+    pub(crate) load_not_before_ms: u64,
+    pub(crate) anchor: Anchor,
+    /// While open: what was read when it was opened, if something was unread.
+    pub(crate) unread_after: Option<u64>,
+    pub(crate) composer: Composer,
+    pub(crate) pending: Vec<Pending>,
+    /// The newest message, in one line, for the list.
+    pub(crate) preview: String,
+    /// Messages that came while the reader was further up.
+    pub(crate) below: u64,
+}
+
+impl Room {
+    /// A room for a user there is no conversation with yet.
+    pub(crate) fn with_peer(peer: User) -> Self {
+        Self { peer: Some(peer), ..Self::default() }
+    }
+
+    /// A room for a conversation that came from elsewhere.
+    pub(crate) fn with_id(id: ConversationId, peer: Option<User>) -> Self {
+        Self { id: Some(id), peer, ..Self::default() }
+    }
+
+    /// What it is called: sanitised, one line.
+    pub(crate) fn title(&self) -> String {
+        match (&self.peer, self.id) {
+            (Some(peer), _) => one_line(&peer.name),
+            (None, Some(id)) => id.to_string().chars().take(8).collect(),
+            (None, None) => "new".to_owned(),
+        }
+    }
+
+    /// Whom its messages are for.
+    pub(crate) fn to(&self) -> Option<To> {
+        match (self.id, &self.peer) {
+            (Some(id), _) => Some(To::Conversation(id)),
+            (None, Some(peer)) => Some(To::User(peer.id)),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether this room is, or is about to become, that conversation.
+    pub(crate) fn is(&self, id: ConversationId, peer: Option<&User>) -> bool {
+        match self.id {
+            Some(own) => own == id,
+            None => matches!((&self.peer, peer), (Some(own), Some(peer)) if own.id == peer.id),
+        }
+    }
+
+    /// Takes the list's line. Cursors only move forward.
+    pub(crate) fn take_line(&mut self, line: &Conversation) {
+        self.id = Some(line.id);
+        if line.peer.is_some() {
+            self.peer.clone_from(&line.peer);
+        }
+        self.unread = line.unread;
+        self.read = self.read.max(line.read);
+        self.last_seq = self.last_seq.max(line.last_seq);
+        self.last_time_ms = self.last_time_ms.max(line.last_time_ms);
+        self.take_cursors(line.peer_delivered, line.peer_read);
+    }
+
+    /// The other side's cursors moved.
+    pub(crate) fn take_cursors(&mut self, delivered: u64, read: u64) {
+        self.peer_read = self.peer_read.max(read);
+        self.peer_delivered = self.peer_delivered.max(delivered).max(self.peer_read);
+    }
+
+    /// Takes a new row. True when it is the newest one.
+    pub(crate) fn take_row(&mut self, row: Row) -> bool {
+        let newest = row.seq > self.last_seq || (row.seq == self.last_seq && self.below == 0);
+        if row.seq >= self.last_seq {
+            self.last_seq = row.seq;
+            self.last_time_ms = self.last_time_ms.max(row.time_ms);
+            self.set_preview(&row);
+        }
+        let fresh = self.timeline.row(row.seq).is_none();
+        if fresh && !row.own && self.anchor != Anchor::Bottom {
+            self.below += 1;
+        }
+        self.timeline.take_live(row);
+        newest
+    }
+
+    pub(crate) fn set_preview(&mut self, row: &Row) {
+        let text: String = row.text.chars().take(80).collect();
+        self.preview = if row.own { format!("you: {}", one_line(&text)) } else { one_line(&text) };
+    }
+
+    /// Puts a text among the waiting sends.
+    pub(crate) fn queue(&mut self, id: ClientMessageId, text: &str) {
+        let text = sanitise(text).into_owned();
+        self.pending.push(Pending { id, text, failed: None });
+        self.anchor = Anchor::Bottom;
+        self.below = 0;
+    }
+
+    /// The server committed a waiting send: it becomes a row.
+    pub(crate) fn take_sent(&mut self, id: &ClientMessageId, sent: Sent, own_name: &str) -> bool {
+        let Some(at) = self.pending.iter().position(|pending| pending.id == *id) else {
+            return false;
+        };
+        let pending = self.pending.remove(at);
+        self.id = Some(sent.conversation);
+        self.take_row(Row {
+            seq: sent.seq,
+            sender: own_name.to_owned(),
+            own: true,
+            time_ms: sent.time_ms,
+            text: pending.text,
+            unknown: false,
+        });
+        true
+    }
+
+    /// The server refused a waiting send for good.
+    pub(crate) fn take_refusal(&mut self, id: &ClientMessageId, reason: &str) -> bool {
+        let Some(pending) = self.pending.iter_mut().find(|pending| pending.id == *id) else {
+            return false;
+        };
+        pending.failed = Some(one_line(reason));
+        true
+    }
+
+    /// How far an own row is.
+    pub(crate) fn tick(&self, row: &Row) -> Option<Tick> {
+        row.own.then_some(if row.seq <= self.peer_read {
+            Tick::Read
+        } else if row.seq <= self.peer_delivered {
+            Tick::Delivered
+        } else {
+            Tick::Sent
+        })
+    }
+
+    /// The client is gone: what waited is kept for another try. The ids stay, so
+    /// a message that did arrive is not doubled by it.
+    pub(crate) fn disconnect(&mut self) {
+        self.loading = None;
+        for pending in self.pending.iter_mut().filter(|pending| pending.failed.is_none()) {
+            pending.failed = Some("the client was closed before the answer came".to_owned());
+        }
+    }
+
+    /// Takes over what another room of the same conversation holds.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.peer = self.peer.take().or(other.peer);
+        self.unread = self.unread.max(other.unread);
+        self.read = self.read.max(other.read);
+        self.last_seq = self.last_seq.max(other.last_seq);
+        self.last_time_ms = self.last_time_ms.max(other.last_time_ms);
+        self.take_cursors(other.peer_delivered, other.peer_read);
+        self.pending.extend(other.pending);
+        if self.composer.is_empty() {
+            self.composer = other.composer;
+        }
+        if self.preview.is_empty() {
+            self.preview = other.preview;
+        }
+        // Two runs may have a hole between them; what shows is loaded again.
+        self.timeline.clear();
+        self.loading = None;
+    }
+
+    /// The reader left: what was unread is a thing of the past.
+    pub(crate) fn close(&mut self) {
+        self.unread_after = None;
+        self.anchor = Anchor::Bottom;
+        self.below = 0;
+        self.loading = None;
+        self.timeline.shrink(CLOSED_ROWS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::timeline::tests::{message, page};
+    use super::*;
+    use parley_client::UserId;
+
+    fn id(text: &str) -> ClientMessageId {
+        ClientMessageId::new(text.to_owned().into()).unwrap()
+    }
+
+    fn sent(seq: u64) -> Sent {
+        Sent { conversation: ConversationId::new([7; 16]), seq, time_ms: 5, duplicate: false }
+    }
+
+    fn room() -> Room {
+        Room::with_peer(User { id: UserId::new([2; 16]), name: "bob".into() })
+    }
+
+    #[test]
+    fn a_send_goes_from_waiting_to_read() {
+        let mut room = room();
+        assert_eq!(room.to(), Some(To::User(UserId::new([2; 16]))));
+        let empty =
+            parley_client::HistoryPage { entries: Vec::new(), at_start: true, ..page(1..=1, 0) };
+        room.timeline.take_page(Side::Fresh, &empty);
+        room.queue(id("a"), "hi");
+        assert!(room.take_sent(&id("a"), sent(1), "alice"));
+        assert!(room.pending.is_empty());
+        let row = room.timeline.newest().unwrap().clone();
+        assert_eq!((row.seq, row.text.as_str(), room.tick(&row)), (1, "hi", Some(Tick::Sent)));
+        room.take_cursors(1, 0);
+        assert_eq!(room.tick(&row), Some(Tick::Delivered));
+        room.take_cursors(0, 1);
+        assert_eq!(room.tick(&row), Some(Tick::Read));
+        assert_eq!(room.to(), Some(To::Conversation(ConversationId::new([7; 16]))));
+        assert_eq!(room.preview, "you: hi");
+    }
+
+    #[test]
+    fn the_answer_and_the_delivery_of_one_message_make_one_row() {
+        let mut room = room();
+        room.timeline.take_page(Side::Fresh, &page(1..=2, 2));
+        room.last_seq = 2;
+        room.queue(id("a"), "text");
+        room.take_row(Row::from(&message(3, true, "text")));
+        assert!(room.take_sent(&id("a"), sent(3), "alice"));
+        assert_eq!(room.timeline.len(), 3);
+    }
+
+    #[test]
+    fn a_refused_send_stays_with_its_reason() {
+        let mut room = room();
+        room.queue(id("a"), "hi");
+        assert!(room.take_refusal(&id("a"), "too\nlong"));
+        assert!(!room.take_refusal(&id("b"), "x"));
+        assert_eq!(room.pending[0].failed.as_deref(), Some("too\u{21b5}long"));
+    }
+
+    #[test]
+    fn messages_below_the_reader_are_counted() {
+        let mut room = room();
+        room.timeline.take_page(Side::Fresh, &page(1..=2, 2));
+        room.anchor = Anchor::Top { seq: 1, line: 0 };
+        room.take_row(Row::from(&message(3, false, "x")));
+        room.take_row(Row::from(&message(3, false, "x")));
+        assert_eq!(room.below, 1);
+    }
+}

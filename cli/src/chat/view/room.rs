@@ -1,0 +1,122 @@
+//! The open conversation: header, timeline, composer.
+
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+
+use super::{ATTENTION, Canvas, FAINT, OTHERS, OWN, STRONG, WRONG, line};
+use crate::chat::app::App;
+use crate::chat::app::block::{INDENT, Line, Tick};
+use crate::chat::app::layout::RoomAreas;
+use crate::chat::app::room::Room;
+use crate::chat::app::scroll::Anchor;
+
+/// From this many characters on the composer counts what is left.
+const COUNT_FROM: usize = 90;
+
+pub(super) fn draw(app: &App, areas: RoomAreas, canvas: &mut Canvas<'_, '_>) {
+    let Some(room) = app.open_room() else {
+        canvas.put(line(areas.timeline, 1), "  Choose a conversation with Alt+Up and Alt+Down,", FAINT);
+        canvas.put(line(areas.timeline, 2), "  or begin one with Ctrl+N.", FAINT);
+        return;
+    };
+    canvas.put(areas.header, &room.title(), STRONG);
+    timeline(app, room, areas.timeline, canvas);
+    rule(app, room, areas.rule, canvas);
+    composer(app, room, areas.composer, canvas);
+}
+
+fn timeline(app: &App, room: &Room, area: Rect, canvas: &mut Canvas<'_, '_>) {
+    let Some(pane) = app.pane() else { return };
+    let lines = room.visible(pane);
+    if lines.is_empty() {
+        let remark = match (room.id, room.timeline.is_loaded()) {
+            (Some(_), false) => "loading messages…",
+            _ => "No messages yet. Say hello.",
+        };
+        canvas.put(line(area, 1), &format!("  {remark}"), FAINT);
+        return;
+    }
+    // A short conversation stands at the bottom, above the composer.
+    let used = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+    let top = area.height.saturating_sub(used);
+    for (shown, index) in lines.iter().zip(top..) {
+        draw_line(shown, line(area, index), canvas);
+    }
+}
+
+fn draw_line(shown: &Line, area: Rect, canvas: &mut Canvas<'_, '_>) {
+    match shown {
+        Line::Day(day) => canvas.put_rule(area, day, FAINT),
+        Line::Unread => canvas.put_rule(area, "unread", ATTENTION),
+        Line::Remark(remark) => canvas.put_rule(area, remark, FAINT),
+        Line::Sender { name, own } => canvas.put(area, name, if *own { OWN } else { OTHERS }),
+        Line::Text { text, time, tick, faint } => {
+            let indented = Rect {
+                x: area.x.saturating_add(INDENT),
+                width: area.width.saturating_sub(INDENT),
+                ..area
+            };
+            canvas.put(indented, text, if *faint { WRONG } else { Style::new() });
+            let before_tick = Rect { width: area.width.saturating_sub(3), ..area };
+            if let Some(time) = time {
+                canvas.put_right(before_tick, time, FAINT);
+            }
+            if let Some(tick) = tick {
+                let (sign, style) = tick_sign(*tick);
+                canvas.put_right(area, sign, style);
+            }
+        }
+    }
+}
+
+fn tick_sign(tick: Tick) -> (&'static str, Style) {
+    match tick {
+        Tick::Waiting => ("\u{25f7}", FAINT),
+        Tick::Sent => ("\u{2713}", FAINT),
+        Tick::Delivered => ("\u{2713}\u{2713}", FAINT),
+        Tick::Read => {
+            ("\u{2713}\u{2713}", Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD))
+        }
+        Tick::Failed => ("\u{2717}", WRONG),
+    }
+}
+
+fn rule(app: &App, room: &Room, area: Rect, canvas: &mut Canvas<'_, '_>) {
+    let failed = room.pending.iter().filter(|pending| pending.failed.is_some()).count();
+    let chars = room.composer.chars();
+    let (text, style) = if room.anchor != Anchor::Bottom {
+        let below = match room.below {
+            0 => "Esc: to the newest message".to_owned(),
+            1 => "1 new message below · Esc: go there".to_owned(),
+            count => format!("{count} new messages below · Esc: go there"),
+        };
+        (below, ATTENTION)
+    } else if failed > 0 {
+        (format!("{failed} not sent · Ctrl+R: again · Ctrl+X: drop"), WRONG)
+    } else if chars >= app.text_chars / 100 * COUNT_FROM {
+        (format!("{chars} of {} characters", app.text_chars), ATTENTION)
+    } else {
+        (String::new(), FAINT)
+    };
+    canvas.put_rule(area, &text, style);
+}
+
+fn composer(app: &App, room: &Room, area: Rect, canvas: &mut Canvas<'_, '_>) {
+    let text = Rect {
+        x: area.x.saturating_add(2),
+        width: area.width.saturating_sub(2),
+        ..area
+    };
+    canvas.put(area, "\u{203a}", STRONG);
+    let layout = room.composer.layout(text.width.into());
+    let (cursor_line, cursor_column) = layout.cursor;
+    // The line with the cursor always shows.
+    let fitting = usize::from(area.height).max(1);
+    let skip = (cursor_line + 1).saturating_sub(fitting);
+    for (shown, index) in layout.lines.iter().skip(skip).take(fitting).zip(0u16..) {
+        canvas.put(line(text, index), shown, Style::new());
+    }
+    if app.popup.is_none() {
+        canvas.place_cursor(text, cursor_column, cursor_line - skip);
+    }
+}
