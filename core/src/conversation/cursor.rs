@@ -116,14 +116,23 @@ impl Conversation {
         })
     }
 
-    /// Moves a member's cursor to `to`; one that is already there stays.
-    /// Gives `None` when the user is no member.
+    /// Moves a member's cursor to `to`; one that is already there stays. When
+    /// something moved, [`Conversation::settle_move`] is due once that is
+    /// committed. Gives `None` when the user is no member.
     pub fn move_cursor(&mut self, user: UserId, which: Move, to: Cursor) -> Option<MovedCursor> {
         let member = self.members.iter_mut().find(|member| member.user == user)?;
         let read_moved = which == Move::Read && advance(&mut member.read, to);
         // Who has read it has it.
         let delivered_moved = advance(&mut member.delivered, to);
-        Some(MovedCursor { delivered: member.delivered, read: member.read, delivered_moved, read_moved })
+        let moved =
+            MovedCursor { delivered: member.delivered, read: member.read, delivered_moved, read_moved };
+        self.moves_in_flight += u32::from(delivered_moved || read_moved);
+        Some(moved)
+    }
+
+    /// A cursor move was committed.
+    pub fn settle_move(&mut self) {
+        self.moves_in_flight = self.moves_in_flight.saturating_sub(1);
     }
 }
 
@@ -204,6 +213,10 @@ mod tests {
         let back = conversation.move_cursor(ANN, Move::Delivered, at(2)).unwrap();
         assert!(!back.delivered_moved && back.delivered == at(4));
         assert_eq!(conversation.check_move(ANN, Move::Read, 3, Given::default()), Ok(false));
+        // One move is on its way, the other changed nothing.
+        assert!(!conversation.is_settled());
+        conversation.settle_move();
+        assert!(conversation.is_settled());
     }
 
     proptest! {

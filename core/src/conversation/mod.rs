@@ -71,6 +71,8 @@ pub struct Conversation {
     members: Vec<Member>,
     committed: Head,
     stamped: Head,
+    /// Cursor moves handed to the log and not yet committed.
+    moves_in_flight: u32,
 }
 
 impl Conversation {
@@ -87,7 +89,7 @@ impl Conversation {
     /// A conversation as the store remembers it.
     #[must_use]
     pub fn restore(id: ConversationId, kind: Kind, members: Vec<Member>, head: Head) -> Self {
-        Self { id, kind, members, committed: head, stamped: head }
+        Self { id, kind, members, committed: head, stamped: head, moves_in_flight: 0 }
     }
 
     /// Its id.
@@ -120,10 +122,10 @@ impl Conversation {
         self.committed
     }
 
-    /// Whether nothing is between stamping and commit, so that the state may
+    /// Whether nothing is between here and its commit, so that the state may
     /// be dropped and restored from the store.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.committed == self.stamped
+        self.committed == self.stamped && self.moves_in_flight == 0
     }
 }

@@ -177,6 +177,12 @@ impl Session {
         self.id
     }
 
+    /// Bytes one frame may have, once the session is open.
+    #[must_use]
+    pub const fn frame_bytes(&self) -> u32 {
+        self.options.limits.frame_bytes
+    }
+
     /// Whether `Welcome` was given.
     #[must_use]
     pub const fn is_open(&self) -> bool {

@@ -102,6 +102,13 @@ impl Shard {
         self.conversations.touch(id)?.move_cursor(user, which, to)
     }
 
+    /// Takes a committed cursor move; gives the conversation for what follows.
+    pub fn apply_move(&mut self, id: ConversationId) -> Option<&Conversation> {
+        let conversation = self.conversations.touch(id)?;
+        conversation.settle_move();
+        Some(conversation)
+    }
+
     /// How many conversations are loaded.
     #[must_use]
     pub fn loaded(&self) -> usize {

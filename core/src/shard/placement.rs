@@ -10,7 +10,7 @@ pub struct ShardCount(u16);
 
 impl ShardCount {
     /// Lowest and highest count; the ids above are reserved.
-    pub const RANGE: std::ops::RangeInclusive<u16> = 1..=1024;
+    pub const RANGE: std::ops::RangeInclusive<u16> = 1..=4096;
 
     /// A count within [`ShardCount::RANGE`], or `None`.
     #[must_use]
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn counts_out_of_range_are_refused() {
         assert!(ShardCount::new(0).is_none());
-        assert!(ShardCount::new(1025).is_none());
+        assert!(ShardCount::new(4097).is_none());
         assert_eq!(ShardCount::new(3).unwrap().all().count(), 3);
     }
 

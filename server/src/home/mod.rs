@@ -1,0 +1,209 @@
+//! Home: per user, the feed and the live sessions.
+//!
+//! Fan-out says what changed; the home gives the change a feed version, keeps
+//! it in memory until the next flush, and pushes it to the user's sessions, all
+//! under one lock, so that versions reach each session in order. Reading the
+//! feed merges what is in memory over what is stored. The flush runs beside
+//! the commit thread and needs no sync: what a crash forgets is rebuilt from
+//! the outbox.
+
+mod changes;
+mod flush;
+mod rebuild;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
+use parley_core::session::reply;
+use parley_core::shard::placement::ShardCount;
+use parley_core::user::{FeedEntry, FeedVersions};
+use parley_protocol::wire::{Receipt, server_envelope::Kind};
+use parley_protocol::{Code, ConversationId, DeviceId, SessionId, ShardId, UserId};
+
+use crate::metrics::list as metric;
+use crate::session::{Item, Link};
+use crate::store::Store;
+pub use flush::Flusher;
+
+/// Bounds of the homes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Sessions of one user at a time. Above it a new one is refused.
+    pub sessions_per_user: usize,
+    /// Feed changes in memory before a flush is asked for; at four times as
+    /// many the commit thread flushes itself before it goes on.
+    pub dirty_entries: usize,
+}
+
+/// The homes of all users of this node.
+pub struct Homes {
+    options: Options,
+    count: ShardCount,
+    store: Store,
+    shards: Vec<Mutex<Shard>>,
+    dirty: AtomicUsize,
+    flushing: Mutex<flush::Marks>,
+}
+
+/// The users whose home shard this is, as far as anything about them is in memory.
+struct Shard {
+    versions: FeedVersions,
+    users: HashMap<UserId, User>,
+}
+
+#[derive(Default)]
+struct User {
+    /// Changes since the last flush; merged over the stored rows they are the truth.
+    changed: HashMap<ConversationId, FeedEntry>,
+    /// The highest version given out, once it is known.
+    position: Option<u64>,
+    sessions: Vec<Arc<Link>>,
+}
+
+/// An entry on its way to the members' sessions.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Its seq.
+    pub seq: u64,
+    /// The encoded entry.
+    pub entry: &'a Bytes,
+    /// The session that sent it; it is answered, not delivered to.
+    pub origin: SessionId,
+}
+
+impl Homes {
+    /// Homes over `store`, whose changes since the last flush are rebuilt by
+    /// [`Homes::rebuild`] before any session is attached.
+    #[must_use]
+    pub fn new(options: Options, count: ShardCount, store: Store) -> Self {
+        let start = store.facts().boots;
+        let shard = |_| Mutex::new(Shard { versions: FeedVersions::new(start), users: HashMap::new() });
+        let shards = count.all().map(shard).collect();
+        Self { options, count, store, shards, dirty: AtomicUsize::new(0), flushing: Mutex::default() }
+    }
+
+    /// A new entry for a member: changes the feed and delivers it to all the
+    /// member's sessions but its origin. Gives the feed position after it.
+    pub fn handle_entry(&self, user: UserId, change: FeedEntry, delivery: &Delivery<'_>) -> u64 {
+        let mut home = self.lock(user);
+        let feed_position = self.change(&mut home, user, delivery.conversation, change);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        for link in sessions.into_iter().flatten().filter(|link| link.id != delivery.origin) {
+            metric::deliveries().increment(1);
+            link.push(Item::Deliver {
+                conversation: delivery.conversation,
+                feed_position,
+                seq: delivery.seq,
+                entry: delivery.entry.clone(),
+            });
+        }
+        feed_position
+    }
+
+    /// The user read something: changes the feed. Gives the position after it.
+    pub fn handle_read(&self, user: UserId, conversation: ConversationId, change: FeedEntry) -> u64 {
+        let mut home = self.lock(user);
+        self.change(&mut home, user, conversation, change)
+    }
+
+    /// Tells the user's sessions that want to know, all but `except`.
+    pub fn handle_receipt(&self, user: UserId, receipt: &Receipt, except: Option<SessionId>) {
+        let home = self.lock(user);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        let wanting = |link: &&Arc<Link>| link.receipts && Some(link.id) != except;
+        for link in sessions.into_iter().flatten().filter(wanting) {
+            link.push(Item::Notice(reply(0, Kind::Receipt(receipt.clone()))));
+        }
+    }
+
+    /// From here on the session is delivered to.
+    ///
+    /// # Errors
+    /// [`Code::TooManyConnections`] when the user has as many as they may.
+    pub fn attach(&self, link: &Arc<Link>) -> Result<(), Code> {
+        let mut home = self.lock(link.user);
+        let user = home.users.entry(link.user).or_default();
+        if user.sessions.len() >= self.options.sessions_per_user {
+            return Err(Code::TooManyConnections);
+        }
+        user.sessions.push(Arc::clone(link));
+        metric::sessions().increment(1.0);
+        Ok(())
+    }
+
+    /// The session is over.
+    pub fn detach(&self, link: &Link) {
+        let mut home = self.lock(link.user);
+        let Some(user) = home.users.get_mut(&link.user) else { return };
+        let before = user.sessions.len();
+        user.sessions.retain(|other| other.id != link.id);
+        if user.sessions.len() < before {
+            metric::sessions().decrement(1.0);
+        }
+        home.forget(link.user);
+    }
+
+    /// Every live session.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Arc<Link>> {
+        let of_shard = |shard: &Mutex<Shard>| -> Vec<_> {
+            shard.lock().users.values().flat_map(|user| user.sessions.clone()).collect()
+        };
+        self.shards.iter().flat_map(of_shard).collect()
+    }
+
+    fn lock(&self, user: UserId) -> MutexGuard<'_, Shard> {
+        self.lock_shard(self.count.of_user(user))
+    }
+
+    fn lock_shard(&self, shard: ShardId) -> MutexGuard<'_, Shard> {
+        match self.shards.get(usize::from(shard.0) % self.shards.len()) {
+            Some(shard) => shard.lock(),
+            None => unreachable!("the remainder is below the length, and there is at least one shard"),
+        }
+    }
+
+    /// Merges a change under a new version.
+    fn change(&self, home: &mut Shard, user: UserId, conversation: ConversationId, change: FeedEntry) -> u64 {
+        let version = home.versions.next();
+        let state = home.users.entry(user).or_default();
+        state.position = Some(version);
+        let entry = state.changed.entry(conversation).or_insert_with(|| {
+            self.dirty.fetch_add(1, Ordering::Relaxed);
+            FeedEntry::default()
+        });
+        entry.merge(&FeedEntry { version, ..change });
+        version
+    }
+}
+
+impl Shard {
+    /// Drops what is known of a user nobody needs it for.
+    fn forget(&mut self, user: UserId) {
+        if self.users.get(&user).is_some_and(|user| user.sessions.is_empty() && user.changed.is_empty()) {
+            self.users.remove(&user);
+        }
+    }
+}
+
+impl crate::accounts::Sessions for Homes {
+    fn cut(&self, user: UserId, device: DeviceId, code: Code) {
+        let home = self.lock(user);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        for link in sessions.into_iter().flatten().filter(|link| link.device == device) {
+            link.end(code);
+        }
+    }
+
+    fn open_sessions(&self, user: UserId, device: DeviceId) -> u32 {
+        let home = self.lock(user);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        let open = sessions.into_iter().flatten().filter(|link| link.device == device).count();
+        u32::try_from(open).unwrap_or(u32::MAX)
+    }
+}

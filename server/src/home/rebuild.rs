@@ -1,0 +1,98 @@
+//! After a start: the feed changes that the last run carried but had not yet
+//! written are worked out again from the outbox and the log.
+
+use parley_core::user::FeedEntry;
+use parley_protocol::body::is_countable;
+use parley_protocol::{ConversationId, ShardId, UserId};
+
+use super::Homes;
+use crate::store::{OutboxRange, ReadLimit, ReadRange, StoreError, StoredEntry};
+
+/// Outbox rows and entries read at a time.
+const PAGE: usize = 1000;
+
+impl Homes {
+    /// Works out what the outbox says is missing and writes it to the feed.
+    /// Doing it twice changes nothing. Gives how many entries it looked at.
+    /// Blocks; to be called before any session is attached.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read or written.
+    pub fn rebuild(&self) -> Result<u64, StoreError> {
+        let mut entries = 0;
+        for shard in self.count.all() {
+            let mut after = 0;
+            loop {
+                let rows = self.store.outbox(shard, after, PAGE)?;
+                let Some((last, _)) = rows.last() else { break };
+                after = *last;
+                for range in rows.iter().flat_map(|(_, row)| &row.ranges) {
+                    entries += self.replay(shard, range)?;
+                }
+                self.carried(&[(shard, after)]);
+                if self.wants_flush() {
+                    self.flush()?;
+                }
+            }
+        }
+        if self.dirty() > 0 {
+            self.flush()?;
+        }
+        Ok(entries)
+    }
+
+    fn replay(&self, shard: ShardId, range: &OutboxRange) -> Result<u64, StoreError> {
+        let Ok(conversation) = ConversationId::from_slice(&range.conversation) else {
+            tracing::error!(%shard, "an outbox row names no conversation; passed over");
+            return Ok(0);
+        };
+        let Some(row) = self.store.conversation(shard, conversation)? else {
+            return Ok(0);
+        };
+        let members: Vec<UserId> =
+            row.members.iter().filter_map(|member| UserId::from_slice(&member.user).ok()).collect();
+        self.replay_cursors(shard, conversation, &members)?;
+        let (mut after, mut count) = (range.from_seq.saturating_sub(1), 0);
+        while after < range.to_seq {
+            let limit = ReadLimit { entries: PAGE, bytes: 4 << 20 };
+            let page = self.store.entries(shard, conversation, ReadRange::After(after), limit)?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            for entry in page.iter().filter(|entry| entry.seq <= range.to_seq) {
+                count += 1;
+                self.replay_entry(conversation, &members, entry);
+            }
+        }
+        Ok(count)
+    }
+
+    /// Read cursors are rows of their own; what they say of the feed is merged
+    /// again, for all members, since the outbox doesn't name which moved.
+    fn replay_cursors(&self, shard: ShardId, id: ConversationId, members: &[UserId]) -> Result<(), StoreError> {
+        for member in members {
+            let Some(cursor) = self.store.cursor(shard, id, *member)? else { continue };
+            let (read_seq, floor_ordinal) = (cursor.read, cursor.read_ordinal);
+            self.handle_read(*member, id, FeedEntry { read_seq, floor_ordinal, ..FeedEntry::default() });
+        }
+        Ok(())
+    }
+
+    fn replay_entry(&self, conversation: ConversationId, members: &[UserId], entry: &StoredEntry) {
+        let Ok(head) = entry.record.head() else {
+            tracing::error!(%conversation, seq = entry.seq, "an entry can't be read; passed over");
+            return;
+        };
+        let change = FeedEntry {
+            last_seq: head.seq,
+            last_ordinal: head.ordinal,
+            last_time_ms: head.time_ms,
+            ..FeedEntry::default()
+        };
+        let sender = UserId::from_slice(&head.sender).ok();
+        for member in members {
+            let own = Some(*member) == sender && is_countable(head.kind);
+            let floor_ordinal = if own { head.ordinal } else { 0 };
+            self.handle_read(*member, conversation, FeedEntry { floor_ordinal, ..change });
+        }
+    }
+}

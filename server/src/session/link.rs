@@ -1,0 +1,227 @@
+//! What the rest of the server holds of a session: a bounded queue of what is
+//! to be written to it, and a way to end it.
+//!
+//! Whoever pushes never waits. A queue over its byte cap is emptied and its
+//! session ends as a slow consumer: what it missed is in the log, and a slow
+//! reader never makes others wait or the node keep copies for it.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use parley_core::conversation::Interval;
+use parley_core::session::Window;
+use parley_protocol::wire::ServerEnvelope;
+use parley_protocol::{Code, ConversationId, DeviceId, Message, SessionId, UserId};
+use tokio::sync::Notify;
+
+/// Something to be written to a session.
+#[derive(Debug)]
+pub enum Item {
+    /// What the server says by itself.
+    Notice(ServerEnvelope),
+    /// The answer to a request.
+    Answer(ServerEnvelope),
+    /// The answer to a fetch, and which entries it holds.
+    Fetched(ServerEnvelope, ConversationId, Option<Interval>),
+    /// The session's own send, committed. Its author holds it already.
+    Sent(ServerEnvelope, ConversationId, u64),
+    /// A new entry.
+    Deliver {
+        /// Where.
+        conversation: ConversationId,
+        /// The receiver's feed position after it.
+        feed_position: u64,
+        /// Its seq.
+        seq: u64,
+        /// The encoded entry, shared by all receivers.
+        entry: Bytes,
+    },
+}
+
+/// A session as fan-out and accounts see it.
+#[derive(Debug)]
+pub struct Link {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// On which device.
+    pub device: DeviceId,
+    /// Whether it wants `Receipt`.
+    pub receipts: bool,
+    queue: Mutex<Queue>,
+    wake: Notify,
+}
+
+#[derive(Debug)]
+struct Queue {
+    items: VecDeque<Item>,
+    window: Window,
+    end: Option<Code>,
+}
+
+/// What a session has to do next.
+#[derive(Debug)]
+pub enum Next {
+    /// Write these; say [`Link::written`] with the bytes once they are out.
+    Write(Vec<Item>, usize),
+    /// Close with this code.
+    End(Code),
+    /// Nothing waits.
+    Idle,
+}
+
+impl Link {
+    /// A session whose queue holds up to `cap_bytes`.
+    #[must_use]
+    pub fn new(id: SessionId, user: UserId, device: DeviceId, receipts: bool, cap_bytes: usize) -> Self {
+        let queue = Queue { items: VecDeque::new(), window: Window::new(cap_bytes), end: None };
+        Self { id, user, device, receipts, queue: Mutex::new(queue), wake: Notify::new() }
+    }
+
+    /// Queues an item. Over the cap the session ends instead.
+    pub fn push(&self, item: Item) {
+        let bytes = item.size_bytes();
+        let mut queue = self.queue.lock();
+        if queue.end.is_some() {
+            return;
+        }
+        if queue.window.queue(bytes).is_ok() {
+            queue.items.push_back(item);
+        } else {
+            queue.end = Some(Code::SlowConsumer);
+            queue.items = VecDeque::new();
+        }
+        drop(queue);
+        self.wake.notify_one();
+    }
+
+    /// Ends the session with `code`; the first reason given stays. What waits
+    /// is not written any more.
+    pub fn end(&self, code: Code) {
+        let mut queue = self.queue.lock();
+        if queue.end.is_none() {
+            queue.end = Some(code);
+            queue.items = VecDeque::new();
+        }
+        drop(queue);
+        self.wake.notify_one();
+    }
+
+    /// Why the session is to end, if it is.
+    #[must_use]
+    pub fn ending(&self) -> Option<Code> {
+        self.queue.lock().end
+    }
+
+    /// What to do next: at most about `most_bytes` to write.
+    #[must_use]
+    pub fn next(&self, most_bytes: usize) -> Next {
+        let mut queue = self.queue.lock();
+        if let Some(code) = queue.end {
+            return Next::End(code);
+        }
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        while bytes < most_bytes
+            && let Some(item) = queue.items.pop_front()
+        {
+            bytes += item.size_bytes();
+            items.push(item);
+        }
+        // A burst must not hold its memory for as long as the session lives.
+        if queue.items.is_empty() && queue.items.capacity() > 64 {
+            queue.items = VecDeque::new();
+        }
+        if items.is_empty() { Next::Idle } else { Next::Write(items, bytes) }
+    }
+
+    /// `bytes` of what [`Link::next`] gave are with the transport.
+    pub fn written(&self, bytes: usize) {
+        self.queue.lock().window.written(bytes);
+    }
+
+    /// Bytes that wait now.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.queue.lock().window.queued()
+    }
+
+    /// Waits until something is pushed or the session is to end. May wake for
+    /// nothing. Cancel safe.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+}
+
+impl Item {
+    /// Bytes it counts for in the window: about what it takes in memory.
+    fn size_bytes(&self) -> usize {
+        const OVERHEAD: usize = 96;
+        OVERHEAD
+            + match self {
+                Self::Deliver { entry, .. } => entry.len(),
+                Self::Notice(envelope)
+                | Self::Answer(envelope)
+                | Self::Fetched(envelope, ..)
+                | Self::Sent(envelope, ..) => envelope.encoded_len(),
+            }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(cap: usize) -> Link {
+        Link::new(SessionId::new([0; 16]), UserId::new([1; 16]), DeviceId::new([2; 16]), true, cap)
+    }
+
+    fn deliver(seq: u64, size: usize) -> Item {
+        let entry = Bytes::from(vec![0; size]);
+        Item::Deliver { conversation: ConversationId::new([3; 16]), feed_position: seq, seq, entry }
+    }
+
+    #[test]
+    fn items_come_out_in_order_and_in_bounded_batches() {
+        let link = link(1 << 20);
+        (1..=10).for_each(|seq| link.push(deliver(seq, 1000)));
+        let mut seen = Vec::new();
+        while let Next::Write(items, bytes) = link.next(2500) {
+            assert!(items.len() <= 3);
+            link.written(bytes);
+            seen.extend(items.iter().map(|item| match item {
+                Item::Deliver { seq, .. } => *seq,
+                _ => 0,
+            }));
+        }
+        assert_eq!(seen, (1..=10).collect::<Vec<_>>());
+        assert_eq!(link.queued_bytes(), 0);
+    }
+
+    #[test]
+    fn a_slow_reader_is_cut_off_and_its_queue_given_up() {
+        let link = link(5000);
+        (1..=10).for_each(|seq| link.push(deliver(seq, 1000)));
+        assert!(matches!(link.next(100), Next::End(Code::SlowConsumer)));
+        assert!(link.queue.lock().items.is_empty());
+    }
+
+    #[test]
+    fn what_is_taken_but_not_written_still_counts() {
+        let link = link(5000);
+        (1..=4).for_each(|seq| link.push(deliver(seq, 1000)));
+        let Next::Write(..) = link.next(1 << 20) else { panic!() };
+        (5..=9).for_each(|seq| link.push(deliver(seq, 1000)));
+        assert_eq!(link.ending(), Some(Code::SlowConsumer));
+    }
+
+    #[test]
+    fn the_first_reason_to_end_stays() {
+        let link = link(5000);
+        link.end(Code::SessionRevoked);
+        link.end(Code::Draining);
+        link.push(deliver(1, 1));
+        assert_eq!(link.ending(), Some(Code::SessionRevoked));
+    }
+}

@@ -1,0 +1,257 @@
+//! The session driver: one task that reads, decides and writes for one
+//! connection.
+//!
+//! The rules are [`parley_core::session::Session`]'s; this file feeds it and
+//! carries out what it says. Sends and cursor moves go to the shards one after
+//! another, so their order is the client's; reads run beside them and answer
+//! when they are done. Everything to be written passes the session's
+//! [`Link`], which bounds it.
+//!
+//! The task never waits for the client without a way out: reading, writing
+//! and the deadline are watched together, and whoever ends the link wakes it.
+
+mod link;
+mod open;
+mod query;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parley_core::session::{Action, Command, Identity, Options as Rules, Query, Session, To, failure};
+use parley_protocol::{Code, SessionId};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::Accounts;
+use crate::clock::{Monotonic, wall_ms};
+use crate::home::Homes;
+use crate::listen::{ConnectionPermit, FrameReader, FrameWriter, Peer, SessionHost};
+use crate::metrics::list as metric;
+use crate::shard::{MoveRequest, SendRequest, Shards};
+pub use link::{Item, Link, Next};
+
+/// What sessions are held to.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The rules of the protocol with this server's limits.
+    pub rules: Rules,
+    /// Bytes that may wait for one session. Above it the session is closed as
+    /// a slow consumer and resumes from the log.
+    pub outbound_bytes: usize,
+    /// How long one write may take without any progress of the peer.
+    pub write_timeout: Duration,
+    /// Reads of the store at a time, over all sessions; more wait.
+    pub reads: usize,
+}
+
+/// Everything a session needs of the node. Cheap to clone.
+#[derive(Clone)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: Options,
+    accounts: Accounts,
+    shards: Shards,
+    homes: Arc<Homes>,
+    reads: Semaphore,
+    clock: Monotonic,
+    /// Cancelled when the node stops taking sessions.
+    draining: CancellationToken,
+}
+
+impl Host {
+    /// A host whose sessions use these parts.
+    #[must_use]
+    pub fn new(
+        options: Options,
+        accounts: Accounts,
+        shards: Shards,
+        homes: Arc<Homes>,
+        draining: CancellationToken,
+    ) -> Self {
+        let reads = Semaphore::new(options.reads.max(1));
+        let clock = Monotonic::start();
+        Self { inner: Arc::new(Inner { options, accounts, shards, homes, reads, clock, draining }) }
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.inner.clock.now_ms()
+    }
+}
+
+impl SessionHost for Host {
+    async fn serve<R, W>(&self, mut reader: R, mut writer: W, peer: Peer, mut permit: ConnectionPermit)
+    where
+        R: FrameReader + 'static,
+        W: FrameWriter + 'static,
+    {
+        let mut id = [0u8; 16];
+        // Without randomness the id is zeros; it only names the session in logs.
+        let _ = getrandom::fill(&mut id);
+        let rules = self.inner.options.rules.clone();
+        let mut session = Session::new(rules, SessionId::new(id), self.now_ms());
+        let end = match self.open(&mut session, &mut reader, &mut writer).await {
+            Ok(Some(opened)) => {
+                permit.set_authenticated();
+                reader.set_authenticated(session.frame_bytes());
+                tracing::debug!(session = %session.id(), transport = peer.transport.name(), "session opened");
+                let end = Running { host: self, session: &mut session, opened: &opened }
+                    .run(&mut reader, &mut writer)
+                    .await;
+                self.inner.homes.detach(&opened.link);
+                end
+            }
+            Ok(None) => End::Gone,
+            Err(end) => end,
+        };
+        metric::session_ends(end.name()).increment(1);
+        tracing::debug!(session = %session.id(), end = end.name(), "session ended");
+        self.close(&mut writer, end).await;
+    }
+}
+
+/// An open session and whose it is.
+struct Opened {
+    identity: Identity,
+    link: Arc<Link>,
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Tell the client this.
+    Close(Code),
+    /// The client said goodbye, or its connection is gone.
+    Gone,
+}
+
+impl End {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Close(code) => code.name(),
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// One open session at work.
+struct Running<'a> {
+    host: &'a Host,
+    session: &'a mut Session,
+    opened: &'a Opened,
+}
+
+impl Running<'_> {
+    async fn run<R: FrameReader, W: FrameWriter>(&mut self, reader: &mut R, writer: &mut W) -> End {
+        let link = Arc::clone(&self.opened.link);
+        let mut sleep = Box::pin(tokio::time::sleep_until(self.deadline()));
+        loop {
+            if let Err(end) = self.write(writer).await {
+                return end;
+            }
+            tokio::select! {
+                biased;
+                () = link.woken() => {}
+                read = reader.next(), if self.session.wants_input() => match read {
+                    Ok(Some(envelope)) => {
+                        if let Err(end) = self.handle(envelope).await {
+                            return end;
+                        }
+                    }
+                    Ok(None) => return End::Gone,
+                    Err(error) => return error.code().map_or(End::Gone, End::Close),
+                },
+                () = &mut sleep => {
+                    if let Some(code) = self.session.handle_timeout(self.host.now_ms()) {
+                        return End::Close(code);
+                    }
+                    // Something came in since the timer was set.
+                    sleep.as_mut().reset(self.deadline());
+                }
+            }
+        }
+    }
+
+    fn deadline(&self) -> tokio::time::Instant {
+        self.host.inner.clock.instant(self.session.deadline_ms()).into()
+    }
+
+    async fn handle(&mut self, envelope: Bytes) -> Result<(), End> {
+        match self.session.handle_envelope(envelope, self.host.now_ms()) {
+            Action::Reply(envelope) => self.opened.link.push(Item::Notice(envelope)),
+            Action::Submit(request, command) => self.submit(request, command).await,
+            Action::Query(request, Query::Ping) => self.ping(request),
+            Action::Query(request, query) => self.query(request, query),
+            Action::Nothing => {}
+            Action::Close(code) => return Err(End::Close(code)),
+            Action::End => return Err(End::Gone),
+            // Only an unopened session authenticates.
+            Action::Authenticate(_) => return Err(End::Close(Code::HelloTwice)),
+        }
+        Ok(())
+    }
+
+    async fn submit(&mut self, request: u64, command: Command) {
+        let (inner, opened) = (&self.host.inner, self.opened);
+        let (identity, link) = (&opened.identity, &opened.link);
+        let result = match command {
+            Command::Send { to, id, body } => match self.known_target(to).await {
+                Ok(()) => inner
+                    .shards
+                    .send(identity, link, request, SendRequest { to, id, body })
+                    .await
+                    .map_err(|error| self.explain(&error)),
+                Err(code) => Err(code),
+            },
+            Command::MoveCursor { conversation, which, up_to, given } => inner
+                .shards
+                .move_cursor(identity, link, request, MoveRequest { conversation, which, up_to, given })
+                .await
+                .map_err(|error| self.explain(&error)),
+        };
+        // Request 0 asked for no answer, not even this one.
+        if let Err(code) = result
+            && request != 0
+        {
+            link.push(Item::Answer(failure(request, code, retry_after_ms(code))));
+        }
+    }
+
+    /// Whether somebody is there to send to.
+    async fn known_target(&self, to: To) -> Result<(), Code> {
+        match to {
+            To::Conversation(_) => Ok(()),
+            To::Peer(peer) if peer == self.opened.identity.user => Ok(()),
+            To::Peer(peer) => match self.host.inner.accounts.exists(peer).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Code::NotFound),
+                Err(error) => Err(error.code()),
+            },
+        }
+    }
+
+    fn explain(&self, error: &crate::shard::Error) -> Code {
+        let code = error.code();
+        if code == Code::Internal {
+            tracing::error!(session = %self.session.id(), %error, "a command failed");
+        }
+        code
+    }
+}
+
+/// What a client is asked to wait before it tries the same again.
+fn retry_after_ms(code: Code) -> u64 {
+    match code.retry() {
+        parley_protocol::Retry::After => 1000,
+        parley_protocol::Retry::Now | parley_protocol::Retry::Stop | parley_protocol::Retry::SignIn => 0,
+    }
+}
+
+/// The wall clock for answers.
+fn server_time_ms() -> u64 {
+    wall_ms()
+}

@@ -1,0 +1,121 @@
+//! Requests that only read. They run beside the session and answer through its
+//! link; how many read at a time is bounded over all sessions.
+
+use std::sync::Arc;
+
+use parley_core::conversation::Interval;
+use parley_core::session::{Identity, Query, Range, failure, pong, reply};
+use parley_protocol::wire::{Fetched, Found, ServerEnvelope, User, server_envelope::Kind};
+use parley_protocol::{Code, ConversationId};
+
+use super::{Host, Item, Link, Running, retry_after_ms, server_time_ms};
+use crate::accounts::AccountError;
+use crate::router::{self, Page};
+use crate::store::{ReadRange, StoreError};
+
+impl Running<'_> {
+    /// Answers a heartbeat from memory.
+    pub(super) fn ping(&self, request: u64) {
+        let homes = &self.host.inner.homes;
+        // Known since `Welcome`, which read the feed.
+        let position = homes.known_position(self.opened.identity.user).unwrap_or(0);
+        let answer = pong(request, position, server_time_ms());
+        // A ping with request 0 was not counted as waiting for its answer.
+        let item = if request == 0 { Item::Notice(answer) } else { Item::Answer(answer) };
+        self.opened.link.push(item);
+    }
+
+    pub(super) fn query(&self, request: u64, query: Query) {
+        let host = self.host.clone();
+        let (identity, link) = (self.opened.identity.clone(), Arc::clone(&self.opened.link));
+        tokio::spawn(async move {
+            let item = match host.answer(&identity, request, query).await {
+                Ok(item) => item,
+                Err(code) => Item::Answer(failure(request, code, retry_after_ms(code))),
+            };
+            link.push(item);
+        });
+    }
+}
+
+impl Host {
+    async fn answer(&self, identity: &Identity, request: u64, query: Query) -> Result<Item, Code> {
+        let answer = |kind| Item::Answer(reply(request, kind));
+        match query {
+            Query::Ping => Err(Code::UnknownRequest),
+            Query::Sync { since } => Ok(answer(Kind::Changes(self.changes(identity.user, since).await?))),
+            Query::FindByName(name) => {
+                let found = self.inner.accounts.find_by_name(&name).await;
+                user(found).map(|found| answer(Kind::Found(found)))
+            }
+            Query::FindById(id) => {
+                let found = self.inner.accounts.find_by_id(id).await;
+                user(found).map(|found| answer(Kind::Found(found)))
+            }
+            Query::Describe(conversation) => {
+                let described = router::describe(&self.inner.shards, &self.inner.accounts, identity, conversation);
+                Ok(answer(Kind::Described(described.await?)))
+            }
+            Query::Fetch { conversation, range, limit } => {
+                let page = self.fetch(identity, conversation, range, limit).await?;
+                let given = page.interval();
+                Ok(Item::Fetched(fetched(request, conversation, page), conversation, given))
+            }
+        }
+    }
+
+    async fn fetch(
+        &self,
+        identity: &Identity,
+        conversation: ConversationId,
+        range: Range,
+        limit: u32,
+    ) -> Result<Page, Code> {
+        let range = match range {
+            Range::After(seq) => ReadRange::After(seq),
+            Range::Before(seq) => ReadRange::Before(seq),
+            Range::Around(seq) => ReadRange::Around(seq),
+        };
+        let _turn = self.inner.reads.acquire().await.map_err(|_| Code::Draining)?;
+        router::fetch(&self.inner.shards, identity, conversation, range, limit).await
+    }
+
+    /// Runs a read of the store on the blocking pool, in turn.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Code> {
+        let _turn = self.inner.reads.acquire().await.map_err(|_| Code::Draining)?;
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the store could not be read");
+                Err(Code::Internal)
+            }
+            Err(_) => Err(Code::Internal),
+        }
+    }
+}
+
+fn user(found: Result<Option<crate::accounts::User>, AccountError>) -> Result<Found, Code> {
+    match found {
+        Ok(Some(user)) => Ok(Found { user: Some(User { id: user.id.to_wire(), name: user.name.to_string() }) }),
+        Ok(None) => Err(Code::NotFound),
+        Err(error) => Err(error.code()),
+    }
+}
+
+fn fetched(request: u64, conversation: ConversationId, page: Page) -> ServerEnvelope {
+    let Page { entries, at_start, at_end, last_seq } = page;
+    let entries = entries.into_iter().map(|entry| entry.record.entry).collect();
+    reply(request, Kind::Fetched(Fetched { conversation: conversation.to_wire(), entries, at_start, at_end, last_seq }))
+}
+
+impl Page {
+    /// The seqs it holds, which are dense.
+    fn interval(&self) -> Option<Interval> {
+        let (first, last) = (self.entries.first()?, self.entries.last()?);
+        Some(Interval { from: first.seq, to: last.seq })
+    }
+}
+

@@ -1,0 +1,64 @@
+//! What waits for a commit: given to the log with each append, handed to the
+//! fan-out once it is durable.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parley_core::conversation::dedupe::SendKey;
+use parley_core::conversation::{MovedCursor, Stamped};
+use parley_protocol::{ConversationId, UserId};
+use tokio::sync::oneshot;
+
+use crate::session::Link;
+
+/// What follows once an append is committed.
+#[derive(Debug)]
+pub enum Pending {
+    /// A new entry: apply it, answer its author, deliver it.
+    Entry(Box<PendingEntry>),
+    /// A resend of an entry committed just before: answer as then.
+    Again(ReplyTo, ConversationId, Stamped),
+    /// A cursor moved: answer, tell the others.
+    Cursor(Box<PendingCursor>),
+    /// Other rows: say that they are durable.
+    Rows(oneshot::Sender<()>),
+}
+
+/// A stamped entry.
+#[derive(Debug)]
+pub struct PendingEntry {
+    /// Which send it is.
+    pub key: SendKey,
+    /// Who wrote it.
+    pub sender: UserId,
+    /// Its place.
+    pub stamped: Stamped,
+    /// Whether it counts as a message, and so as read by its author.
+    pub countable: bool,
+    /// The encoded entry.
+    pub entry: Bytes,
+    /// Whom to answer.
+    pub reply: ReplyTo,
+}
+
+/// A moved cursor.
+#[derive(Debug)]
+pub struct PendingCursor {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Whose.
+    pub user: UserId,
+    /// Where it stands.
+    pub moved: MovedCursor,
+    /// Whom to answer.
+    pub reply: ReplyTo,
+}
+
+/// The request to answer. The session may be gone by then.
+#[derive(Debug, Clone)]
+pub struct ReplyTo {
+    /// Its session.
+    pub link: Arc<Link>,
+    /// Its number; 0 wants no answer.
+    pub request: u64,
+}
