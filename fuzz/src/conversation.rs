@@ -1,0 +1,250 @@
+//! A conversation in its shard against a naive model: any sends, resends,
+//! commits, cursor moves and crashes, in any order and with any clock. The
+//! model is a list of entries and counts; the shard must agree with it about
+//! every answer, every cursor and every unread count.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use arbitrary::{Arbitrary, Unstructured};
+use bytes::Bytes;
+use parley_core::conversation::dedupe::{Known, SendKey, digest};
+use parley_core::conversation::{Admitted, Conversation, Cursor, Given, Interval, Move, Stamped};
+use parley_core::shard::{Decision, SendCommand, Shard};
+use parley_core::user::FeedEntry;
+use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId, UserId};
+
+#[derive(Debug, Arbitrary)]
+enum Step {
+    Send { user: u8, device: u8, id: u8, content: u8 },
+    Commit { count: u8 },
+    Crash,
+    Give { session: u8, from: u8, length: u8 },
+    MoveCursor { session: u8, read: bool, up_to: u8 },
+    Clock { now_ms: u16 },
+}
+
+/// Bytes read as a list of steps.
+pub fn conversation(data: &[u8]) {
+    let Ok(steps) = Vec::<Step>::arbitrary_take_rest(Unstructured::new(data)) else { return };
+    let mut world = World::new();
+    for step in steps {
+        match step {
+            Step::Send { user, device, id, content } => {
+                world.send(user % 3, device % 2, id % 4, content % 3)
+            }
+            Step::Commit { count } => (0..=count % 4).for_each(|_| world.commit()),
+            Step::Crash => world.crash(),
+            Step::Give { session, from, length } => world.give(session, from.into(), length.into()),
+            Step::MoveCursor { session, read, up_to } => {
+                world.move_cursor(session, read, up_to.into())
+            }
+            Step::Clock { now_ms } => world.now_ms = now_ms.into(),
+        }
+        world.agree();
+    }
+}
+
+/// An entry as the model remembers it.
+#[derive(Debug, Clone)]
+struct Said {
+    key: SendKey,
+    user: u8,
+    content: u8,
+    place: Stamped,
+}
+
+/// One session's user and what it was given.
+#[derive(Default)]
+struct Session {
+    given: Given,
+    truth: BTreeSet<u64>,
+}
+
+struct World {
+    shard: Shard,
+    id: ConversationId,
+    now_ms: u64,
+    epoch: u64,
+    log: Vec<Said>,
+    in_flight: VecDeque<Said>,
+    /// Delivered and read of the two members, counted naively.
+    cursors: [(u64, u64); 2],
+    feeds: [FeedEntry; 2],
+    sessions: [Session; 4],
+}
+
+impl World {
+    fn new() -> Self {
+        let conversation = Conversation::direct(user(0), user(1));
+        let id = conversation.id();
+        let mut shard = Shard::new(1, 2);
+        assert!(shard.load(conversation, 0));
+        Self {
+            shard,
+            id,
+            now_ms: 1,
+            epoch: 1,
+            log: Vec::new(),
+            in_flight: VecDeque::new(),
+            cursors: [(0, 0); 2],
+            feeds: [FeedEntry::default(); 2],
+            sessions: Default::default(),
+        }
+    }
+
+    fn send(&mut self, sender: u8, device: u8, id: u8, content: u8) {
+        let key = SendKey {
+            conversation: self.id,
+            device: DeviceId::new([16 + sender * 2 + device; 16]),
+            // One byte is always a valid id.
+            id: ClientMessageId::new(Bytes::copy_from_slice(&[id]))
+                .unwrap_or_else(|e| panic!("{e}")),
+        };
+        let countable = content != 2;
+        let command = SendCommand {
+            key: key.clone(),
+            entry: Admitted { sender: user(sender), countable },
+            digest: digest(1, &[content]),
+        };
+        let committed = self.log.iter().find(|said| said.key == key).cloned();
+        let waiting = self.in_flight.iter().find(|said| said.key == key).cloned();
+        let known = committed
+            .as_ref()
+            .map(|said| Known { answer: said.place, digest: digest(1, &[said.content]) });
+        let got = self.shard.send(command, known, self.now_ms);
+
+        let again = |said: Said, decision: fn(Stamped) -> Decision| {
+            if said.content == content {
+                Ok(decision(said.place))
+            } else {
+                Err(Code::MessageIdReused)
+            }
+        };
+        let wanted = match (sender, waiting, committed) {
+            (2, _, _) => Err(Code::NotFound),
+            (_, Some(said), _) => again(said, Decision::Wait),
+            (_, None, Some(said)) => again(said, Decision::Again),
+            (_, None, None) => {
+                let last = self.in_flight.back().or(self.log.last()).map(|said| said.place);
+                let (seq, ordinal, time_ms) =
+                    last.map_or((0, 0, 0), |p| (p.seq, p.ordinal, p.time_ms));
+                Ok(Decision::Append(Stamped {
+                    seq: seq + 1,
+                    ordinal: ordinal + u64::from(countable),
+                    time_ms: time_ms.max(self.now_ms),
+                }))
+            }
+        };
+        assert_eq!(got, wanted);
+        if let Ok(Decision::Append(place)) = got {
+            self.in_flight.push_back(Said { key, user: sender, content, place });
+        }
+    }
+
+    fn commit(&mut self) {
+        let Some(said) = self.in_flight.pop_front() else { return };
+        let applied = self.shard.apply(&said.key, user(said.user), said.place);
+        assert_eq!((applied.head.seq, applied.sender), (said.place.seq, user(said.user)));
+        for (member, feed) in self.feeds.iter_mut().enumerate() {
+            let own = member == usize::from(said.user);
+            feed.merge(&FeedEntry {
+                last_seq: applied.head.seq,
+                last_ordinal: applied.head.ordinal,
+                last_time_ms: applied.head.time_ms,
+                floor_ordinal: if own { applied.head.ordinal } else { 0 },
+                ..FeedEntry::default()
+            });
+        }
+        self.log.push(said);
+    }
+
+    /// The process dies: what was committed is loaded again, the rest is gone.
+    fn crash(&mut self) {
+        let there = self.shard.conversation(self.id).cloned();
+        let Some(there) = there else { panic!("the conversation is gone") };
+        self.epoch += 1;
+        self.in_flight.clear();
+        self.sessions = Default::default();
+        self.shard = Shard::new(self.epoch, 2);
+        let members = there.members().to_vec();
+        let restored = Conversation::restore(self.id, there.kind(), members, there.committed());
+        assert!(self.shard.load(restored, 0));
+    }
+
+    fn give(&mut self, session: u8, from: u64, length: u64) {
+        let last = self.log.len() as u64;
+        let from = 1 + from % (last + 1);
+        let to = (from + length % 8).min(last);
+        if from > to {
+            return;
+        }
+        let session = &mut self.sessions[usize::from(session % 4)];
+        session.given.add(Interval { from, to });
+        session.truth.extend(from..=to);
+    }
+
+    fn move_cursor(&mut self, session: u8, read: bool, up_to: u64) {
+        let session = usize::from(session % 4);
+        let member = session % 2;
+        let which = if read { Move::Read } else { Move::Delivered };
+        let given = self.sessions[session].given;
+        let (delivered, was_read) = self.cursors[member];
+        let verdict = self.shard.check_move(self.id, user(member as u8), which, up_to, given);
+        match verdict {
+            Err(code) => return assert_eq!(code, Code::CursorAhead),
+            Ok(moves) => assert_eq!(moves, up_to > if read { was_read } else { delivered }),
+        }
+        assert!(up_to <= self.log.len() as u64, "a cursor beyond the log");
+        let truth = &self.sessions[session].truth;
+        assert!(
+            (delivered + 1..=up_to).all(|seq| truth.contains(&seq)),
+            "a cursor beyond what was given"
+        );
+
+        let to = Cursor { seq: up_to, ordinal: self.ordinal(up_to), time_ms: self.now_ms };
+        let moved = self.shard.move_cursor(self.id, user(member as u8), which, to);
+        let wanted = (delivered.max(up_to), if read { was_read.max(up_to) } else { was_read });
+        assert_eq!(moved.map(|moved| (moved.delivered.seq, moved.read.seq)), Some(wanted));
+        self.cursors[member] = wanted;
+        if read {
+            self.feeds[member].merge(&FeedEntry {
+                read_seq: up_to,
+                floor_ordinal: self.ordinal(up_to),
+                ..FeedEntry::default()
+            });
+        }
+    }
+
+    /// What is true after every step.
+    fn agree(&mut self) {
+        let last = self.log.len() as u64;
+        for (index, said) in self.log.iter().enumerate() {
+            assert_eq!(said.place.seq, index as u64 + 1, "a hole");
+        }
+        let in_flight = self.in_flight.is_empty();
+        let Some(conversation) = self.shard.conversation(self.id) else { panic!("it was dropped") };
+        assert_eq!(conversation.committed().seq, last);
+        assert_eq!(conversation.is_settled(), in_flight);
+        for (member, (delivered, read)) in self.cursors.iter().enumerate() {
+            let held =
+                conversation.member(user(member as u8)).map(|m| (m.delivered.seq, m.read.seq));
+            assert_eq!(held, Some((*delivered, *read)));
+            assert!(read <= delivered && *delivered <= last);
+        }
+        for member in 0..2u8 {
+            let own = self.log.iter().rposition(|said| said.user == member).map_or(0, |at| at + 1);
+            let floor = own.max(self.cursors[usize::from(member)].1 as usize);
+            let unread = self.log[floor..].iter().filter(|said| said.content != 2).count() as u64;
+            assert_eq!(self.feeds[usize::from(member)].unread(), unread, "unread of {member}");
+        }
+    }
+
+    /// Countable entries up to `seq`, counted.
+    fn ordinal(&self, seq: u64) -> u64 {
+        self.log.iter().take(seq as usize).filter(|said| said.content != 2).count() as u64
+    }
+}
+
+fn user(number: u8) -> UserId {
+    UserId::new([number + 1; 16])
+}

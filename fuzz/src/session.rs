@@ -1,0 +1,170 @@
+//! The session as a whole: any envelopes, answers and pauses in any order.
+//! Nothing comes after the end, requests in flight stay bounded, silence ends
+//! it at the deadline and not before.
+
+use arbitrary::{Arbitrary, Unstructured};
+use bytes::Bytes;
+use parley_core::conversation::Interval;
+use parley_core::session::{Action, Identity, Options, Session};
+use parley_protocol::wire::client_envelope::Kind;
+use parley_protocol::wire::{self, ClientEnvelope, Hello};
+use parley_protocol::{ConversationId, DeviceId, Message, SessionId, UserId};
+
+const IN_FLIGHT: u32 = 4;
+
+#[derive(Debug, Arbitrary)]
+enum Step {
+    Bytes(Vec<u8>),
+    Hello { version: u8, token: u8 },
+    Ping { request: u64 },
+    Send { request: u64, to: Vec<u8>, id: Vec<u8>, kind: u32, body: Vec<u8> },
+    Fetch { request: u64, conversation: [u8; 16], after: u64, limit: u32 },
+    Read { request: u64, conversation: [u8; 16], up_to: u64 },
+    Sync { request: u64, position: u64 },
+    Goodbye,
+    Authenticated,
+    Answered,
+    Given { conversation: [u8; 16], from: u64, length: u8 },
+    Wait { ms: u16 },
+}
+
+/// Bytes read as a list of steps.
+pub fn session(data: &[u8]) {
+    let Ok(steps) = Vec::<Step>::arbitrary_take_rest(Unstructured::new(data)) else { return };
+    let mut session = fresh();
+    let (mut now_ms, mut over, mut unanswered, mut authenticating) = (0u64, false, 0u32, false);
+    for step in steps {
+        let envelope = match step {
+            Step::Authenticated => {
+                if authenticating {
+                    let welcome = session.handle_authenticated(
+                        &identity(),
+                        wire::Changes::default(),
+                        9,
+                        now_ms,
+                    );
+                    assert!(matches!(welcome.kind, Some(wire::server_envelope::Kind::Welcome(_))));
+                    assert!(session.is_open());
+                    authenticating = false;
+                }
+                continue;
+            }
+            Step::Answered => {
+                if unanswered > 0 {
+                    session.handle_answered();
+                    unanswered -= 1;
+                }
+                continue;
+            }
+            Step::Given { conversation, from, length } => {
+                let interval = Interval { from, to: from.saturating_add(length.into()) };
+                session.handle_given(ConversationId::new(conversation), interval);
+                continue;
+            }
+            Step::Wait { ms } => {
+                now_ms += u64::from(ms);
+                let due = now_ms >= session.deadline_ms() && !over;
+                assert_eq!(session.handle_timeout(now_ms).is_some(), due, "at {now_ms}");
+                over |= due;
+                continue;
+            }
+            Step::Bytes(bytes) => Bytes::from(bytes),
+            other => envelope(other),
+        };
+        if !session.wants_input() && !over {
+            // The driver doesn't read now.
+            continue;
+        }
+        let action = session.handle_envelope(envelope, now_ms);
+        if over {
+            assert_eq!(action, Action::Nothing, "a session spoke after its end");
+        }
+        check(&session, &action);
+        over |= matches!(action, Action::Close(_) | Action::End);
+        authenticating = matches!(action, Action::Authenticate(_));
+        if let Action::Submit(request, _) | Action::Query(request, _) = action {
+            unanswered += u32::from(request != 0);
+        }
+        assert!(unanswered <= IN_FLIGHT, "{unanswered} requests in flight");
+    }
+}
+
+/// What holds after every action.
+pub(crate) fn check(session: &Session, action: &Action) {
+    match action {
+        Action::Close(_) | Action::End => assert!(!session.is_open() && !session.wants_input()),
+        Action::Submit(..) | Action::Query(..) => assert!(session.is_open()),
+        Action::Reply(envelope) => assert!(!envelope.encode_to_vec().is_empty()),
+        Action::Authenticate(_) => assert!(!session.is_open() && !session.wants_input()),
+        Action::Nothing => {}
+    }
+}
+
+pub(crate) fn fresh() -> Session {
+    let limits = wire::Limits {
+        text_chars: 10,
+        frame_bytes: 1000,
+        requests_in_flight: IN_FLIGHT,
+        fetch_entries: 50,
+    };
+    Session::new(
+        Options { limits, heartbeat_ms: 100, handshake_ms: 1000 },
+        SessionId::new([5; 16]),
+        0,
+    )
+}
+
+pub(crate) fn open() -> Session {
+    let mut session = fresh();
+    let action = session.handle_envelope(envelope(Step::Hello { version: 1, token: 32 }), 1);
+    assert!(matches!(action, Action::Authenticate(_)));
+    session.handle_authenticated(&identity(), wire::Changes::default(), 9, 1);
+    session
+}
+
+fn identity() -> Identity {
+    Identity { user: UserId::new([1; 16]), name: "ann".into(), device: DeviceId::new([2; 16]) }
+}
+
+fn envelope(step: Step) -> Bytes {
+    let (request, kind) = match step {
+        Step::Hello { version, token } => {
+            let token = vec![7; usize::from(token)].into();
+            (
+                1,
+                Kind::Hello(Hello {
+                    version_min: 1,
+                    version_max: version.into(),
+                    token,
+                    ..Hello::default()
+                }),
+            )
+        }
+        Step::Ping { request } => (request, Kind::Ping(wire::Ping {})),
+        Step::Send { request, to, id, kind, body } => {
+            let to = Some(wire::send::To::Peer(to.into()));
+            (
+                request,
+                Kind::Send(wire::Send {
+                    to,
+                    client_message_id: id.into(),
+                    kind,
+                    body: body.into(),
+                }),
+            )
+        }
+        Step::Fetch { request, conversation, after, limit } => {
+            let from = Some(wire::fetch::From::AfterSeq(after));
+            let conversation = conversation.to_vec().into();
+            (request, Kind::Fetch(wire::Fetch { conversation, from, limit }))
+        }
+        Step::Read { request, conversation, up_to } => {
+            (request, Kind::Read(wire::Read { conversation: conversation.to_vec().into(), up_to }))
+        }
+        Step::Sync { request, position } => {
+            (request, Kind::Sync(wire::Sync { feed_position: position }))
+        }
+        _ => (0, Kind::Goodbye(wire::Goodbye {})),
+    };
+    ClientEnvelope { request, kind: Some(kind) }.encode_to_vec().into()
+}

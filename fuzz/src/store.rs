@@ -1,0 +1,54 @@
+//! Keys and rows of the store. A key that decodes encodes to the same bytes;
+//! a row that decodes encodes to bytes that decode to the same row.
+
+use parley_protocol::Message;
+use parley_server::store::families::Family;
+use parley_server::store::keys::{RowKey, Table};
+use parley_server::store::{
+    ConversationRow, CursorRow, DedupeRow, DeviceRow, FeedRow, OutboxRow, Record, TokenRow, UserRow,
+};
+
+/// First byte: the family. The rest is the key.
+pub fn key(data: &[u8]) {
+    let [family, key @ ..] = data else { return };
+    let family = family_of(*family);
+    if let Ok(decoded) = RowKey::decode(family, key) {
+        assert_eq!(decoded.encode().as_bytes(), key, "another key for {decoded:?}");
+        assert_eq!(decoded.table().family(), family);
+    }
+}
+
+/// First byte: the table. The rest is the row.
+pub fn row(data: &[u8]) {
+    let [table, row @ ..] = data else { return };
+    match table % 9 {
+        0 => {
+            if let Some(record) = round_trip::<Record>(row) {
+                let _ = (record.head(), record.device(), record.client_message_id(), record.peer());
+            }
+        }
+        1 => drop(round_trip::<DedupeRow>(row)),
+        2 => drop(round_trip::<ConversationRow>(row)),
+        3 => drop(round_trip::<CursorRow>(row)),
+        4 => drop(round_trip::<OutboxRow>(row)),
+        5 => drop(round_trip::<FeedRow>(row)),
+        6 => drop(round_trip::<UserRow>(row)),
+        7 => drop(round_trip::<DeviceRow>(row)),
+        _ => {
+            if let Some(token) = round_trip::<TokenRow>(row) {
+                let _ = token.owner();
+            }
+        }
+    }
+}
+
+fn round_trip<R: Message + Default + PartialEq + std::fmt::Debug>(bytes: &[u8]) -> Option<R> {
+    let row = R::decode(bytes).ok()?;
+    assert_eq!(R::decode(row.encode_to_vec().as_slice()).as_ref(), Ok(&row));
+    Some(row)
+}
+
+fn family_of(byte: u8) -> Family {
+    let tables = Table::ALL;
+    tables[usize::from(byte) % tables.len()].family()
+}
