@@ -37,6 +37,9 @@ pub(super) struct Committer {
 /// The entries of one group: per shard and conversation the seqs it gains.
 type Gains = BTreeMap<ShardId, FxHashMap<ConversationId, (u64, u64)>>;
 
+/// The range of a conversation that was touched and gained no entry.
+const NO_ENTRIES: (u64, u64) = (0, 0);
+
 impl Committer {
     pub(super) fn new(view: Arc<View>, counts: Arc<Counts>) -> Result<Self, StoreError> {
         let outbox_ends = outbox_ends(view.store())?;
@@ -57,15 +60,16 @@ impl Committer {
         self.batch.clear();
         for Queued { append, permit } in group {
             let Append { shard, ops, context, .. } = append;
-            let entries = self.take_ops(shard, ops, &mut gains)?;
+            let (entries, touched) = self.take_ops(shard, ops, &mut gains)?;
             counted.entries += entries;
-            let outbox = (entries > 0).then(|| self.outbox_end(shard) + 1);
+            let outbox = (entries > 0 || touched).then(|| self.outbox_end(shard) + 1);
             committed.push(Committed { shard, context, outbox });
             permits.push(permit);
         }
         self.add_outbox_rows(&gains);
         counted.bytes = self.batch.iter().map(|write| write.size_bytes() as u64).sum();
-        self.view.hide(gains.values().flatten().map(|(conversation, (first, _))| (*conversation, *first)));
+        let gained = gains.values().flatten().filter(|(_, range)| **range != NO_ENTRIES);
+        self.view.hide(gained.map(|(conversation, (first, _))| (*conversation, *first)));
         let engine = self.view.store().engine();
         engine.write(&self.batch)?;
         if sync {
@@ -80,12 +84,17 @@ impl Committer {
         Ok((committed, permits))
     }
 
-    /// Adds the ops of one append to the batch; gives the number of entries.
-    fn take_ops(&mut self, shard: ShardId, ops: Vec<Op>, gains: &mut Gains) -> Result<u64, LogError> {
-        let mut entries = 0;
+    /// Adds the ops of one append to the batch; gives the number of entries,
+    /// and whether the outbox has to know of it without any.
+    fn take_ops(&mut self, shard: ShardId, ops: Vec<Op>, gains: &mut Gains) -> Result<(u64, bool), LogError> {
+        let (mut entries, mut touched) = (0, false);
         for op in ops {
             match op {
                 Op::Rows(rows) => self.batch.extend(rows),
+                Op::Touched(conversation) => {
+                    touched = true;
+                    gains.entry(shard).or_default().entry(conversation).or_insert(NO_ENTRIES);
+                }
                 Op::Entry(entry) => {
                     gain(gains.entry(shard).or_default(), &entry)?;
                     entries += 1;
@@ -93,7 +102,7 @@ impl Committer {
                 }
             }
         }
-        Ok(entries)
+        Ok((entries, touched))
     }
 
     fn put_entry(&mut self, shard: ShardId, entry: StampedEntry) {
@@ -134,6 +143,9 @@ fn gain(
     let StampedEntry { conversation, seq, .. } = entry;
     match conversations.entry(*conversation) {
         Entry::Vacant(place) if *seq > 0 => drop(place.insert((*seq, *seq))),
+        Entry::Occupied(mut place) if *seq > 0 && *place.get() == NO_ENTRIES => {
+            place.insert((*seq, *seq));
+        }
         Entry::Occupied(mut place) if place.get().1.checked_add(1) == Some(*seq) => {
             place.get_mut().1 = *seq;
         }

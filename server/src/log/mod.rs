@@ -153,6 +153,9 @@ pub enum Op {
     Entry(StampedEntry),
     /// Other rows, of any shard.
     Rows(Vec<Write>),
+    /// Rows of this append change what members' feeds say of a conversation:
+    /// its outbox row names it, with seqs 0 to 0 when it gains no entry.
+    Touched(ConversationId),
 }
 
 impl Op {
@@ -163,6 +166,7 @@ impl Op {
             // Key, dedupe key and row, and its share of the outbox.
             Self::Entry(entry) => entry.record.len() + 200,
             Self::Rows(rows) => rows.iter().map(Write::size_bytes).sum(),
+            Self::Touched(_) => 40,
         }
     }
 }
@@ -202,7 +206,7 @@ pub struct Committed<T> {
     /// The append's context.
     pub context: T,
     /// Index of the shard's outbox row for this commit batch, if the append had
-    /// entries. Several appends of a batch share the row: it may be deleted
+    /// entries or touched a conversation. Several appends of a batch share the row: it may be deleted
     /// once all of them are carried to their feeds.
     pub outbox: Option<u64>,
 }

@@ -1,1 +1,157 @@
-//! To be written.
+//! Keys keep their bytes, their order and their calm.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::families::FAMILIES;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn any_key() -> impl Strategy<Value = RowKey> {
+    // Few shards and ids, so that neighbours differ in the later fields too.
+    let shard = prop_oneof![0u16..3, Just(0x00ff), Just(0x0100), any::<u16>()].prop_map(ShardId);
+    let id = prop_oneof![Just([0u8; 16]), Just([0xff; 16]), any::<[u8; 16]>()];
+    let number = prop_oneof![0u64..3, 250u64..260, Just(u64::MAX), any::<u64>()];
+    let client = proptest::collection::vec(prop_oneof![Just(0u8), Just(0xff), any::<u8>()], 1..=64)
+        .prop_map(|bytes| ClientMessageId::new(bytes.into()).unwrap());
+    let fact = proptest::sample::select(vec![Fact::Format, Fact::ShardCount, Fact::Boots, Fact::NodeId]);
+    let parts = (0usize..12, shard, id.clone(), id, number, client, "[a-z][a-z0-9._-]{2,31}", any::<[u8; 32]>(), fact);
+    parts.prop_map(|(table, shard, a, b, number, client_message_id, name, token_hash, fact)| {
+        let (conversation, user) = (ConversationId::new(a), UserId::new(a));
+        match Table::ALL[table] {
+            Table::Entries => RowKey::Entry { shard, conversation, seq: number },
+            Table::Dedupe => {
+                RowKey::Dedupe { shard, conversation, device: DeviceId::new(b), client_message_id }
+            }
+            Table::Conversations => RowKey::Conversation { shard, conversation },
+            Table::Cursors => RowKey::Cursor { shard, conversation, user: UserId::new(b) },
+            Table::Outbox => RowKey::Outbox { shard, index: number },
+            Table::Feed => RowKey::Feed { shard, user, conversation: ConversationId::new(b) },
+            Table::FeedIndex => RowKey::FeedIndex { shard, user, version: number },
+            Table::Users => RowKey::User { shard, user },
+            Table::Names => RowKey::Name { shard, name },
+            Table::Devices => RowKey::Device { shard, user, device: DeviceId::new(b) },
+            Table::Tokens => RowKey::Token { shard, token_hash },
+            Table::Meta => RowKey::Meta { fact },
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn keys_round_trip(key in any_key()) {
+        let bytes = key.encode();
+        prop_assert_eq!(RowKey::decode(key.table().family(), bytes.as_bytes()), Ok(key));
+    }
+
+    #[test]
+    fn bytes_order_as_fields_do(a in any_key(), b in any_key()) {
+        if a.table() == b.table() {
+            prop_assert_eq!(a.encode().cmp(&b.encode()), a.cmp(&b));
+        }
+    }
+
+    #[test]
+    fn decoding_takes_any_bytes_and_accepts_only_what_encoding_makes(
+        family in 0usize..6,
+        bytes in proptest::collection::vec(any::<u8>(), 0..120),
+    ) {
+        let family = FAMILIES[family].family;
+        if let Ok(key) = RowKey::decode(family, &bytes) {
+            let again = key.encode();
+            prop_assert_eq!(again.as_bytes(), &*bytes);
+        }
+    }
+
+    #[test]
+    fn a_damaged_key_is_another_key_or_an_error(key in any_key(), at in any::<prop::sample::Index>(), bit in 0u8..8) {
+        let mut bytes = key.encode().as_bytes().to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        prop_assert_ne!(RowKey::decode(key.table().family(), &bytes), Ok(key));
+    }
+
+    #[test]
+    fn the_successor_is_above_all_that_begin_alike(
+        prefix in proptest::collection::vec(prop_oneof![Just(0xffu8), any::<u8>()], 0..6),
+        tail in proptest::collection::vec(any::<u8>(), 0..6),
+        other in proptest::collection::vec(any::<u8>(), 0..6),
+    ) {
+        let prefix = Key(prefix);
+        let successor = prefix.successor();
+        let inside = prefix.clone().with(&tail);
+        prop_assert!(successor.as_ref().is_none_or(|successor| inside < *successor));
+        // And nothing fits in between.
+        let other = Key(other);
+        if let Some(successor) = successor && other >= prefix && other < successor {
+            prop_assert!(other.as_bytes().starts_with(prefix.as_bytes()));
+        }
+    }
+}
+
+#[test]
+fn kinds_are_unique_within_a_family_and_tables_without_one_are_alone() {
+    for a in Table::ALL {
+        for b in Table::ALL {
+            if a != b && a.family() == b.family() {
+                assert!(a.kind().is_some() && b.kind().is_some(), "{a:?} {b:?}");
+                assert_ne!(a.kind(), b.kind(), "{a:?} {b:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn key_bytes_are_pinned() {
+    let shard = ShardId(0x0102);
+    let conversation = ConversationId::new([0xc0; 16]);
+    let user = UserId::new([0xb0; 16]);
+    let device = DeviceId::new([0xd0; 16]);
+    let client_message_id = ClientMessageId::new(Bytes::from_static(b"my-1")).unwrap();
+    let c = "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0";
+    let u = "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0";
+    let d = "d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0";
+    let pinned = [
+        (RowKey::Entry { shard, conversation, seq: 0x1122 }, format!("0102{c}0000000000001122")),
+        (
+            RowKey::Dedupe { shard, conversation, device, client_message_id },
+            format!("0102{c}{d}6d792d31"),
+        ),
+        (RowKey::Conversation { shard, conversation }, format!("010201{c}")),
+        (RowKey::Cursor { shard, conversation, user }, format!("010202{c}{u}")),
+        (RowKey::Outbox { shard, index: 7 }, "0102030000000000000007".to_owned()),
+        (RowKey::Feed { shard, user, conversation }, format!("010210{u}{c}")),
+        (RowKey::FeedIndex { shard, user, version: 9 }, format!("010211{u}0000000000000009")),
+        (RowKey::User { shard, user }, format!("010220{u}")),
+        (RowKey::Name { shard, name: "bob".to_owned() }, "010221626f62".to_owned()),
+        (RowKey::Device { shard, user, device }, format!("010222{u}{d}")),
+        (RowKey::Token { shard, token_hash: [0xa5; 32] }, format!("010223{}", "a5".repeat(32))),
+        (RowKey::Meta { fact: Fact::Format }, "ffff3001".to_owned()),
+        (RowKey::Meta { fact: Fact::ShardCount }, "ffff3002".to_owned()),
+        (RowKey::Meta { fact: Fact::Boots }, "ffff3003".to_owned()),
+        (RowKey::Meta { fact: Fact::NodeId }, "ffff3004".to_owned()),
+    ];
+    for (key, expected) in pinned {
+        assert_eq!(hex(key.encode().as_bytes()), expected, "{key:?}");
+    }
+}
+
+#[test]
+fn what_is_no_key_is_refused_by_its_reason() {
+    let bytes = |text: &str| {
+        (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect::<Vec<_>>()
+    };
+    let decode = |family, text: &str| RowKey::decode(family, &bytes(text)).unwrap_err();
+    assert_eq!(decode(Family::Log, ""), KeyError::Length);
+    assert_eq!(decode(Family::State, "0000"), KeyError::Length);
+    assert_eq!(decode(Family::State, "000099"), KeyError::Kind(0x99));
+    // A kind of another family.
+    assert_eq!(decode(Family::State, "000020"), KeyError::Kind(0x20));
+    assert_eq!(decode(Family::State, "000003000000000000000700"), KeyError::Length);
+    assert_eq!(decode(Family::Accounts, "000021"), KeyError::Length);
+    assert_eq!(decode(Family::Accounts, "000021ff"), KeyError::Field);
+    assert_eq!(decode(Family::Meta, "ffff3063"), KeyError::Field);
+    assert_eq!(decode(Family::Meta, "00003001"), KeyError::Field);
+}

@@ -126,6 +126,15 @@ impl Store {
         Ok(self.inner.engine.sync()?)
     }
 
+    /// Writes without a sync of its own, for derived rows: later syncs cover
+    /// it, and a crash before that forgets it and nothing written before it.
+    ///
+    /// # Errors
+    /// [`StoreError::Engine`].
+    pub fn write_unsynced(&self, batch: &[Write]) -> Result<(), StoreError> {
+        Ok(self.inner.engine.write(batch)?)
+    }
+
     /// The engine, for the log.
     pub(crate) fn engine(&self) -> &dyn Engine {
         &*self.inner.engine

@@ -1,8 +1,8 @@
 //! The engine in memory, for tests and simulation.
 //!
 //! It keeps what is written apart from what is flushed and what is synced, so
-//! that a [`Crash`] loses exactly what a real one may lose. It fails never by
-//! itself: faults come from [`super::faulty`].
+//! that the survivor of a [`Crash`] lacks exactly what a real one may lose. It
+//! never fails by itself: faults come from [`super::faulty`].
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{Engine, EngineError, Family, FamilyUsage, Gathering, Order, Scan, Scanned, Usage, Write};
 use crate::store::families::FAMILIES;
 
-/// Rows in memory. Shared by `Arc`; survives the store that uses it.
+/// Rows in memory.
 #[derive(Default)]
 pub struct MemoryEngine {
     state: Mutex<State>,
@@ -53,19 +53,21 @@ impl MemoryEngine {
         Self::default()
     }
 
-    /// Forgets what the crash doesn't spare.
-    pub fn crash(&self, crash: Crash) {
-        let state = &mut *self.state.lock();
+    /// What is found after a crash at this moment. This engine goes on as it
+    /// is, so that whoever still writes to it can't reach the survivor.
+    #[must_use]
+    pub fn survivor(&self, crash: Crash) -> Self {
+        let state = self.state.lock();
         let spared = match crash {
             Crash::Killed => state.flushed,
             Crash::PowerCut { spared } => spared.min(state.since_sync.len()),
         };
+        let mut synced = state.synced.clone();
         for batch in state.since_sync.iter().take(spared) {
-            apply(&mut state.synced, batch);
+            apply(&mut synced, batch);
         }
-        state.written = state.synced.clone();
-        state.since_sync.clear();
-        state.flushed = 0;
+        let state = State { written: synced.clone(), synced, ..State::default() };
+        Self { state: Mutex::new(state) }
     }
 
     /// Batches a power cut could lose now.
