@@ -7,13 +7,35 @@
 //! SHA-256 is kept.
 //!
 //! Invariants: an unknown name costs and answers exactly what a wrong password
-//! does; a revoked token is dead before `revoke` answers; one name has at most
-//! one account.
+//! does; a revoked token is dead before [`Accounts::revoke`] answers; one name
+//! has at most one account; a caller that goes away never leaves half a change.
+
+mod check;
+mod devices;
+mod error;
+mod locks;
+mod password;
+mod rates;
+mod sign_in;
+mod tokens;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::BoxFuture;
+use parley_core::shard::placement::ShardCount;
 use parley_protocol::{Code, DeviceId, ShardId, UserId};
+use tokio::sync::Semaphore;
 
-use crate::store::Write;
+use crate::store::{Store, StoreError, Write};
+
+pub use error::AccountError;
+pub use password::HashOptions;
+pub use rates::RateOptions;
+
+/// Reads of the store at a time; more wait.
+const PARALLEL_READS: usize = 16;
 
 /// Makes writes durable; the node implements it over the log.
 pub trait Commit: Send + Sync + 'static {
@@ -51,20 +73,125 @@ pub struct Identity {
     /// The device the token was given to.
     pub device: DeviceId,
     /// The user's name.
-    pub name: std::sync::Arc<str>,
+    pub name: Arc<str>,
 }
 
-// The API that follows in accounts/{sign_in,devices,...}.rs:
-//
-// #[derive(Clone)] pub struct Accounts;
-// Accounts::new(options: Options, shards: u16, store: Store, commit: Arc<dyn Commit>, sessions: Arc<dyn Sessions>) -> Result<Accounts, ..>
-// async fn sign_up(&self, from: IpAddr, request: Credentials) -> Result<SignedIn, AccountError>
-// async fn login(&self, from: IpAddr, request: Credentials) -> Result<SignedIn, AccountError>
-// async fn authenticate(&self, token: &[u8]) -> Result<Identity, AccountError>   // TokenInvalid
-// async fn logout(&self, identity: &Identity) -> Result<(), AccountError>        // revokes the device
-// async fn revoke(&self, user: UserId, device: DeviceId, code: Code) -> Result<(), AccountError>
-// async fn devices(&self, identity: &Identity) -> Result<Vec<http::Device>, AccountError>
-// async fn find_by_name(&self, name: &str) -> Result<Option<User>, AccountError>  // User { id, name, created_ms }
-// async fn find_by_id(&self, user: UserId) -> Result<Option<User>, AccountError>
-// async fn exists(&self, user: UserId) -> Result<bool, AccountError>
-// AccountError::code() -> Code, ::retry_after_ms() -> Option<u64>
+/// What anybody may know of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// Its name.
+    pub name: String,
+    /// When it was made, Unix milliseconds.
+    pub created_ms: u64,
+}
+
+/// What the operator decides.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whether anybody may sign up.
+    pub sign_up: bool,
+    /// Devices of one account.
+    pub devices: usize,
+    /// Session tokens of one device.
+    pub tokens: usize,
+    /// Password hashing.
+    pub hash: HashOptions,
+    /// Tokens remembered in memory.
+    pub token_cache: usize,
+    /// Rate limits.
+    pub rates: RateOptions,
+}
+
+/// The accounts of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: Options,
+    shards: ShardCount,
+    store: Store,
+    reads: Arc<Semaphore>,
+    commit: Arc<dyn Commit>,
+    sessions: Arc<dyn Sessions>,
+    hasher: password::Hasher,
+    rates: rates::Rates,
+    cache: tokens::Cache,
+    names: locks::Stripes,
+    users: locks::Stripes,
+}
+
+impl Accounts {
+    /// Accounts in `store`. Computes one password hash, which takes tens of
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// [`AccountError`] when the hash parameters are impossible.
+    pub fn new(
+        options: Options,
+        shards: ShardCount,
+        store: Store,
+        commit: Arc<dyn Commit>,
+        sessions: Arc<dyn Sessions>,
+    ) -> Result<Self, AccountError> {
+        Ok(Self {
+            inner: Arc::new(Inner {
+                hasher: password::Hasher::new(&options.hash)?,
+                rates: rates::Rates::new(&options.rates),
+                cache: tokens::Cache::new(options.token_cache),
+                names: locks::Stripes::new(),
+                users: locks::Stripes::new(),
+                reads: Arc::new(Semaphore::new(PARALLEL_READS)),
+                options,
+                shards,
+                store,
+                commit,
+                sessions,
+            }),
+        })
+    }
+
+    /// Forgets rate limits that no longer hold anybody back. The node calls it
+    /// every minute or so.
+    pub fn sweep(&self) {
+        self.inner.rates.sweep();
+    }
+
+    /// Reads from the store away from the runtime's workers.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, AccountError> {
+        let inner = Arc::clone(&self.inner);
+        let permit = Arc::clone(&inner.reads).acquire_owned().await.map_err(|_| AccountError::internal())?;
+        let read = tokio::task::spawn_blocking(move || {
+            // Held by the read, not by who asked: an abandoned read still costs.
+            let _permit = permit;
+            read(&inner)
+        });
+        Ok(read.await.map_err(|_| AccountError::internal())??)
+    }
+
+    /// Runs a change to its end, whether or not the caller waits for it.
+    async fn finish<T: Send + 'static>(
+        change: impl Future<Output = Result<T, AccountError>> + Send + 'static,
+    ) -> Result<T, AccountError> {
+        tokio::spawn(change).await.map_err(|_| AccountError::internal())?
+    }
+}
+
+/// An address as rate limits see it.
+fn source(address: IpAddr) -> IpAddr {
+    crate::listen::prefix(address)
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

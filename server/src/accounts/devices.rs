@@ -1,0 +1,143 @@
+//! Tokens in use, and the devices behind them.
+
+use std::sync::Arc;
+
+use parley_protocol::http;
+use parley_protocol::{Code, DeviceId, UserId};
+
+use super::sign_in::hash_of;
+use super::tokens::{Lookup, TokenHash};
+use super::{check, AccountError, Accounts, Identity, Inner, User};
+use crate::store::tables::devices;
+use crate::store::StoreError;
+
+/// Reads of the store for one token while others are being revoked.
+const TRIES: usize = 4;
+
+impl Accounts {
+    /// Who a token speaks for.
+    ///
+    /// A session that has just been made known to [`super::Sessions`] asks
+    /// again: a revocation in between has not seen it. That costs no read.
+    ///
+    /// # Errors
+    /// `token_invalid`, `internal`.
+    pub async fn authenticate(&self, token: &[u8]) -> Result<Identity, AccountError> {
+        let hash = TokenHash::of(token).ok_or(Code::TokenInvalid)?;
+        let mut read = None;
+        for _ in 0..TRIES {
+            let asked_at = match self.inner.cache.find(&hash) {
+                Lookup::Known(identity) => return Ok(identity),
+                Lookup::Ask(asked_at) => asked_at,
+            };
+            let identity = self.read(move |inner| owner(inner, &hash)).await?.ok_or(Code::TokenInvalid)?;
+            if self.inner.cache.fill(hash, &identity, asked_at) {
+                return Ok(identity);
+            }
+            read = Some(identity);
+        }
+        // Something is revoked all the time; this token was good a moment ago.
+        read.ok_or_else(AccountError::internal)
+    }
+
+    /// Signs the asking device out.
+    ///
+    /// # Errors
+    /// As [`Accounts::revoke`].
+    pub async fn logout(&self, identity: &Identity) -> Result<(), AccountError> {
+        self.revoke(identity.user, identity.device).await
+    }
+
+    /// Signs a device out: its tokens are dead and its sessions told to close
+    /// when this answers. Cancel safe: once begun it runs to its end.
+    ///
+    /// # Errors
+    /// `not_found` when the user has no such device, `overloaded`,
+    /// `storage_failed`, `internal`.
+    pub async fn revoke(&self, user: UserId, device: DeviceId) -> Result<(), AccountError> {
+        let this = self.clone();
+        Self::finish(async move {
+            let _lock = this.inner.users.lock(user).await;
+            let home = this.inner.shards.of_user(user);
+            let row = this.read(move |inner| inner.store.device(home, user, device)).await?;
+            let ended: Vec<TokenHash> = row.ok_or(Code::NotFound)?.tokens.iter().filter_map(hash_of).collect();
+            let mut writes = vec![devices::delete(home, user, device)];
+            writes.extend(ended.iter().map(|hash| this.delete_token(hash)));
+            this.inner.commit.commit(home, writes).await?;
+            this.inner.cache.revoke(ended.into_iter());
+            this.inner.sessions.cut(user, device, Code::SessionRevoked);
+            Ok(())
+        })
+        .await
+    }
+
+    /// The devices of the one who asks, oldest first.
+    ///
+    /// # Errors
+    /// `internal`.
+    pub async fn devices(&self, identity: &Identity) -> Result<Vec<http::Device>, AccountError> {
+        let (user, most) = (identity.user, self.inner.options.devices);
+        let home = self.inner.shards.of_user(user);
+        let rows = self.read(move |inner| inner.store.devices(home, user, most)).await?;
+        let mut devices: Vec<_> = rows
+            .into_iter()
+            .map(|(id, row)| http::Device {
+                device_id: id.to_string(),
+                name: row.name,
+                platform: row.platform,
+                created_ms: row.created_ms,
+                current: id == identity.device,
+                sessions: self.inner.sessions.open_sessions(user, id),
+            })
+            .collect();
+        devices.sort_by_key(|device| device.created_ms);
+        Ok(devices)
+    }
+
+    /// The account with exactly this name.
+    ///
+    /// # Errors
+    /// `internal`.
+    pub async fn find_by_name(&self, name: &str) -> Result<Option<User>, AccountError> {
+        if check::name(name).is_err() {
+            return Ok(None);
+        }
+        let name = name.to_owned();
+        self.read(move |inner| match inner.store.user_of_name(inner.shards.of_name(&name), &name)? {
+            Some(id) => user(inner, id),
+            None => Ok(None),
+        })
+        .await
+    }
+
+    /// The account with this id.
+    ///
+    /// # Errors
+    /// `internal`.
+    pub async fn find_by_id(&self, id: UserId) -> Result<Option<User>, AccountError> {
+        self.read(move |inner| user(inner, id)).await
+    }
+
+    /// Whether there is an account with this id.
+    ///
+    /// # Errors
+    /// `internal`.
+    pub async fn exists(&self, id: UserId) -> Result<bool, AccountError> {
+        Ok(self.find_by_id(id).await?.is_some())
+    }
+}
+
+fn user(inner: &Inner, id: UserId) -> Result<Option<User>, StoreError> {
+    let row = inner.store.user(inner.shards.of_user(id), id)?;
+    Ok(row.map(|row| User { id, name: row.name, created_ms: row.created_ms }))
+}
+
+fn owner(inner: &Inner, hash: &TokenHash) -> Result<Option<Identity>, StoreError> {
+    let Some(row) = inner.store.token(inner.shards.of_bytes(&hash.0), hash.0)? else { return Ok(None) };
+    let Ok((user, device)) = row.owner() else {
+        tracing::error!("a stored session token names no user");
+        return Ok(None);
+    };
+    let account = inner.store.user(inner.shards.of_user(user), user)?;
+    Ok(account.map(|account| Identity { user, device, name: Arc::from(account.name) }))
+}

@@ -1,0 +1,33 @@
+//! Locks by key, in bounded memory: keys share 64 stripes.
+//!
+//! They make read-check-commit of one name, or of one user's devices, one step.
+//! The guards are owned, so that the change holds them and not its caller.
+
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+const STRIPES: usize = 64;
+
+pub(super) struct Stripes {
+    hasher: RandomState,
+    locks: [Arc<Mutex<()>>; STRIPES],
+}
+
+impl Stripes {
+    pub(super) fn new() -> Self {
+        Self { hasher: RandomState::new(), locks: std::array::from_fn(|_| Arc::default()) }
+    }
+
+    /// Waits until no other key of the stripe is held. A task may hold one of
+    /// each set of stripes at most.
+    pub(super) async fn lock(&self, key: impl Hash) -> OwnedMutexGuard<()> {
+        let stripe = usize::try_from(self.hasher.hash_one(key) % STRIPES as u64).unwrap_or(0);
+        match self.locks.get(stripe) {
+            Some(lock) => Arc::clone(lock).lock_owned().await,
+            // Never: the remainder is below the number of stripes.
+            None => Arc::new(Mutex::new(())).lock_owned().await,
+        }
+    }
+}

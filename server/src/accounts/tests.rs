@@ -1,0 +1,297 @@
+use super::*;
+use crate::store::engine::memory::MemoryEngine;
+use parking_lot::Mutex;
+use parley_protocol::http::{Credentials, DeviceLabel, SignedIn};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Commits straight to the store, or refuses.
+struct Direct {
+    store: Store,
+    full: AtomicBool,
+    commits: Mutex<Vec<usize>>,
+}
+
+impl Commit for Direct {
+    fn commit(&self, _shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
+        Box::pin(async move {
+            // Commits take a while; whoever races is to be seen racing.
+            tokio::task::yield_now().await;
+            if self.full.load(Ordering::Relaxed) {
+                return Err(CommitError::Full);
+            }
+            self.commits.lock().push(writes.len());
+            self.store.write_synced(&writes).map_err(|_| CommitError::Closed)
+        })
+    }
+}
+
+#[derive(Default)]
+struct Hub {
+    cut: Mutex<Vec<(UserId, DeviceId, Code)>>,
+}
+
+impl Sessions for Hub {
+    fn cut(&self, user: UserId, device: DeviceId, code: Code) {
+        self.cut.lock().push((user, device, code));
+    }
+
+    fn open_sessions(&self, _user: UserId, _device: DeviceId) -> u32 {
+        2
+    }
+}
+
+struct Bench {
+    accounts: Accounts,
+    direct: Arc<Direct>,
+    hub: Arc<Hub>,
+}
+
+fn options() -> Options {
+    Options {
+        sign_up: true,
+        devices: 3,
+        tokens: 2,
+        hash: HashOptions { memory_kib: 16, passes: 1, lanes: 1, parallel: 4, waiting: 64 },
+        token_cache: 100,
+        rates: RateOptions {
+            sign_ups_per_minute: 5,
+            logins_per_minute: 5,
+            logins_per_name_per_minute: 50,
+            loopback_per_minute: 10_000,
+            keys: 100,
+        },
+    }
+}
+
+fn bench_over(store: Store, options: Options) -> Bench {
+    let direct = Arc::new(Direct { store: store.clone(), full: AtomicBool::new(false), commits: Mutex::default() });
+    let hub = Arc::new(Hub::default());
+    let shards = ShardCount::new(64).unwrap();
+    let accounts = Accounts::new(options, shards, store, Arc::clone(&direct) as _, Arc::clone(&hub) as _).unwrap();
+    Bench { accounts, direct, hub }
+}
+
+fn store() -> Store {
+    Store::over(Arc::new(MemoryEngine::new()), 64, [1; 16]).unwrap()
+}
+
+fn bench() -> Bench {
+    bench_over(store(), options())
+}
+
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+fn credentials(name: &str, password: &str, device: &str) -> Credentials {
+    Credentials {
+        name: name.to_owned(),
+        password: password.to_owned(),
+        device: DeviceLabel { name: device.to_owned(), platform: "linux".to_owned() },
+    }
+}
+
+fn token(signed_in: &SignedIn) -> Vec<u8> {
+    (0..32).map(|at| u8::from_str_radix(&signed_in.token[2 * at..2 * at + 2], 16).unwrap()).collect()
+}
+
+impl Bench {
+    async fn sign_up(&self, name: &str) -> SignedIn {
+        self.accounts.sign_up(HERE, credentials(name, "password", "laptop")).await.unwrap()
+    }
+
+    async fn login(&self, name: &str, password: &str, device: &str) -> Result<SignedIn, Code> {
+        self.accounts.login(HERE, credentials(name, password, device)).await.map_err(|error| error.code())
+    }
+
+    async fn authenticate(&self, signed_in: &SignedIn) -> Result<Identity, Code> {
+        self.accounts.authenticate(&token(signed_in)).await.map_err(|error| error.code())
+    }
+}
+
+#[tokio::test]
+async fn signing_up_makes_everything_in_one_commit() {
+    let bench = bench();
+    let bob = bench.sign_up("bob").await;
+    assert_eq!(*bench.direct.commits.lock(), [4], "name, user, device and token together");
+    let identity = bench.authenticate(&bob).await.unwrap();
+    assert_eq!((identity.user.to_string(), &*identity.name), (bob.user_id.clone(), "bob"));
+    assert_eq!(identity.device.to_string(), bob.device_id);
+    let found = bench.accounts.find_by_name("bob").await.unwrap().unwrap();
+    assert_eq!(found, bench.accounts.find_by_id(identity.user).await.unwrap().unwrap());
+    assert!(bench.accounts.exists(identity.user).await.unwrap());
+    assert!(!bench.accounts.exists(UserId::new([9; 16])).await.unwrap());
+    for unknown in ["eve", "Bob", "", "\0"] {
+        assert_eq!(bench.accounts.find_by_name(unknown).await.unwrap(), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_name_has_one_account_whoever_races() {
+    let bench = bench();
+    let racing: Vec<_> = (0..16)
+        .map(|_| {
+            let accounts = bench.accounts.clone();
+            tokio::spawn(async move { accounts.sign_up(HERE, credentials("bob", "password", "laptop")).await })
+        })
+        .collect();
+    let mut won = 0;
+    for race in racing {
+        match race.await.unwrap() {
+            Ok(_) => won += 1,
+            Err(error) => assert_eq!(error.code(), Code::NameTaken),
+        }
+    }
+    assert_eq!(won, 1);
+}
+
+#[tokio::test]
+async fn a_sign_up_nobody_waits_for_is_whole_or_nothing() {
+    let bench = bench();
+    for patience in 0..20 {
+        let mut sign_up = Box::pin(bench.accounts.sign_up(HERE, credentials("bob", "password", "laptop")));
+        for _ in 0..patience {
+            if futures_util::poll!(sign_up.as_mut()).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    // Whoever comes next finds a whole account or none.
+    match bench.accounts.sign_up(HERE, credentials("bob", "password", "laptop")).await {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.code(), Code::NameTaken),
+    }
+    assert!(bench.login("bob", "password", "laptop").await.is_ok());
+    assert!(bench.direct.commits.lock().iter().filter(|writes| **writes == 4).count() == 1);
+}
+
+#[tokio::test]
+async fn unknown_names_and_wrong_passwords_answer_and_cost_the_same() {
+    let bench = bench();
+    bench.sign_up("bob").await;
+    let hashes = || bench.accounts.inner.hasher.hashes();
+    let before = hashes();
+    assert_eq!(bench.login("bob", "wrong password", "laptop").await.unwrap_err(), Code::CredentialsWrong);
+    let known = hashes() - before;
+    assert_eq!(bench.login("nobody", "wrong password", "laptop").await.unwrap_err(), Code::CredentialsWrong);
+    assert_eq!((known, hashes() - before), (1, 2));
+}
+
+#[tokio::test]
+async fn a_device_name_is_a_device_and_keeps_its_newest_tokens() {
+    let bench = bench();
+    let first = bench.sign_up("bob").await;
+    let second = bench.login("bob", "password", "laptop").await.unwrap();
+    assert_eq!(second.device_id, first.device_id);
+    assert!(bench.authenticate(&first).await.is_ok());
+    let third = bench.login("bob", "password", "laptop").await.unwrap();
+    assert_eq!(bench.authenticate(&first).await.unwrap_err(), Code::TokenInvalid, "two tokens a device");
+    assert!(bench.authenticate(&second).await.is_ok() && bench.authenticate(&third).await.is_ok());
+    let phone = bench.login("bob", "password", "phone").await.unwrap();
+    assert_ne!(phone.device_id, first.device_id);
+    bench.login("bob", "password", "tablet").await.unwrap();
+    assert_eq!(bench.login("bob", "password", "watch").await.unwrap_err(), Code::TooManyDevices);
+    assert!(bench.login("bob", "password", "phone").await.is_ok(), "known devices are welcome when full");
+    let identity = bench.authenticate(&third).await.unwrap();
+    let devices = bench.accounts.devices(&identity).await.unwrap();
+    let seen: Vec<_> = devices.iter().map(|device| (&*device.name, device.current, device.sessions)).collect();
+    assert_eq!(seen, [("laptop", true, 2), ("phone", false, 2), ("tablet", false, 2)]);
+}
+
+#[tokio::test]
+async fn revocation_kills_every_token_and_cuts_sessions() {
+    let bench = bench();
+    let laptop = bench.sign_up("bob").await;
+    let again = bench.login("bob", "password", "laptop").await.unwrap();
+    let phone = bench.login("bob", "password", "phone").await.unwrap();
+    let identity = bench.authenticate(&laptop).await.unwrap();
+    bench.authenticate(&again).await.unwrap();
+    let on_phone = bench.authenticate(&phone).await.unwrap();
+    bench.accounts.revoke(on_phone.user, identity.device).await.unwrap();
+    for dead in [&laptop, &again] {
+        assert_eq!(bench.authenticate(dead).await.unwrap_err(), Code::TokenInvalid);
+    }
+    assert!(bench.authenticate(&phone).await.is_ok());
+    assert_eq!(*bench.hub.cut.lock(), [(identity.user, identity.device, Code::SessionRevoked)]);
+    let twice = bench.accounts.revoke(on_phone.user, identity.device).await.unwrap_err();
+    assert_eq!(twice.code(), Code::NotFound);
+    bench.accounts.logout(&on_phone).await.unwrap();
+    assert_eq!(bench.authenticate(&phone).await.unwrap_err(), Code::TokenInvalid);
+}
+
+#[tokio::test]
+async fn other_peoples_devices_are_not_found() {
+    let bench = bench();
+    let bob = bench.sign_up("bob").await;
+    let eve = bench.sign_up("eve").await;
+    let (bob, eve_id) = (bench.authenticate(&bob).await.unwrap(), bench.authenticate(&eve).await.unwrap());
+    let refused = bench.accounts.revoke(eve_id.user, bob.device).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
+    assert!(bench.hub.cut.lock().is_empty());
+}
+
+#[tokio::test]
+async fn forged_tokens_are_invalid() {
+    let bench = bench();
+    let bob = bench.sign_up("bob").await;
+    let good = token(&bob);
+    let mut flipped = good.clone();
+    flipped[31] ^= 1;
+    for forged in [&b""[..], &good[..31], &[good.clone(), vec![0]].concat(), &flipped, &[0; 32]] {
+        assert_eq!(bench.accounts.authenticate(forged).await.unwrap_err().code(), Code::TokenInvalid);
+    }
+}
+
+#[tokio::test]
+async fn a_login_renews_a_hash_of_other_parameters() {
+    let store = store();
+    bench_over(store.clone(), options()).sign_up("bob").await;
+    let stronger = HashOptions { passes: 2, ..options().hash };
+    let bench = bench_over(store, Options { hash: stronger, ..options() });
+    let hashes = || bench.accounts.inner.hasher.hashes();
+    bench.login("bob", "password", "laptop").await.unwrap();
+    assert_eq!(hashes(), 2, "verified and renewed");
+    bench.login("bob", "password", "laptop").await.unwrap();
+    assert_eq!(hashes(), 3, "verified");
+}
+
+#[tokio::test]
+async fn what_is_not_committed_does_not_count() {
+    let bench = bench();
+    bench.direct.full.store(true, Ordering::Relaxed);
+    let refused = bench.accounts.sign_up(HERE, credentials("bob", "password", "laptop")).await.unwrap_err();
+    assert_eq!((refused.code(), refused.retry_after_ms()), (Code::Overloaded, Some(1000)));
+    bench.direct.full.store(false, Ordering::Relaxed);
+    let bob = bench.sign_up("bob").await;
+    let identity = bench.authenticate(&bob).await.unwrap();
+    bench.direct.full.store(true, Ordering::Relaxed);
+    assert!(bench.accounts.logout(&identity).await.is_err());
+    assert!(bench.authenticate(&bob).await.is_ok(), "still signed in");
+    assert!(bench.hub.cut.lock().is_empty());
+}
+
+#[tokio::test]
+async fn bad_input_and_limits_are_refused_before_any_hash() {
+    let bench = bench();
+    let hashes = || bench.accounts.inner.hasher.hashes();
+    let refusals = [
+        (credentials("Bob", "password", "laptop"), Code::NameInvalid),
+        (credentials("bob", "short", "laptop"), Code::PasswordInvalid),
+        (credentials("bob", &"x".repeat(1 << 20), "laptop"), Code::PasswordInvalid),
+        (credentials("bob", "password", "\u{7}"), Code::DeviceInvalid),
+    ];
+    for (request, code) in refusals {
+        assert_eq!(bench.accounts.sign_up(HERE, request.clone()).await.unwrap_err().code(), code);
+        assert_eq!(bench.accounts.login(HERE, request).await.unwrap_err().code(), code);
+    }
+    assert_eq!(hashes(), 0);
+    let far: IpAddr = "192.0.2.1".parse().unwrap();
+    for number in 0..5 {
+        bench.accounts.sign_up(far, credentials(&format!("bob{number}"), "password", "laptop")).await.unwrap();
+    }
+    let refused = bench.accounts.sign_up(far, credentials("bob9", "password", "laptop")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::RateLimited);
+    assert_eq!(hashes(), 5);
+    let closed = bench_over(store(), Options { sign_up: false, ..options() });
+    let refused = closed.accounts.sign_up(HERE, credentials("bob", "password", "laptop")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::SignUpClosed);
+}

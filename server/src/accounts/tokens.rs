@@ -1,0 +1,155 @@
+//! Session tokens: 32 random bytes, of which only the SHA-256 is ever kept.
+//!
+//! The cache answers for tokens seen before. It is bounded by two generations:
+//! when the young one is full it becomes the old one, and what nobody asked for
+//! meanwhile is forgotten. A revocation that happens between a read of the
+//! store and its entry here is noticed by [`Cache`]'s count.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use parley_protocol::limits::TOKEN_BYTES;
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::{AccountError, Identity};
+
+/// SHA-256 of a token: what is stored, cached and compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct TokenHash(pub(super) [u8; 32]);
+
+impl TokenHash {
+    /// `None` when the bytes are no token.
+    pub(super) fn of(token: &[u8]) -> Option<Self> {
+        (token.len() == TOKEN_BYTES).then(|| Self(Sha256::digest(token).into()))
+    }
+}
+
+/// A new token: its hex form for the client, its hash for the store.
+pub(super) fn mint() -> Result<(String, TokenHash), AccountError> {
+    let mut token = Zeroizing::new([0; TOKEN_BYTES]);
+    getrandom::fill(&mut *token).map_err(|_| AccountError::internal())?;
+    let hash = TokenHash(Sha256::digest(*token).into());
+    Ok((token.iter().map(|byte| format!("{byte:02x}")).collect(), hash))
+}
+
+pub(super) struct Cache {
+    generation: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    young: HashMap<TokenHash, Identity>,
+    old: HashMap<TokenHash, Identity>,
+    revocations: u64,
+}
+
+/// What the cache knows of a token.
+pub(super) enum Lookup {
+    Known(Identity),
+    /// Not in the cache; give the count back with what the store says.
+    Ask(u64),
+}
+
+impl Cache {
+    pub(super) fn new(tokens: usize) -> Self {
+        Self { generation: tokens.div_ceil(2).max(1), state: Mutex::default() }
+    }
+
+    pub(super) fn find(&self, token: &TokenHash) -> Lookup {
+        let mut state = self.state.lock();
+        if let Some(identity) = state.young.get(token) {
+            return Lookup::Known(identity.clone());
+        }
+        match state.old.remove(token) {
+            Some(identity) => {
+                self.put(&mut state, *token, identity.clone());
+                Lookup::Known(identity)
+            }
+            None => Lookup::Ask(state.revocations),
+        }
+    }
+
+    /// Remembers what the store said. `false` when something was revoked since
+    /// `find`: the answer may be out of date, ask again.
+    pub(super) fn fill(&self, token: TokenHash, identity: &Identity, asked_at: u64) -> bool {
+        let mut state = self.state.lock();
+        let current = state.revocations == asked_at;
+        if current {
+            self.put(&mut state, token, identity.clone());
+        }
+        current
+    }
+
+    /// Forgets tokens that were deleted from the store.
+    pub(super) fn revoke(&self, tokens: impl Iterator<Item = TokenHash>) {
+        let mut state = self.state.lock();
+        state.revocations += 1;
+        for token in tokens {
+            state.young.remove(&token);
+            state.old.remove(&token);
+        }
+    }
+
+    fn put(&self, state: &mut State, token: TokenHash, identity: Identity) {
+        if state.young.len() >= self.generation {
+            state.old = std::mem::take(&mut state.young);
+        }
+        state.young.insert(token, identity);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parley_protocol::{DeviceId, UserId};
+
+    fn identity(number: u8) -> Identity {
+        Identity { user: UserId::new([number; 16]), device: DeviceId::new([number; 16]), name: "bob".into() }
+    }
+
+    fn ask(cache: &Cache, token: &TokenHash) -> u64 {
+        match cache.find(token) {
+            Lookup::Ask(at) => at,
+            Lookup::Known(_) => panic!("known"),
+        }
+    }
+
+    #[test]
+    fn tokens_are_random_and_hash_to_what_is_kept() {
+        let (one, hash) = mint().unwrap();
+        let (two, _) = mint().unwrap();
+        assert_eq!(one.len(), 64);
+        assert_ne!(one, two);
+        let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&one[2 * at..2 * at + 2], 16).unwrap()).collect();
+        assert_eq!(TokenHash::of(&bytes), Some(hash));
+        assert_eq!(TokenHash::of(&bytes[1..]), None);
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_keeps_what_is_used() {
+        let cache = Cache::new(10);
+        let token = |number: u8| TokenHash([number; 32]);
+        for number in 0..100 {
+            let at = ask(&cache, &token(number));
+            assert!(cache.fill(token(number), &identity(number), at));
+            assert!(matches!(cache.find(&token(0)), Lookup::Known(known) if known == identity(0)));
+        }
+        let state = cache.state.lock();
+        assert!(state.young.len() + state.old.len() <= 10);
+    }
+
+    #[test]
+    fn an_answer_from_before_a_revocation_is_not_remembered() {
+        let cache = Cache::new(10);
+        let token = TokenHash([1; 32]);
+        let at = ask(&cache, &token);
+        cache.revoke(std::iter::once(token));
+        assert!(!cache.fill(token, &identity(1), at));
+        let at = ask(&cache, &token);
+        assert!(cache.fill(token, &identity(1), at));
+        cache.revoke(std::iter::once(token));
+        ask(&cache, &token);
+    }
+}
