@@ -86,7 +86,12 @@ impl Committer {
 
     /// Adds the ops of one append to the batch; gives the number of entries,
     /// and whether the outbox has to know of it without any.
-    fn take_ops(&mut self, shard: ShardId, ops: Vec<Op>, gains: &mut Gains) -> Result<(u64, bool), LogError> {
+    fn take_ops(
+        &mut self,
+        shard: ShardId,
+        ops: Vec<Op>,
+        gains: &mut Gains,
+    ) -> Result<(u64, bool), LogError> {
         let (mut entries, mut touched) = (0, false);
         for op in ops {
             match op {

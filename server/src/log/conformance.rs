@@ -40,8 +40,10 @@ pub(crate) struct Running {
     pub(crate) faults: Arc<Faulty>,
     pub(crate) store: Store,
     /// Commits what was handed over, for logs that don't by themselves.
-    pub(crate) pump: Box<dyn Fn() + Send + Sync>,
+    pub(crate) pump: Pump,
 }
+
+pub(crate) type Pump = Box<dyn Fn() + Send + Sync>;
 
 /// Far longer than anything takes; only a failing test waits for it.
 const LONG: Duration = Duration::from_secs(30);
@@ -428,7 +430,8 @@ fn reads_are_bounded_and_dense(subject: &mut dyn Subject) {
     }
     running.settle(300);
     let read = |range, entries, bytes| {
-        let found = running.log.read(S0, conversation(2), range, ReadLimit { entries, bytes }).unwrap();
+        let found =
+            running.log.read(S0, conversation(2), range, ReadLimit { entries, bytes }).unwrap();
         found.iter().map(|entry| entry.seq).collect::<Vec<_>>()
     };
     let seqs = |range: std::ops::RangeInclusive<u64>| range.collect::<Vec<_>>();
@@ -460,7 +463,10 @@ fn reads_are_bounded_and_dense(subject: &mut dyn Subject) {
     for bytes in 0..6 * size {
         let found = read(ReadRange::Around(50), 10, bytes);
         assert!(found.len() <= (bytes / size).max(1), "{bytes}: {found:?}");
-        assert!(found.contains(&50) && found.is_sorted_by(|a, b| a + 1 == *b), "{bytes}: {found:?}");
+        assert!(
+            found.contains(&50) && found.is_sorted_by(|a, b| a + 1 == *b),
+            "{bytes}: {found:?}"
+        );
     }
 }
 
@@ -487,7 +493,10 @@ fn random_histories_hold(subject: &mut dyn Subject) {
             stamped[n] += 1;
             let body = if random.below(20) == 0 { 5_000 } else { random.below(300) as usize };
             let context = (n as u64) << 32 | stamped[n];
-            running.append(Append { context, ..send(ShardId(n as u16 % 3), n as u8, stamped[n], body) });
+            running.append(Append {
+                context,
+                ..send(ShardId(n as u16 % 3), n as u8, stamped[n], body)
+            });
         }
         // Crash with only a part of it acknowledged.
         let awaited = random.below(sends as u64 + 1) as usize;

@@ -108,7 +108,8 @@ impl<T: Send + 'static> LocalLog<T> {
             sink,
             on_fatal: Some(on_fatal),
         };
-        let handle = thread::Builder::new().name("parley-commit".to_owned()).spawn(|| thread.run())?;
+        let handle =
+            thread::Builder::new().name("parley-commit".to_owned()).spawn(|| thread.run())?;
         Ok(Self { view, budget, counts, queue, thread: Mutex::new(Some(handle)) })
     }
 }
@@ -133,7 +134,11 @@ impl<T: Send> Log<T> for LocalLog<T> {
         self.view.read(shard, conversation, range, limit)
     }
 
-    fn tail(&self, shard: ShardId, conversation: ConversationId) -> Result<Option<Tail>, StoreError> {
+    fn tail(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+    ) -> Result<Option<Tail>, StoreError> {
         self.view.tail(shard, conversation)
     }
 

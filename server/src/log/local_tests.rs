@@ -6,8 +6,8 @@ use std::time::Duration;
 use crossbeam_channel::unbounded;
 
 use super::*;
-use crate::log::conformance::send;
 use crate::log::Durability;
+use crate::log::conformance::send;
 use crate::store::engine::Engine;
 use crate::store::engine::faulty::Faulty;
 use crate::store::engine::memory::MemoryEngine;
@@ -140,7 +140,10 @@ fn many_threads_lose_nothing_and_keep_their_order() {
             let (log, refusals) = (&bench.log, &refusals);
             scope.spawn(move || {
                 for seq in 1..=EACH {
-                    let mut append = Append { context: u64::from(n) << 32 | seq, ..send(ShardId(u16::from(n)), n, seq, 20) };
+                    let mut append = Append {
+                        context: u64::from(n) << 32 | seq,
+                        ..send(ShardId(u16::from(n)), n, seq, 20)
+                    };
                     while let Err(refused) = log.try_append(append) {
                         assert_eq!(refused.refused, Refused::Full);
                         refusals.fetch_add(1, Ordering::Relaxed);

@@ -125,7 +125,11 @@ impl<T: Send> Log<T> for MemoryLog<T> {
         self.view.read(shard, conversation, range, limit)
     }
 
-    fn tail(&self, shard: ShardId, conversation: ConversationId) -> Result<Option<Tail>, StoreError> {
+    fn tail(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+    ) -> Result<Option<Tail>, StoreError> {
         self.view.tail(shard, conversation)
     }
 

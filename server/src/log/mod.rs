@@ -24,7 +24,9 @@ mod conformance;
 use bytes::Bytes;
 use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
 
-use crate::store::{DedupeRow, EngineError, ReadLimit, ReadRange, StoreError, StoredEntry, Tail, Write};
+use crate::store::{
+    DedupeRow, EngineError, ReadLimit, ReadRange, StoreError, StoredEntry, Tail, Write,
+};
 
 pub use budget::Permit;
 pub use counts::Counts;
@@ -102,7 +104,11 @@ pub trait Log<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] when the disk can't be read or the row is damaged.
-    fn tail(&self, shard: ShardId, conversation: ConversationId) -> Result<Option<Tail>, StoreError>;
+    fn tail(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+    ) -> Result<Option<Tail>, StoreError>;
 
     /// The answer a committed send got.
     ///

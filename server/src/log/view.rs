@@ -77,7 +77,9 @@ impl View {
         let Some(StoredEntry { seq, record }) = newest.into_iter().next() else {
             return Ok(None);
         };
-        let head = record.head().map_err(|_| StoreError::corrupt(Table::Entries, conversation.as_bytes()))?;
+        let head = record
+            .head()
+            .map_err(|_| StoreError::corrupt(Table::Entries, conversation.as_bytes()))?;
         Ok(Some(Tail { seq, ordinal: head.ordinal, time_ms: head.time_ms }))
     }
 

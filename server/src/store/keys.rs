@@ -211,18 +211,60 @@ pub enum KeyError {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the fields are named after what they hold; Table says the rest")]
 pub enum RowKey {
-    Entry { shard: ShardId, conversation: ConversationId, seq: u64 },
-    Dedupe { shard: ShardId, conversation: ConversationId, device: DeviceId, client_message_id: ClientMessageId },
-    Conversation { shard: ShardId, conversation: ConversationId },
-    Cursor { shard: ShardId, conversation: ConversationId, user: UserId },
-    Outbox { shard: ShardId, index: u64 },
-    Feed { shard: ShardId, user: UserId, conversation: ConversationId },
-    FeedIndex { shard: ShardId, user: UserId, version: u64 },
-    User { shard: ShardId, user: UserId },
-    Name { shard: ShardId, name: String },
-    Device { shard: ShardId, user: UserId, device: DeviceId },
-    Token { shard: ShardId, token_hash: [u8; 32] },
-    Meta { fact: Fact },
+    Entry {
+        shard: ShardId,
+        conversation: ConversationId,
+        seq: u64,
+    },
+    Dedupe {
+        shard: ShardId,
+        conversation: ConversationId,
+        device: DeviceId,
+        client_message_id: ClientMessageId,
+    },
+    Conversation {
+        shard: ShardId,
+        conversation: ConversationId,
+    },
+    Cursor {
+        shard: ShardId,
+        conversation: ConversationId,
+        user: UserId,
+    },
+    Outbox {
+        shard: ShardId,
+        index: u64,
+    },
+    Feed {
+        shard: ShardId,
+        user: UserId,
+        conversation: ConversationId,
+    },
+    FeedIndex {
+        shard: ShardId,
+        user: UserId,
+        version: u64,
+    },
+    User {
+        shard: ShardId,
+        user: UserId,
+    },
+    Name {
+        shard: ShardId,
+        name: String,
+    },
+    Device {
+        shard: ShardId,
+        user: UserId,
+        device: DeviceId,
+    },
+    Token {
+        shard: ShardId,
+        token_hash: [u8; 32],
+    },
+    Meta {
+        fact: Fact,
+    },
 }
 
 impl RowKey {
@@ -257,7 +299,9 @@ impl RowKey {
                 .with(conversation.as_bytes())
                 .with(device.as_bytes())
                 .with(client_message_id.as_bytes()),
-            Self::Conversation { shard, conversation } => start(shard).with(conversation.as_bytes()),
+            Self::Conversation { shard, conversation } => {
+                start(shard).with(conversation.as_bytes())
+            }
             Self::Cursor { shard, conversation, user } => {
                 start(shard).with(conversation.as_bytes()).with(user.as_bytes())
             }
@@ -303,7 +347,9 @@ impl RowKey {
                 device: rest.device()?,
                 client_message_id: rest.client_message_id()?,
             },
-            Table::Conversations => Self::Conversation { shard, conversation: rest.conversation()? },
+            Table::Conversations => {
+                Self::Conversation { shard, conversation: rest.conversation()? }
+            }
             Table::Cursors => {
                 Self::Cursor { shard, conversation: rest.conversation()?, user: rest.user()? }
             }
@@ -311,7 +357,9 @@ impl RowKey {
             Table::Feed => {
                 Self::Feed { shard, user: rest.user()?, conversation: rest.conversation()? }
             }
-            Table::FeedIndex => Self::FeedIndex { shard, user: rest.user()?, version: rest.number()? },
+            Table::FeedIndex => {
+                Self::FeedIndex { shard, user: rest.user()?, version: rest.number()? }
+            }
             Table::Users => Self::User { shard, user: rest.user()? },
             Table::Names => Self::Name { shard, name: rest.name()? },
             Table::Devices => Self::Device { shard, user: rest.user()?, device: rest.device()? },

@@ -16,8 +16,19 @@ fn any_key() -> impl Strategy<Value = RowKey> {
     let number = prop_oneof![0u64..3, 250u64..260, Just(u64::MAX), any::<u64>()];
     let client = proptest::collection::vec(prop_oneof![Just(0u8), Just(0xff), any::<u8>()], 1..=64)
         .prop_map(|bytes| ClientMessageId::new(bytes.into()).unwrap());
-    let fact = proptest::sample::select(vec![Fact::Format, Fact::ShardCount, Fact::Boots, Fact::NodeId]);
-    let parts = (0usize..12, shard, id.clone(), id, number, client, "[a-z][a-z0-9._-]{2,31}", any::<[u8; 32]>(), fact);
+    let fact =
+        proptest::sample::select(vec![Fact::Format, Fact::ShardCount, Fact::Boots, Fact::NodeId]);
+    let parts = (
+        0usize..12,
+        shard,
+        id.clone(),
+        id,
+        number,
+        client,
+        "[a-z][a-z0-9._-]{2,31}",
+        any::<[u8; 32]>(),
+        fact,
+    );
     parts.prop_map(|(table, shard, a, b, number, client_message_id, name, token_hash, fact)| {
         let (conversation, user) = (ConversationId::new(a), UserId::new(a));
         match Table::ALL[table] {
@@ -141,7 +152,9 @@ fn key_bytes_are_pinned() {
 #[test]
 fn what_is_no_key_is_refused_by_its_reason() {
     let bytes = |text: &str| {
-        (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect::<Vec<_>>()
+        (0..text.len() / 2)
+            .map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap())
+            .collect::<Vec<_>>()
     };
     let decode = |family, text: &str| RowKey::decode(family, &bytes(text)).unwrap_err();
     assert_eq!(decode(Family::Log, ""), KeyError::Length);

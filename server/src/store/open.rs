@@ -176,7 +176,11 @@ impl Store {
     ///
     /// # Errors
     /// [`OpenError::ShardCount`], [`OpenError::Format`] or [`OpenError::Store`].
-    pub fn over(engine: Arc<dyn Engine>, shard_count: u16, node_id: [u8; 16]) -> Result<Self, OpenError> {
+    pub fn over(
+        engine: Arc<dyn Engine>,
+        shard_count: u16,
+        node_id: [u8; 16],
+    ) -> Result<Self, OpenError> {
         Self::boot(engine, shard_count, None, || Ok(node_id))
     }
 
@@ -186,7 +190,8 @@ impl Store {
         place: Option<Place>,
         new_node_id: impl FnOnce() -> io::Result<[u8; 16]>,
     ) -> Result<Self, OpenError> {
-        let path = place.as_ref().map_or_else(|| PathBuf::from("memory"), |place| place.path.clone());
+        let path =
+            place.as_ref().map_or_else(|| PathBuf::from("memory"), |place| place.path.clone());
         let failed = |source| OpenError::Store { path: path.clone(), source };
         let meta = Meta::read(&*engine).map_err(failed)?;
         let format = meta.format.unwrap_or(FORMAT);
@@ -256,9 +261,10 @@ fn take_place(path: &Path, configured: u16) -> Result<Place, OpenError> {
 fn make_folder(path: &Path) -> Result<(), OpenError> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(_) => {
-            Err(OpenError::Unknown { path: path.to_owned(), found: "a file, not a folder".to_owned() })
-        }
+        Ok(_) => Err(OpenError::Unknown {
+            path: path.to_owned(),
+            found: "a file, not a folder".to_owned(),
+        }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
             made.map_err(io_error(path, "create the data folder"))?;
@@ -325,18 +331,23 @@ fn check_marker(path: &Path, marker: &File, configured: u16) -> Result<(), OpenE
     let text = String::from_utf8_lossy(&text);
     let unknown = || {
         let shown: String = text.chars().take(40).collect();
-        OpenError::Unknown { path: path.to_owned(), found: format!("a file {MARKER} that says {shown:?}") }
+        OpenError::Unknown {
+            path: path.to_owned(),
+            found: format!("a file {MARKER} that says {shown:?}"),
+        }
     };
     let mut lines = text.lines();
     if lines.next() != Some("parley store") {
         return Err(unknown());
     }
-    let number = |line: Option<&str>, word: &str| line?.strip_prefix(word)?.strip_prefix(' ')?.parse().ok();
+    let number =
+        |line: Option<&str>, word: &str| line?.strip_prefix(word)?.strip_prefix(' ')?.parse().ok();
     let format = number(lines.next(), "format").ok_or_else(unknown)?;
     if format != FORMAT {
         return Err(OpenError::Format { path: path.to_owned(), found: format, expected: FORMAT });
     }
-    let found = number(lines.next(), "shards").and_then(|n| u16::try_from(n).ok()).ok_or_else(unknown)?;
+    let found =
+        number(lines.next(), "shards").and_then(|n| u16::try_from(n).ok()).ok_or_else(unknown)?;
     if found != configured {
         return Err(OpenError::ShardCount { path: path.to_owned(), found, configured });
     }

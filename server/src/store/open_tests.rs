@@ -43,7 +43,10 @@ fn a_missing_folder_is_made_for_its_owner_alone_and_reopened() {
     let path = parent.path().join("new/data");
     let first = Store::open(&options(&path)).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-    assert_eq!(fs::read_to_string(path.join("PARLEY")).unwrap(), "parley store\nformat 1\nshards 4\n");
+    assert_eq!(
+        fs::read_to_string(path.join("PARLEY")).unwrap(),
+        "parley store\nformat 1\nshards 4\n"
+    );
     assert_eq!((first.facts().shard_count, first.facts().boots), (4, 1));
     let node_id = first.facts().node_id;
     assert_ne!(node_id, [0; 16]);
@@ -69,7 +72,10 @@ fn a_folder_with_other_things_in_it_is_refused() {
     fs::write(folder.path().join("letter.txt"), "dear").unwrap();
     fs::create_dir(folder.path().join("db")).unwrap();
     let error = refused(&options(folder.path()));
-    assert!(matches!(&error, OpenError::Unknown { found, .. } if found == "db, letter.txt"), "{error}");
+    assert!(
+        matches!(&error, OpenError::Unknown { found, .. } if found == "db, letter.txt"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -85,7 +91,14 @@ fn a_file_in_place_of_the_folder_is_refused() {
 #[test]
 fn a_marker_that_is_none_of_ours_is_refused() {
     let long = "x".repeat(100_000);
-    for text in ["", "parley", "parley store\n", "parley store\nformat one\n", "parley store\nformat 1\n", &long] {
+    for text in [
+        "",
+        "parley",
+        "parley store\n",
+        "parley store\nformat one\n",
+        "parley store\nformat 1\n",
+        &long,
+    ] {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("PARLEY"), text).unwrap();
         let error = refused(&options(folder.path()));

@@ -9,7 +9,6 @@ use crate::store::engine::rocks::{Budget, Rocks};
 
 const SHARDS: u16 = 4;
 
-
 /// Which log runs on the engine.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -22,9 +21,10 @@ fn start(kind: Kind, engine: Arc<dyn Engine>, log: Options) -> Running {
     let store = Store::over(Arc::clone(&faults) as Arc<dyn Engine>, SHARDS, [1; 16]).unwrap();
     let (told, seen) = unbounded();
     let (died, fatal) = unbounded();
-    let sink = move |batch: Vec<Committed<u64>>| batch.into_iter().for_each(|one| told.send(one).unwrap());
+    let sink =
+        move |batch: Vec<Committed<u64>>| batch.into_iter().for_each(|one| told.send(one).unwrap());
     let on_fatal = move |error| died.send(error).unwrap();
-    let (log, pump): (Arc<dyn Log<u64>>, Box<dyn Fn() + Send + Sync>) = match kind {
+    let (log, pump): (Arc<dyn Log<u64>>, Pump) = match kind {
         Kind::Local => {
             let log = LocalLog::start(store.clone(), log, sink, on_fatal).unwrap();
             (Arc::new(log), Box::new(|| {}))
@@ -68,7 +68,8 @@ impl OnDisk {
 
 impl Subject for OnDisk {
     fn open(&mut self, options: Options) -> Running {
-        let budget = Budget { cache_bytes: 1 << 20, write_buffer_bytes: 8 << 20, wal_bytes: 8 << 20 };
+        let budget =
+            Budget { cache_bytes: 1 << 20, write_buffer_bytes: 8 << 20, wal_bytes: 8 << 20 };
         let engine = Rocks::open(self.here(), budget).unwrap();
         start(Kind::Local, Arc::new(engine), options)
     }
@@ -108,7 +109,11 @@ fn the_local_log_keeps_the_contract_on_disk() {
 fn the_suite_finds_a_log_that_does_not_sync() {
     struct Liar(MemoryEngine);
     impl Engine for Liar {
-        fn read(&self, family: store::families::Family, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        fn read(
+            &self,
+            family: store::families::Family,
+            key: &[u8],
+        ) -> Result<Option<Bytes>, EngineError> {
             self.0.read(family, key)
         }
         fn scan(

@@ -39,12 +39,7 @@ impl Faulty {
     /// Wraps `inner`, healthy.
     #[must_use]
     pub fn new(inner: Arc<dyn Engine>) -> Self {
-        Self {
-            inner,
-            switches: Mutex::default(),
-            turned: Condvar::new(),
-            syncs: AtomicU64::new(0),
-        }
+        Self { inner, switches: Mutex::default(), turned: Condvar::new(), syncs: AtomicU64::new(0) }
     }
 
     /// The next call of this kind fails, once.

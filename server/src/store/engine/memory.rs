@@ -10,7 +10,9 @@ use std::ops::Bound;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{Engine, EngineError, Family, FamilyUsage, Gathering, Order, Scan, Scanned, Usage, Write};
+use super::{
+    Engine, EngineError, Family, FamilyUsage, Gathering, Order, Scan, Scanned, Usage, Write,
+};
 use crate::store::families::FAMILIES;
 
 /// Rows in memory.

@@ -16,7 +16,10 @@ use rocksdb::{
     WriteBatch, WriteBufferManager, WriteOptions,
 };
 
-use super::{Engine, EngineError, Family, FamilyUsage, Gathering, Order, Scan, Scanned, Trouble, Usage, Write};
+use super::{
+    Engine, EngineError, Family, FamilyUsage, Gathering, Order, Scan, Scanned, Trouble, Usage,
+    Write,
+};
 use crate::store::families::{Compression, FAMILIES, Filter, Tuning};
 
 /// Memory and disk the database may take beyond its data.
@@ -44,11 +47,12 @@ impl Rocks {
     /// [`EngineError`], with [`Trouble::InUse`] when another process has it open.
     pub fn open(path: &Path, budget: Budget) -> Result<Self, EngineError> {
         let cache = Cache::new_hyper_clock_cache(budget.cache_bytes, 0);
-        let manager = WriteBufferManager::new_write_buffer_manager(budget.write_buffer_bytes, false);
+        let manager =
+            WriteBufferManager::new_write_buffer_manager(budget.write_buffer_bytes, false);
         let options = database_options(budget, &manager);
-        let families = FAMILIES.iter().map(|tuning| {
-            ColumnFamilyDescriptor::new(tuning.name, family_options(tuning, &cache))
-        });
+        let families = FAMILIES
+            .iter()
+            .map(|tuning| ColumnFamilyDescriptor::new(tuning.name, family_options(tuning, &cache)));
         let db = DB::open_cf_descriptors(&options, path, families)
             .map_err(|error| engine_error("open the database", error))?;
         Ok(Self { db, cache, manager })
@@ -188,7 +192,9 @@ fn database_options(budget: Budget, manager: &WriteBufferManager) -> Options {
     options.set_stats_persist_period_sec(0);
     options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, |level, text| {
         match level {
-            LogLevel::Error | LogLevel::Fatal => tracing::error!(target: "parley::rocksdb", "{text}"),
+            LogLevel::Error | LogLevel::Fatal => {
+                tracing::error!(target: "parley::rocksdb", "{text}")
+            }
             LogLevel::Warn => tracing::warn!(target: "parley::rocksdb", "{text}"),
             LogLevel::Debug | LogLevel::Info | LogLevel::Header => {}
         }
@@ -256,7 +262,8 @@ fn engine_error(doing: &'static str, error: rocksdb::Error) -> EngineError {
         Trouble::NoSpace
     } else if says("Read-only file system") || says("Permission denied") {
         Trouble::ReadOnly
-    } else if says("LOCK: Resource temporarily unavailable") || says("lock hold by current process") {
+    } else if says("LOCK: Resource temporarily unavailable") || says("lock hold by current process")
+    {
         Trouble::InUse
     } else if error.kind() == rocksdb::ErrorKind::Corruption {
         Trouble::Corrupt

@@ -194,9 +194,7 @@ impl Store {
         };
         match range {
             // No log reaches seq 2^64-1: the bound stays within the conversation's prefix.
-            ReadRange::After(seq) => {
-                read(seq.saturating_add(1), u64::MAX, Order::Ascending, limit)
-            }
+            ReadRange::After(seq) => read(seq.saturating_add(1), u64::MAX, Order::Ascending, limit),
             ReadRange::Before(seq) => read(1, seq, Order::Descending, limit),
             ReadRange::Around(seq) => {
                 let seq = seq.max(1);

@@ -63,7 +63,8 @@ fn row_bytes_are_pinned() {
     let row = UserRow { name: "bob".into(), password_hash: "$a".into(), created_ms: 3 };
     assert_eq!(hex(&row), "0a03626f6212022461".to_owned() + "1803");
     let token = DeviceToken { hash: id(b"\xa5\xa6"), created_ms: 4 };
-    let row = DeviceRow { name: "n".into(), platform: "p".into(), created_ms: 3, tokens: vec![token] };
+    let row =
+        DeviceRow { name: "n".into(), platform: "p".into(), created_ms: 3, tokens: vec![token] };
     assert_eq!(hex(&row), "0a016e12017018032206".to_owned() + "0a02a5a61004");
     let row = TokenRow { user: id(b"\xb0\xb1"), device: id(b"\xd0\xd1") };
     assert_eq!(hex(&row), "0a02b0b11202d0d1");
@@ -111,14 +112,16 @@ fn debug_output_shows_no_text_and_no_hash() {
 fn a_damaged_row_is_an_error_that_names_its_place() {
     let (store, engine) = store();
     let key = RowKey::Conversation { shard: SHARD, conversation: conversation(0xc0) };
-    let damaged = Write { table: key.table(), key: key.encode(), value: Some(Bytes::from_static(b"\x0a")) };
+    let damaged =
+        Write { table: key.table(), key: key.encode(), value: Some(Bytes::from_static(b"\x0a")) };
     engine.write(&[damaged]).unwrap();
     let error = store.conversation(SHARD, conversation(0xc0)).unwrap_err();
     let expected = format!("the row 000301{} of table conversations is damaged", "c0".repeat(16));
     assert_eq!(error.to_string(), expected);
     // A name is somebody's; it stays out of the error.
     let key = RowKey::Name { shard: SHARD, name: "bob".into() };
-    let damaged = Write { table: key.table(), key: key.encode(), value: Some(Bytes::from_static(b"x")) };
+    let damaged =
+        Write { table: key.table(), key: key.encode(), value: Some(Bytes::from_static(b"x")) };
     engine.write(&[damaged]).unwrap();
     let error = store.user_of_name(SHARD, "bob").unwrap_err();
     assert_eq!(error.to_string(), "the row 000321 of table names is damaged");
@@ -128,7 +131,8 @@ fn a_damaged_row_is_an_error_that_names_its_place() {
 fn rows_of_neighbours_are_not_mixed_up() {
     let (store, _) = store();
     let row = |n| CursorRow { delivered: n, ..CursorRow::default() };
-    let device = |n: u8| (DeviceId::new([n; 16]), DeviceRow { name: n.to_string(), ..DeviceRow::default() });
+    let device =
+        |n: u8| (DeviceId::new([n; 16]), DeviceRow { name: n.to_string(), ..DeviceRow::default() });
     store
         .write_synced(&[
             cursors::put(SHARD, conversation(1), user(2), &row(12)),
@@ -176,7 +180,9 @@ fn a_user_is_found_by_name_and_by_token() {
 fn a_feed_is_read_in_order_of_change_and_in_pages() {
     let (store, _) = store();
     let row = |version, last_seq| FeedRow { version, last_seq, ..FeedRow::default() };
-    let put = |n, old, row: &FeedRow| store.write_synced(&feed::put(SHARD, user(1), conversation(n), old, row)).unwrap();
+    let put = |n, old, row: &FeedRow| {
+        store.write_synced(&feed::put(SHARD, user(1), conversation(n), old, row)).unwrap()
+    };
     assert_eq!(store.feed_position(SHARD, user(1)).unwrap(), 0);
     put(1, None, &row(1, 1));
     put(2, None, &row(2, 1));
@@ -202,7 +208,11 @@ fn a_feed_is_read_in_order_of_change_and_in_pages() {
 fn an_outbox_is_read_from_its_first_row_left() {
     let (store, _) = store();
     let row = |n| OutboxRow {
-        ranges: vec![OutboxRange { conversation: conversation(n).to_wire(), from_seq: 1, to_seq: 1 }],
+        ranges: vec![OutboxRange {
+            conversation: conversation(n).to_wire(),
+            from_seq: 1,
+            to_seq: 1,
+        }],
     };
     assert_eq!(store.outbox_end(SHARD).unwrap(), 0);
     let puts: Vec<_> = (1..=300).map(|index| outbox::put(SHARD, index, &row(1))).collect();
@@ -211,7 +221,8 @@ fn an_outbox_is_read_from_its_first_row_left() {
     assert_eq!(store.outbox_end(SHARD).unwrap(), 300);
     assert_eq!(store.outbox_end(ShardId(2)).unwrap(), 1);
     assert_eq!(store.outbox_end(ShardId(1)).unwrap(), 0);
-    let indexes: Vec<_> = store.outbox(SHARD, 0, 2).unwrap().into_iter().map(|(index, _)| index).collect();
+    let indexes: Vec<_> =
+        store.outbox(SHARD, 0, 2).unwrap().into_iter().map(|(index, _)| index).collect();
     assert_eq!(indexes, [2, 3]);
     assert_eq!(store.outbox(SHARD, 299, 9).unwrap(), [(300, row(1))]);
 }
@@ -219,14 +230,18 @@ fn an_outbox_is_read_from_its_first_row_left() {
 #[test]
 fn dedupe_rows_tell_devices_and_ids_apart() {
     let (store, _) = store();
-    let id = |text: &'static str| ClientMessageId::new(Bytes::from_static(text.as_bytes())).unwrap();
+    let id =
+        |text: &'static str| ClientMessageId::new(Bytes::from_static(text.as_bytes())).unwrap();
     let row = DedupeRow { seq: 5, ordinal: 5, time_ms: 1, digest: 9 };
     let device = DeviceId::new([1; 16]);
     store.write_synced(&[dedupe::put(SHARD, conversation(1), device, id("a"), &row)]).unwrap();
     assert_eq!(store.dedupe(SHARD, conversation(1), device, &id("a")).unwrap(), Some(row));
     assert_eq!(store.dedupe(SHARD, conversation(1), device, &id("ab")).unwrap(), None);
     assert_eq!(store.dedupe(SHARD, conversation(2), device, &id("a")).unwrap(), None);
-    assert_eq!(store.dedupe(SHARD, conversation(1), DeviceId::new([2; 16]), &id("a")).unwrap(), None);
+    assert_eq!(
+        store.dedupe(SHARD, conversation(1), DeviceId::new([2; 16]), &id("a")).unwrap(),
+        None
+    );
 }
 
 proptest! {

@@ -33,7 +33,11 @@ fn delete(key: &RowKey) -> Write {
     Write { table: key.table(), key: key.encode(), value: None }
 }
 
-pub(super) fn decode_row<M: Message + Default>(table: Table, key: &[u8], value: Bytes) -> Result<M, StoreError> {
+pub(super) fn decode_row<M: Message + Default>(
+    table: Table,
+    key: &[u8],
+    value: Bytes,
+) -> Result<M, StoreError> {
     M::decode(value).map_err(|_| StoreError::corrupt(table, key))
 }
 

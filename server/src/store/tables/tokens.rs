@@ -51,7 +51,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the disk can't be read or the row doesn't decode.
-    pub fn token(&self, shard: ShardId, token_hash: [u8; 32]) -> Result<Option<TokenRow>, StoreError> {
+    pub fn token(
+        &self,
+        shard: ShardId,
+        token_hash: [u8; 32],
+    ) -> Result<Option<TokenRow>, StoreError> {
         self.row(&RowKey::Token { shard, token_hash })
     }
 }
