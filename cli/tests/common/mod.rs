@@ -7,6 +7,7 @@
 //! - [`wire`]: a connection on one of three transports; also writes raw bytes.
 //! - [`session`]: requests and pushes over such a connection.
 //! - [`http`]: the HTTP API, and people signed up with it.
+//! - [`chat`]: `parley chat --json` as a process.
 //!
 //! Nothing here sleeps to wait for something: every wait is for an event, with
 //! [`PATIENCE`] as the bound after which a test gives up.
@@ -14,6 +15,7 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code, reason = "shared by several test binaries")]
 
+pub(crate) mod chat;
 pub(crate) mod http;
 pub(crate) mod server;
 pub(crate) mod session;
@@ -24,6 +26,7 @@ use std::time::Duration;
 
 #[allow(unused_imports, reason = "shared by several test binaries")]
 pub(crate) use {
+    chat::Chat,
     http::{Api, Person},
     server::{Launch, Ready, Server},
     session::{Session, text_body},

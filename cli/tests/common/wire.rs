@@ -241,6 +241,16 @@ impl Connection {
         }
     }
 
+    /// Lets the packets of a QUIC connection go nowhere from now on, without a
+    /// word to the server.
+    pub(crate) fn vanish(self) {
+        let Io::Quic { endpoint, .. } = &self.io else { panic!("only QUIC can vanish so") };
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        endpoint.rebind(socket).expect("another socket");
+        // Dropping it would say goodbye.
+        std::mem::forget(self);
+    }
+
     /// Ends politely below the protocol: the transport's own close.
     pub(crate) async fn shut(mut self) {
         match &mut self.io {

@@ -75,7 +75,7 @@ async fn read(
             let deliver = deliver?;
             take(world, held, &mut session, &deliver).await?;
             if random.u8(..) < 64 {
-                move_cursor(world, person, &mut session, &deliver, random.u8(..) < 100).await?;
+                acknowledge(world, person, held, &mut session, &deliver, random.bool()).await?;
             }
             settled = 0;
             continue;
@@ -92,6 +92,36 @@ async fn read(
             return Ok(());
         }
     }
+}
+
+/// Moves a cursor up to a delivery. When this session was given less than the
+/// way from the cursor to there, that part is fetched again, as the protocol says.
+async fn acknowledge(
+    world: &World,
+    person: usize,
+    held: &Held,
+    session: &mut Session,
+    deliver: &Deliver,
+    read: bool,
+) -> Result<(), Ended> {
+    if move_cursor(world, person, session, deliver, read).await? {
+        return Ok(());
+    }
+    let conversation = ConversationId::from_slice(&deliver.conversation).expect("16 bytes");
+    let pair = world.pair_of(&conversation);
+    let log = &held.logs[&pair];
+    let (mut at, _) = world.cursors(person, pair);
+    while at < log.len() as u64 {
+        let page = session.fetch_after(&conversation, at, 0).await?;
+        assert!(!page.entries.is_empty(), "nothing above {at} of {}", log.len());
+        let known = &log[at as usize..];
+        let same = page.entries.iter().zip(known).all(|(now, before)| now == before);
+        assert!(same, "{pair:?} changed above {at}");
+        at += page.entries.len() as u64;
+    }
+    let moved = move_cursor(world, person, session, deliver, read).await?;
+    assert!(moved, "the cursor of {pair:?} is refused although everything was given");
+    Ok(())
 }
 
 /// Fetches what the feed says is newer than what is held.

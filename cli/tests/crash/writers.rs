@@ -12,7 +12,6 @@ use parley_protocol::wire::Deliver;
 use parley_protocol::{Code, ConversationId};
 use tokio::sync::watch;
 
-use crate::PEOPLE;
 use crate::common::session::{Said, entries_of};
 use crate::common::{Ended, Session, Transport};
 use crate::history::{OpId, Pair};
@@ -117,7 +116,8 @@ async fn send(world: &World, session: &mut Session, batch: &[(OpId, Pair)]) -> R
         .await
 }
 
-/// Moves the person's cursors now and then, as far as was delivered here.
+/// Moves the person's cursors now and then, as far as was delivered here. Where
+/// the deliveries of this session don't join the cursor, the reader does it.
 async fn take_pushes(
     world: &World,
     writer: usize,
@@ -134,15 +134,15 @@ async fn take_pushes(
     Ok(())
 }
 
-/// Acknowledges a delivery; the server must take it.
+/// Acknowledges a delivery. `false`: the server says that this session was not
+/// given everything from the user's cursor up to there.
 pub(crate) async fn move_cursor(
     world: &World,
     person: usize,
     session: &mut Session,
     deliver: &Deliver,
     read: bool,
-) -> Result<(), Ended> {
-    assert!(person < PEOPLE);
+) -> Result<bool, Ended> {
     let conversation = ConversationId::from_slice(&deliver.conversation).expect("16 bytes");
     let Some(last) = entries_of(&deliver.entries).last().map(|entry| entry.seq) else {
         panic!("an empty delivery");
@@ -157,8 +157,9 @@ pub(crate) async fn move_cursor(
             assert!(moved.delivered >= last, "a delivered cursor behind the acknowledged {last}");
             assert!(!read || moved.read >= last, "a read cursor behind the acknowledged {last}");
             world.moved(person, &moved);
-            Ok(())
+            Ok(true)
         }
+        Said::Failure(failure) if failure.code == Code::CursorAhead as u32 => Ok(false),
         other => panic!("the cursor was not moved to {last}: {other:?}"),
     }
 }

@@ -2,5 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+mod accounts;
+mod bad_frames;
+mod bad_http;
+mod bad_requests;
 #[path = "../common/mod.rs"]
 mod common;
+mod contract;
+mod delivery;
+mod devices;
+mod disk;
+mod drain;
+mod honest;
+mod slow;
+mod stalled;

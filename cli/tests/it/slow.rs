@@ -1,0 +1,239 @@
+//! Connections that come and then take their time: a byte and nothing more,
+//! at every step of every way in. Each is cut within its ten seconds; honest
+//! people notice nothing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parley_protocol::{Code, version};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::common::tls::client_config;
+use crate::common::wire::{open_tcp, open_tls};
+use crate::common::{Api, Connection, Ready, Session, Transport};
+use crate::honest::Besieged;
+
+/// The promise is ten seconds; the rest is for a busy machine.
+const CUT_WITHIN: Duration = Duration::from_secs(20);
+
+/// The drip of a slow start.
+const DRIP: Duration = Duration::from_secs(2);
+
+const LOCAL: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+/// Reads until the other side ends the connection, dripping one byte now and then.
+async fn drip_until_cut(
+    what: &str,
+    mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin,
+) -> Vec<u8> {
+    let began = Instant::now();
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    while began.elapsed() < CUT_WITHIN {
+        match timeout(DRIP, stream.read(&mut buffer)).await {
+            Ok(Ok(0) | Err(_)) => return answer,
+            Ok(Ok(read)) => answer.extend_from_slice(&buffer[..read]),
+            Err(_) => {
+                if stream.write_all(b"a").await.is_err() || stream.flush().await.is_err() {
+                    return answer;
+                }
+            }
+        }
+    }
+    panic!("{what}: not cut after {CUT_WITHIN:?}")
+}
+
+async fn tcp(to: SocketAddr, first: &[u8]) -> TcpStream {
+    let mut stream = open_tcp(to, LOCAL.into()).await.unwrap();
+    stream.write_all(first).await.unwrap();
+    stream
+}
+
+async fn tls(
+    ready: &Ready,
+    alpn: &[u8],
+    first: &[u8],
+) -> impl AsyncReadExt + AsyncWriteExt + Unpin + use<> {
+    let mut stream = open_tls(ready, LOCAL.into(), alpn).await.unwrap();
+    stream.write_all(first).await.unwrap();
+    stream.flush().await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn a_slow_start_is_cut_at_every_step() {
+    let besieged = Besieged::begin().await;
+    let ready = besieged.server.ready.clone();
+    let mut cuts = JoinSet::new();
+    const HEAD: &[u8] = b"POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    let heads: [(&str, Vec<u8>); 4] = [
+        ("nothing at all", Vec::new()),
+        ("one byte of HTTP", b"G".to_vec()),
+        ("half an HTTP head", HEAD.to_vec()),
+        (
+            "a WebSocket upgrade without an end",
+            b"GET /v1/ws HTTP/1.1\r\nupgrade: websocket\r\nx".to_vec(),
+        ),
+    ];
+    for (what, first) in heads {
+        let ready = ready.clone();
+        cuts.spawn(async move {
+            drip_until_cut(what, tcp(ready.http_address(), &first).await).await;
+            drip_until_cut(what, tls(&ready, b"http/1.1", &first).await).await;
+        });
+    }
+    for over_tls in [false, true] {
+        let ready = ready.clone();
+        cuts.spawn(async move {
+            let first = [HEAD, b"content-length: 60000\r\n\r\n{"].concat();
+            let answer = if over_tls {
+                drip_until_cut("an HTTP body", tls(&ready, b"http/1.1", &first).await).await
+            } else {
+                drip_until_cut("an HTTP body", tcp(ready.http_address(), &first).await).await
+            };
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+        });
+    }
+    for first in [&b""[..], b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"] {
+        let ready = ready.clone();
+        let first = first.to_vec();
+        cuts.spawn(async move {
+            drip_until_cut("a TLS hello", tcp(ready.tls_address(), &first).await).await;
+        });
+    }
+    let h2 = ready.clone();
+    cuts.spawn(async move {
+        drip_until_cut("an HTTP/2 preface", tls(&h2, b"h2", b"PRI * HTTP/2.0\r\n").await).await;
+    });
+    // In frames: there the reason is told.
+    for transport in Transport::ALL {
+        for first in [&b""[..], &[0x20], &[0x80], &[0xff, 0x7f, 1, 2]] {
+            if transport == Transport::WebSocket && !first.is_empty() {
+                continue;
+            }
+            let ready = ready.clone();
+            let first = first.to_vec();
+            cuts.spawn(async move {
+                let mut wire = Connection::open(&ready, transport).await.unwrap();
+                wire.write_bytes(&first).await.unwrap();
+                let ended = timeout(CUT_WITHIN, wire.ended()).await;
+                let ended = ended.unwrap_or_else(|_| panic!("{transport:?} {first:?}: not cut"));
+                // A stream of QUIC that carries nothing does not exist for the server.
+                let code = ended.code();
+                assert_eq!(code, Some(Code::HandshakeTimeout), "{transport:?} {first:?}: {ended}");
+            });
+        }
+    }
+    let ws = ready.clone();
+    cuts.spawn(async move {
+        // The head of a WebSocket message, then a drip; and pings, which are no Hello.
+        let mut wire = Connection::open(&ws, Transport::WebSocket).await.unwrap();
+        wire.write_bytes(&[0x82, 0xfe, 0x10, 0x00, 1, 2, 3, 4, 5]).await.unwrap();
+        let ended = timeout(CUT_WITHIN, wire.ended()).await.expect("cut");
+        assert_eq!(ended.code(), Some(Code::HandshakeTimeout), "{ended}");
+        let mut wire = Connection::open(&ws, Transport::WebSocket).await.unwrap();
+        let pings = async {
+            loop {
+                if wire.write_bytes(&[0x89, 0x80, 1, 2, 3, 4]).await.is_err() {
+                    break;
+                }
+                if let Ok(ended) = timeout(DRIP, wire.ended()).await {
+                    assert_eq!(ended.code(), Some(Code::HandshakeTimeout), "{ended}");
+                    break;
+                }
+            }
+        };
+        timeout(CUT_WITHIN, pings).await.expect("a pinging connection is cut");
+    });
+    while let Some(cut) = cuts.join_next().await {
+        cut.unwrap();
+    }
+    besieged.unharmed("slow starts").await;
+}
+
+#[tokio::test]
+async fn a_silent_quic_connection_is_cut() {
+    let besieged = Besieged::begin().await;
+    let crypto = client_config(&besieged.server.ready.fingerprint, version::ALPN);
+    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(crypto).unwrap();
+    let config = quinn::ClientConfig::new(Arc::new(crypto));
+    let endpoint = quinn::Endpoint::client(LOCAL.into()).unwrap();
+    let address = besieged.server.ready.quic_address();
+    let connecting = endpoint.connect_with(config, address, "localhost").unwrap();
+    // No stream is ever opened.
+    let connection = connecting.await.unwrap();
+    let ended = timeout(CUT_WITHIN, connection.closed()).await.expect("cut");
+    let quinn::ConnectionError::ApplicationClosed(close) = ended else {
+        panic!("{ended}");
+    };
+    assert_eq!(close.error_code.into_inner(), Code::HandshakeTimeout as u64);
+    besieged.unharmed("a silent QUIC connection").await;
+}
+
+#[tokio::test]
+async fn a_wrong_alpn_name_is_refused() {
+    let besieged = Besieged::begin().await;
+    let ready = &besieged.server.ready;
+    for alpn in [&b"parley/9"[..], b"h3", b"smtp"] {
+        assert!(open_tls(ready, LOCAL.into(), alpn).await.is_err(), "{alpn:?} on TLS");
+        let crypto = client_config(&ready.fingerprint, alpn);
+        let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(crypto).unwrap();
+        let config = quinn::ClientConfig::new(Arc::new(crypto));
+        let endpoint = quinn::Endpoint::client(LOCAL.into()).unwrap();
+        let connecting = endpoint.connect_with(config, ready.quic_address(), "localhost");
+        assert!(connecting.unwrap().await.is_err(), "{alpn:?} on QUIC");
+    }
+    // TLS 1.2 is not spoken unless the operator says so.
+    let mut old = client_config(&ready.fingerprint, version::ALPN);
+    old.alpn_protocols.clear();
+    let connector = TlsConnector::from(Arc::new(old));
+    let stream = open_tcp(ready.tls_address(), LOCAL.into()).await.unwrap();
+    let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    assert_eq!(stream.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
+    besieged.unharmed("wrong ALPN names").await;
+}
+
+#[tokio::test]
+async fn a_thousand_idle_connections_do_not_keep_people_out() {
+    let besieged = Besieged::begin().await;
+    let ready = besieged.server.ready.clone();
+    let mut idle = Vec::new();
+    let mut cut = JoinSet::new();
+    for number in 0..1000u32 {
+        let to = if number % 2 == 0 { ready.tls_address() } else { ready.http_address() };
+        let from = SocketAddr::from(([127, 0, 0, 2 + (number % 200) as u8], 0));
+        let stream = open_tcp(to, from).await.unwrap();
+        if number % 10 == 0 {
+            cut.spawn(drip_until_cut("an idle connection", stream));
+        } else {
+            idle.push(stream);
+        }
+    }
+    let growth = besieged.growth();
+    assert!(growth < 32 << 20, "a thousand idle connections took {growth} bytes");
+    // Meanwhile somebody new comes in.
+    let api = Api::over_tls(&ready);
+    let newcomer = api.sign_up("newcomer", "phone").await;
+    for transport in Transport::ALL {
+        let mut session = Session::open(&ready, transport, &newcomer).await;
+        let id = format!("{transport:?}");
+        session.say(&besieged.ben, &id, "hello").await;
+    }
+    while let Some(cut) = cut.join_next().await {
+        cut.unwrap();
+    }
+    for stream in &mut idle {
+        let ended = timeout(CUT_WITHIN, stream.read(&mut [0; 64])).await;
+        let ended = ended.expect("an idle connection is cut");
+        assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    }
+    let descriptors = besieged.server.descriptors();
+    assert!(descriptors < 300, "{descriptors} descriptors are still open");
+    besieged.unharmed("a thousand idle connections").await;
+}

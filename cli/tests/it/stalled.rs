@@ -1,0 +1,148 @@
+//! A client that stops reading: cut at its cap, nobody waits for it, and
+//! nothing is lost for it when it returns.
+
+use std::time::Duration;
+
+use parley_protocol::Code;
+
+use crate::common::session::{Said, conversation_of, entries_of, send_to, text_of};
+use crate::common::{Api, Session, Transport, patiently};
+use crate::honest::Besieged;
+
+/// One message; a few of them fill every buffer on the way.
+const TEXT_CHARS: usize = 100_000;
+
+/// More than the kernel, the transport and the server may hold for one client.
+const MESSAGES: usize = 300;
+
+#[tokio::test]
+async fn who_stops_reading_is_cut_and_loses_nothing() {
+    let besieged = Besieged::begin().await;
+    let ready = besieged.server.ready.clone();
+    let api = Api::plain(&ready);
+    for transport in Transport::ALL {
+        // Each transport has a sleeper of its own, with a second device that is awake.
+        let name = format!("sleeper-{transport:?}").to_lowercase();
+        let sleeper = api.sign_up(&name, "asleep").await;
+        let awake = api.login(&name, "awake").await;
+        let stalled = Session::open(&ready, transport, &sleeper).await;
+        let mut awake = Session::open(&ready, Transport::Tls, &awake).await;
+        let mut sender = Session::open(&ready, Transport::Tls, &besieged.ben).await;
+        let texts: Vec<String> = (0..MESSAGES)
+            .map(|number| format!("{number} {}", "x".repeat(TEXT_CHARS - 10)))
+            .collect();
+        let mut conversation = None;
+        for text in &texts {
+            let id = text.split(' ').next().unwrap();
+            let sent = sender.send(send_to(&sleeper.user, id, text)).await;
+            let sent = sent.unwrap_or_else(|failure| panic!("{transport:?}: {failure:?}"));
+            conversation = Some(conversation_of(&sent));
+            // The other device is served at its own pace.
+            let entry = awake.delivered_up_to(&conversation.unwrap(), sent.seq).await.pop();
+            assert!(text_of(&entry.unwrap()) == *text);
+        }
+        patiently("the cut of the sleeper", async {
+            while api.sessions(&sleeper).await > 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+        let growth = besieged.growth();
+        assert!(growth < 64 << 20, "{transport:?}: {growth} bytes for one sleeper");
+        // It wakes up, finds out why, and gets everything.
+        let mut stalled = stalled;
+        let ended = stalled.ended().await;
+        if transport != Transport::Tls {
+            let code = ended.code();
+            assert!(matches!(code, Some(Code::SlowConsumer) | None), "{transport:?}: {ended}");
+        }
+        let mut back = Session::open(&ready, transport, &sleeper).await;
+        let all = entries_of(&back.fetch_all(&conversation.unwrap(), 0).await.unwrap());
+        assert!(all.iter().map(text_of).eq(texts), "{transport:?}: {} entries", all.len());
+    }
+    besieged.unharmed("sleepers").await;
+}
+
+#[tokio::test]
+async fn who_asks_for_much_and_reads_nothing_is_cut() {
+    let besieged = Besieged::begin().await;
+    let ready = besieged.server.ready.clone();
+    let mut sender = Session::open(&ready, Transport::Tls, &besieged.ben).await;
+    let text = "x".repeat(TEXT_CHARS);
+    let mut conversation = None;
+    for number in 0..20 {
+        let sent = sender.say(&besieged.eve, &number.to_string(), &text).await;
+        conversation = Some(conversation_of(&sent));
+    }
+    for transport in Transport::ALL {
+        let mut eve = besieged.eve(transport).await;
+        let fetch = parley_protocol::wire::Fetch {
+            conversation: conversation.unwrap().to_wire(),
+            from: Some(parley_protocol::wire::fetch::From::AfterSeq(0)),
+            limit: 200,
+        };
+        // Never reads an answer. Either the server stops reading, so that
+        // writing stalls, or it ends the session; its memory stays bounded.
+        let asks = async {
+            for request in 10.. {
+                let ask = crate::common::session::Ask::Fetch(fetch.clone());
+                let envelope = crate::common::session::envelope(request, ask);
+                if eve.wire.write(&[envelope]).await.is_err() || request > 20_000 {
+                    break;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(5), asks).await;
+        let growth = besieged.growth();
+        assert!(growth < 64 << 20, "{transport:?}: {growth} bytes for one who doesn't read");
+    }
+    let mut eve = besieged.eve(Transport::Quic).await;
+    assert!(matches!(
+        eve.ask(send_to(&besieged.ben.user, "after", "hello")).await,
+        Ok(Said::Sent(_))
+    ));
+    besieged.unharmed("unread answers").await;
+}
+
+#[tokio::test]
+async fn a_silent_session_ends_when_its_heartbeats_are_missed() {
+    let besieged =
+        Besieged::with(|launch| launch.with("PARLEY_SESSIONS__HEARTBEAT_MS", "500")).await;
+    let mut sessions = Vec::new();
+    for transport in Transport::ALL {
+        let session = besieged.eve(transport).await;
+        assert_eq!(session.welcome.heartbeat_ms, 500);
+        sessions.push(session);
+    }
+    for session in &mut sessions {
+        let ended = session.ended().await;
+        let transport = session.wire.transport();
+        assert_eq!(ended.code(), Some(Code::HeartbeatMissed), "{transport:?}: {ended}");
+    }
+    besieged.unharmed("missed heartbeats").await;
+}
+
+#[tokio::test]
+async fn a_device_that_vanishes_without_a_word_misses_nothing() {
+    let besieged = Besieged::begin().await;
+    let ready = besieged.server.ready.clone();
+    let gone = besieged.eve(Transport::Quic).await;
+    let position = gone.welcome.changes.as_ref().unwrap().feed_position;
+    gone.wire.vanish();
+    let mut sender = Session::open(&ready, Transport::Tls, &besieged.ben).await;
+    let mut last = None;
+    for number in 0..100 {
+        last = Some(sender.say(&besieged.eve, &number.to_string(), &number.to_string()).await);
+    }
+    let conversation = conversation_of(&last.unwrap());
+    for transport in Transport::ALL {
+        let back = Session::resume(&ready, transport, &besieged.eve, position).await;
+        let mut back = back.unwrap();
+        let changes = back.welcome.changes.clone().unwrap();
+        assert_eq!(changes.entries.len(), 1, "{transport:?}: {changes:?}");
+        assert_eq!((changes.entries[0].last_seq, changes.entries[0].unread), (100, 100));
+        let all = entries_of(&back.fetch_all(&conversation, 0).await.unwrap());
+        assert!(all.iter().map(text_of).eq((0..100).map(|number| number.to_string())));
+    }
+    besieged.unharmed("a vanished device").await;
+}
