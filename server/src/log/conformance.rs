@@ -261,12 +261,13 @@ fn nobody_sees_what_is_not_committed(subject: &mut dyn Subject) {
         running.append(send(S0, 1, seq, 20));
     }
     running.settle(3);
-    running.faults.hold_syncs();
+    let held = running.faults.hold_syncs();
     running.append(send(S0, 1, 4, 20));
     running.append(send(S0, 2, 1, 20));
     std::thread::scope(|scope| {
+        let _held = held;
         scope.spawn(|| (running.pump)());
-        running.faults.wait_until_held();
+        assert!(running.faults.wait_until_held(LONG), "no sync");
         assert_holds(&running, S0, 1, 3);
         let newest = |range| {
             let limit = ReadLimit { entries: 2, bytes: usize::MAX };
@@ -278,7 +279,6 @@ fn nobody_sees_what_is_not_committed(subject: &mut dyn Subject) {
         assert_eq!(newest(ReadRange::Around(4)), [3]);
         assert_eq!(newest(ReadRange::After(2)), [3]);
         assert!(running.seen.is_empty(), "told before the sync");
-        running.faults.release();
     });
     running.settle(2);
     assert_holds(&running, S0, 1, 4);
@@ -291,15 +291,15 @@ fn what_survives_is_a_prefix(subject: &mut dyn Subject) {
         let running = subject.open(Options { batch_appends: 1, ..Options::default() });
         running.append(send(S0, 1, last + 1, 20));
         running.settle(1);
-        running.faults.hold_syncs();
+        let held = running.faults.hold_syncs();
         for seq in last + 2..=last + 4 {
             running.append(send(S0, 1, seq, 20));
         }
         std::thread::scope(|scope| {
+            let _held = held;
             scope.spawn(|| (running.pump)());
-            running.faults.wait_until_held();
+            assert!(running.faults.wait_until_held(LONG), "no sync");
             subject.crash(Crash::PowerCut { spared });
-            running.faults.release();
         });
         running.settle(3);
         let reopened = subject.open(Options::default());
@@ -350,15 +350,15 @@ fn a_full_log_refuses_and_later_takes(subject: &mut dyn Subject) {
     }
     assert_holds(&running, S0, 1, 20);
     // What is being synced counts as well.
-    running.faults.hold_syncs();
+    let held = running.faults.hold_syncs();
     for seq in 21..=23 {
         running.append(send(S0, 1, seq, 10));
     }
     std::thread::scope(|scope| {
+        let _held = held;
         scope.spawn(|| (running.pump)());
-        running.faults.wait_until_held();
+        assert!(running.faults.wait_until_held(LONG), "no sync");
         assert_eq!(running.log.reserve(1).unwrap_err(), Refused::Full);
-        running.faults.release();
     });
     running.settle(3);
     assert_holds(&running, S0, 1, 23);

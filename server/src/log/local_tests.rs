@@ -43,13 +43,13 @@ impl Bench {
     /// Hands over `bodies` as seq 2, 3, … while seq 1 is being synced, and
     /// gives the batches they end up in.
     fn batches_of(&self, bodies: &[usize]) -> Vec<Vec<u64>> {
-        self.faults.hold_syncs();
+        let held = self.faults.hold_syncs();
         self.log.try_append(send(S0, 1, 1, 10)).unwrap();
-        self.faults.wait_until_held();
+        assert!(self.faults.wait_until_held(LONG), "no sync");
         for (seq, body) in (2..).zip(bodies) {
             self.log.try_append(send(S0, 1, seq, *body)).unwrap();
         }
-        self.faults.release();
+        drop(held);
         self.log.close();
         self.batches.try_iter().collect()
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
@@ -28,6 +29,16 @@ pub enum Call {
     Sync,
 }
 
+/// Lets syncs go on when dropped.
+pub struct HeldSyncs<'a>(&'a Faulty);
+
+impl Drop for HeldSyncs<'_> {
+    fn drop(&mut self) {
+        self.0.switches.lock().hold = false;
+        self.0.turned.notify_all();
+    }
+}
+
 #[derive(Default)]
 struct Switches {
     fail: Option<(Call, Trouble)>,
@@ -47,23 +58,21 @@ impl Faulty {
         self.switches.lock().fail = Some((call, trouble));
     }
 
-    /// Syncs wait from now on, until [`Faulty::release`].
-    pub fn hold_syncs(&self) {
+    /// Syncs wait from now on, until the guard is dropped: also by a test that
+    /// fails, which else would wait for them for ever.
+    #[must_use]
+    pub fn hold_syncs(&self) -> HeldSyncs<'_> {
         self.switches.lock().hold = true;
+        HeldSyncs(self)
     }
 
-    /// Returns once a sync waits. Call [`Faulty::hold_syncs`] before.
-    pub fn wait_until_held(&self) {
+    /// Returns true once a sync waits, false if none does for `patience`. Call
+    /// [`Faulty::hold_syncs`] before.
+    #[must_use]
+    pub fn wait_until_held(&self, patience: Duration) -> bool {
         let mut switches = self.switches.lock();
-        while !switches.held {
-            self.turned.wait(&mut switches);
-        }
-    }
-
-    /// Lets waiting syncs go on.
-    pub fn release(&self) {
-        self.switches.lock().hold = false;
-        self.turned.notify_all();
+        let waited = self.turned.wait_while_for(&mut switches, |switches| !switches.held, patience);
+        !waited.timed_out()
     }
 
     /// Syncs that succeeded.
