@@ -6,6 +6,7 @@ mod accounts;
 mod bad_frames;
 mod bad_http;
 mod bad_requests;
+mod churn;
 #[path = "../common/mod.rs"]
 mod common;
 mod contract;
@@ -16,3 +17,4 @@ mod drain;
 mod honest;
 mod slow;
 mod stalled;
+mod startup;

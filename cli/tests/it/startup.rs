@@ -1,0 +1,128 @@
+//! What a server refuses to start with, and what it leaves on the disk.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use crate::common::server::parley;
+use crate::common::{Api, Launch};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = parley();
+    command.args(arguments).envs(variables.iter().copied());
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+/// The refusal in words.
+async fn refusal(launch: &Launch) -> String {
+    let refused = match launch.try_start().await {
+        Ok(server) => panic!("it serves: {:?}", server.ready),
+        Err(refused) => refused,
+    };
+    assert!(refused.status.code().is_some_and(|code| code != 0), "{refused:?}");
+    assert!(refused.stdout.is_empty(), "{refused:?}");
+    assert!(!refused.stderr.contains("panicked"), "{refused:?}");
+    refused.stderr
+}
+
+#[tokio::test]
+async fn what_it_keeps_is_for_its_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("deeper").join("data");
+    let mut server = Launch::new(&data).start().await;
+    assert_eq!(mode(&data), 0o700);
+    let key = data.join("tls").join("key.pem");
+    assert_eq!(mode(&key), 0o600);
+    server.kill();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let text = refusal(&Launch::new(&data)).await;
+    assert!(text.contains("key.pem"), "{text}");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&key, "").unwrap();
+    let text = refusal(&Launch::new(&data)).await;
+    assert!(text.contains("key.pem"), "an empty key: {text}");
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = Launch::new(&folder.path().join("data"));
+    let text = refusal(&launch.clone().with("PARLEY_SESSIONS__HEARTBEAT_MSS", "1")).await;
+    assert!(text.contains("heartbeat_ms"), "the nearest key: {text}");
+    let text = refusal(&launch.clone().with("PARLEY_SESSIONS__HEARTBEAT_MS", "soon")).await;
+    assert!(text.contains("HEARTBEAT_MS"), "{text}");
+    let text = refusal(&launch.with("PARLEY_HTTP", "0.0.0.0:0").with("PARLEY_NOTHING", "1")).await;
+    assert!(text.contains("PARLEY_NOTHING"), "{text}");
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    let output =
+        run(&["serve", "--data", data, "--http", "0.0.0.0:0", "--listen", "127.0.0.1:0"], &[])
+            .await;
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("loopback"), "{text}");
+    let output = run(&["serve", "--data", data, "--listen", "nonsense"], &[]).await;
+    assert!(!output.status.success());
+    assert!(!folder.path().join("data").exists(), "a refused server makes no folder");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let data = folder.path().join("data");
+    for flags in [
+        ["--listen", &address, "--http", "127.0.0.1:0"],
+        ["--http", &address, "--listen", "127.0.0.1:0"],
+    ] {
+        let mut arguments = vec!["serve", "--data", data.to_str().unwrap()];
+        arguments.extend(flags);
+        let output = run(&arguments, &[]).await;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{text}");
+        assert!(text.contains(&address), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_configuration_it_prints_is_one_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["config", "init"], &[]).await;
+    assert!(output.status.success(), "{output:?}");
+    let file = folder.path().join("parley.toml");
+    fs::write(&file, &output.stdout).unwrap();
+    let file = file.to_str().unwrap();
+    let output = run(&["config", "check", "--config", file], &[]).await;
+    assert!(output.status.success(), "{output:?}");
+    let output =
+        run(&["config", "show", "--config", file], &[("PARLEY_CONNECTIONS__TOTAL", "77")]).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("77") && text.contains("PARLEY_CONNECTIONS__TOTAL"), "{text}");
+    fs::write(file, "[sessions]\nheartbeatms = 1\n").unwrap();
+    let output = run(&["config", "check", "--config", file], &[]).await;
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("heartbeatms") && text.contains("heartbeat_ms"), "{text}");
+}
+
+#[tokio::test]
+async fn closed_sign_up_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = Launch::new(&folder.path().join("data"));
+    let mut server = launch.start().await;
+    Api::plain(&server.ready).sign_up("ann", "phone").await;
+    server.kill();
+    let server = launch.with("PARLEY_ACCOUNTS__SIGN_UP", "closed").start().await;
+    let api = Api::plain(&server.ready);
+    let body = crate::common::http::credentials("ben", "long enough", "phone");
+    let reply = api.post("/v1/accounts", None, &body).await;
+    assert_eq!(reply.code(), parley_protocol::Code::SignUpClosed);
+    api.login("ann", "phone").await;
+}
