@@ -1,1 +1,38 @@
-fn main() {}
+//! The one binary: the server, the operator's commands and the terminal client.
+//!
+//! This file only picks the command and turns its end into an exit code:
+//! 0 for done, 1 for a failure, 2 for what the caller has to change (a flag, a
+//! name, a password). A failure is one line on standard error that names the
+//! cause and, where there is one, the remedy.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod arguments;
+mod chat;
+mod config;
+mod logging;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::arguments::{Arguments, Command};
+
+// RocksDB links the same allocator; the figures of /metrics are its own.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Chat(arguments) => chat::run(arguments),
+        Command::Config { command } => config::run(&command),
+    };
+    result.unwrap_or_else(|error| {
+        // `{:#}` puts the causes behind each other on one line.
+        eprintln!("parley: {error:#}");
+        ExitCode::FAILURE
+    })
+}

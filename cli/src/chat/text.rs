@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn plain_text_of_every_script_stays_as_it_is() {
-        for text in ["hello", "한국어", "שלום", "👩‍👩‍👧‍👦", "e\u{301}", "a\nb"] {
+        for text in ["hello", "한국어", "שלום", "👩‍👩‍👧‍👦", "e\u{301}", "a\nb"]
+        {
             assert!(matches!(sanitise(text), Cow::Borrowed(same) if same == text));
         }
     }
@@ -210,7 +211,8 @@ mod tests {
         // Four wide characters don't fit into seven columns.
         assert_eq!(wrap("漢字漢字", 7), ["漢字漢", "字"]);
         for columns in 2..20 {
-            for line in wrap("so 漢字 👩‍👩‍👧‍👦 and a verylongwordindeed עברית", columns) {
+            for line in wrap("so 漢字 👩‍👩‍👧‍👦 and a verylongwordindeed עברית", columns)
+            {
                 assert!(width(&line) <= columns, "{line:?} in {columns}");
             }
         }

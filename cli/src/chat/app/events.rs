@@ -31,17 +31,14 @@ impl App {
             }
             Event::Receipt(receipt) => {
                 let own = self.me.as_ref().is_some_and(|me| me.id == receipt.user);
-                let room =
-                    self.rooms.iter_mut().find(|room| room.id == Some(receipt.conversation));
+                let room = self.rooms.iter_mut().find(|room| room.id == Some(receipt.conversation));
                 if let Some(room) = room.filter(|_| !own) {
                     room.take_cursors(receipt.delivered, receipt.read);
                 }
             }
             Event::Sent { client_message_id, sent, .. } => {
                 let name = self.me.as_ref().map_or_else(String::new, |me| one_line(&me.name));
-                self.rooms
-                    .iter_mut()
-                    .any(|room| room.take_sent(&client_message_id, sent, &name));
+                self.rooms.iter_mut().any(|room| room.take_sent(&client_message_id, sent, &name));
                 self.unite(sent.conversation, None);
                 self.sort();
             }
@@ -84,9 +81,10 @@ impl App {
         match result {
             Ok(user) => {
                 self.popup = None;
-                let known = self.rooms.iter().find(|room| {
-                    room.peer.as_ref().is_some_and(|peer| peer.id == user.id)
-                });
+                let known = self
+                    .rooms
+                    .iter()
+                    .find(|room| room.peer.as_ref().is_some_and(|peer| peer.id == user.id));
                 let key = match known {
                     Some(room) => room.key,
                     None => self.add(Room::with_peer(user)),

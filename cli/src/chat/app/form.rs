@@ -21,8 +21,7 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Server, Self::Fingerprint, Self::Name, Self::Password];
+    pub(crate) const ALL: [Self; 4] = [Self::Server, Self::Fingerprint, Self::Name, Self::Password];
 
     pub(crate) const fn label(self) -> &'static str {
         match self {
@@ -57,6 +56,7 @@ pub(crate) struct Credentials {
 #[derive(Clone)]
 pub(crate) struct Form {
     fields: [Composer; 4],
+    given_password: Option<SecretString>,
     pub(crate) focus: Field,
     pub(crate) purpose: Purpose,
     /// Signing in: the fields rest.
@@ -82,7 +82,12 @@ impl Form {
             (false, true) => Field::Name,
             (false, false) => Field::Password,
         };
-        Self { fields, focus, purpose, busy: false, problem: None }
+        Self { fields, given_password: None, focus, purpose, busy: false, problem: None }
+    }
+
+    /// Takes a password from elsewhere; what is typed goes before it.
+    pub(crate) fn give_password(&mut self, password: SecretString) {
+        self.given_password = Some(password);
     }
 
     pub(crate) fn field(&self, field: Field) -> &Composer {
@@ -140,8 +145,10 @@ impl Form {
     /// Takes the form's content to sign in with; `None` with the focus on the
     /// first field that lacks something.
     pub(crate) fn submit(&mut self) -> Option<Credentials> {
+        let given = self.given_password.clone();
         for field in [Field::Server, Field::Name, Field::Password] {
-            if self.field(field).text().trim().is_empty() {
+            let given = field == Field::Password && given.is_some();
+            if !given && self.field(field).text().trim().is_empty() {
                 self.focus = field;
                 self.problem = Some(format!("{} is missing", field.label()));
                 return None;
@@ -149,11 +156,14 @@ impl Form {
         }
         self.problem = None;
         self.busy = true;
+        let typed = self.field(Field::Password).text();
+        let password =
+            given.filter(|_| typed.is_empty()).unwrap_or_else(|| typed.to_owned().into());
         Some(Credentials {
             server: self.field(Field::Server).text().trim().to_owned(),
             fingerprint: self.field(Field::Fingerprint).text().trim().to_owned(),
             name: self.field(Field::Name).text().trim().to_owned(),
-            password: self.field(Field::Password).text().to_owned().into(),
+            password,
             purpose: self.purpose,
         })
     }
@@ -173,13 +183,14 @@ impl Form {
         self.purpose = Purpose::SignIn;
         let [_, _, _, password] = &mut self.fields;
         drop(password.take());
+        self.given_password = None;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
+    use secrecy::ExposeSecret as _;
 
     #[test]
     fn what_is_missing_gets_the_focus() {
@@ -195,6 +206,17 @@ mod tests {
         assert!(form.busy);
         form.forget_password();
         assert!(form.field(Field::Password).is_empty());
+    }
+
+    #[test]
+    fn a_given_password_is_used_as_it_is() {
+        let mut form = Form::new("quic://x:1", "", "alice", Purpose::SignIn);
+        form.give_password("tab\tinside".to_owned().into());
+        let credentials = form.submit().unwrap();
+        assert_eq!(credentials.password.expose_secret(), "tab\tinside");
+        form.insert("typed instead");
+        let credentials = form.submit().unwrap();
+        assert_eq!(credentials.password.expose_secret(), "typed instead");
     }
 
     #[test]

@@ -63,9 +63,8 @@ impl App {
                 }
             }
             (None, Screen::Chat) => {
-                let whole = self
-                    .open_room_mut()
-                    .is_none_or(|room| room.composer.insert(text, text_chars));
+                let whole =
+                    self.open_room_mut().is_none_or(|room| room.composer.insert(text, text_chars));
                 if !whole {
                     self.notify(format!("a message has at most {text_chars} characters"));
                 }

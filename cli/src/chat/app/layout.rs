@@ -43,11 +43,7 @@ pub(crate) fn areas((width, height): (u16, u16), front: Front, composer_lines: u
         let list_width = (width / 3).min(32);
         let list = Rect { width: list_width, ..main };
         let room = Rect { x: list_width + 1, width: width - list_width - 1, ..main };
-        return Areas {
-            list: Some(list),
-            room: Some(room_areas(room, composer_lines)),
-            status,
-        };
+        return Areas { list: Some(list), room: Some(room_areas(room, composer_lines)), status };
     }
     match front {
         Front::List => Areas { list: Some(main), room: None, status },

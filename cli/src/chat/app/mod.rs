@@ -53,11 +53,23 @@ pub(crate) enum Input {
     /// The conversation list, asked for by [`Effect::List`].
     List(Vec<Conversation>),
     /// Answers [`Effect::Load`].
-    Page { room: u64, ticket: u64, result: Result<HistoryPage, String> },
+    Page {
+        room: u64,
+        ticket: u64,
+        result: Result<HistoryPage, String>,
+    },
     /// Answers [`Effect::Find`].
-    Found { name: String, result: Result<User, String> },
+    Found {
+        name: String,
+        result: Result<User, String>,
+    },
+    /// The client could not even be started.
+    SignInFailed(String),
     /// A send didn't get into the outbox.
-    NotQueued { id: ClientMessageId, reason: String },
+    NotQueued {
+        id: ClientMessageId,
+        reason: String,
+    },
 }
 
 /// What the app wants done.
@@ -68,10 +80,24 @@ pub(crate) enum Effect {
     /// Drop the client.
     Disconnect,
     List,
-    Send { id: ClientMessageId, to: To, text: String },
-    Load { room: u64, ticket: u64, conversation: ConversationId, range: Range },
-    Find { name: String },
-    MarkRead { conversation: ConversationId, up_to: u64 },
+    Send {
+        id: ClientMessageId,
+        to: To,
+        text: String,
+    },
+    Load {
+        room: u64,
+        ticket: u64,
+        conversation: ConversationId,
+        range: Range,
+    },
+    Find {
+        name: String,
+    },
+    MarkRead {
+        conversation: ConversationId,
+        up_to: u64,
+    },
     Reconnect,
     /// Draw everything anew, as after somebody else wrote to the terminal.
     Redraw,
@@ -100,7 +126,10 @@ pub(crate) enum Link {
     Connecting,
     Ready(Transport),
     /// Lost; tried again at this moment.
-    Waiting { until_ms: u64, reason: String },
+    Waiting {
+        until_ms: u64,
+        reason: String,
+    },
     Closed(Option<String>),
 }
 
@@ -175,6 +204,7 @@ impl App {
             Input::List(list) => self.handle_list(&list),
             Input::Page { room, ticket, result } => self.handle_page(room, ticket, result),
             Input::Found { name, result } => self.handle_found(&name, result),
+            Input::SignInFailed(reason) => self.form.reopen(Some(reason)),
             Input::NotQueued { id, reason } => {
                 self.rooms.iter_mut().any(|room| room.take_refusal(&id, &reason));
             }
@@ -192,8 +222,7 @@ impl App {
         let columns = areas(self.size, self.front, 1)
             .room
             .map_or(0, |room| usize::from(room.composer.width).saturating_sub(2));
-        let lines =
-            self.open_room().map_or(1, |room| room.composer.layout(columns).lines.len());
+        let lines = self.open_room().map_or(1, |room| room.composer.layout(columns).lines.len());
         areas(self.size, self.front, lines)
     }
 
@@ -236,8 +265,14 @@ impl App {
 
     /// The newest first; what has no message yet before that.
     fn sort(&mut self) {
-        self.rooms
-            .sort_by_key(|room| (room.id.is_some(), std::cmp::Reverse(room.last_time_ms), room.key));
+        self.rooms.sort_by_key(|room| {
+            (room.id.is_some(), std::cmp::Reverse(room.last_time_ms), room.key)
+        });
+    }
+
+    /// Puts a remark into the status line.
+    pub(crate) fn say(&mut self, text: &str) {
+        self.notify(text);
     }
 
     fn notify(&mut self, text: impl Into<String>) {

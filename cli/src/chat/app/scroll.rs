@@ -89,7 +89,7 @@ impl Room {
         let past_end = next.is_none();
         self.settle(pane);
         if past_end {
-            self.to_end(pane);
+            self.stand_at_end(pane);
         }
     }
 
@@ -113,9 +113,7 @@ impl Room {
 
     /// Follows the end again once nothing is left below the view.
     pub(crate) fn settle(&mut self, pane: Pane) {
-        if self.anchor != Anchor::Bottom
-            && self.timeline.at_end()
-            && self.lines_below(pane, 1) == 0
+        if self.anchor != Anchor::Bottom && self.timeline.at_end() && self.lines_below(pane, 1) == 0
         {
             self.anchor = Anchor::Bottom;
         }
@@ -132,8 +130,8 @@ impl Room {
         if !self.timeline.at_start() && self.lines_above(pane) < LOAD_AHEAD_LINES {
             return Some(Side::Older);
         }
-        let near_end =
-            self.anchor == Anchor::Bottom || self.lines_below(pane, LOAD_AHEAD_LINES) < LOAD_AHEAD_LINES;
+        let near_end = self.anchor == Anchor::Bottom
+            || self.lines_below(pane, LOAD_AHEAD_LINES) < LOAD_AHEAD_LINES;
         (!self.timeline.at_end() && near_end).then_some(Side::Newer)
     }
 
@@ -160,7 +158,7 @@ impl Room {
         }
     }
 
-    fn to_end(&mut self, pane: Pane) {
+    fn stand_at_end(&mut self, pane: Pane) {
         if self.timeline.at_end() {
             self.anchor = Anchor::Bottom;
             self.below = 0;

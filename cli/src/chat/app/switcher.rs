@@ -55,7 +55,8 @@ impl Switcher {
             .map(|(key, title)| Choice::Open { key, title })
             .take(MATCHES)
             .collect();
-        let exact = |choice: &Choice| matches!(choice, Choice::Open { title, .. } if title == typed);
+        let exact =
+            |choice: &Choice| matches!(choice, Choice::Open { title, .. } if title == typed);
         choices.sort_by_key(|choice| !exact(choice));
         if !typed.is_empty() && !choices.iter().any(exact) {
             choices.push(Choice::Find(typed.to_owned()));

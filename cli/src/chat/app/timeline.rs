@@ -119,6 +119,7 @@ impl Timeline {
         self.rows.values().next_back()
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }

@@ -308,7 +308,10 @@ mod tests {
         assert_eq!(refusal("[]"), (Code::BadRequest, None));
         assert_eq!(refusal("{}"), (Code::BadRequest, None));
         assert_eq!(refusal(r#"{"dance":{"id":"d"}}"#), (Code::UnknownRequest, Some("d".into())));
-        assert_eq!(refusal(r#"{"send":{"to":"bob","id":"a"}}"#), (Code::BadRequest, Some("a".into())));
+        assert_eq!(
+            refusal(r#"{"send":{"to":"bob","id":"a"}}"#),
+            (Code::BadRequest, Some("a".into()))
+        );
         let both = r#"{"send":{"to":"bob","conversation":"x","text":"t","id":"a"}}"#;
         assert_eq!(refusal(both), (Code::BadRequest, Some("a".into())));
         let neither = r#"{"history":{"limit":1}}"#;

@@ -20,11 +20,7 @@ pub(super) fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_, '_>) {
     if unread > 0 {
         canvas.put_right(line(area, 0), &format!(" {unread} unread"), ATTENTION);
     }
-    let below = Rect {
-        y: area.y.saturating_add(1),
-        height: area.height.saturating_sub(1),
-        ..area
-    };
+    let below = Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area };
     if app.rooms.is_empty() {
         canvas.put(line(below, 1), "No conversations yet.", FAINT);
         canvas.put(line(below, 2), "Ctrl+N begins one.", FAINT);

@@ -14,11 +14,8 @@ pub(super) fn help(canvas: &mut Canvas<'_, '_>) {
     for ((keys, meaning), index) in HELP.iter().zip(0u16..) {
         let area = line(inner, index);
         canvas.put(Rect { width: area.width.min(28), ..area }, keys, STRONG);
-        let meaning_area = Rect {
-            x: area.x.saturating_add(29),
-            width: area.width.saturating_sub(29),
-            ..area
-        };
+        let meaning_area =
+            Rect { x: area.x.saturating_add(29), width: area.width.saturating_sub(29), ..area };
         canvas.put(meaning_area, meaning, Style::new());
     }
 }
@@ -37,11 +34,8 @@ pub(super) fn switcher(app: &App, switcher: &Switcher, canvas: &mut Canvas<'_, '
     canvas.put(line(inner, 1), &remark, style);
     for (choice, index) in switcher.choices(&app.rooms).iter().zip(0u16..) {
         let picked = usize::from(index) == switcher.picked;
-        let style = if picked {
-            Style::new().add_modifier(Modifier::REVERSED)
-        } else {
-            Style::new()
-        };
+        let style =
+            if picked { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
         let text = match choice {
             Choice::Open { title, .. } => title.clone(),
             Choice::Find(name) => format!("new conversation with {name}"),
@@ -54,12 +48,7 @@ pub(super) fn switcher(app: &App, switcher: &Switcher, canvas: &mut Canvas<'_, '
 fn window(canvas: &mut Canvas<'_, '_>, columns: u16, lines: u16, title: &str) -> Rect {
     let screen = canvas.area();
     let (columns, lines) = (columns.min(screen.width), lines.min(screen.height));
-    let area = Rect::new(
-        (screen.width - columns) / 2,
-        (screen.height - lines) / 2,
-        columns,
-        lines,
-    );
+    let area = Rect::new((screen.width - columns) / 2, (screen.height - lines) / 2, columns, lines);
     canvas.clear(area);
     canvas.frame_box(area, title);
     Rect {

@@ -15,7 +15,11 @@ const COUNT_FROM: usize = 90;
 
 pub(super) fn draw(app: &App, areas: RoomAreas, canvas: &mut Canvas<'_, '_>) {
     let Some(room) = app.open_room() else {
-        canvas.put(line(areas.timeline, 1), "  Choose a conversation with Alt+Up and Alt+Down,", FAINT);
+        canvas.put(
+            line(areas.timeline, 1),
+            "  Choose a conversation with Alt+Up and Alt+Down,",
+            FAINT,
+        );
         canvas.put(line(areas.timeline, 2), "  or begin one with Ctrl+N.", FAINT);
         return;
     };
@@ -102,11 +106,7 @@ fn rule(app: &App, room: &Room, area: Rect, canvas: &mut Canvas<'_, '_>) {
 }
 
 fn composer(app: &App, room: &Room, area: Rect, canvas: &mut Canvas<'_, '_>) {
-    let text = Rect {
-        x: area.x.saturating_add(2),
-        width: area.width.saturating_sub(2),
-        ..area
-    };
+    let text = Rect { x: area.x.saturating_add(2), width: area.width.saturating_sub(2), ..area };
     canvas.put(area, "\u{203a}", STRONG);
     let layout = room.composer.layout(text.width.into());
     let (cursor_line, cursor_column) = layout.cursor;

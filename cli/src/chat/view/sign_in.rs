@@ -34,7 +34,9 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_, '_>) {
     };
     let (text, style) = match (&app.form.problem, app.form.busy, &app.link) {
         (Some(problem), _, _) => (problem.as_str(), WRONG),
-        (None, true, Link::Waiting { .. }) => ("no answer from the server · Esc: change", ATTENTION),
+        (None, true, Link::Waiting { .. }) => {
+            ("no answer from the server · Esc: change", ATTENTION)
+        }
         (None, true, _) => ("signing in… · Esc: cancel", ATTENTION),
         (None, false, _) => (hint, FAINT),
     };
@@ -42,7 +44,8 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_, '_>) {
     if app.form.problem.is_some() {
         canvas.put(line(area, 8), hint, FAINT);
     }
-    let fingerprint = "The fingerprint stands in the server's \"ready\" line; it may stay empty where";
+    let fingerprint =
+        "The fingerprint stands in the server's \"ready\" line; it may stay empty where";
     canvas.put(line(area, 9), fingerprint, FAINT);
     canvas.put(line(area, 10), "this machine trusts the server's certificate.", FAINT);
 }
@@ -52,11 +55,7 @@ fn draw_field(app: &App, field: Field, area: Rect, canvas: &mut Canvas<'_, '_>) 
     let focused = form.focus == field && !form.busy;
     let label_style = if focused { STRONG } else { FAINT };
     canvas.put(Rect { width: area.width.min(12), ..area }, field.label(), label_style);
-    let value = Rect {
-        x: area.x.saturating_add(13),
-        width: area.width.saturating_sub(13),
-        ..area
-    };
+    let value = Rect { x: area.x.saturating_add(13), width: area.width.saturating_sub(13), ..area };
     let composer = form.field(field);
     // The password is shown as so many dots, and of no other text.
     let (text, cursor) = match field {

@@ -36,11 +36,7 @@ fn whole(app: &App, size: (u16, u16)) -> String {
 fn a_chat_shows_list_messages_ticks_and_connection() {
     let size = (72, 12);
     let mut app = signed_in(size);
-    open_with(
-        &mut app,
-        vec![message(1, false, "hello alice"), message(2, true, "hello bob")],
-        0,
-    );
+    open_with(&mut app, vec![message(1, false, "hello alice"), message(2, true, "hello bob")], 0);
     type_text(&mut app, "how are");
     assert_eq!(
         screen(&app, size),

@@ -1,0 +1,276 @@
+//! `parley chat --json`: commands in, events out, one JSON object a line.
+//!
+//! Commands are carried out in the order they come; sends don't wait for each
+//! other's answers. A command that fails is answered with an error line and the
+//! next one is read. The end of the input, or `quit`, finishes what is queued
+//! (for as long as `--patience` says) and ends the process. Every queue is
+//! bounded; a slow reader of our output slows the reading of commands.
+
+mod command;
+mod lines;
+mod output;
+mod perform;
+mod report;
+
+use std::io::BufReader;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parley_client::{Client, Code, Error, ErrorKind, Event, Events, Session, State};
+use secrecy::SecretString;
+use tokio::sync::{mpsc, watch};
+
+use self::command::{Command, Refusal};
+use self::lines::{LINE_BYTES, Line};
+use self::output::Output;
+use self::perform::Performer;
+use self::report::{ErrorReport, FellBackReport, LaggedReport, Report};
+use super::link;
+use crate::arguments::ChatArguments;
+
+/// Lines of input that wait to be carried out.
+const INPUT_LINES: usize = 16;
+
+/// Something failed, or was not sent.
+const FAILED: u8 = 1;
+
+/// The caller has to change something: name, password, fingerprint, flags.
+const NOT_SIGNED_IN: u8 = 2;
+
+/// Why the session didn't begin.
+enum Failure {
+    /// The command line can't be used.
+    Local(String),
+    /// No session within the patience, and no error to blame.
+    NoSession,
+    Sdk(Error),
+}
+
+/// Runs until the input ends, the reader of the output goes, or the session is
+/// over for good.
+pub(crate) async fn run(arguments: ChatArguments) -> ExitCode {
+    let (output, writer) = Output::start();
+    let code = match sign_in(&arguments, &output).await {
+        Ok((client, session)) => converse(&arguments, client, &session, &output).await,
+        Err(failure) => {
+            let code = exit_code(&failure);
+            let _ = output.put(failure.report()).await;
+            code
+        }
+    };
+    drop(output);
+    // The thread needs nothing of the runtime, so it may be waited for here.
+    let _ = writer.join();
+    ExitCode::from(code)
+}
+
+impl Failure {
+    fn report(self) -> Report {
+        let local = |name: &str, text: String| {
+            let name = name.to_owned();
+            Report::Error { error: ErrorReport { code: 0, name, text, id: None } }
+        };
+        match self {
+            Self::Sdk(error) => Report::error(&error, None),
+            Self::Local(text) => local("invalid_argument", text),
+            Self::NoSession => local("timeout", "no session in time".to_owned()),
+        }
+    }
+}
+
+fn exit_code(failure: &Failure) -> u8 {
+    match failure {
+        Failure::Local(_) => NOT_SIGNED_IN,
+        Failure::NoSession => FAILED,
+        Failure::Sdk(error) => match error.kind() {
+            ErrorKind::SignIn
+            | ErrorKind::Refused
+            | ErrorKind::Untrusted
+            | ErrorKind::InvalidArgument => NOT_SIGNED_IN,
+            _ => FAILED,
+        },
+    }
+}
+
+/// Signs in, or up and then in, and waits for the first session.
+async fn sign_in(
+    arguments: &ChatArguments,
+    output: &Output,
+) -> Result<(Client, Arc<Session>), Failure> {
+    let local = |error: anyhow::Error| Failure::Local(format!("{error:#}"));
+    let missing = |flag: &str| Failure::Local(format!("{flag} is needed with --json"));
+    let user = arguments.user.as_deref().ok_or_else(|| missing("--user"))?;
+    let file = arguments.password_file.as_deref().ok_or_else(|| missing("--password-file"))?;
+    let password = link::password(file).map_err(local)?;
+    let first = attempt(arguments, output, user, &password, arguments.sign_up).await;
+    let taken = |error: &Error| error.code() == Some(Code::NameTaken as u32);
+    match first {
+        // So that a script can be run twice: the account may be its own.
+        Err(Failure::Sdk(error)) if arguments.sign_up && taken(&error) => {
+            let second = attempt(arguments, output, user, &password, false).await;
+            let wrong = |error: &Error| error.code() == Some(Code::CredentialsWrong as u32);
+            match second {
+                Err(Failure::Sdk(other)) if wrong(&other) => Err(Failure::Sdk(error)),
+                other => other,
+            }
+        }
+        other => other,
+    }
+}
+
+async fn attempt(
+    arguments: &ChatArguments,
+    output: &Output,
+    user: &str,
+    password: &SecretString,
+    sign_up: bool,
+) -> Result<(Client, Arc<Session>), Failure> {
+    let fingerprint = arguments.trust.as_deref().unwrap_or_default();
+    let client = link::builder(arguments, &arguments.server, fingerprint)
+        .map_err(|error| Failure::Local(format!("{error:#}")))?
+        .credentials(user, password.clone())
+        .sign_up(sign_up)
+        .start()
+        .await
+        .map_err(Failure::Sdk)?;
+    let mut state = client.state();
+    let patience = Duration::from_secs(arguments.patience);
+    let ready = tokio::time::timeout(patience, first_session(&mut state, output)).await;
+    match ready {
+        Ok(Ok(session)) => Ok((client, session)),
+        Ok(Err(error)) => Err(Failure::Sdk(error)),
+        Err(_) => {
+            let last = state.borrow().clone();
+            client.close().await;
+            Err(match last {
+                State::Waiting { error, .. } => Failure::Sdk(error),
+                _ => Failure::NoSession,
+            })
+        }
+    }
+}
+
+/// Reports each state until a session is open.
+async fn first_session(
+    state: &mut watch::Receiver<State>,
+    output: &Output,
+) -> Result<Arc<Session>, Error> {
+    loop {
+        let now = state.borrow_and_update().clone();
+        match now {
+            State::Ready(session) => return Ok(session),
+            State::Closed(Some(error)) => return Err(error),
+            other => {
+                let _ = output.put(Report::state(&other)).await;
+            }
+        }
+        // The client is held by the caller, so the watch can't end before Closed.
+        if state.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Carries commands out until the end; gives the exit code.
+async fn converse(
+    arguments: &ChatArguments,
+    client: Client,
+    session: &Session,
+    output: &Output,
+) -> u8 {
+    let device = link::device(arguments);
+    let _ = output.put(Report::ready(session, &device, &arguments.server)).await;
+    let events = tokio::spawn(report_events(client.events(), output.clone()));
+    let mut performer = Performer::new(client.clone(), output.clone());
+    let mut lines = read_lines();
+    let mut state = client.state();
+    let over = loop {
+        tokio::select! {
+            line = lines.recv() => match line.map(understand) {
+                None | Some(Ok(Some(Command::Quit))) => break None,
+                Some(Ok(None)) => {}
+                Some(Ok(Some(command))) => performer.perform(command).await,
+                Some(Err(refusal)) => drop(output.put(Report::refusal(refusal)).await),
+            },
+            error = closed(&mut state) => break Some(error),
+            () = output.reader_gone() => break None,
+        }
+    };
+    if let Some(error) = over {
+        let _ = performer.finish().await;
+        let _ = events.await;
+        let Some(failure) = error.map(Failure::Sdk) else { return FAILED };
+        let code = exit_code(&failure);
+        let _ = output.put(failure.report()).await;
+        return code;
+    }
+    let left = client.drain(Duration::from_secs(arguments.patience)).await.unwrap_or(0);
+    let failed = performer.finish().await;
+    let _ = events.await;
+    if left == 0 && !failed { 0 } else { FAILED }
+}
+
+/// Waits until the client is over; gives why, when it says so.
+async fn closed(state: &mut watch::Receiver<State>) -> Option<Error> {
+    match state.wait_for(State::is_closed).await.as_deref() {
+        Ok(State::Closed(error)) => error.clone(),
+        _ => None,
+    }
+}
+
+fn understand(line: Line) -> Result<Option<Command>, Refusal> {
+    match line {
+        Line::Whole(line) => Command::parse(&line),
+        Line::TooLong => Err(Refusal {
+            code: Code::BodyTooLarge,
+            text: format!("a line has at most {LINE_BYTES} bytes"),
+            id: None,
+        }),
+    }
+}
+
+/// Reads standard input on a thread of its own; its end ends the channel.
+fn read_lines() -> mpsc::Receiver<Line> {
+    let (sender, receiver) = mpsc::channel(INPUT_LINES);
+    std::thread::spawn(move || {
+        let mut input = BufReader::new(std::io::stdin().lock());
+        while let Ok(Some(line)) = lines::next(&mut input, LINE_BYTES) {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Puts out what the client reports, until it is closed.
+async fn report_events(mut events: Events, output: Output) {
+    // The way to the first session was reported already.
+    let mut opened = false;
+    while let Some(event) = events.next().await {
+        let report = match event {
+            Event::Message(message) => Report::message(&message),
+            Event::UnknownEntry(entry) => Report::unknown_entry(&entry),
+            Event::Receipt(receipt) => Report::receipt(&receipt),
+            Event::Conversation(line) => Report::conversation(&line),
+            Event::StateChanged(state) if opened => Report::state(&state),
+            Event::StateChanged(state) => {
+                opened = state.is_ready();
+                continue;
+            }
+            Event::FellBack { from, to, .. } => Report::FellBack {
+                fell_back: FellBackReport { from: from.to_string(), to: to.to_string() },
+            },
+            Event::Lagged(missed) => {
+                opened = true;
+                Report::Lagged { lagged: LaggedReport { missed } }
+            }
+            // Sends are answered through their handles, which never lag.
+            _ => continue,
+        };
+        if output.put(report).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `parley serve`: runs one node until it is told to stop.
+//!
+//! Standard output gets exactly one line, `ready {...}`, once the node can be
+//! reached; everything else goes to standard error. SIGTERM or SIGINT drains
+//! and ends with 0; a second one cuts the drain short. What the node can't
+//! start or go on with ends the process with 1 and one line that says why.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use parley_server::log::LogError;
+use parley_server::node::{Node, Ready};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::ServeArguments;
+use crate::{config, logging};
+
+/// Runs the server.
+pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    let loaded = config::load(&arguments.settings)?;
+    logging::start(&loaded.config.logging)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("parley")
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let (stop, now) = (CancellationToken::new(), CancellationToken::new());
+        // Before the ready line: who has read it may send a signal at once.
+        let signals = tokio::spawn(watch_signals(Signals::new()?, stop.clone(), now.clone()));
+        let node = Node::start(loaded.config, end_process).context("cannot start")?;
+        let ready = node.ready().clone();
+        let serving = tokio::spawn(node.run(stop, now));
+        announce(&ready)?;
+        let served = serving.await.context("the server panicked")?;
+        signals.abort();
+        served.context("cannot serve")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce(ready: &Ready) -> anyhow::Result<()> {
+    let json = serde_json::to_string(ready).context("cannot write the ready line")?;
+    let mut stdout = std::io::stdout().lock();
+    let written = writeln!(stdout, "ready {json}").and_then(|()| stdout.flush());
+    if let Err(error) = written {
+        tracing::warn!(%error, "nobody reads the ready line; serving all the same");
+    }
+    if std::io::stderr().is_terminal() {
+        let Ready { quic, fingerprint, .. } = ready;
+        let address = quic.trim_start_matches("quic://");
+        eprintln!(
+            "chat from another terminal:\n  parley chat --server parley://{address} --trust {fingerprint}"
+        );
+    }
+    Ok(())
+}
+
+/// The log can't commit any more. Nothing was acknowledged that isn't durable,
+/// and nothing can be from here on: the process ends, so that whoever watches
+/// it can start it again once the disk is well.
+#[expect(clippy::needless_pass_by_value, reason = "the node hands the error over")]
+fn end_process(error: LogError) {
+    tracing::error!(%error, "fatal: ending the process");
+    eprintln!(
+        "parley: {error}; nothing is acknowledged from here on. \
+         Look at the disk (space, permissions, health), then start again."
+    );
+    std::process::exit(1);
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let open = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: open(SignalKind::terminate())?,
+            interrupt: open(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn watch_signals(mut signals: Signals, stop: CancellationToken, now: CancellationToken) {
+    signals.next().await;
+    tracing::info!("told to stop: draining; a second signal cuts it short");
+    stop.cancel();
+    signals.next().await;
+    tracing::info!("told again: closing at once");
+    now.cancel();
+}
