@@ -7,6 +7,14 @@ use parley_protocol::Code;
 use super::CommitError;
 use crate::store::StoreError;
 
+/// Why the accounts could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// argon2 can't hash with these parameters.
+    #[error("passwords cannot be hashed with accounts.hash_memory_kib, hash_passes and hash_lanes as they are set")]
+    Hash,
+}
+
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {

@@ -30,7 +30,7 @@ use tokio::sync::Semaphore;
 
 use crate::store::{Store, StoreError, Write};
 
-pub use error::AccountError;
+pub use error::{AccountError, StartError};
 pub use password::HashOptions;
 pub use rates::RateOptions;
 
@@ -129,17 +129,17 @@ impl Accounts {
     /// milliseconds.
     ///
     /// # Errors
-    /// [`AccountError`] when the hash parameters are impossible.
+    /// [`StartError`] when the hash parameters are impossible.
     pub fn new(
         options: Options,
         shards: ShardCount,
         store: Store,
         commit: Arc<dyn Commit>,
         sessions: Arc<dyn Sessions>,
-    ) -> Result<Self, AccountError> {
+    ) -> Result<Self, StartError> {
         Ok(Self {
             inner: Arc::new(Inner {
-                hasher: password::Hasher::new(&options.hash)?,
+                hasher: password::Hasher::new(&options.hash).map_err(|_| StartError::Hash)?,
                 rates: rates::Rates::new(&options.rates),
                 cache: tokens::Cache::new(options.token_cache),
                 names: locks::Stripes::new(),

@@ -46,15 +46,15 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The connection a request came on.
 pub struct HttpPeer {
     address: SocketAddr,
-    secure: bool,
+    patience: Duration,
     permit: Mutex<Option<ConnectionPermit>>,
 }
 
 impl HttpPeer {
     /// Public for tests that call a router without a connection.
     #[must_use]
-    pub fn new(address: SocketAddr, secure: bool, permit: ConnectionPermit) -> Arc<Self> {
-        Arc::new(Self { address, secure, permit: Mutex::new(Some(permit)) })
+    pub fn new(address: SocketAddr, patience: Duration, permit: ConnectionPermit) -> Arc<Self> {
+        Arc::new(Self { address, patience, permit: Mutex::new(Some(permit)) })
     }
 
     /// Where it came from.
@@ -63,10 +63,10 @@ impl HttpPeer {
         self.address
     }
 
-    /// Whether it came by TLS.
+    /// How long a head or a body may take.
     #[must_use]
-    pub const fn secure(&self) -> bool {
-        self.secure
+    pub const fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Takes the connection's place, for a session that goes on without HTTP.
@@ -79,7 +79,6 @@ impl HttpPeer {
 pub(super) struct Http {
     pub(super) router: Router,
     pub(super) peer: Arc<HttpPeer>,
-    pub(super) handshake: Duration,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -88,7 +87,8 @@ pub(super) async fn serve_http1<S>(stream: S, http: Http)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Http { router, peer, handshake, shutdown } = http;
+    let Http { router, peer, shutdown } = http;
+    let handshake = peer.patience;
     let service = service_fn(move |request| answer(router.clone(), Arc::clone(&peer), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -105,7 +105,8 @@ pub(super) async fn serve_http2<S>(stream: S, http: Http)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Http { router, peer, handshake, shutdown } = http;
+    let Http { router, peer, shutdown } = http;
+    let handshake = peer.patience;
     let service = service_fn(move |request| answer(router.clone(), Arc::clone(&peer), request));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

@@ -197,3 +197,6 @@ fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
     };
     bind().map_err(|source| BindError::Bind { address, protocol: "TCP", source })
 }
+
+#[cfg(test)]
+mod tests;

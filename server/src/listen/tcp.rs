@@ -85,8 +85,8 @@ pub(super) async fn run_plain(
     while let Some((socket, address)) = acceptor.next().await {
         let Ok(permit) = connections.admit(address, Transport::WebSocket) else { continue };
         let _ = socket.set_nodelay(true);
-        let peer = HttpPeer::new(address, false, permit);
-        let http = Http { router: router.clone(), peer, handshake: options.handshake, shutdown: shutdown.clone() };
+        let peer = HttpPeer::new(address, options.handshake, permit);
+        let http = Http { router: router.clone(), peer, shutdown: shutdown.clone() };
         tasks.spawn(http_connection::serve_http1(socket, http));
     }
     drop(acceptor);
@@ -124,8 +124,7 @@ async fn serve<H: SessionHost>(
     }
     let http = Http {
         router: tls.router.clone(),
-        peer: HttpPeer::new(address, true, permit),
-        handshake: options.handshake,
+        peer: HttpPeer::new(address, options.handshake, permit),
         shutdown: shutdown.clone(),
     };
     if protocol.as_deref() == Some(b"h2") {

@@ -51,6 +51,15 @@ metrics! {
     Counter HANDSHAKES_FAILED "parley_handshakes_failed_total" Count "TLS and QUIC handshakes that failed or took too long, by transport.";
     Counter ACCEPT_ERRORS "parley_accept_errors_total" Count "Errors of accept, such as too many open files.";
 
+    // Messages.
+    Gauge SESSIONS "parley_sessions" Count "Open sessions.";
+    Counter SESSION_ENDS "parley_session_ends_total" Count "Sessions that ended, by reason: an error name, or gone.";
+    Counter MESSAGES_COMMITTED "parley_messages_committed_total" Count "Entries committed.";
+    Counter DELIVERIES "parley_deliveries_total" Count "Entries queued for a session.";
+    Gauge FEED_DIRTY "parley_feed_dirty" Count "Feed changes not yet written.";
+    Gauge CONVERSATIONS_LOADED "parley_conversations_loaded" Count "Conversations in memory.";
+    Gauge SESSION_QUEUE_BYTES "parley_session_queue_bytes" Bytes "Bytes that wait in all session queues.";
+
     // Accounts.
     Counter SIGN_UPS "parley_sign_ups_total" Count "Sign-ups by outcome.";
     Counter LOGINS "parley_logins_total" Count "Logins by outcome.";
@@ -60,6 +69,15 @@ metrics! {
 
     // HTTP.
     Counter HTTP_REQUESTS "parley_http_requests_total" Count "HTTP requests by route and status.";
+
+    // The log; recorded in log/counts.rs.
+    Counter LOG_BATCHES "parley_log_batches_total" Count "Commits: batches written.";
+    Counter LOG_APPENDS "parley_log_appends_total" Count "Appends committed.";
+    Counter LOG_RECORDS "parley_log_records_total" Count "Entries written.";
+    Counter LOG_WRITTEN "parley_log_bytes_total" Bytes "Bytes of keys and values written.";
+    Counter LOG_SYNCS "parley_log_syncs_total" Count "Syncs of the write-ahead log.";
+    Histogram LOG_SYNC_SECONDS "parley_log_sync_seconds" Seconds "Time of one sync.";
+    Histogram LOG_BATCH_APPENDS "parley_log_batch_appends" Count "Appends in one commit.";
 
     // Process.
     Gauge RESIDENT_BYTES "parley_resident_bytes" Bytes "Resident memory of the process.";
@@ -88,6 +106,30 @@ pub fn connections_refused(transport: Transport, refused: Refused) -> Counter {
 #[must_use]
 pub fn handshakes_failed(transport: Transport) -> Counter {
     metrics::counter!(HANDSHAKES_FAILED, "transport" => transport.name())
+}
+
+/// The gauge of open sessions.
+#[must_use]
+pub fn sessions() -> Gauge {
+    metrics::gauge!(SESSIONS)
+}
+
+/// The counter of sessions that ended for a reason.
+#[must_use]
+pub fn session_ends(reason: &'static str) -> Counter {
+    metrics::counter!(SESSION_ENDS, "reason" => reason)
+}
+
+/// The counter of committed entries.
+#[must_use]
+pub fn messages_committed() -> Counter {
+    metrics::counter!(MESSAGES_COMMITTED)
+}
+
+/// The counter of queued deliveries.
+#[must_use]
+pub fn deliveries() -> Counter {
+    metrics::counter!(DELIVERIES)
 }
 
 #[cfg(test)]

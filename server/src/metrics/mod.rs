@@ -1,19 +1,15 @@
 //! Metrics: what the node counts, and the text of `/metrics`.
 //!
-//! [`list`] names every metric. [`install`] puts the Prometheus recorder in
-//! place, once a process, before anything is counted; what is counted earlier is
-//! lost, which tests rely on. The node spawns [`Metrics::upkeep`].
+//! [`list`] names every metric. [`Metrics::install`] puts the Prometheus
+//! recorder in place, once a process, before anything is counted; handles made
+//! earlier count nowhere. The node drives [`Metrics::upkeep`].
 
 pub mod list;
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio_util::sync::CancellationToken;
-
-/// How often histograms are folded and the process is looked at.
-const EVERY: Duration = Duration::from_secs(5);
 
 /// Buckets of every histogram in seconds: from a quick sync to a stuck disk.
 const SECONDS: &[f64] = &[
@@ -31,33 +27,7 @@ pub struct Metrics {
     started: Instant,
 }
 
-/// The recorder can't be installed.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot install the metrics recorder: {0}")]
-pub struct InstallError(String);
-
 static INSTALLED: OnceLock<Metrics> = OnceLock::new();
-
-/// Installs the recorder; a second call gives the same one.
-///
-/// # Errors
-/// [`InstallError`] when another recorder is in place.
-pub fn install() -> Result<Metrics, InstallError> {
-    if let Some(metrics) = INSTALLED.get() {
-        return Ok(metrics.clone());
-    }
-    let handle = builder().map_err(|error| InstallError(error.to_string()))?;
-    let handle = handle.install_recorder().map_err(|error| InstallError(error.to_string()))?;
-    for metric in list::ALL {
-        let (name, unit, help) = (metric.name, metric.unit, metric.help);
-        match metric.kind {
-            list::Kind::Counter => metrics::describe_counter!(name, unit, help),
-            list::Kind::Gauge => metrics::describe_gauge!(name, unit, help),
-            list::Kind::Histogram => metrics::describe_histogram!(name, unit, help),
-        }
-    }
-    Ok(INSTALLED.get_or_init(|| Metrics { handle, started: Instant::now() }).clone())
-}
 
 fn builder() -> Result<PrometheusBuilder, metrics_exporter_prometheus::BuildError> {
     PrometheusBuilder::new()
@@ -66,6 +36,34 @@ fn builder() -> Result<PrometheusBuilder, metrics_exporter_prometheus::BuildErro
 }
 
 impl Metrics {
+    /// Installs the recorder; a second call gives the same one. Should another
+    /// recorder be in place, nothing is counted here, and it is logged.
+    pub fn install() -> Self {
+        INSTALLED.get_or_init(Self::first).clone()
+    }
+
+    fn first() -> Self {
+        let recorder = builder().unwrap_or_else(|error| {
+            // The buckets are constants that a test has seen taken.
+            tracing::error!(%error, "the buckets of histograms are not as they should be");
+            PrometheusBuilder::new()
+        });
+        let recorder = recorder.build_recorder();
+        let handle = recorder.handle();
+        if let Err(error) = metrics::set_global_recorder(recorder) {
+            tracing::error!(%error, "another metrics recorder is in place; /metrics stays empty");
+        }
+        for metric in list::ALL {
+            let (name, unit, help) = (metric.name, metric.unit, metric.help);
+            match metric.kind {
+                list::Kind::Counter => metrics::describe_counter!(name, unit, help),
+                list::Kind::Gauge => metrics::describe_gauge!(name, unit, help),
+                list::Kind::Histogram => metrics::describe_histogram!(name, unit, help),
+            }
+        }
+        Self { handle, started: Instant::now() }
+    }
+
     /// The text of `/metrics`.
     #[must_use]
     pub fn render(&self) -> String {
@@ -73,18 +71,11 @@ impl Metrics {
         self.handle.render()
     }
 
-    /// Folds histograms and looks at the process every few seconds; without it
-    /// memory would grow with every recorded value.
-    pub async fn upkeep(self, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(EVERY);
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                () = shutdown.cancelled() => return,
-            }
-            self.handle.run_upkeep();
-            self.observe();
-        }
+    /// Folds histograms and looks at the process. The node calls it every few
+    /// seconds; without it memory would grow with every recorded value.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+        self.observe();
     }
 
     fn observe(&self) {
@@ -139,11 +130,11 @@ mod tests {
 
     #[test]
     fn the_text_names_explains_and_counts() {
-        let metrics = install().unwrap();
-        assert!(install().is_ok(), "a second call gives the same recorder");
+        assert!(builder().is_ok());
+        let metrics = Metrics::install();
         metrics::counter!(list::SIGN_UPS, "outcome" => "done").increment(2);
         metrics::histogram!(list::PASSWORD_HASH_SECONDS).record(0.003);
-        metrics.handle.run_upkeep();
+        Metrics::install().upkeep();
         let text = metrics.render();
         assert!(text.contains("# HELP parley_sign_ups_total Sign-ups by outcome."), "{text}");
         assert!(text.contains("parley_sign_ups_total{outcome=\"done\"}"), "{text}");

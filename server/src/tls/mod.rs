@@ -43,8 +43,13 @@ pub struct Options {
     pub reload: Duration,
 }
 
-/// The certificate in force.
+/// The certificate in force. Cheap to clone.
+#[derive(Clone)]
 pub struct Certificates {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     current: Arc<Current>,
     files: Files,
     options: Options,
@@ -78,13 +83,13 @@ impl Certificates {
         let times = reload::times(&files);
         let key = files.read(&provider)?;
         let current = Arc::new(Current { key: ArcSwap::from_pointee(key) });
-        Ok(Self { current, files, options, provider, times })
+        Ok(Self { inner: Arc::new(Inner { current, files, options, provider, times }) })
     }
 
     /// SHA-256 of the certificate's DER in lower-case hex: what clients pin.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let key = self.current.key.load();
+        let key = self.inner.current.key.load();
         let der = key.cert.first().map_or(&[][..], |certificate| certificate.as_ref());
         Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -95,7 +100,7 @@ impl Certificates {
     /// [`TlsError::Config`].
     pub fn tcp_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let versions: &[_] =
-            if self.options.tls12 { &[&rustls::version::TLS13, &rustls::version::TLS12] } else { &[&rustls::version::TLS13] };
+            if self.inner.options.tls12 { &[&rustls::version::TLS13, &rustls::version::TLS12] } else { &[&rustls::version::TLS13] };
         self.config(versions, &[version::ALPN, b"h2", b"http/1.1"])
     }
 
@@ -112,10 +117,10 @@ impl Certificates {
         versions: &[&'static rustls::SupportedProtocolVersion],
         protocols: &[&[u8]],
     ) -> Result<Arc<ServerConfig>, TlsError> {
-        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.inner.provider))
             .with_protocol_versions(versions)?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&self.current) as Arc<dyn ResolvesServerCert>);
+            .with_cert_resolver(Arc::clone(&self.inner.current) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         config.session_storage = ServerSessionMemoryCache::new(SESSION_CACHE);
         // Its keys rotate by themselves.

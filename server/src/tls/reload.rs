@@ -11,19 +11,19 @@ use super::{Certificates, Files};
 
 impl Certificates {
     /// Looks for new files every `Options::reload` until `shutdown`.
-    pub async fn watch(self: Arc<Self>, shutdown: CancellationToken) {
-        let mut seen = self.times;
-        let mut ticks = interval(self.options.reload);
+    pub async fn watch(self, shutdown: CancellationToken) {
+        let mut seen = self.inner.times;
+        let mut ticks = interval(self.inner.options.reload);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = shutdown.cancelled() => return,
             }
-            let this = Arc::clone(&self);
+            let this = self.clone();
             // The files may be on a slow disk.
             let looked = tokio::task::spawn_blocking(move || {
-                let now = times(&this.files);
+                let now = times(&this.inner.files);
                 if now != seen {
                     this.reload();
                 }
@@ -38,9 +38,9 @@ impl Certificates {
 
     /// Reads the files now; on failure the certificate in force stays. Blocks.
     pub fn reload(&self) {
-        match self.files.read(&self.provider) {
+        match self.inner.files.read(&self.inner.provider) {
             Ok(key) => {
-                self.current.key.store(Arc::new(key));
+                self.inner.current.key.store(Arc::new(key));
                 tracing::info!(fingerprint = self.fingerprint(), "a new certificate is in force");
             }
             Err(error) => tracing::warn!(%error, "the new certificate is not used, the old one stays"),

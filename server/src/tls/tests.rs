@@ -22,8 +22,8 @@ fn the_made_certificate_is_kept_and_private() {
     let folder = tempfile::tempdir().unwrap();
     let first = Certificates::load(options(folder.path())).unwrap();
     assert_eq!(first.fingerprint().len(), 64);
-    assert_eq!(mode(&first.files.key), 0o600);
-    assert_eq!(mode(&first.options.folder), 0o700);
+    assert_eq!(mode(&first.inner.files.key), 0o600);
+    assert_eq!(mode(&first.inner.options.folder), 0o700);
     let again = Certificates::load(options(folder.path())).unwrap();
     assert_eq!(again.fingerprint(), first.fingerprint());
     assert!(first.tcp_config().is_ok());
@@ -35,7 +35,7 @@ fn the_made_certificate_is_kept_and_private() {
 fn a_key_that_others_can_read_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let made = Certificates::load(options(folder.path())).unwrap();
-    fs::set_permissions(&made.files.key, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(&made.inner.files.key, fs::Permissions::from_mode(0o640)).unwrap();
     let error = Certificates::load(options(folder.path())).err().unwrap();
     assert!(matches!(error, TlsError::Exposed { mode: 0o640, .. }));
     assert!(error.to_string().contains("chmod 600"), "{error}");
@@ -45,13 +45,13 @@ fn a_key_that_others_can_read_is_refused_with_the_remedy() {
 fn a_certificate_without_its_key_is_never_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let made = Certificates::load(options(folder.path())).unwrap();
-    fs::remove_file(&made.files.key).unwrap();
+    fs::remove_file(&made.inner.files.key).unwrap();
     assert!(matches!(Certificates::load(options(folder.path())), Err(TlsError::KeyMissing(_))));
     // A crash between the two writes leaves the key alone: it is made again.
     let (other, half) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let donor = Certificates::load(options(other.path())).unwrap();
     fs::create_dir(half.path().join("tls")).unwrap();
-    fs::copy(&donor.files.key, half.path().join("tls/key.pem")).unwrap();
+    fs::copy(&donor.inner.files.key, half.path().join("tls/key.pem")).unwrap();
     assert!(Certificates::load(options(half.path())).is_ok());
 }
 
@@ -62,11 +62,11 @@ fn wrong_files_are_refused_by_name() {
     let made = Certificates::load(options(folder.path())).unwrap();
     let stranger = Certificates::load(options(other.path())).unwrap();
     let load = |files: Files| Certificates::load(Options { files: Some(files), ..options(folder.path()) });
-    let mixed = Files { certificate: made.files.certificate.clone(), key: stranger.files.key.clone() };
+    let mixed = Files { certificate: made.inner.files.certificate.clone(), key: stranger.inner.files.key.clone() };
     assert!(matches!(load(mixed), Err(TlsError::Mismatch(_))));
-    let swapped = Files { certificate: made.files.key.clone(), key: made.files.key.clone() };
+    let swapped = Files { certificate: made.inner.files.key.clone(), key: made.inner.files.key.clone() };
     assert!(matches!(load(swapped), Err(TlsError::Content { what: "certificate", .. })));
-    let missing = Files { certificate: folder.path().join("none"), key: made.files.key.clone() };
+    let missing = Files { certificate: folder.path().join("none"), key: made.inner.files.key.clone() };
     assert!(load(missing).err().unwrap().to_string().contains("none"));
 }
 
@@ -74,18 +74,18 @@ fn wrong_files_are_refused_by_name() {
 async fn a_renewed_certificate_is_taken_up_and_a_broken_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let other = tempfile::tempdir().unwrap();
-    let certificates = Arc::new(Certificates::load(options(folder.path())).unwrap());
+    let certificates = Certificates::load(options(folder.path())).unwrap();
     let old = certificates.fingerprint();
-    let files = certificates.files.clone();
+    let files = certificates.inner.files.clone();
     fs::write(&files.certificate, "rubbish").unwrap();
     certificates.reload();
     assert_eq!(certificates.fingerprint(), old);
 
     let shutdown = CancellationToken::new();
-    let watching = tokio::spawn(Arc::clone(&certificates).watch(shutdown.clone()));
+    let watching = tokio::spawn(certificates.clone().watch(shutdown.clone()));
     let renewed = Certificates::load(options(other.path())).unwrap();
-    fs::copy(&renewed.files.key, &files.key).unwrap();
-    fs::copy(&renewed.files.certificate, &files.certificate).unwrap();
+    fs::copy(&renewed.inner.files.key, &files.key).unwrap();
+    fs::copy(&renewed.inner.files.certificate, &files.certificate).unwrap();
     // Coarse file times may hide the change from one look, never from the bytes.
     let later = std::time::SystemTime::now() + Duration::from_secs(5);
     fs::File::options().append(true).open(&files.certificate).unwrap().set_modified(later).unwrap();

@@ -1,0 +1,166 @@
+//! The routes of accounts and devices.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use parley_protocol::http::{Account, Credentials, Devices, ErrorBody, SignedIn};
+use parley_protocol::{Code, DeviceId};
+use serde::Serialize;
+
+use super::ApiError;
+use super::body::JsonBody;
+use super::caller::{Caller, From};
+use crate::accounts::Accounts;
+
+type Answer<T> = Result<T, ApiError>;
+
+/// Answer to `GET /v1/users/{name}`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct User {
+    /// The user's id.
+    user_id: String,
+    /// The user's name.
+    name: String,
+}
+
+/// Makes an account and signs its first device in.
+#[utoipa::path(
+    post, path = "/v1/accounts", tag = "accounts", request_body = Credentials, security(()),
+    responses(
+        (status = 201, description = "The account exists and the device is signed in.", body = SignedIn),
+        (status = 400, description = "name_invalid, password_invalid, device_invalid or bad_request.", body = ErrorBody),
+        (status = 403, description = "sign_up_closed.", body = ErrorBody),
+        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
+        (status = 409, description = "name_taken.", body = ErrorBody),
+        (status = 413, description = "body_too_large.", body = ErrorBody),
+        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
+        (status = 429, description = "rate_limited.", body = ErrorBody),
+        (status = 500, description = "internal.", body = ErrorBody),
+        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
+    )
+)]
+pub(super) async fn sign_up(
+    State(accounts): State<Accounts>,
+    From(address): From,
+    JsonBody(request): JsonBody<Credentials>,
+) -> Answer<(StatusCode, Json<SignedIn>)> {
+    Ok((StatusCode::CREATED, Json(accounts.sign_up(address, request).await?)))
+}
+
+/// Signs a device in. The same device name is the same device.
+#[utoipa::path(
+    post, path = "/v1/login", tag = "accounts", request_body = Credentials, security(()),
+    responses(
+        (status = 200, description = "The device is signed in.", body = SignedIn),
+        (status = 400, description = "name_invalid, password_invalid, device_invalid or bad_request.", body = ErrorBody),
+        (status = 401, description = "credentials_wrong.", body = ErrorBody),
+        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
+        (status = 409, description = "too_many_devices.", body = ErrorBody),
+        (status = 413, description = "body_too_large.", body = ErrorBody),
+        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
+        (status = 429, description = "rate_limited.", body = ErrorBody),
+        (status = 500, description = "internal.", body = ErrorBody),
+        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
+    )
+)]
+pub(super) async fn login(
+    State(accounts): State<Accounts>,
+    From(address): From,
+    JsonBody(request): JsonBody<Credentials>,
+) -> Answer<Json<SignedIn>> {
+    Ok(Json(accounts.login(address, request).await?))
+}
+
+/// Signs the asking device out: its tokens end and its sessions close.
+#[utoipa::path(
+    post, path = "/v1/logout", tag = "accounts",
+    responses(
+        (status = 204, description = "Signed out."),
+        (status = 401, description = "token_invalid.", body = ErrorBody),
+        (status = 404, description = "not_found: it was signed out meanwhile.", body = ErrorBody),
+        (status = 500, description = "internal.", body = ErrorBody),
+        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
+    )
+)]
+pub(super) async fn logout(State(accounts): State<Accounts>, Caller(caller): Caller) -> Answer<StatusCode> {
+    accounts.logout(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The account and device of the token.
+#[utoipa::path(
+    get, path = "/v1/account", tag = "accounts",
+    responses(
+        (status = 200, description = "The account.", body = Account),
+        (status = 401, description = "token_invalid.", body = ErrorBody),
+        (status = 500, description = "internal.", body = ErrorBody),
+    )
+)]
+pub(super) async fn account(State(accounts): State<Accounts>, Caller(caller): Caller) -> Answer<Json<Account>> {
+    let user = accounts.find_by_id(caller.user).await?.ok_or(Code::TokenInvalid)?;
+    Ok(Json(Account {
+        user_id: user.id.to_string(),
+        name: user.name,
+        created_ms: user.created_ms,
+        device_id: caller.device.to_string(),
+    }))
+}
+
+/// The account's devices, oldest first.
+#[utoipa::path(
+    get, path = "/v1/devices", tag = "accounts",
+    responses(
+        (status = 200, description = "The devices.", body = Devices),
+        (status = 401, description = "token_invalid.", body = ErrorBody),
+        (status = 500, description = "internal.", body = ErrorBody),
+    )
+)]
+pub(super) async fn devices(State(accounts): State<Accounts>, Caller(caller): Caller) -> Answer<Json<Devices>> {
+    Ok(Json(Devices { devices: accounts.devices(&caller).await? }))
+}
+
+/// Signs one of the account's devices out.
+#[utoipa::path(
+    delete, path = "/v1/devices/{device_id}", tag = "accounts",
+    params(("device_id" = String, Path, description = "The device's id.")),
+    responses(
+        (status = 204, description = "Signed out."),
+        (status = 401, description = "token_invalid.", body = ErrorBody),
+        (status = 404, description = "not_found.", body = ErrorBody),
+        (status = 500, description = "internal.", body = ErrorBody),
+        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
+    )
+)]
+pub(super) async fn revoke(
+    State(accounts): State<Accounts>,
+    Caller(caller): Caller,
+    path: Result<Path<String>, PathRejection>,
+) -> Answer<StatusCode> {
+    // What is no id names no device.
+    let Path(device) = path.map_err(|_| Code::NotFound)?;
+    let device: DeviceId = device.parse().map_err(|_| Code::NotFound)?;
+    accounts.revoke(caller.user, device).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The user with exactly this name.
+#[utoipa::path(
+    get, path = "/v1/users/{name}", tag = "accounts",
+    params(("name" = String, Path, description = "The user's name.")),
+    responses(
+        (status = 200, description = "The user.", body = User),
+        (status = 401, description = "token_invalid.", body = ErrorBody),
+        (status = 404, description = "not_found.", body = ErrorBody),
+        (status = 500, description = "internal.", body = ErrorBody),
+    )
+)]
+pub(super) async fn user(
+    State(accounts): State<Accounts>,
+    Caller(_caller): Caller,
+    path: Result<Path<String>, PathRejection>,
+) -> Answer<Json<User>> {
+    let Path(name) = path.map_err(|_| Code::NotFound)?;
+    let user = accounts.find_by_name(&name).await?.ok_or(Code::NotFound)?;
+    Ok(Json(User { user_id: user.id.to_string(), name: user.name }))
+}

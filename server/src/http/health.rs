@@ -1,0 +1,59 @@
+//! Where to connect, whether the node lives, whether it takes clients, and
+//! what it counts.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use parley_protocol::Code;
+use parley_protocol::http::{DiscoveredNode, Discovery, ErrorBody};
+
+use super::{ApiError, Shared};
+
+/// How long clients may keep the answer of discovery, in milliseconds.
+const DISCOVERY_TTL_MS: u64 = 60_000;
+
+/// Where to connect, best first.
+#[utoipa::path(
+    get, path = "/v1/discovery", tag = "node", security(()),
+    responses((status = 200, description = "The nodes that take clients.", body = Discovery))
+)]
+pub(super) async fn discovery(State(shared): State<Shared>) -> Json<Discovery> {
+    let node = DiscoveredNode {
+        urls: shared.urls.to_vec(),
+        draining: !shared.readiness.is_ready(),
+        load: shared.connections.load(),
+    };
+    Json(Discovery { nodes: vec![node], ttl_ms: DISCOVERY_TTL_MS })
+}
+
+/// Whether the process answers at all.
+#[utoipa::path(
+    get, path = "/livez", tag = "node", security(()),
+    responses((status = 200, description = "It does.", body = String, content_type = "text/plain"))
+)]
+pub(super) async fn livez() -> &'static str {
+    "alive\n"
+}
+
+/// Whether the node takes clients.
+#[utoipa::path(
+    get, path = "/readyz", tag = "node", security(()),
+    responses(
+        (status = 200, description = "It does.", body = String, content_type = "text/plain"),
+        (status = 503, description = "draining: it starts or closes.", body = ErrorBody),
+    )
+)]
+pub(super) async fn readyz(State(shared): State<Shared>) -> Result<&'static str, ApiError> {
+    if shared.readiness.is_ready() { Ok("ready\n") } else { Err(Code::Draining.into()) }
+}
+
+/// What the node counts, in Prometheus' text format. Only on loopback.
+#[utoipa::path(
+    get, path = "/metrics", tag = "node", security(()),
+    responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain"))
+)]
+pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], shared.metrics.render()).into_response()
+}

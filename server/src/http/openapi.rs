@@ -1,0 +1,66 @@
+//! The OpenAPI document, made from the handlers themselves.
+
+use axum::Json;
+use parley_protocol::http::{
+    Account, Credentials, Device, DeviceLabel, Devices, DiscoveredNode, Discovery, ErrorBody, ErrorDetail, SignedIn,
+};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{account, health};
+
+/// The WebSocket bridge: one binary message is one envelope of protocol `parley.v1`.
+#[utoipa::path(
+    get, path = "/v1/ws", tag = "node", security(()),
+    responses(
+        (status = 101, description = "The connection is a WebSocket; the session opens with Hello."),
+        (status = 400, description = "bad_request: not a WebSocket handshake of this protocol, or from a foreign page.", body = ErrorBody),
+    )
+)]
+#[expect(dead_code, reason = "only its description is used; the route is a closure over the bridge")]
+async fn websocket() {}
+
+/// This document.
+#[utoipa::path(
+    get, path = "/v1/openapi.json", tag = "node", security(()),
+    responses((status = 200, description = "OpenAPI 3.1, as JSON."))
+)]
+pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Parley",
+        description = "Accounts, devices and discovery. Chatting itself is the framed protocol of docs/protocol.md. \
+                       Every failure, also 404 and 405 of any path, has an ErrorBody; its code says what to do.",
+    ),
+    paths(
+        account::sign_up, account::login, account::logout, account::account, account::devices, account::revoke,
+        account::user, health::discovery, health::livez, health::readyz, health::metrics, document, websocket,
+    ),
+    components(schemas(
+        Account, Credentials, Device, DeviceLabel, Devices, DiscoveredNode, Discovery, ErrorBody, ErrorDetail, SignedIn,
+        account::User,
+    )),
+    security(("token" = [])),
+    modifiers(&Token),
+)]
+struct Document;
+
+/// Adds the bearer token.
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The session token of sign-up or login: 64 hex digits."))
+            .build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}

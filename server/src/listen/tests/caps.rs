@@ -1,0 +1,94 @@
+//! The caps on connections, as a client meets them.
+
+use super::*;
+
+fn capped(caps: ConnectionCaps) -> Running {
+    start(Setup { caps, ..Setup::default() })
+}
+
+fn caps() -> ConnectionCaps {
+    ConnectionCaps { total: 10, per_address: 10, unauthenticated: 10, limit_loopback: true }
+}
+
+async fn session(running: &Running) -> TlsStream<TcpStream> {
+    let mut stream = running.tls(&[version::ALPN]).await.unwrap();
+    send(&mut stream, &pong(1)).await;
+    assert!(receive(&mut stream).await.is_some());
+    stream
+}
+
+/// Waits until the server has noticed that connections are gone.
+async fn until_open(running: &Running, open: usize) {
+    while running.connections.open() != open {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+async fn is_full(running: &Running) {
+    assert!(running.tls(&[version::ALPN]).await.is_err());
+    let endpoint = running.quic_endpoint();
+    match running.quic(&endpoint).await {
+        Err(quinn::ConnectionError::ConnectionClosed(close)) => {
+            assert_eq!(close.error_code, quinn::TransportErrorCode::CONNECTION_REFUSED);
+        }
+        other => panic!("{other:?}"),
+    }
+    let mut plain = TcpStream::connect(running.addresses.http).await.unwrap();
+    let _ = plain.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    assert_eq!(drain(&mut plain).await, b"");
+}
+
+#[tokio::test]
+async fn the_total_and_the_address_cap_close_at_once_on_every_transport() {
+    for caps in [ConnectionCaps { total: 2, ..caps() }, ConnectionCaps { per_address: 2, ..caps() }] {
+        let running = capped(caps);
+        let held = (session(&running).await, session(&running).await);
+        is_full(&running).await;
+        drop(held);
+        until_open(&running, 0).await;
+        drop(session(&running).await);
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn idle_strangers_do_not_keep_sessions_out_for_ever() {
+    let running = start(Setup {
+        handshake: Duration::from_millis(300),
+        caps: ConnectionCaps { unauthenticated: 2, ..caps() },
+        ..Setup::default()
+    });
+    let open = session(&running).await;
+    let strangers = (
+        TcpStream::connect(running.addresses.tls).await.unwrap(),
+        TcpStream::connect(running.addresses.tls).await.unwrap(),
+    );
+    until_open(&running, 3).await;
+    assert!(running.tls(&[version::ALPN]).await.is_err());
+    until_open(&running, 1).await;
+    drop(session(&running).await);
+    drop((open, strangers));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_websocket_keeps_the_place_of_its_connection() {
+    let running = capped(ConnectionCaps { total: 1, ..caps() });
+    let mut plain = TcpStream::connect(running.addresses.http).await.unwrap();
+    plain
+        .write_all(
+            b"GET /v1/ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+              sec-websocket-version: 13\r\nsec-websocket-protocol: parley.v1\r\n\
+              sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        )
+        .await
+        .unwrap();
+    let mut head = [0; 12];
+    plain.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 101");
+    is_full(&running).await;
+    assert_eq!(running.connections.open(), 1);
+    drop(plain);
+    until_open(&running, 0).await;
+    running.stop().await;
+}
