@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use parley_protocol::{version, Code};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{timeout, timeout_at, Instant};
 use tokio_rustls::server::TlsStream;
@@ -21,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::accept::Acceptor;
 use super::connection::{Peer, SessionHost, Transport};
-use super::framed::{halves, ByteSink, Half, StreamReader, StreamWriter};
+use super::framed::{halves, linger, ByteSink, Half, StreamReader, StreamWriter};
 use super::http_connection::{self, Http, HttpPeer};
 use super::limits::{ConnectionPermit, Connections};
 use super::{Options, CLOSE_TIMEOUT};
@@ -29,10 +28,6 @@ use crate::metrics::list as metric;
 
 /// Plaintext rustls may hold for one connection while the socket is full.
 const TLS_BUFFER: usize = 32 * 1024;
-
-/// Bytes read and thrown away while closing, so that the peer sees the last
-/// frame and not a reset.
-const LINGER_BYTES: usize = 1024 * 1024;
 
 /// What the TLS listener serves.
 pub(super) struct Tls<H> {
@@ -136,20 +131,6 @@ async fn serve<H: SessionHost>(
 
 impl ByteSink for Half<TlsStream<TcpStream>> {
     async fn close(&mut self, _code: Option<Code>) {
-        let _ = timeout(CLOSE_TIMEOUT, async {
-            self.shutdown().await?;
-            // Closing a socket with unread bytes resets it, and a reset may
-            // overtake the last frame.
-            let mut discarded = [0; 1024];
-            let mut left = LINGER_BYTES;
-            while left > 0 {
-                match self.read(&mut discarded).await? {
-                    0 => break,
-                    read => left = left.saturating_sub(read),
-                }
-            }
-            io::Result::Ok(())
-        })
-        .await;
+        let _ = timeout(CLOSE_TIMEOUT, linger(self)).await;
     }
 }

@@ -38,6 +38,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{encode_deliver, DeliverSize, FrameReader, FrameWriter, Peer, ReadError, SessionHost, Transport};
+use super::framed::linger;
 use super::gate::Gate;
 use super::http_connection::HttpPeer;
 use super::{ConnectionPermit, Options, CLOSE_TIMEOUT};
@@ -284,9 +285,7 @@ impl WebSocketWriter {
         poll_fn(|cx| Pin::new(&mut *self.socket.lock()).poll_ready(cx)).await?;
         Pin::new(&mut *self.socket.lock()).start_send(Message::Close(Some(frame)))?;
         poll_fn(|cx| Pin::new(&mut *self.socket.lock()).poll_flush(cx)).await?;
-        // Until the peer has answered, so that it sees the code and not a reset.
-        while poll_fn(|cx| Pin::new(&mut *self.socket.lock()).poll_next(cx)).await.is_some_and(|read| read.is_ok()) {}
-        Ok(())
+        Ok(linger(&mut Raw(Arc::clone(&self.socket))).await?)
     }
 }
 
@@ -312,6 +311,29 @@ impl FrameWriter for WebSocketWriter {
 
     async fn close(&mut self, code: Option<Code>) {
         let _ = timeout(CLOSE_TIMEOUT, self.say_goodbye(code)).await;
+    }
+}
+
+/// The connection under a WebSocket that has said goodbye.
+struct Raw(Socket);
+
+impl AsyncRead for Raw {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.lock().get_mut().io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Raw {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0.lock().get_mut().io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.lock().get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.lock().get_mut().io).poll_shutdown(cx)
     }
 }
 
