@@ -5,7 +5,7 @@
 //! and ends with 0; a second one cuts the drain short. What the node can't
 //! start or go on with ends the process with 1 and one line that says why.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -48,13 +48,12 @@ fn announce(ready: &Ready) -> anyhow::Result<()> {
     if let Err(error) = written {
         tracing::warn!(%error, "nobody reads the ready line; serving all the same");
     }
-    if std::io::stderr().is_terminal() {
-        let Ready { quic, fingerprint, .. } = ready;
-        let address = quic.trim_start_matches("quic://");
-        eprintln!(
-            "chat from another terminal:\n  parley chat --server parley://{address} --trust {fingerprint}"
-        );
-    }
+    let Ready { quic, tls, http, fingerprint, data } = ready;
+    tracing::info!(quic, tls, http, fingerprint, data = %data.display(), "serving");
+    let address = quic.trim_start_matches("quic://");
+    eprintln!(
+        "chat from another terminal:\n  parley chat --server parley://{address} --trust {fingerprint}"
+    );
     Ok(())
 }
 

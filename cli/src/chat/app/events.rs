@@ -13,11 +13,12 @@ impl App {
             Event::Message(message) => {
                 let peer = (!message.own).then_some(&message.sender);
                 let key = self.room_for(message.conversation, peer);
-                let pane = self.pane();
+                let pane = self.pane().filter(|_| self.open == Some(key));
                 if let Some(room) = self.room_mut(key) {
                     room.take_row(Row::from(&message));
-                    if let Some(pane) = pane {
-                        room.settle(pane);
+                    match pane {
+                        Some(pane) => room.settle(pane),
+                        None => room.shrink(),
                     }
                 }
                 self.sort();

@@ -220,6 +220,11 @@ impl Room {
         self.anchor = Anchor::Bottom;
         self.below = 0;
         self.loading = None;
+        self.shrink();
+    }
+
+    /// Keeps little of a conversation nobody looks at.
+    pub(crate) fn shrink(&mut self) {
         self.timeline.shrink(CLOSED_ROWS);
     }
 }

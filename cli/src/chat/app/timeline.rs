@@ -153,7 +153,11 @@ impl Timeline {
     /// gap, which scrolling down loads.
     pub(crate) fn take_live(&mut self, row: Row) {
         if !self.loaded {
-            return;
+            // The first message of all needs no load to stand alone.
+            if row.seq != 1 {
+                return;
+            }
+            (self.loaded, self.at_start, self.at_end) = (true, true, true);
         }
         match self.last_seq() {
             Some(last) if row.seq <= last => {
@@ -307,6 +311,15 @@ pub(crate) mod tests {
         assert!(timeline.is_loaded() && timeline.at_start() && timeline.at_end());
         timeline.take_live(live(1));
         assert_eq!(seqs(&timeline), [1]);
+    }
+
+    #[test]
+    fn the_first_message_of_all_needs_no_load() {
+        let mut timeline = Timeline::default();
+        timeline.take_live(live(1));
+        timeline.take_live(live(2));
+        assert_eq!(seqs(&timeline), [1, 2]);
+        assert!(timeline.at_start() && timeline.at_end());
     }
 
     #[test]

@@ -44,10 +44,13 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_, '_>) {
     if app.form.problem.is_some() {
         canvas.put(line(area, 8), hint, FAINT);
     }
-    let fingerprint =
-        "The fingerprint stands in the server's \"ready\" line; it may stay empty where";
-    canvas.put(line(area, 9), fingerprint, FAINT);
-    canvas.put(line(area, 10), "this machine trusts the server's certificate.", FAINT);
+    let remarks = [
+        "The fingerprint stands in the server's ready line. Leave it",
+        "empty where this machine trusts the server's certificate.",
+    ];
+    for (remark, index) in remarks.into_iter().zip(9..) {
+        canvas.put(line(area, index), remark, FAINT);
+    }
 }
 
 fn draw_field(app: &App, field: Field, area: Rect, canvas: &mut Canvas<'_, '_>) {
