@@ -31,6 +31,11 @@ fn main() {
             &[&[0, 2], stream.as_slice()].concat(),
         );
     }
+    // The cap is 1 byte with a first byte of 0, 9 with 1.
+    put("frames", "at-the-cap", &[0, 0, 1, 8]);
+    put("frames", "over-the-cap", &[0, 0, 2, 8, 2]);
+    put("frames", "at-the-cap-of-nine", &[1, 3, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    put("frames", "over-the-cap-of-nine", &[1, 3, 10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     texts();
     store();
     programs();
@@ -108,7 +113,7 @@ fn store() {
 fn programs() {
     let mut random = fastrand::Rng::with_seed(1);
     for target in ["conversation", "session"] {
-        for (index, length) in [16, 40, 100, 250, 250, 600, 600, 1500].into_iter().enumerate() {
+        for (index, length) in [40, 100, 250, 600, 1500, 4000, 4000, 9000].into_iter().enumerate() {
             let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
             put(target, &format!("program-{index}"), &bytes);
         }

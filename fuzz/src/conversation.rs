@@ -5,13 +5,15 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use arbitrary::{Arbitrary, Unstructured};
+use arbitrary::Arbitrary;
 use bytes::Bytes;
 use parley_core::conversation::dedupe::{Known, SendKey, digest};
 use parley_core::conversation::{Admitted, Conversation, Cursor, Given, Interval, Move, Stamped};
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_core::user::FeedEntry;
 use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId, UserId};
+
+use crate::program::steps;
 
 #[derive(Debug, Arbitrary)]
 enum Step {
@@ -25,9 +27,8 @@ enum Step {
 
 /// Bytes read as a list of steps.
 pub fn conversation(data: &[u8]) {
-    let Ok(steps) = Vec::<Step>::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let mut world = World::new();
-    for step in steps {
+    for step in steps::<Step>(data) {
         match step {
             Step::Send { user, device, id, content } => {
                 world.send(user % 3, device % 2, id % 4, content % 3)
@@ -35,9 +36,7 @@ pub fn conversation(data: &[u8]) {
             Step::Commit { count } => (0..=count % 4).for_each(|_| world.commit()),
             Step::Crash => world.crash(),
             Step::Give { session, from, length } => world.give(session, from.into(), length.into()),
-            Step::MoveCursor { session, read, up_to } => {
-                world.move_cursor(session, read, up_to.into())
-            }
+            Step::MoveCursor { session, read, up_to } => world.move_cursor(session, read, up_to),
             Step::Clock { now_ms } => world.now_ms = now_ms.into(),
         }
         world.agree();
@@ -67,6 +66,8 @@ struct World {
     epoch: u64,
     log: Vec<Said>,
     in_flight: VecDeque<Said>,
+    /// Cursor moves that were made and are not yet committed.
+    moves_in_flight: u32,
     /// Delivered and read of the two members, counted naively.
     cursors: [(u64, u64); 2],
     feeds: [FeedEntry; 2],
@@ -86,6 +87,7 @@ impl World {
             epoch: 1,
             log: Vec::new(),
             in_flight: VecDeque::new(),
+            moves_in_flight: 0,
             cursors: [(0, 0); 2],
             feeds: [FeedEntry::default(); 2],
             sessions: Default::default(),
@@ -142,6 +144,10 @@ impl World {
     }
 
     fn commit(&mut self) {
+        if self.moves_in_flight > 0 {
+            self.moves_in_flight -= 1;
+            assert!(self.shard.apply_move(self.id).is_some());
+        }
         let Some(said) = self.in_flight.pop_front() else { return };
         let applied = self.shard.apply(&said.key, user(said.user), said.place);
         assert_eq!((applied.head.seq, applied.sender), (said.place.seq, user(said.user)));
@@ -164,6 +170,7 @@ impl World {
         let Some(there) = there else { panic!("the conversation is gone") };
         self.epoch += 1;
         self.in_flight.clear();
+        self.moves_in_flight = 0;
         self.sessions = Default::default();
         self.shard = Shard::new(self.epoch, 2);
         let members = there.members().to_vec();
@@ -173,8 +180,11 @@ impl World {
 
     fn give(&mut self, session: u8, from: u64, length: u64) {
         let last = self.log.len() as u64;
-        let from = 1 + from % (last + 1);
-        let to = (from + length % 8).min(last);
+        // Near where the session's user is, or it takes long to meet.
+        let (held, _) = self.cursors[usize::from(session % 2)];
+        let from = (1 + held + from % 6).saturating_sub(2).max(1);
+        // Beyond the log too: the end must hold by itself.
+        let to = (from + length % 8).min(last + 2);
         if from > to {
             return;
         }
@@ -183,12 +193,15 @@ impl World {
         session.truth.extend(from..=to);
     }
 
-    fn move_cursor(&mut self, session: u8, read: bool, up_to: u64) {
+    /// `near` is how far above the delivered cursor: what is far off is refused
+    /// for a dull reason.
+    fn move_cursor(&mut self, session: u8, read: bool, near: u8) {
         let session = usize::from(session % 4);
         let member = session % 2;
         let which = if read { Move::Read } else { Move::Delivered };
         let given = self.sessions[session].given;
         let (delivered, was_read) = self.cursors[member];
+        let up_to = (delivered + u64::from(near % 16)).saturating_sub(4);
         let verdict = self.shard.check_move(self.id, user(member as u8), which, up_to, given);
         match verdict {
             Err(code) => return assert_eq!(code, Code::CursorAhead),
@@ -205,6 +218,7 @@ impl World {
         let moved = self.shard.move_cursor(self.id, user(member as u8), which, to);
         let wanted = (delivered.max(up_to), if read { was_read.max(up_to) } else { was_read });
         assert_eq!(moved.map(|moved| (moved.delivered.seq, moved.read.seq)), Some(wanted));
+        self.moves_in_flight += u32::from(wanted != self.cursors[member]);
         self.cursors[member] = wanted;
         if read {
             self.feeds[member].merge(&FeedEntry {
@@ -221,10 +235,10 @@ impl World {
         for (index, said) in self.log.iter().enumerate() {
             assert_eq!(said.place.seq, index as u64 + 1, "a hole");
         }
-        let in_flight = self.in_flight.is_empty();
+        let settled = self.in_flight.is_empty() && self.moves_in_flight == 0;
         let Some(conversation) = self.shard.conversation(self.id) else { panic!("it was dropped") };
         assert_eq!(conversation.committed().seq, last);
-        assert_eq!(conversation.is_settled(), in_flight);
+        assert_eq!(conversation.is_settled(), settled);
         for (member, (delivered, read)) in self.cursors.iter().enumerate() {
             let held =
                 conversation.member(user(member as u8)).map(|m| (m.delivered.seq, m.read.seq));

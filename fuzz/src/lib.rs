@@ -14,6 +14,8 @@ pub mod frames;
 pub mod session;
 pub mod texts;
 
+mod program;
+
 #[cfg(feature = "store")]
 pub mod store;
 

@@ -2,7 +2,7 @@
 //! Nothing comes after the end, requests in flight stay bounded, silence ends
 //! it at the deadline and not before.
 
-use arbitrary::{Arbitrary, Unstructured};
+use arbitrary::Arbitrary;
 use bytes::Bytes;
 use parley_core::conversation::Interval;
 use parley_core::session::{Action, Identity, Options, Session};
@@ -10,14 +10,16 @@ use parley_protocol::wire::client_envelope::Kind;
 use parley_protocol::wire::{self, ClientEnvelope, Hello};
 use parley_protocol::{ConversationId, DeviceId, Message, SessionId, UserId};
 
+use crate::program::{Blob, steps};
+
 const IN_FLIGHT: u32 = 4;
 
 #[derive(Debug, Arbitrary)]
 enum Step {
-    Bytes(Vec<u8>),
+    Bytes(Blob),
     Hello { version: u8, token: u8 },
     Ping { request: u64 },
-    Send { request: u64, to: Vec<u8>, id: Vec<u8>, kind: u32, body: Vec<u8> },
+    Send { request: u64, to: [u8; 16], id: Blob, kind: u8, body: Blob },
     Fetch { request: u64, conversation: [u8; 16], after: u64, limit: u32 },
     Read { request: u64, conversation: [u8; 16], up_to: u64 },
     Sync { request: u64, position: u64 },
@@ -26,14 +28,17 @@ enum Step {
     Answered,
     Given { conversation: [u8; 16], from: u64, length: u8 },
     Wait { ms: u16 },
+    WaitForDeadline { early: bool },
 }
 
 /// Bytes read as a list of steps.
 pub fn session(data: &[u8]) {
-    let Ok(steps) = Vec::<Step>::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let mut session = fresh();
     let (mut now_ms, mut over, mut unanswered, mut authenticating) = (0u64, false, 0u32, false);
-    for step in steps {
+    for step in steps::<Step>(data) {
+        if over && matches!(step, Step::Hello { .. }) {
+            (session, now_ms, over, unanswered, authenticating) = (fresh(), 0, false, 0, false);
+        }
         let envelope = match step {
             Step::Authenticated => {
                 if authenticating {
@@ -61,14 +66,21 @@ pub fn session(data: &[u8]) {
                 session.handle_given(ConversationId::new(conversation), interval);
                 continue;
             }
-            Step::Wait { ms } => {
-                now_ms += u64::from(ms);
+            Step::Wait { .. } | Step::WaitForDeadline { .. } => {
+                now_ms = match step {
+                    Step::Wait { ms } => now_ms + u64::from(ms),
+                    Step::WaitForDeadline { early } => {
+                        now_ms.max(session.deadline_ms() - u64::from(early))
+                    }
+                    _ => now_ms,
+                };
                 let due = now_ms >= session.deadline_ms() && !over;
                 assert_eq!(session.handle_timeout(now_ms).is_some(), due, "at {now_ms}");
                 over |= due;
+                authenticating &= !due;
                 continue;
             }
-            Step::Bytes(bytes) => Bytes::from(bytes),
+            Step::Bytes(bytes) => Bytes::from(bytes.0),
             other => envelope(other),
         };
         if !session.wants_input() && !over {
@@ -116,7 +128,7 @@ pub(crate) fn fresh() -> Session {
 
 pub(crate) fn open() -> Session {
     let mut session = fresh();
-    let action = session.handle_envelope(envelope(Step::Hello { version: 1, token: 32 }), 1);
+    let action = session.handle_envelope(envelope(Step::Hello { version: 1, token: 1 }), 1);
     assert!(matches!(action, Action::Authenticate(_)));
     session.handle_authenticated(&identity(), wire::Changes::default(), 9, 1);
     session
@@ -129,12 +141,14 @@ fn identity() -> Identity {
 fn envelope(step: Step) -> Bytes {
     let (request, kind) = match step {
         Step::Hello { version, token } => {
-            let token = vec![7; usize::from(token)].into();
+            // Mostly good ones, or no session gets far.
+            let length = if token % 8 == 0 { usize::from(token) } else { 32 };
+            let token = vec![7; length].into();
             (
                 1,
                 Kind::Hello(Hello {
                     version_min: 1,
-                    version_max: version.into(),
+                    version_max: u32::from(version % 8),
                     token,
                     ..Hello::default()
                 }),
@@ -142,14 +156,14 @@ fn envelope(step: Step) -> Bytes {
         }
         Step::Ping { request } => (request, Kind::Ping(wire::Ping {})),
         Step::Send { request, to, id, kind, body } => {
-            let to = Some(wire::send::To::Peer(to.into()));
+            let to = Some(wire::send::To::Peer(to.to_vec().into()));
             (
                 request,
                 Kind::Send(wire::Send {
                     to,
-                    client_message_id: id.into(),
-                    kind,
-                    body: body.into(),
+                    client_message_id: id.0.into(),
+                    kind: (kind % 3).into(),
+                    body: body.0.into(),
                 }),
             )
         }

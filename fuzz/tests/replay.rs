@@ -38,7 +38,7 @@ fn random_inputs_and_mutated_seeds_hold() {
         seeds.sort();
         for round in 0..3000 {
             let mut input = match round % 3 {
-                0 => (0..random.usize(0..600)).map(|_| random.u8(..)).collect(),
+                0 => (0..random.usize(0..3000)).map(|_| random.u8(..)).collect(),
                 _ => fs::read(&seeds[random.usize(..seeds.len())]).unwrap(),
             };
             if round % 3 == 2 && !input.is_empty() {
@@ -48,7 +48,11 @@ fn random_inputs_and_mutated_seeds_hold() {
                 }
             }
             let outcome = std::panic::catch_unwind(|| target(&input));
-            assert!(outcome.is_ok(), "{name}, round {round}: {:02x?} ...", &input[..input.len().min(200)]);
+            assert!(
+                outcome.is_ok(),
+                "{name}, round {round}: {:02x?} ...",
+                &input[..input.len().min(200)]
+            );
         }
     }
 }
