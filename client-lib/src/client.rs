@@ -21,9 +21,7 @@ use crate::events::{Broadcast, Events};
 use crate::history;
 use crate::http::HttpApi;
 use crate::machine::{Call, Reply};
-use crate::model::{
-    Conversation, Description, HistoryPage, Range, State, To, User,
-};
+use crate::model::{Conversation, Description, HistoryPage, Range, State, To, User};
 use crate::send::SendHandle;
 
 /// A signed-in device. Cheap to clone; the connection ends when the last clone

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use sha2::{Digest, Sha256};
@@ -196,7 +198,9 @@ mod tests {
 
     #[test]
     fn every_kind_makes_a_tls_1_3_configuration_with_its_alpn() {
-        for trust in [Trust::fingerprint(&"00".repeat(32)).unwrap(), Trust::danger_accept_any_certificate()] {
+        for trust in
+            [Trust::fingerprint(&"00".repeat(32)).unwrap(), Trust::danger_accept_any_certificate()]
+        {
             let config = trust.client_config(b"parley/1").unwrap();
             assert_eq!(config.alpn_protocols, vec![b"parley/1".to_vec()]);
         }

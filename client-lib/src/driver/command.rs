@@ -1,0 +1,56 @@
+//! What handles ask of the driver.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use parley_protocol::ids::{ClientMessageId, ConversationId};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+
+use crate::error::Error;
+use crate::machine::{Call, Reply};
+use crate::model::{HistoryPage, LocalId, Range, SendStatus, To};
+
+/// The answer to a send: queued, and durably so with a store.
+pub(crate) type Queued = Result<(LocalId, watch::Receiver<SendStatus>), Error>;
+
+pub(crate) enum Command {
+    Send {
+        draft: Draft,
+        reply: oneshot::Sender<Queued>,
+    },
+    Abort {
+        local_id: LocalId,
+        reply: oneshot::Sender<bool>,
+    },
+    Call {
+        call: Call,
+        reply: oneshot::Sender<Result<Reply, Error>>,
+    },
+    Cached {
+        conversation: ConversationId,
+        range: Range,
+        limit: u32,
+        reply: oneshot::Sender<Result<Option<HistoryPage>, Error>>,
+    },
+    Drain {
+        patience: Duration,
+        reply: oneshot::Sender<usize>,
+    },
+    Close,
+    /// Wipe the store, then close.
+    Forget,
+    ForceReconnect,
+    Rebind {
+        reply: oneshot::Sender<Result<(), Error>>,
+    },
+}
+
+/// A message on its way into the outbox.
+pub(crate) struct Draft {
+    pub(crate) to: To,
+    pub(crate) client_message_id: ClientMessageId,
+    pub(crate) kind: u32,
+    pub(crate) body: Bytes,
+    /// Its room in the outbox: one item, and its KiB.
+    pub(crate) permits: [OwnedSemaphorePermit; 2],
+}

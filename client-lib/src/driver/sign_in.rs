@@ -1,0 +1,59 @@
+//! Getting a token: sign-up once if asked, login, or the application's callback.
+
+use parley_protocol::Code;
+
+use crate::auth::{Auth, Token};
+use crate::error::{Error, ErrorKind};
+use crate::http::HttpApi;
+
+#[derive(Clone)]
+pub(super) struct SignIn {
+    pub(super) auth: Auth,
+    pub(super) http: HttpApi,
+    pub(super) device_name: String,
+    pub(super) platform: String,
+    /// The account is to be made first.
+    pub(super) sign_up: bool,
+    /// A sign-up had no answer: the account may be there.
+    pub(super) sign_up_unknown: bool,
+}
+
+impl SignIn {
+    pub(super) async fn run(self) -> Result<Token, Error> {
+        match &self.auth {
+            Auth::Credentials { name, password, .. } => {
+                let (device, platform) = (&self.device_name, &self.platform);
+                let signed_in = if self.sign_up {
+                    match self.http.sign_up(name, password, device, platform).await {
+                        Err(error)
+                            if self.sign_up_unknown
+                                && error.code() == Some(Code::NameTaken as u32) =>
+                        {
+                            self.http.login(name, password, device, platform).await?
+                        }
+                        other => other?,
+                    }
+                } else {
+                    self.http.login(name, password, device, platform).await?
+                };
+                Token::from_hex(&signed_in.token).map_err(|_| {
+                    Error::new(ErrorKind::Protocol, "the server gave something that is no token")
+                })
+            }
+            Auth::Callback(callback) => callback().await,
+            Auth::Token(_) | Auth::Stored => {
+                Err(Error::new(ErrorKind::SignIn, "the token was refused"))
+            }
+        }
+    }
+
+    pub(super) fn signed_up(&mut self) {
+        self.sign_up = false;
+    }
+
+    pub(super) fn handle_failure(&mut self, error: &Error) {
+        if self.sign_up && matches!(error.kind(), ErrorKind::Network | ErrorKind::Timeout) {
+            self.sign_up_unknown = true;
+        }
+    }
+}

@@ -1,0 +1,661 @@
+//! What the server says, and what follows from it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parley_protocol::ids::{ConversationId, DeviceId, SessionId, UserId};
+use parley_protocol::version;
+use parley_protocol::wire::{self, server_envelope::Kind};
+use prost::Message as _;
+
+use super::connect::{Phase, Tick};
+use super::conversation::Conversation;
+use super::outbox::Refusal;
+use super::requests::Pending;
+use super::{Call, CallId, Machine, Output, Page, Reply, Save, SavedAccount, read};
+use crate::error::{Error, ErrorKind};
+use crate::history;
+use crate::model::{self, CatchUp, Event, LocalId, SendStatus, Sent, Session, To, User};
+
+/// How long the machine waits after a failure the server may get over.
+const AGAIN_MS: u64 = 1_000;
+
+/// Something in an envelope is not the protocol.
+struct Malformed;
+
+impl Machine {
+    /// An envelope came.
+    pub fn handle_envelope(&mut self, tick: Tick, envelope: wire::ServerEnvelope) {
+        self.heard_ms = tick.now_ms;
+        let pending = match envelope.request {
+            0 => None,
+            request => self.requests.take(request),
+        };
+        // A kind this build doesn't know, or an answer nobody waits for any more.
+        let Some(kind) = envelope.kind else { return };
+        if self.handle_kind(tick, kind, pending).is_err() {
+            let error = Error::new(ErrorKind::Protocol, "the server sent a malformed envelope");
+            self.handle_failure(tick, error);
+        }
+        self.settle(tick.now_ms);
+    }
+
+    fn handle_kind(
+        &mut self,
+        tick: Tick,
+        kind: Kind,
+        pending: Option<Pending>,
+    ) -> Result<(), Malformed> {
+        match (kind, pending) {
+            (Kind::Welcome(welcome), Some(Pending::Hello)) => self.handle_welcome(tick, welcome)?,
+            (Kind::Pong(pong), _) => {
+                if pong.feed_position > self.feed_position && self.sync_at_ms.is_none() {
+                    self.sync_at_ms = Some(tick.now_ms);
+                }
+            }
+            (Kind::Sent(sent), Some(Pending::Send(id))) => self.handle_sent(tick, id, &sent)?,
+            (Kind::Deliver(deliver), _) => self.handle_deliver(tick, &deliver)?,
+            (Kind::Fetched(page), Some(Pending::Fetch(id))) => {
+                self.handle_gap_page(tick, id, &page);
+            }
+            (Kind::Fetched(page), Some(Pending::Cover(id))) => self.handle_cover(tick, id, &page),
+            (Kind::Fetched(page), Some(Pending::Page(call))) => {
+                self.handle_page(tick, call, &page)?;
+            }
+            (Kind::Receipt(receipt), _) => self.handle_receipt(tick, &receipt)?,
+            (Kind::Changes(changes), _) => self.handle_changes(tick, changes)?,
+            (Kind::Found(found), Some(Pending::Lookup(name))) => self.handle_found(&name, found)?,
+            (Kind::Described(described), Some(Pending::Describe(id))) => {
+                self.describing = self.describing.saturating_sub(1);
+                self.call_next_in_line();
+                self.handle_described(id, &described)?;
+            }
+            (Kind::Described(described), Some(Pending::Page(call))) => {
+                let description = description(&described)?;
+                self.reply(call, Ok(Reply::Described(description)));
+            }
+            (Kind::Moved(moved), pending) => self.handle_moved(tick, &moved, pending)?,
+            (Kind::Failure(failure), Some(pending)) => {
+                let error = Error::from_code(failure.code, &failure.text, failure.retry_after_ms);
+                self.handle_refusal(tick, pending, error);
+            }
+            (Kind::Close(close), _) => {
+                let error = Error::from_code(close.code, &close.text, close.retry_after_ms);
+                self.handle_failure(tick, error);
+            }
+            (Kind::Drain(drain), _) => self.connect.handle_drain(tick, drain.within_ms),
+            // An answer of another kind than the request, or to a request that
+            // was made in no session of ours.
+            (
+                Kind::Welcome(_)
+                | Kind::Sent(_)
+                | Kind::Fetched(_)
+                | Kind::Found(_)
+                | Kind::Described(_),
+                Some(_),
+            ) => return Err(Malformed),
+            (_, None) => {}
+        }
+        Ok(())
+    }
+
+    fn handle_welcome(&mut self, tick: Tick, welcome: wire::Welcome) -> Result<(), Malformed> {
+        let (Phase::Handshaking { .. }, Some(transport)) = (self.connect.phase(), self.transport)
+        else {
+            return Err(Malformed);
+        };
+        if !(version::OLDEST..=version::NEWEST).contains(&welcome.version) {
+            return Err(Malformed);
+        }
+        let user = User { id: user_id(&welcome.user)?, name: welcome.user_name.as_str().into() };
+        let device = DeviceId::from_slice(&welcome.device).map_err(|_| Malformed)?;
+        let account = SavedAccount { user: user.clone(), device };
+        if self.account.as_ref().is_some_and(|known| known.user.id != user.id) {
+            let error = Error::new(ErrorKind::Store, "the store belongs to another user");
+            self.fail(tick, error);
+            return Ok(());
+        }
+        if self.account.as_ref() != Some(&account) {
+            self.save(Save::Account(account.clone()));
+            self.account = Some(account);
+            self.learn_peers();
+        }
+        let limits = welcome.limits.unwrap_or_default();
+        self.requests.set_limit(limits.requests_in_flight);
+        self.heartbeat_ms = u64::from(welcome.heartbeat_ms).clamp(1_000, 3_600_000);
+        self.ping_at_ms = tick.now_ms + self.heartbeat_ms;
+        self.session_number += 1;
+        self.session = Some(Arc::new(Session {
+            id: SessionId::from_slice(&welcome.session).map_err(|_| Malformed)?,
+            user,
+            device,
+            transport,
+            text_chars: limits.text_chars,
+            server_time_ms: welcome.server_time_ms,
+        }));
+        self.connect.handle_welcome(tick.now_ms);
+        self.synced = false;
+        self.say_state(tick.now_ms);
+        self.handle_changes(tick, welcome.changes.unwrap_or_default())?;
+        self.resume();
+        Ok(())
+    }
+
+    /// Looks at everything that an earlier session left open.
+    fn resume(&mut self) {
+        let open = self.conversations.values().filter(|conversation| {
+            !conversation.is_described()
+                || conversation.log.has_gap()
+                || conversation.acknowledged.is_pending()
+                || conversation.read.is_pending()
+        });
+        let open: Vec<ConversationId> = open.map(|conversation| conversation.id).collect();
+        self.work.extend(open);
+        // Receipts said while we were away are not repeated.
+        let tracked: Vec<ConversationId> = self.tracking.conversations().collect();
+        for id in tracked {
+            if let Some(conversation) = self.conversations.get_mut(&id) {
+                conversation.describe_again = true;
+                self.work.insert(id);
+            }
+        }
+        self.wanted_names = self.outbox.unresolved().map(str::to_owned).collect();
+        let asked = self.calls.values().filter_map(|(call, _)| match call {
+            Call::Lookup { name } => Some(name.clone()),
+            _ => None,
+        });
+        self.wanted_names.extend(asked);
+    }
+
+    fn handle_changes(&mut self, tick: Tick, changes: wire::Changes) -> Result<(), Malformed> {
+        for entry in &changes.entries {
+            let id = conversation_id(&entry.conversation)?;
+            let catch_up = self.config.catch_up;
+            let fresh = self.fresh;
+            let conversation = self.conversation(id);
+            if fresh && !conversation.begun {
+                match catch_up {
+                    CatchUp::Undelivered => conversation.begin_at_delivered = true,
+                    CatchUp::Unread => conversation.log.begin_at(entry.read.min(entry.last_seq)),
+                    CatchUp::Everything => {}
+                }
+                conversation.begun = catch_up != CatchUp::Undelivered;
+            }
+            conversation.handle_feed(entry, tick.now_ms);
+            let done = conversation.read.handle_confirmed(entry.read.min(entry.last_seq));
+            self.changed.insert(id);
+            self.touch(id);
+            self.done_reading(done);
+            self.advance(id);
+        }
+        self.feed_position = self.feed_position.max(changes.feed_position);
+        if changes.more {
+            self.sync_at_ms = Some(tick.now_ms);
+            return Ok(());
+        }
+        self.synced = true;
+        if std::mem::replace(&mut self.fresh, false) {
+            self.begin_the_rest();
+        }
+        self.save(Save::Feed(self.feed_position));
+        Ok(())
+    }
+
+    /// What the first list did not name is newer than it: it begins at its beginning.
+    fn begin_the_rest(&mut self) {
+        let rest = self
+            .conversations
+            .values_mut()
+            .filter(|conversation| !conversation.begun && !conversation.begin_at_delivered);
+        let mut ids = Vec::new();
+        for conversation in rest {
+            conversation.begun = true;
+            ids.push(conversation.id);
+        }
+        for id in ids {
+            self.advance(id);
+        }
+    }
+
+    /// The conversation, known from now on.
+    fn conversation(&mut self, id: ConversationId) -> &mut Conversation {
+        let held = (!self.fresh).then_some(0);
+        self.conversations.entry(id).or_insert_with(|| Conversation::new(id, held))
+    }
+
+    fn handle_sent(
+        &mut self,
+        tick: Tick,
+        local_id: LocalId,
+        answer: &wire::Sent,
+    ) -> Result<(), Malformed> {
+        let conversation = conversation_id(&answer.conversation)?;
+        let Some(item) = self.outbox.handle_sent(local_id) else { return Ok(()) };
+        let (seq, time_ms) = (answer.seq, answer.time_ms);
+        let sent = Sent { conversation, seq, time_ms, duplicate: answer.duplicate };
+        self.save(Save::Done(local_id));
+        self.outputs.push_back(Output::Status(local_id, SendStatus::Sent(sent)));
+        let client_message_id = item.client_message_id;
+        self.outputs.push_back(Output::Emit(Event::Sent { local_id, client_message_id, sent }));
+        for gone in self.tracking.add(local_id, sent) {
+            self.outputs.push_back(Output::Untrack(gone));
+        }
+        if let To::User(user) = item.to {
+            self.direct.insert(user, conversation);
+            self.outbox.join(&To::User(user), &To::Conversation(conversation));
+        }
+        let sender = self.me().map(UserId::to_wire).unwrap_or_default();
+        let (ordinal, kind, body) = (answer.ordinal, item.kind, item.body);
+        let entry = wire::Entry { seq, ordinal, time_ms, epoch: 0, sender, kind, body };
+        let known = self.conversation(conversation);
+        if !answer.duplicate {
+            known.acknowledged.handle_given(seq, seq);
+        }
+        known.log.note_last(seq, tick.now_ms, true);
+        known.log.offer(entry);
+        self.touch(conversation);
+        self.advance(conversation);
+        self.follow_cursors(conversation);
+        self.move_feed(answer.feed_position);
+        Ok(())
+    }
+
+    fn handle_deliver(&mut self, tick: Tick, deliver: &wire::Deliver) -> Result<(), Malformed> {
+        let id = conversation_id(&deliver.conversation)?;
+        self.conversation(id);
+        self.offer(id, &deliver.entries);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            let last = conversation.log.last();
+            conversation.log.note_last(last, tick.now_ms, false);
+        }
+        self.advance(id);
+        self.move_feed(deliver.feed_position);
+        Ok(())
+    }
+
+    /// A push or an answer moved the feed. While pages of it are missing, only
+    /// they move it, or what they hold would be skipped.
+    fn move_feed(&mut self, position: u64) {
+        if self.synced && position > self.feed_position {
+            self.feed_position = position;
+            self.save(Save::Feed(position));
+        }
+    }
+
+    /// Decodes entries and offers them to the log. Gives the lowest and highest seq.
+    fn offer(&mut self, id: ConversationId, entries: &[Bytes]) -> Option<(u64, u64)> {
+        let conversation = self.conversations.get_mut(&id)?;
+        let mut run: Option<(u64, u64)> = None;
+        let mut bounds: Option<(u64, u64)> = None;
+        for bytes in entries {
+            // One that can't be read leaves a gap, which is fetched; when that
+            // brings nothing better, the log stalls there and the rest works.
+            let Ok(entry) = wire::Entry::decode(bytes.clone()) else { continue };
+            let seq = entry.seq;
+            if seq == 0 {
+                continue;
+            }
+            bounds = Some(bounds.map_or((seq, seq), |(low, high)| (low.min(seq), high.max(seq))));
+            run = match run {
+                Some((from, to)) if seq == to + 1 => Some((from, seq)),
+                Some((from, to)) => {
+                    conversation.acknowledged.handle_given(from, to);
+                    Some((seq, seq))
+                }
+                None => Some((seq, seq)),
+            };
+            conversation.log.offer(detach(entry));
+        }
+        if let Some((from, to)) = run {
+            conversation.acknowledged.handle_given(from, to);
+        }
+        bounds
+    }
+
+    fn handle_gap_page(&mut self, tick: Tick, id: ConversationId, page: &wire::Fetched) {
+        self.fetching = self.fetching.saturating_sub(1);
+        self.call_next_in_line();
+        let bounds = self.offer(id, &page.entries);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.fetched_ms = tick.now_ms;
+            conversation.log.note_last(page.last_seq, tick.now_ms, false);
+        }
+        self.advance(id);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            let first = bounds.map(|(first, _)| first);
+            conversation.log.finish_fetch(first, page.at_start, tick.now_ms);
+            if conversation.log.is_stalled() {
+                self.outputs.push_back(Output::Stalled(id));
+            }
+        }
+        self.advance(id);
+    }
+
+    fn handle_cover(&mut self, tick: Tick, id: ConversationId, page: &wire::Fetched) {
+        self.fetching = self.fetching.saturating_sub(1);
+        self.call_next_in_line();
+        let before = self.conversations.get(&id).map(|known| known.acknowledged.covered());
+        self.offer(id, &page.entries);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.fetched_ms = tick.now_ms;
+            let brought = Some(conversation.acknowledged.covered()) > before;
+            conversation.acknowledged.finish_recovery(brought);
+        }
+        self.advance(id);
+    }
+
+    fn handle_page(
+        &mut self,
+        tick: Tick,
+        call: CallId,
+        page: &wire::Fetched,
+    ) -> Result<(), Malformed> {
+        let id = conversation_id(&page.conversation)?;
+        let decoded = page.entries.iter().map(|bytes| wire::Entry::decode(bytes.clone()));
+        let entries: Vec<wire::Entry> = decoded.filter_map(Result::ok).map(detach).collect();
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
+                conversation.acknowledged.handle_given(first.seq, last.seq);
+            }
+            conversation.log.note_last(page.last_seq, tick.now_ms, true);
+            self.touch(id);
+        }
+        for entry in &entries {
+            self.save(Save::Entry(id, entry.clone()));
+        }
+        let me = self.me();
+        let (at_start, at_end, last_seq) = (page.at_start, page.at_end, page.last_seq);
+        self.reply(call, Ok(Reply::Page(Page { entries, at_start, at_end, last_seq, me })));
+        Ok(())
+    }
+
+    /// Takes and emits what is next in order, as far as names are known.
+    pub(super) fn advance(&mut self, id: ConversationId) {
+        let me = self.me();
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        while conversation.begun && conversation.is_described() {
+            let Some(next) = conversation.log.peek() else { break };
+            // An author the server did not set is nobody we could name.
+            let sender = UserId::from_slice(&next.sender).unwrap_or(UserId::new([0; 16]));
+            if !conversation.can_name(sender) {
+                conversation.describe_again = true;
+                break;
+            }
+            let Some(entry) = conversation.log.take() else { break };
+            let own = Some(sender) == me;
+            conversation.handle_taken(&entry, own);
+            let sender = conversation.name(sender);
+            if self.config.keeps {
+                self.saves.push(Save::Entry(id, entry.clone()));
+            }
+            let event = match history::entry(id, entry, sender, own) {
+                model::Entry::Message(message) => Event::Message(message),
+                model::Entry::Unknown(entry) => Event::UnknownEntry(entry),
+            };
+            self.outputs.push_back(Output::Emit(event));
+            self.changed.insert(id);
+        }
+        self.touch(id);
+    }
+
+    fn handle_receipt(&mut self, tick: Tick, receipt: &wire::Receipt) -> Result<(), Malformed> {
+        let id = conversation_id(&receipt.conversation)?;
+        self.move_feed(receipt.feed_position);
+        let receipt = model::Receipt {
+            conversation: id,
+            user: user_id(&receipt.user)?,
+            delivered: receipt.delivered,
+            read: receipt.read,
+            time_ms: receipt.time_ms,
+        };
+        let me = self.me();
+        let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
+        if !conversation.handle_receipt(&receipt) && conversation.is_described() {
+            return Ok(());
+        }
+        if Some(receipt.user) == me {
+            conversation.acknowledged.handle_confirmed(receipt.delivered.max(receipt.read));
+            self.handle_own_read(tick, id, receipt.read);
+        }
+        self.outputs.push_back(Output::Emit(Event::Receipt(receipt)));
+        self.changed.insert(id);
+        self.touch(id);
+        self.follow_cursors(id);
+        Ok(())
+    }
+
+    fn handle_own_read(&mut self, tick: Tick, id: ConversationId, up_to: u64) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let exact = up_to <= conversation.read.confirmed() || conversation.handle_read(up_to);
+        let done = conversation.read.handle_confirmed(up_to);
+        if !exact && self.sync_at_ms.is_none() {
+            self.sync_at_ms = Some(tick.now_ms + AGAIN_MS / 5);
+        }
+        self.done_reading(done);
+    }
+
+    fn done_reading(&mut self, calls: Vec<CallId>) {
+        for call in calls {
+            self.reply(call, Ok(Reply::Read));
+        }
+    }
+
+    fn handle_moved(
+        &mut self,
+        tick: Tick,
+        moved: &wire::Moved,
+        pending: Option<Pending>,
+    ) -> Result<(), Malformed> {
+        let id = conversation_id(&moved.conversation)?;
+        let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
+        match pending {
+            Some(Pending::Delivered(_)) => conversation.acknowledged.finish(Some(moved.delivered)),
+            Some(Pending::Read(_, _)) => {
+                conversation.read.finish();
+                conversation.acknowledged.handle_confirmed(moved.delivered);
+            }
+            _ => conversation.acknowledged.handle_confirmed(moved.delivered),
+        }
+        self.handle_own_read(tick, id, moved.read);
+        self.changed.insert(id);
+        self.touch(id);
+        Ok(())
+    }
+
+    fn handle_found(&mut self, asked: &str, found: wire::Found) -> Result<(), Malformed> {
+        self.looking_up.remove(asked);
+        let user = found.user.ok_or(Malformed)?;
+        let user = User { id: user_id(&user.id)?, name: user.name.as_str().into() };
+        for call in self.waiting(|call| matches!(call, Call::Lookup { name } if name == asked)) {
+            self.reply(call, Ok(Reply::Found(user.clone())));
+        }
+        // The server may spell it differently; what was asked resolves all the same.
+        let to = self.resolve(To::User(user.id));
+        self.outbox.join(&To::Name(asked.to_owned()), &to);
+        self.learn_name(user);
+        Ok(())
+    }
+
+    fn handle_described(
+        &mut self,
+        id: ConversationId,
+        described: &wire::Described,
+    ) -> Result<(), Malformed> {
+        let description = description(described)?;
+        let (session, me) = (self.session_number, self.me());
+        let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
+        conversation.handle_described(description.direct, description.members, me, session);
+        let current = conversation.description();
+        if let Some(peer) = me.and_then(|me| conversation.peer(me)).cloned() {
+            self.learn_peer(id, peer);
+        }
+        for call in self.describe_calls(id) {
+            self.reply(call, Ok(Reply::Described(current.clone())));
+        }
+        self.changed.insert(id);
+        self.advance(id);
+        self.follow_cursors(id);
+        Ok(())
+    }
+
+    fn describe_calls(&self, id: ConversationId) -> Vec<CallId> {
+        self.waiting(|call| matches!(call, Call::Describe { conversation } if *conversation == id))
+    }
+
+    /// Tells the sends that the others' cursors have passed.
+    fn follow_cursors(&mut self, id: ConversationId) {
+        let (Some(me), Some(conversation)) = (self.me(), self.conversations.get(&id)) else {
+            return;
+        };
+        let (delivered, read) = conversation.others(me);
+        for (local_id, status) in self.tracking.handle_cursors(id, delivered, read) {
+            self.outputs.push_back(Output::Status(local_id, status));
+        }
+    }
+
+    fn handle_refusal(&mut self, tick: Tick, pending: Pending, error: Error) {
+        let again_ms = tick.now_ms + AGAIN_MS;
+        match pending {
+            Pending::Hello => self.handle_failure(tick, error),
+            Pending::Ping => {}
+            Pending::Sync => self.sync_at_ms = Some(again_ms),
+            Pending::Send(id) => self.handle_send_refused(tick, id, error),
+            Pending::Page(call) => self.reply(call, Err(error)),
+            Pending::Fetch(id) => {
+                self.fetching = self.fetching.saturating_sub(1);
+                self.call_next_in_line();
+                if let Some(conversation) = self.conversations.get_mut(&id) {
+                    conversation.log.finish_fetch(None, false, tick.now_ms);
+                }
+                self.work.insert(id);
+            }
+            Pending::Cover(id) => {
+                self.fetching = self.fetching.saturating_sub(1);
+                self.call_next_in_line();
+                if let Some(conversation) = self.conversations.get_mut(&id) {
+                    conversation.acknowledged.finish_recovery(false);
+                }
+                self.work.insert(id);
+            }
+            Pending::Delivered(id) => {
+                if let Some(conversation) = self.conversations.get_mut(&id) {
+                    if read::is_cursor_ahead(&error) || !error.is_retryable() {
+                        conversation.acknowledged.finish(None);
+                    } else {
+                        conversation.acknowledged.postpone(again_ms);
+                    }
+                }
+                self.work.insert(id);
+            }
+            Pending::Read(id, _) => self.handle_read_refused(tick, id, &error),
+            Pending::Lookup(name) => self.handle_lookup_refused(tick, name, &error),
+            Pending::Describe(id) => {
+                self.describing = self.describing.saturating_sub(1);
+                self.call_next_in_line();
+                self.handle_describe_refused(again_ms, id, &error);
+            }
+        }
+    }
+
+    fn handle_send_refused(&mut self, tick: Tick, local_id: LocalId, error: Error) {
+        let refusal = self.outbox.handle_failure(tick, local_id, &error, self.config.backoff);
+        match refusal {
+            Some(Refusal::Parked) => {
+                self.outputs.push_back(Output::Status(local_id, SendStatus::Queued));
+            }
+            Some(Refusal::Failed(item)) => self.fail_item(item, error),
+            None => {}
+        }
+    }
+
+    fn fail_item(&mut self, item: super::Item, error: Error) {
+        let (local_id, client_message_id) = (item.local_id, item.client_message_id);
+        self.save(Save::Done(local_id));
+        self.outputs.push_back(Output::Status(local_id, SendStatus::Failed(error.clone())));
+        let event = Event::SendFailed { local_id, client_message_id, error };
+        self.outputs.push_back(Output::Emit(event));
+    }
+
+    fn handle_read_refused(&mut self, tick: Tick, id: ConversationId, error: &Error) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let ahead = read::is_cursor_ahead(error);
+        if ahead {
+            conversation.acknowledged.finish(None);
+        }
+        let calls = conversation.read.handle_failure(tick.now_ms, ahead || error.is_retryable());
+        for call in calls {
+            self.reply(call, Err(error.clone()));
+        }
+        self.touch(id);
+    }
+
+    fn handle_lookup_refused(&mut self, tick: Tick, asked: String, error: &Error) {
+        self.looking_up.remove(&asked);
+        if error.is_retryable() {
+            self.lookup_at_ms = tick.now_ms + AGAIN_MS;
+            self.wanted_names.insert(asked);
+            return;
+        }
+        for call in self.waiting(|call| matches!(call, Call::Lookup { name } if *name == asked)) {
+            self.reply(call, Err(error.clone()));
+        }
+        for item in self.outbox.fail_lane(&To::Name(asked)) {
+            self.fail_item(item, error.clone());
+        }
+    }
+
+    fn handle_describe_refused(&mut self, again_ms: u64, id: ConversationId, error: &Error) {
+        let session = self.session_number;
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        conversation.describing = false;
+        if error.is_retryable() {
+            conversation.describe_at_ms = again_ms;
+            self.work.insert(id);
+            return;
+        }
+        conversation.handle_undescribable(session);
+        for call in self.describe_calls(id) {
+            self.reply(call, Err(error.clone()));
+        }
+        self.advance(id);
+    }
+}
+
+/// The body shares the buffer of a whole read; a small one is copied out, so
+/// that keeping a message doesn't keep the buffer.
+fn detach(mut entry: wire::Entry) -> wire::Entry {
+    entry.body = Bytes::copy_from_slice(&entry.body);
+    entry.sender = Bytes::copy_from_slice(&entry.sender);
+    entry
+}
+
+fn description(described: &wire::Described) -> Result<model::Description, Malformed> {
+    let members: Result<Vec<model::Member>, Malformed> = described
+        .members
+        .iter()
+        .map(|member| {
+            let user = User { id: user_id(&member.user)?, name: member.name.as_str().into() };
+            Ok(model::Member {
+                user,
+                delivered: member.delivered,
+                read: member.read,
+                delivered_ms: member.delivered_ms,
+                read_ms: member.read_ms,
+            })
+        })
+        .collect();
+    Ok(model::Description {
+        conversation: conversation_id(&described.conversation)?,
+        direct: described.kind() == wire::ConversationKind::Direct,
+        members: members?,
+        last_seq: described.last_seq,
+    })
+}
+
+fn conversation_id(bytes: &[u8]) -> Result<ConversationId, Malformed> {
+    ConversationId::from_slice(bytes).map_err(|_| Malformed)
+}
+
+fn user_id(bytes: &[u8]) -> Result<UserId, Malformed> {
+    UserId::from_slice(bytes).map_err(|_| Malformed)
+}

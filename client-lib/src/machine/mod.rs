@@ -1,0 +1,527 @@
+//! The client without I/O: connection, outbox and sync as one pure machine.
+//!
+//! It knows no socket, disk, clock, random source or runtime. A driver calls it:
+//!
+//! 1. Inputs are `handle_*` and `queue`, `abort`, `call`, `drain`, `close`; each
+//!    takes a [`Tick`] where time or chance matters.
+//! 2. After every input: take [`Machine::take_saves`] and make them durable
+//!    where they say so, then [`Machine::poll_output`] until `None`, then
+//!    [`Machine::poll_transmit`] until `None` or until the transport is full.
+//! 3. Sleep until [`Machine::deadline`], then [`Machine::handle_timeout`].
+//!
+//! Invariants: entries of a conversation are emitted in order, each once; a
+//! send is in the outbox until the server committed or refused it, and goes out
+//! with the same id each time; what was not confirmed is said again after a
+//! reconnect. Rules are one to a file: `connect`, `requests`, `outbox`, `log`,
+//! `delivered`, `read`, `conversation`, `tracking`.
+
+mod calls;
+mod connect;
+mod conversation;
+mod delivered;
+mod inbound;
+mod log;
+#[cfg(test)]
+mod model_test;
+mod outbound;
+mod outbox;
+mod read;
+mod requests;
+mod tracking;
+mod types;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parley_protocol::ids::{ClientMessageId, ConversationId, UserId};
+
+pub use connect::Tick;
+pub use conversation::SavedConversation;
+pub use outbox::Item;
+pub use types::{Call, CallId, Config, Output, Page, Reply, Save, Saved, SavedAccount};
+
+use crate::error::{Error, ErrorKind};
+use crate::model::{
+    Description, Event, LocalId, SendStatus, Session, State, To, Transport, User,
+};
+use connect::{Connect, Phase, Step};
+use conversation::Conversation;
+use outbox::Outbox;
+use requests::{Pending, Requests};
+use tracking::Tracking;
+
+/// Requests of the application without an answer yet, at most.
+pub const CALLS: usize = 1_024;
+
+/// Names of users kept for later sends, at most.
+const NAMES: usize = 4_096;
+
+/// The machine. See the module's documentation for how to drive it.
+#[derive(Debug)]
+pub struct Machine {
+    config: Config,
+    connect: Connect,
+    requests: Requests,
+    outbox: Outbox,
+    tracking: Tracking,
+    conversations: HashMap<ConversationId, Conversation>,
+    /// Conversations with something to ask or say, and those that will have at a time.
+    work: BTreeSet<ConversationId>,
+    timers: BTreeSet<(u64, ConversationId)>,
+    /// Those that wait for a description or a gap fetch of others to be done.
+    in_line: BTreeSet<ConversationId>,
+    direct: HashMap<UserId, ConversationId>,
+    names: HashMap<String, User>,
+    looking_up: HashSet<String>,
+    wanted_names: BTreeSet<String>,
+    lookup_at_ms: u64,
+    calls: BTreeMap<CallId, (Call, u64)>,
+    to_ask: VecDeque<CallId>,
+    account: Option<SavedAccount>,
+    session: Option<Arc<Session>>,
+    session_number: u64,
+    transport: Option<Transport>,
+    feed_position: u64,
+    /// All pages of the first answer were taken.
+    synced: bool,
+    /// A device without a feed position begins by [`CatchUp`].
+    fresh: bool,
+    sync_at_ms: Option<u64>,
+    hello_due: bool,
+    token: Option<crate::Token>,
+    heartbeat_ms: u64,
+    ping_at_ms: u64,
+    heard_ms: u64,
+    describing: usize,
+    fetching: usize,
+    busy: bool,
+    drain_until_ms: Option<u64>,
+    last_local_id: u64,
+    outputs: VecDeque<Output>,
+    saves: Vec<Save>,
+    unsaved: BTreeSet<ConversationId>,
+    changed: BTreeSet<ConversationId>,
+}
+
+impl Machine {
+    /// A machine that goes on where `saved` ended. Nothing happens before
+    /// [`Machine::start`].
+    #[must_use]
+    pub fn new(config: Config, saved: Saved) -> Self {
+        let connect = Connect::new(config.backoff, config.has_token, config.can_sign_in);
+        let mut machine = Self {
+            config,
+            connect,
+            requests: Requests::new(),
+            outbox: Outbox::default(),
+            tracking: Tracking::default(),
+            conversations: HashMap::new(),
+            work: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            in_line: BTreeSet::new(),
+            direct: HashMap::new(),
+            names: HashMap::new(),
+            looking_up: HashSet::new(),
+            wanted_names: BTreeSet::new(),
+            lookup_at_ms: 0,
+            calls: BTreeMap::new(),
+            to_ask: VecDeque::new(),
+            account: saved.account,
+            session: None,
+            session_number: 0,
+            transport: None,
+            feed_position: saved.feed_position,
+            synced: false,
+            fresh: saved.feed_position == 0,
+            sync_at_ms: None,
+            hello_due: false,
+            token: None,
+            heartbeat_ms: 30_000,
+            ping_at_ms: u64::MAX,
+            heard_ms: 0,
+            describing: 0,
+            fetching: 0,
+            busy: false,
+            drain_until_ms: None,
+            last_local_id: saved.last_local_id,
+            outputs: VecDeque::new(),
+            saves: Vec::new(),
+            unsaved: BTreeSet::new(),
+            changed: BTreeSet::new(),
+        };
+        for conversation in saved.conversations {
+            let conversation = Conversation::restore(conversation);
+            machine.conversations.insert(conversation.id, conversation);
+        }
+        machine.learn_peers();
+        let mut outbox = saved.outbox;
+        outbox.sort_by_key(|item| item.local_id);
+        for item in outbox {
+            machine.last_local_id = machine.last_local_id.max(item.local_id.0);
+            machine.push(item);
+        }
+        machine
+    }
+
+    /// Begins to connect.
+    pub fn start(&mut self) {
+        if matches!(self.connect.phase(), Phase::Idle) {
+            let step = self.connect.start();
+            self.follow(step, 0);
+        }
+    }
+
+    /// Gives the token for the next `Hello`; after [`Output::SignIn`] it goes on.
+    pub fn handle_token(&mut self, token: crate::Token) {
+        self.token = Some(token);
+        if matches!(self.connect.phase(), Phase::SigningIn) {
+            let step = self.connect.handle_token();
+            self.follow(step, 0);
+        }
+    }
+
+    /// The transport is open.
+    pub fn handle_connected(&mut self, tick: Tick, transport: Transport) {
+        self.connect.handle_connected(tick.now_ms);
+        self.transport = Some(transport);
+        self.hello_due = self.connect.is_handshaking();
+        self.heard_ms = tick.now_ms;
+        self.say_state(tick.now_ms);
+    }
+
+    /// A sign-in or a dial failed, or the transport ended.
+    pub fn handle_failure(&mut self, tick: Tick, error: Error) {
+        self.forget_session();
+        let step = self.connect.handle_failure(tick, error);
+        self.follow(step, tick.now_ms);
+    }
+
+    /// Puts a message into the outbox. The caller sees to its bounds.
+    pub fn queue(&mut self, to: To, id: ClientMessageId, kind: u32, body: Bytes) -> LocalId {
+        self.last_local_id += 1;
+        let local_id = LocalId(self.last_local_id);
+        let item = Item { local_id, to, client_message_id: id, kind, body };
+        if self.config.keeps {
+            self.saves.push(Save::Queued(item.clone()));
+        }
+        self.push(item);
+        local_id
+    }
+
+    /// Takes a message back. True when it has not left.
+    pub fn abort(&mut self, local_id: LocalId) -> bool {
+        let Some(item) = self.outbox.abort(local_id) else { return false };
+        self.save(Save::Done(item.local_id));
+        self.outputs.push_back(Output::Status(local_id, SendStatus::Aborted));
+        true
+    }
+
+    /// Sends not answered yet.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// The user that is signed in, as far as known.
+    #[must_use]
+    pub fn me(&self) -> Option<UserId> {
+        self.account.as_ref().map(|account| account.user.id)
+    }
+
+    /// What this device knows of a conversation's members and cursors.
+    #[must_use]
+    pub fn description(&self, conversation: ConversationId) -> Option<Description> {
+        let known = self.conversations.get(&conversation)?;
+        known.is_described().then(|| known.description())
+    }
+
+    /// Whether readers are behind: catching up then goes slowly.
+    pub fn set_busy(&mut self, busy: bool) {
+        self.busy = busy;
+    }
+
+    /// Asks for a sign of life now, after the network changed under the transport.
+    pub fn probe(&mut self, tick: Tick) {
+        if self.connect.is_ready() {
+            self.ping_at_ms = tick.now_ms;
+        }
+    }
+
+    /// Drops the connection and opens a new one.
+    pub fn force_reconnect(&mut self, tick: Tick) {
+        let step = self.connect.force_reconnect();
+        self.forget_session();
+        self.follow(step, tick.now_ms);
+    }
+
+    /// Ends when everything is sent and acknowledged, at the latest after `patience_ms`.
+    pub fn drain(&mut self, tick: Tick, patience_ms: u64) {
+        self.drain_until_ms = Some(tick.now_ms.saturating_add(patience_ms));
+        self.say_state(tick.now_ms);
+        self.settle(tick.now_ms);
+    }
+
+    /// Ends now.
+    pub fn close(&mut self, tick: Tick) {
+        let step = self.connect.close(None);
+        self.follow(step, tick.now_ms);
+    }
+
+    /// Ends with an error.
+    pub(crate) fn fail(&mut self, tick: Tick, error: Error) {
+        let step = self.connect.close(Some(error));
+        self.follow(step, tick.now_ms);
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What changed since the last call and has to be kept.
+    pub fn take_saves(&mut self) -> Vec<Save> {
+        let mut saves = std::mem::take(&mut self.saves);
+        for id in std::mem::take(&mut self.unsaved) {
+            if let Some(conversation) = self.conversations.get(&id).filter(|it| it.begun) {
+                saves.push(Save::Conversation(Box::new(conversation.saved())));
+            }
+        }
+        // The feed position only once the conversations it speaks of are kept.
+        saves.sort_by_key(|save| matches!(save, Save::Feed(_)));
+        saves
+    }
+
+    fn save(&mut self, save: Save) {
+        if self.config.keeps {
+            self.saves.push(save);
+        }
+    }
+
+    /// A conversation's state changed: keep it, and look at what it needs.
+    fn touch(&mut self, id: ConversationId) {
+        if self.config.keeps {
+            self.unsaved.insert(id);
+        }
+        self.work.insert(id);
+    }
+
+    fn push(&mut self, mut item: Item) {
+        item.to = self.resolve(item.to);
+        if let To::Name(name) = &item.to
+            && !self.looking_up.contains(name)
+        {
+            self.wanted_names.insert(name.clone());
+        }
+        self.outbox.push(item);
+    }
+
+    /// The most certain form of a target.
+    fn resolve(&self, to: To) -> To {
+        let to = match to {
+            To::Name(name) => match self.names.get(&name) {
+                Some(user) => To::User(user.id),
+                None => To::Name(name),
+            },
+            other => other,
+        };
+        match to {
+            To::User(user) => match self.direct.get(&user) {
+                Some(conversation) => To::Conversation(*conversation),
+                None => To::User(user),
+            },
+            other => other,
+        }
+    }
+
+    /// Learns which user is behind which 1:1 conversation.
+    fn learn_peers(&mut self) {
+        let Some(me) = self.me() else { return };
+        let peers: Vec<(ConversationId, User)> = self
+            .conversations
+            .values()
+            .filter_map(|conversation| Some((conversation.id, conversation.peer(me)?.clone())))
+            .collect();
+        for (id, peer) in peers {
+            self.learn_peer(id, peer);
+        }
+    }
+
+    fn learn_peer(&mut self, conversation: ConversationId, peer: User) {
+        self.direct.insert(peer.id, conversation);
+        self.outbox.join(&To::User(peer.id), &To::Conversation(conversation));
+        self.learn_name(peer);
+    }
+
+    fn learn_name(&mut self, user: User) {
+        let name = To::Name(user.name.to_string());
+        let to = self.resolve(To::User(user.id));
+        self.outbox.join(&name, &to);
+        if self.names.len() >= NAMES {
+            self.names.clear();
+        }
+        self.names.insert(user.name.to_string(), user);
+    }
+
+    /// Forgets what belonged to one connection.
+    fn forget_session(&mut self) {
+        self.hello_due = false;
+        self.transport = None;
+        self.ping_at_ms = u64::MAX;
+        self.sync_at_ms = None;
+        self.synced = false;
+        self.looking_up.clear();
+        self.lookup_at_ms = 0;
+        self.describing = 0;
+        self.fetching = 0;
+        self.timers.clear();
+        self.in_line.clear();
+        self.outbox.handle_disconnected();
+        for pending in self.requests.drain() {
+            // What the application waits for is asked again.
+            if let Pending::Page(call) = pending {
+                self.to_ask.push_back(call);
+            }
+        }
+        if self.session.take().is_some() {
+            for conversation in self.conversations.values_mut() {
+                conversation.handle_disconnected();
+            }
+        }
+    }
+
+    fn follow(&mut self, step: Step, now_ms: u64) {
+        match step {
+            Step::Nothing => return,
+            Step::SignIn => self.outputs.extend([Output::Hangup, Output::SignIn]),
+            Step::Dial => self.outputs.push_back(Output::Dial),
+            Step::Wait => self.outputs.push_back(Output::Hangup),
+            Step::Redial => {
+                self.forget_session();
+                self.outputs.extend([Output::Hangup, Output::Dial]);
+            }
+            Step::Close => {
+                self.forget_session();
+                self.outputs.push_back(Output::Hangup);
+                self.disappoint_all();
+            }
+        }
+        self.say_state(now_ms);
+        self.settle(now_ms);
+    }
+
+    fn disappoint_all(&mut self) {
+        let error = match self.connect.phase() {
+            Phase::Closed(Some(error)) => error.clone(),
+            _ => Error::closed(),
+        };
+        self.to_ask.clear();
+        for call in std::mem::take(&mut self.calls).into_keys() {
+            self.outputs.push_back(Output::Reply(call, Err(error.clone())));
+        }
+        if self.drain_until_ms.take().is_some() {
+            self.outputs.push_back(Output::Drained(self.outbox.len()));
+        }
+    }
+
+    fn say_state(&mut self, now_ms: u64) {
+        let state = match self.connect.phase() {
+            Phase::Closed(error) => State::Closed(error.clone()),
+            _ if self.drain_until_ms.is_some() => State::Draining,
+            Phase::Idle => State::Idle,
+            Phase::SigningIn => State::SigningIn,
+            Phase::Connecting => State::Connecting,
+            Phase::Handshaking { .. } => State::Handshaking,
+            Phase::Ready { .. } => match &self.session {
+                Some(session) => State::Ready(Arc::clone(session)),
+                None => State::Handshaking,
+            },
+            Phase::Waiting { until_ms, error } => State::Waiting {
+                retry_in: std::time::Duration::from_millis(until_ms.saturating_sub(now_ms)),
+                error: error.clone(),
+            },
+        };
+        self.outputs.push_back(Output::State(state));
+    }
+
+    /// At the end of an input: what became possible, and one event a changed line.
+    fn settle(&mut self, now_ms: u64) {
+        let me = self.me();
+        for id in std::mem::take(&mut self.changed) {
+            if let Some(conversation) = self.conversations.get(&id).filter(|it| it.begun) {
+                self.outputs.push_back(Output::Emit(Event::Conversation(conversation.line(me))));
+            }
+        }
+        self.settle_lists();
+        self.settle_drain(now_ms);
+    }
+
+    fn settle_drain(&mut self, now_ms: u64) {
+        let Some(until_ms) = self.drain_until_ms else { return };
+        if self.connect.is_closed() {
+            return;
+        }
+        let quiet = self.outbox.is_empty()
+            && self.conversations.values().all(|conversation| {
+                !conversation.acknowledged.is_pending() && !conversation.read.is_pending()
+            });
+        if quiet || now_ms >= until_ms {
+            let step = self.connect.close(None);
+            self.follow(step, now_ms);
+        }
+    }
+
+    /// When [`Machine::handle_timeout`] wants to be called, in the driver's milliseconds.
+    #[must_use]
+    pub fn deadline(&self, now_ms: u64) -> Option<u64> {
+        let ready = self.connect.is_ready();
+        let while_ready = [
+            Some(self.ping_at_ms.min(self.dead_at_ms())),
+            self.requests.oldest_ms().map(|made| made.saturating_add(self.config.request_timeout_ms)),
+            self.outbox.deadline(now_ms),
+            self.timers.first().map(|(at, _)| *at),
+            self.sync_at_ms.filter(|at| *at > now_ms),
+            Some(self.lookup_at_ms).filter(|at| *at > now_ms),
+        ];
+        let always = [
+            self.connect.deadline(),
+            self.calls.values().next().map(|(_, until)| *until),
+            self.drain_until_ms,
+        ];
+        let ready_ones = while_ready.into_iter().filter(|_| ready);
+        ready_ones.chain(always).flatten().filter(|at| *at != u64::MAX).min()
+    }
+
+    /// Nothing at all was heard for two and a half heartbeats: the link is dead.
+    fn dead_at_ms(&self) -> u64 {
+        self.heard_ms.saturating_add(self.heartbeat_ms.saturating_mul(5) / 2)
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, tick: Tick) {
+        let now_ms = tick.now_ms;
+        while let Some((at, id)) = self.timers.first().copied()
+            && at <= now_ms
+        {
+            self.timers.pop_first();
+            self.work.insert(id);
+        }
+        self.expire_calls(now_ms);
+        if self.connect.is_ready() {
+            let unanswered = self
+                .requests
+                .oldest_ms()
+                .is_some_and(|made| made.saturating_add(self.config.request_timeout_ms) <= now_ms);
+            if unanswered || self.dead_at_ms() <= now_ms {
+                let error = Error::new(ErrorKind::Timeout, "the server went silent");
+                self.handle_failure(tick, error);
+            }
+        }
+        let step = self.connect.handle_timeout(tick);
+        if matches!(step, Step::Wait) {
+            self.forget_session();
+        }
+        self.follow(step, now_ms);
+        self.settle(now_ms);
+    }
+}

@@ -1,0 +1,1 @@
+//! The machine against a naive server, with seeded faults.

@@ -1,0 +1,326 @@
+//! What was sent and is not answered yet.
+//!
+//! One lane for each target. A lane has at most one send on its way, so that a
+//! refusal can't let a later message overtake an earlier one; lanes go side by
+//! side. A send without an answer goes out again after a reconnect with the
+//! same client message id. A recoverable refusal parks its lane, an
+//! unrecoverable one ends only its item. Bounds are the caller's: it gives an
+//! item only when there is room.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use bytes::Bytes;
+use parley_protocol::errors::Retry;
+use parley_protocol::ids::ClientMessageId;
+
+use super::connect::{Tick, backoff_ms};
+use crate::builder::Backoff;
+use crate::error::{Error, verdict};
+use crate::model::{LocalId, To};
+
+/// One message that waits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its name here.
+    pub local_id: LocalId,
+    /// Whom it is for.
+    pub to: To,
+    /// Its name on the wire.
+    pub client_message_id: ClientMessageId,
+    /// What `body` holds.
+    pub kind: u32,
+    /// The entry's encoded body.
+    pub body: Bytes,
+}
+
+// The body is message text: it stays out of logs.
+impl std::fmt::Debug for Item {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Item").field("local_id", &self.local_id).finish_non_exhaustive()
+    }
+}
+
+/// What a refusal means for its item.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It stays at the head of its lane and goes again.
+    Parked,
+    /// It is out.
+    Failed(Item),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    items: BTreeMap<LocalId, Item>,
+    lanes: HashMap<To, Lane>,
+    /// Lanes with something to send, in turn.
+    turn: VecDeque<To>,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    queue: VecDeque<LocalId>,
+    in_flight: bool,
+    /// The head was on its way when a connection ended: it may have arrived.
+    unanswered: bool,
+    parked_until_ms: u64,
+    /// Recoverable refusals in a row.
+    refusals: u32,
+}
+
+impl Outbox {
+    /// Items not answered yet.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, item: Item) {
+        let lane = self.lanes.entry(item.to.clone()).or_default();
+        lane.queue.push_back(item.local_id);
+        if lane.queue.len() == 1 {
+            self.turn.push_back(item.to.clone());
+        }
+        self.items.insert(item.local_id, item);
+    }
+
+    /// The next item to put on the wire, now on its way. Names must have been
+    /// resolved; their lanes are passed over.
+    pub(crate) fn next(&mut self, now_ms: u64) -> Option<&Item> {
+        for _ in 0..self.turn.len() {
+            let to = self.turn.pop_front()?;
+            let Some(lane) = self.lanes.get_mut(&to) else { continue };
+            let Some(head) = lane.queue.front().copied() else { continue };
+            self.turn.push_back(to.clone());
+            if matches!(to, To::Name(_)) || lane.in_flight || lane.parked_until_ms > now_ms {
+                continue;
+            }
+            lane.in_flight = true;
+            return self.items.get(&head);
+        }
+        None
+    }
+
+    /// Names that have to be looked up before their lanes can move.
+    pub(crate) fn unresolved(&self) -> impl Iterator<Item = &str> {
+        self.turn.iter().filter_map(|to| match to {
+            To::Name(name) => Some(name.as_str()),
+            To::User(_) | To::Conversation(_) => None,
+        })
+    }
+
+    /// Two targets turned out to be the same: their lanes become one, in the
+    /// order in which the messages were queued.
+    pub(crate) fn join(&mut self, from: &To, to: &To) {
+        if from == to {
+            return;
+        }
+        let Some(old) = self.lanes.remove(from) else { return };
+        let lane = self.lanes.entry(to.clone()).or_default();
+        let mut queue: Vec<LocalId> = lane.queue.drain(..).chain(old.queue).collect();
+        queue.sort_unstable();
+        for id in &queue {
+            if let Some(item) = self.items.get_mut(id) {
+                item.to = to.clone();
+            }
+        }
+        lane.queue = queue.into();
+        lane.in_flight |= old.in_flight;
+        lane.unanswered |= old.unanswered;
+        lane.parked_until_ms = lane.parked_until_ms.max(old.parked_until_ms);
+        lane.refusals = lane.refusals.max(old.refusals);
+        self.turn.retain(|other| other != from && other != to);
+        self.turn.push_back(to.clone());
+    }
+
+    /// The server committed it.
+    pub(crate) fn handle_sent(&mut self, local_id: LocalId) -> Option<Item> {
+        let item = self.items.get(&local_id)?;
+        if let Some(lane) = self.lanes.get_mut(&item.to) {
+            lane.in_flight = false;
+            lane.unanswered = false;
+            lane.refusals = 0;
+        }
+        self.remove(local_id)
+    }
+
+    /// The server refused it.
+    pub(crate) fn handle_failure(
+        &mut self,
+        tick: Tick,
+        local_id: LocalId,
+        error: &Error,
+        backoff: Backoff,
+    ) -> Option<Refusal> {
+        let item = self.items.get(&local_id)?;
+        let lane = self.lanes.get_mut(&item.to)?;
+        lane.in_flight = false;
+        let class = error.code().map_or(Retry::After, verdict);
+        if class == Retry::Stop {
+            lane.unanswered = false;
+            lane.refusals = 0;
+            return self.remove(local_id).map(Refusal::Failed);
+        }
+        // "Now" is taken at its word once; then it waits like the others.
+        let wait_ms = match (class, lane.refusals) {
+            (Retry::Now, 0) => 0,
+            (_, refusals) => backoff_ms(backoff, refusals, tick.random, error.retry_after()),
+        };
+        lane.refusals = lane.refusals.saturating_add(1);
+        lane.parked_until_ms = tick.now_ms.saturating_add(wait_ms);
+        Some(Refusal::Parked)
+    }
+
+    /// The name can't be resolved: everything for it fails.
+    pub(crate) fn fail_lane(&mut self, to: &To) -> Vec<Item> {
+        let ids = self.lanes.get(to).map(|lane| lane.queue.clone()).unwrap_or_default();
+        ids.into_iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    /// Takes an item back that has not left and can't have arrived.
+    pub(crate) fn abort(&mut self, local_id: LocalId) -> Option<Item> {
+        let item = self.items.get(&local_id)?;
+        let lane = self.lanes.get(&item.to)?;
+        let may_have_left =
+            (lane.in_flight || lane.unanswered) && lane.queue.front() == Some(&local_id);
+        if may_have_left { None } else { self.remove(local_id) }
+    }
+
+    /// The connection is gone: what was on its way goes again.
+    pub(crate) fn handle_disconnected(&mut self) {
+        for lane in self.lanes.values_mut() {
+            lane.unanswered |= lane.in_flight;
+            lane.in_flight = false;
+        }
+    }
+
+    /// When the first parked lane may go again.
+    pub(crate) fn deadline(&self, now_ms: u64) -> Option<u64> {
+        let parked = |lane: &Lane| {
+            (lane.parked_until_ms > now_ms && !lane.queue.is_empty())
+                .then_some(lane.parked_until_ms)
+        };
+        self.lanes.values().filter_map(parked).min()
+    }
+
+    fn remove(&mut self, local_id: LocalId) -> Option<Item> {
+        let item = self.items.remove(&local_id)?;
+        if let Some(lane) = self.lanes.get_mut(&item.to) {
+            lane.queue.retain(|id| *id != local_id);
+            if lane.queue.is_empty() {
+                self.lanes.remove(&item.to);
+                self.turn.retain(|to| *to != item.to);
+            }
+        }
+        Some(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parley_protocol::Code;
+    use parley_protocol::ids::{ConversationId, UserId};
+
+    const NOW: Tick = Tick { now_ms: 1000, random: 77 };
+
+    fn to(byte: u8) -> To {
+        To::User(UserId::new([byte; 16]))
+    }
+
+    fn item(id: u64, to: To) -> Item {
+        let client_message_id =
+            ClientMessageId::new(Bytes::from(id.to_be_bytes().to_vec())).unwrap();
+        Item { local_id: LocalId(id), to, client_message_id, kind: 1, body: Bytes::new() }
+    }
+
+    fn outbox(items: &[(u64, To)]) -> Outbox {
+        let mut outbox = Outbox::default();
+        for (id, to) in items {
+            outbox.push(item(*id, to.clone()));
+        }
+        outbox
+    }
+
+    fn next(outbox: &mut Outbox, now_ms: u64) -> Option<u64> {
+        outbox.next(now_ms).map(|item| item.local_id.0)
+    }
+
+    fn refuse(outbox: &mut Outbox, id: u64, code: Code, after_ms: u64) -> Refusal {
+        let error = Error::from_code(code as u32, "", after_ms);
+        outbox.handle_failure(NOW, LocalId(id), &error, Backoff::default()).unwrap()
+    }
+
+    #[test]
+    fn a_lane_has_one_on_its_way_and_lanes_go_side_by_side() {
+        let mut outbox = outbox(&[(1, to(1)), (2, to(1)), (3, to(2))]);
+        assert_eq!(next(&mut outbox, 0), Some(1));
+        assert_eq!(next(&mut outbox, 0), Some(3));
+        assert_eq!(next(&mut outbox, 0), None);
+        outbox.handle_sent(LocalId(1)).unwrap();
+        assert_eq!(next(&mut outbox, 0), Some(2));
+    }
+
+    #[test]
+    fn a_recoverable_refusal_parks_its_lane_only() {
+        let mut outbox = outbox(&[(1, to(1)), (2, to(1)), (3, to(2))]);
+        assert_eq!(next(&mut outbox, 1000), Some(1));
+        assert!(matches!(refuse(&mut outbox, 1, Code::RateLimited, 500), Refusal::Parked));
+        assert_eq!(next(&mut outbox, 1000), Some(3));
+        assert_eq!(next(&mut outbox, 1000), None);
+        let again = outbox.deadline(1000).unwrap();
+        assert!(again >= 1500);
+        assert_eq!(next(&mut outbox, again), Some(1));
+    }
+
+    #[test]
+    fn an_unrecoverable_refusal_ends_only_its_item() {
+        let mut outbox = outbox(&[(1, to(1)), (2, to(1))]);
+        assert_eq!(next(&mut outbox, 0), Some(1));
+        let Refusal::Failed(failed) = refuse(&mut outbox, 1, Code::TextTooLong, 0) else {
+            panic!()
+        };
+        assert_eq!(failed.local_id, LocalId(1));
+        assert_eq!(next(&mut outbox, 0), Some(2));
+    }
+
+    #[test]
+    fn after_a_disconnect_the_unanswered_goes_again_first() {
+        let mut outbox = outbox(&[(1, to(1)), (2, to(1))]);
+        assert_eq!(next(&mut outbox, 0), Some(1));
+        outbox.handle_disconnected();
+        assert_eq!(outbox.abort(LocalId(1)), None, "it may have arrived");
+        assert_eq!(next(&mut outbox, 0), Some(1));
+    }
+
+    #[test]
+    fn names_wait_and_join_in_the_order_of_queueing() {
+        let conversation = To::Conversation(ConversationId::new([9; 16]));
+        let mut outbox = outbox(&[(1, "bob".into()), (2, to(1)), (3, "bob".into())]);
+        assert_eq!(outbox.unresolved().collect::<Vec<_>>(), vec!["bob"]);
+        assert_eq!(next(&mut outbox, 0), Some(2));
+        outbox.join(&"bob".into(), &to(1));
+        assert_eq!(next(&mut outbox, 0), None);
+        outbox.handle_sent(LocalId(2)).unwrap();
+        outbox.join(&to(1), &conversation);
+        assert_eq!(next(&mut outbox, 0), Some(1));
+        outbox.handle_sent(LocalId(1)).unwrap();
+        assert_eq!(next(&mut outbox, 0), Some(3));
+        outbox.handle_sent(LocalId(3)).unwrap();
+        assert!(outbox.is_empty() && outbox.lanes.is_empty() && outbox.turn.is_empty());
+    }
+
+    #[test]
+    fn only_what_has_not_left_can_be_taken_back() {
+        let mut outbox = outbox(&[(1, to(1)), (2, to(1))]);
+        assert_eq!(next(&mut outbox, 0), Some(1));
+        assert_eq!(outbox.abort(LocalId(1)), None);
+        assert_eq!(outbox.abort(LocalId(2)).map(|item| item.local_id), Some(LocalId(2)));
+        outbox.handle_sent(LocalId(1)).unwrap();
+        assert_eq!(outbox.len(), 0);
+        assert_eq!(outbox.fail_lane(&"nobody".into()).len(), 0);
+    }
+}

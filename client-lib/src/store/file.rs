@@ -1,0 +1,425 @@
+//! The store on disk: one redb file, readable only by its owner.
+//!
+//! Every commit is synced. Tables: `meta` (name → bytes: format, account, feed,
+//! token, last local id), `outbox` (local id → item), `conversations` (id →
+//! position), `entries` (id, seq → entry; the newest so many of each
+//! conversation). A file of another format is refused and left as it is.
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+
+use parley_protocol::ids::ConversationId;
+use parley_protocol::wire;
+use prost::Message as _;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use super::Opened;
+use super::rows::{AccountRow, ConversationRow, ItemRow, damaged, decode};
+use crate::auth::Token;
+use crate::error::{Error, ErrorKind};
+use crate::machine::{Page, Save, Saved};
+use crate::model::Range;
+
+const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+const OUTBOX: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outbox");
+const CONVERSATIONS: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("conversations");
+const ENTRIES: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new("entries");
+
+/// The format of this build.
+const FORMAT: u64 = 1;
+
+pub(crate) struct FileStore {
+    database: Database,
+    cache_entries: u64,
+}
+
+impl FileStore {
+    pub(super) fn open(path: &Path, cache_entries: u32) -> Result<(Self, Opened), Error> {
+        let file = open_file(path)?;
+        let fault = |error: redb::DatabaseError| {
+            let text = match error {
+                redb::DatabaseError::DatabaseAlreadyOpen => {
+                    format!("the store {} is in use by another client", path.display())
+                }
+                _ => format!("the store {} can't be opened", path.display()),
+            };
+            Error::with_source(ErrorKind::Store, text, error)
+        };
+        let backend = redb::backends::FileBackend::new(file).map_err(fault)?;
+        let database = redb::Builder::new().create_with_backend(backend).map_err(fault)?;
+        let store = Self { database, cache_entries: u64::from(cache_entries).max(1) };
+        store.check_format(path)?;
+        let opened = store.load()?;
+        Ok((store, opened))
+    }
+
+    /// Notes the format in a new file; refuses another one.
+    fn check_format(&self, path: &Path) -> Result<(), Error> {
+        let write = self.database.begin_write().map_err(failed)?;
+        let found = {
+            let mut meta = write.open_table(META).map_err(failed)?;
+            let found =
+                number(meta.get("format").map_err(failed)?.map(|value| value.value().to_vec()))?;
+            if found.is_none() {
+                meta.insert("format", FORMAT.to_be_bytes().as_slice()).map_err(failed)?;
+                write.open_table(OUTBOX).map_err(failed)?;
+                write.open_table(CONVERSATIONS).map_err(failed)?;
+                write.open_table(ENTRIES).map_err(failed)?;
+            }
+            found
+        };
+        match found {
+            None => write.commit().map_err(failed),
+            Some(FORMAT) => write.abort().map_err(failed),
+            Some(found) => {
+                write.abort().map_err(failed)?;
+                let path = path.display();
+                let text =
+                    format!("the store {path} has format {found}, this build reads {FORMAT}");
+                Err(Error::new(ErrorKind::Store, text))
+            }
+        }
+    }
+
+    fn load(&self) -> Result<Opened, Error> {
+        let read = self.database.begin_read().map_err(failed)?;
+        let meta = read.open_table(META).map_err(failed)?;
+        let value = |name: &str| -> Result<Option<Vec<u8>>, Error> {
+            Ok(meta.get(name).map_err(failed)?.map(|value| value.value().to_vec()))
+        };
+        let mut saved = Saved {
+            account: value("account")?.map(|bytes| AccountRow::read(&bytes)).transpose()?,
+            feed_position: number(value("feed")?)?.unwrap_or(0),
+            last_local_id: number(value("last_local_id")?)?.unwrap_or(0),
+            ..Saved::default()
+        };
+        let token = match value("token")? {
+            Some(bytes) => Some(Token::new(bytes.try_into().map_err(|_| damaged())?)),
+            None => None,
+        };
+        for row in read.open_table(OUTBOX).map_err(failed)?.iter().map_err(failed)? {
+            let (id, bytes) = row.map_err(failed)?;
+            saved.outbox.push(ItemRow::read(id.value(), bytes.value())?);
+        }
+        for row in read.open_table(CONVERSATIONS).map_err(failed)?.iter().map_err(failed)? {
+            let (id, bytes) = row.map_err(failed)?;
+            let id = id.value().to_be_bytes();
+            saved.conversations.push(ConversationRow::read(id, bytes.value())?);
+        }
+        Ok(Opened { saved, token })
+    }
+
+    pub(super) fn commit(&self, saves: &[Save]) -> Result<(), Error> {
+        let write = self.database.begin_write().map_err(failed)?;
+        {
+            let mut meta = write.open_table(META).map_err(failed)?;
+            let mut outbox = write.open_table(OUTBOX).map_err(failed)?;
+            let mut conversations = write.open_table(CONVERSATIONS).map_err(failed)?;
+            let mut entries = write.open_table(ENTRIES).map_err(failed)?;
+            let mut touched = Vec::new();
+            for save in saves {
+                match save {
+                    Save::Queued(item) => {
+                        let id = item.local_id.0;
+                        let row = ItemRow::new(item).encode_to_vec();
+                        outbox.insert(id, row.as_slice()).map_err(failed)?;
+                        meta.insert("last_local_id", id.to_be_bytes().as_slice())
+                            .map_err(failed)?;
+                    }
+                    Save::Done(id) => {
+                        outbox.remove(id.0).map_err(failed)?;
+                    }
+                    Save::Conversation(saved) => {
+                        let row = ConversationRow::new(saved).encode_to_vec();
+                        conversations.insert(key(saved.id), row.as_slice()).map_err(failed)?;
+                    }
+                    Save::Feed(position) => {
+                        meta.insert("feed", position.to_be_bytes().as_slice()).map_err(failed)?;
+                    }
+                    Save::Account(account) => {
+                        let row = AccountRow::new(account).encode_to_vec();
+                        meta.insert("account", row.as_slice()).map_err(failed)?;
+                    }
+                    Save::Entry(id, entry) => {
+                        let bytes = entry.encode_to_vec();
+                        entries.insert((key(*id), entry.seq), bytes.as_slice()).map_err(failed)?;
+                        touched.push(key(*id));
+                    }
+                }
+            }
+            touched.sort_unstable();
+            touched.dedup();
+            for id in touched {
+                let last = newest(&entries, id)?.unwrap_or(0);
+                let oldest = last.saturating_sub(self.cache_entries - 1);
+                entries.retain_in((id, 0)..(id, oldest), |_, _| false).map_err(failed)?;
+            }
+        }
+        write.commit().map_err(failed)
+    }
+
+    pub(super) fn keep_token(&self, token: &Token) -> Result<(), Error> {
+        let write = self.database.begin_write().map_err(failed)?;
+        {
+            let mut meta = write.open_table(META).map_err(failed)?;
+            meta.insert("token", token.expose().as_slice()).map_err(failed)?;
+        }
+        write.commit().map_err(failed)
+    }
+
+    pub(super) fn wipe(&self) -> Result<(), Error> {
+        let write = self.database.begin_write().map_err(failed)?;
+        {
+            let mut meta = write.open_table(META).map_err(failed)?;
+            meta.retain(|name, _| name == "format").map_err(failed)?;
+            write.open_table(OUTBOX).map_err(failed)?.retain(|_, _| false).map_err(failed)?;
+            write
+                .open_table(CONVERSATIONS)
+                .map_err(failed)?
+                .retain(|_, _| false)
+                .map_err(failed)?;
+            write.open_table(ENTRIES).map_err(failed)?.retain(|_, _| false).map_err(failed)?;
+        }
+        write.commit().map_err(failed)
+    }
+
+    pub(super) fn cached(
+        &self,
+        conversation: ConversationId,
+        range: Range,
+        limit: u32,
+    ) -> Result<Option<Page>, Error> {
+        let read = self.database.begin_read().map_err(failed)?;
+        let table = read.open_table(ENTRIES).map_err(failed)?;
+        let id = key(conversation);
+        let Some(last) = newest(&table, id)? else { return Ok(None) };
+        let limit = if limit == 0 { 200 } else { u64::from(limit.min(200)) };
+        let (from, to) = match range {
+            Range::Latest => (last.saturating_sub(limit - 1), last),
+            Range::Before(seq) if seq > last => (last.saturating_sub(limit - 1), last),
+            Range::Before(seq) => (seq.saturating_sub(limit), seq.saturating_sub(1)),
+            Range::After(seq) => (seq.saturating_add(1), seq.saturating_add(limit)),
+            Range::Around(seq) => (seq.saturating_sub(limit / 2), seq.saturating_add(limit / 2)),
+        };
+        let mut entries: Vec<wire::Entry> = Vec::new();
+        for row in table.range((id, from.max(1))..=(id, to)).map_err(failed)? {
+            let (_, bytes) = row.map_err(failed)?;
+            let entry = decode::<wire::Entry>(bytes.value())?;
+            // Only the run at the right end of a hole, or at the left when reading on.
+            let hole = entries.last().is_some_and(|before| before.seq + 1 != entry.seq);
+            match range {
+                Range::After(_) if hole => break,
+                _ if hole => entries.clear(),
+                _ => {}
+            }
+            entries.push(entry);
+        }
+        let anchored = match range {
+            Range::After(seq) => {
+                entries.first().is_some_and(|first| first.seq == seq.saturating_add(1))
+            }
+            Range::Before(_) | Range::Latest => entries.last().is_some_and(|it| it.seq == to),
+            Range::Around(seq) => entries.iter().any(|entry| entry.seq == seq),
+        };
+        if !anchored {
+            return Ok(None);
+        }
+        let at_start = entries.first().is_some_and(|first| first.seq == 1);
+        let at_end = entries.last().is_some_and(|entry| entry.seq == last);
+        Ok(Some(Page { entries, at_start, at_end, last_seq: last, me: None }))
+    }
+}
+
+fn newest(
+    table: &impl ReadableTable<(u128, u64), &'static [u8]>,
+    id: u128,
+) -> Result<Option<u64>, Error> {
+    let mut rows = table.range((id, 0)..=(id, u64::MAX)).map_err(failed)?;
+    match rows.next_back() {
+        Some(row) => Ok(Some(row.map_err(failed)?.0.value().1)),
+        None => Ok(None),
+    }
+}
+
+fn open_file(path: &Path) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let fault = |error: std::io::Error| {
+        let text = format!("the store {} can't be opened", path.display());
+        Error::with_source(ErrorKind::Store, text, error)
+    };
+    let file = options.open(path).map_err(fault)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // It holds the token: an older, wider mode is narrowed.
+        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(fault)?;
+    }
+    Ok(file)
+}
+
+fn key(id: ConversationId) -> u128 {
+    u128::from_be_bytes(*id.as_bytes())
+}
+
+fn number(bytes: Option<Vec<u8>>) -> Result<Option<u64>, Error> {
+    match bytes {
+        None => Ok(None),
+        Some(bytes) => {
+            let bytes: [u8; 8] = bytes.try_into().map_err(|_| damaged())?;
+            Ok(Some(u64::from_be_bytes(bytes)))
+        }
+    }
+}
+
+fn failed(error: impl Into<redb::Error>) -> Error {
+    Error::with_source(ErrorKind::Store, "the store failed", error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{Item, SavedAccount, SavedConversation};
+    use crate::model::{LocalId, To, User};
+    use bytes::Bytes;
+    use parley_protocol::ids::{ClientMessageId, DeviceId, UserId};
+
+    const PLACE: ConversationId = ConversationId::new([7; 16]);
+
+    fn open(path: &Path) -> (FileStore, Opened) {
+        FileStore::open(path, 5).unwrap()
+    }
+
+    fn item(id: u64) -> Item {
+        Item {
+            local_id: LocalId(id),
+            to: To::Name("bob".into()),
+            client_message_id: ClientMessageId::new(Bytes::from_static(b"x")).unwrap(),
+            kind: 1,
+            body: Bytes::from_static(b"body"),
+        }
+    }
+
+    fn entries(seqs: impl IntoIterator<Item = u64>) -> Vec<Save> {
+        let entry = |seq| wire::Entry { seq, ..wire::Entry::default() };
+        seqs.into_iter().map(|seq| Save::Entry(PLACE, entry(seq))).collect()
+    }
+
+    fn seqs(page: Option<Page>) -> Option<Vec<u64>> {
+        page.map(|page| page.entries.iter().map(|entry| entry.seq).collect())
+    }
+
+    #[test]
+    fn everything_survives_a_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let user = User { id: UserId::new([1; 16]), name: "ann".into() };
+        let account = SavedAccount { user, device: DeviceId::new([2; 16]) };
+        let conversation = SavedConversation {
+            id: PLACE,
+            held: 3,
+            last: 5,
+            confirmed: 2,
+            wanted: 3,
+            read: 1,
+            read_wanted: 2,
+            unread: 4,
+            counted: 5,
+            last_time_ms: 9,
+            direct: true,
+            members: None,
+        };
+        {
+            let (store, opened) = open(&path);
+            assert!(opened.token.is_none() && opened.saved.outbox.is_empty());
+            store.keep_token(&Token::new([5; 32])).unwrap();
+            let saves = vec![
+                Save::Queued(item(1)),
+                Save::Queued(item(2)),
+                Save::Done(LocalId(1)),
+                Save::Conversation(Box::new(conversation.clone())),
+                Save::Account(account.clone()),
+                Save::Feed(77),
+            ];
+            store.commit(&saves).unwrap();
+        }
+        let (_, opened) = open(&path);
+        assert_eq!(opened.token.unwrap().expose(), &[5; 32]);
+        assert_eq!(opened.saved.outbox, vec![item(2)]);
+        assert_eq!(opened.saved.conversations, vec![conversation]);
+        assert_eq!(opened.saved.account, Some(account));
+        assert_eq!((opened.saved.feed_position, opened.saved.last_local_id), (77, 2));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_the_owner_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        open(&path);
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_cache_keeps_the_newest_and_gives_runs_without_holes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = open(&folder.path().join("store"));
+        store.commit(&entries(1..=4)).unwrap();
+        store.commit(&entries(5..=9)).unwrap();
+        let cached = |range, limit| seqs(store.cached(PLACE, range, limit).unwrap());
+        assert_eq!(cached(Range::Latest, 3), Some(vec![7, 8, 9]));
+        assert_eq!(cached(Range::Before(7), 200), Some(vec![5, 6]));
+        assert_eq!(cached(Range::After(7), 200), Some(vec![8, 9]));
+        assert_eq!(cached(Range::After(0), 200), None, "the beginning is not cached any more");
+        store.commit(&entries([11])).unwrap();
+        assert_eq!(cached(Range::Latest, 200), Some(vec![11]));
+        assert_eq!(cached(Range::Around(8), 200), None);
+    }
+
+    #[test]
+    fn a_second_client_another_format_and_foreign_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        {
+            let (store, _) = open(&path);
+            let second = FileStore::open(&path, 5).err().unwrap();
+            assert!(second.to_string().contains("in use"), "{second}");
+            let write = store.database.begin_write().unwrap();
+            write
+                .open_table(META)
+                .unwrap()
+                .insert("format", 9u64.to_be_bytes().as_slice())
+                .unwrap();
+            write.commit().unwrap();
+        }
+        let newer = FileStore::open(&path, 5).err().unwrap();
+        assert!(newer.to_string().contains("format 9"), "{newer}");
+        let foreign = folder.path().join("foreign");
+        std::fs::write(&foreign, "not a store").unwrap();
+        assert_eq!(FileStore::open(&foreign, 5).err().unwrap().kind(), ErrorKind::Store);
+        assert_eq!(std::fs::read(&foreign).unwrap(), b"not a store");
+    }
+
+    #[test]
+    fn signing_out_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        {
+            let (store, _) = open(&path);
+            store.keep_token(&Token::new([5; 32])).unwrap();
+            store.commit(&[Save::Queued(item(1))]).unwrap();
+            store.commit(&entries([1])).unwrap();
+            store.wipe().unwrap();
+        }
+        let (store, opened) = open(&path);
+        assert!(opened.token.is_none() && opened.saved.outbox.is_empty());
+        assert!(store.cached(PLACE, Range::Latest, 5).unwrap().is_none());
+    }
+}
