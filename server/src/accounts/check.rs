@@ -1,14 +1,16 @@
 //! What names, passwords and device labels may be.
 
+use parley_protocol::Code;
 use parley_protocol::http::DeviceLabel;
 use parley_protocol::limits::{DEVICE_NAME_CHARS, PASSWORD_BYTES, USER_NAME_CHARS};
-use parley_protocol::Code;
 
 /// Checks a user name. There is one spelling of a name: capitals are refused.
 pub(super) fn name(name: &str) -> Result<(), Code> {
     let (low, high) = USER_NAME_CHARS;
     let shape = name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte));
+        && name.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte)
+        });
     // All ASCII when the shape is right, so bytes are characters.
     if shape && (low..=high).contains(&name.len()) { Ok(()) } else { Err(Code::NameInvalid) }
 }
@@ -19,9 +21,16 @@ pub(super) fn password(password: &str) -> Result<(), Code> {
 }
 
 pub(super) fn device(device: &DeviceLabel) -> Result<(), Code> {
-    let printable = |text: &str| text.chars().take(DEVICE_NAME_CHARS + 1).count() <= DEVICE_NAME_CHARS && !text.chars().any(char::is_control);
+    let printable = |text: &str| {
+        text.chars().take(DEVICE_NAME_CHARS + 1).count() <= DEVICE_NAME_CHARS
+            && !text.chars().any(char::is_control)
+    };
     let named = !device.name.trim().is_empty();
-    if named && printable(&device.name) && printable(&device.platform) { Ok(()) } else { Err(Code::DeviceInvalid) }
+    if named && printable(&device.name) && printable(&device.platform) {
+        Ok(())
+    } else {
+        Err(Code::DeviceInvalid)
+    }
 }
 
 #[cfg(test)]
@@ -33,7 +42,9 @@ mod tests {
         for good in ["bob", "a.b-c_9", "x23", &"a".repeat(32)] {
             assert_eq!(name(good), Ok(()), "{good}");
         }
-        for bad in ["", "ab", "Bob", "9bob", ".bob", "bob ", "b ob", "böb", "bob\0", &"a".repeat(33)] {
+        for bad in
+            ["", "ab", "Bob", "9bob", ".bob", "bob ", "b ob", "böb", "bob\0", &"a".repeat(33)]
+        {
             assert_eq!(name(bad), Err(Code::NameInvalid), "{bad:?}");
         }
     }
@@ -49,10 +60,19 @@ mod tests {
 
     #[test]
     fn device_labels_are_short_and_printable() {
-        let label = |name: &str, platform: &str| device(&DeviceLabel { name: name.to_owned(), platform: platform.to_owned() });
+        let label = |name: &str, platform: &str| {
+            device(&DeviceLabel { name: name.to_owned(), platform: platform.to_owned() })
+        };
         assert_eq!(label("Anna's phone 📱", ""), Ok(()));
         assert_eq!(label(&"é".repeat(64), "linux"), Ok(()));
-        for (name, platform) in [("", ""), ("  ", ""), ("a\nb", ""), (&*"é".repeat(65), ""), ("ok", "a\0"), ("ok", &*"x".repeat(65))] {
+        for (name, platform) in [
+            ("", ""),
+            ("  ", ""),
+            ("a\nb", ""),
+            (&*"é".repeat(65), ""),
+            ("ok", "a\0"),
+            ("ok", &*"x".repeat(65)),
+        ] {
             assert_eq!(label(name, platform), Err(Code::DeviceInvalid), "{name:?} {platform:?}");
         }
     }

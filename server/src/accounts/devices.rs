@@ -7,9 +7,9 @@ use parley_protocol::{Code, DeviceId, UserId};
 
 use super::sign_in::hash_of;
 use super::tokens::{Lookup, TokenHash};
-use super::{check, AccountError, Accounts, Identity, Inner, User};
-use crate::store::tables::devices;
+use super::{AccountError, Accounts, Identity, Inner, User, check};
 use crate::store::StoreError;
+use crate::store::tables::devices;
 
 /// Reads of the store for one token while others are being revoked.
 const TRIES: usize = 4;
@@ -30,7 +30,8 @@ impl Accounts {
                 Lookup::Known(identity) => return Ok(identity),
                 Lookup::Ask(asked_at) => asked_at,
             };
-            let identity = self.read(move |inner| owner(inner, &hash)).await?.ok_or(Code::TokenInvalid)?;
+            let identity =
+                self.read(move |inner| owner(inner, &hash)).await?.ok_or(Code::TokenInvalid)?;
             if self.inner.cache.fill(hash, &identity, asked_at) {
                 return Ok(identity);
             }
@@ -60,7 +61,8 @@ impl Accounts {
             let _lock = this.inner.users.lock(user).await;
             let home = this.inner.shards.of_user(user);
             let row = this.read(move |inner| inner.store.device(home, user, device)).await?;
-            let ended: Vec<TokenHash> = row.ok_or(Code::NotFound)?.tokens.iter().filter_map(hash_of).collect();
+            let ended: Vec<TokenHash> =
+                row.ok_or(Code::NotFound)?.tokens.iter().filter_map(hash_of).collect();
             let mut writes = vec![devices::delete(home, user, device)];
             writes.extend(ended.iter().map(|hash| this.delete_token(hash)));
             this.inner.commit.commit(home, writes).await?;
@@ -103,9 +105,11 @@ impl Accounts {
             return Ok(None);
         }
         let name = name.to_owned();
-        self.read(move |inner| match inner.store.user_of_name(inner.shards.of_name(&name), &name)? {
-            Some(id) => user(inner, id),
-            None => Ok(None),
+        self.read(move |inner| {
+            match inner.store.user_of_name(inner.shards.of_name(&name), &name)? {
+                Some(id) => user(inner, id),
+                None => Ok(None),
+            }
         })
         .await
     }
@@ -133,7 +137,9 @@ fn user(inner: &Inner, id: UserId) -> Result<Option<User>, StoreError> {
 }
 
 fn owner(inner: &Inner, hash: &TokenHash) -> Result<Option<Identity>, StoreError> {
-    let Some(row) = inner.store.token(inner.shards.of_bytes(&hash.0), hash.0)? else { return Ok(None) };
+    let Some(row) = inner.store.token(inner.shards.of_bytes(&hash.0), hash.0)? else {
+        return Ok(None);
+    };
     let Ok((user, device)) = row.owner() else {
         tracing::error!("a stored session token names no user");
         return Ok(None);

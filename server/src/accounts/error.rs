@@ -11,7 +11,9 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// argon2 can't hash with these parameters.
-    #[error("passwords cannot be hashed with accounts.hash_memory_kib, hash_passes and hash_lanes as they are set")]
+    #[error(
+        "passwords cannot be hashed with accounts.hash_memory_kib, hash_passes and hash_lanes as they are set"
+    )]
     Hash,
 }
 
@@ -48,7 +50,9 @@ impl AccountError {
     #[must_use]
     pub fn retry_after_ms(&self) -> Option<u64> {
         match self {
-            Self::Later { after, .. } => Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX).max(1)),
+            Self::Later { after, .. } => {
+                Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX).max(1))
+            }
             Self::Refused(_) | Self::Store(_) => None,
         }
     }
@@ -68,7 +72,9 @@ impl From<Code> for AccountError {
 impl From<CommitError> for AccountError {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::Full => Self::Later { code: Code::Overloaded, after: Duration::from_secs(1) },
+            CommitError::Full => {
+                Self::Later { code: Code::Overloaded, after: Duration::from_secs(1) }
+            }
             CommitError::Closed => Self::Refused(Code::StorageFailed),
         }
     }

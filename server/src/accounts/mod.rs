@@ -154,19 +154,14 @@ impl Accounts {
         })
     }
 
-    /// Forgets rate limits that no longer hold anybody back. The node calls it
-    /// every minute or so.
-    pub fn sweep(&self) {
-        self.inner.rates.sweep();
-    }
-
     /// Reads from the store away from the runtime's workers.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, AccountError> {
         let inner = Arc::clone(&self.inner);
-        let permit = Arc::clone(&inner.reads).acquire_owned().await.map_err(|_| AccountError::internal())?;
+        let permit =
+            Arc::clone(&inner.reads).acquire_owned().await.map_err(|_| AccountError::internal())?;
         let read = tokio::task::spawn_blocking(move || {
             // Held by the read, not by who asked: an abandoned read still costs.
             let _permit = permit;

@@ -67,7 +67,9 @@ impl Hasher {
             parameters,
             dummy: dummy.into(),
             workers: Arc::new(Semaphore::new(options.parallel)),
-            places: Arc::new(Semaphore::new(options.parallel.saturating_add(options.waiting).min(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(
+                options.parallel.saturating_add(options.waiting).min(Semaphore::MAX_PERMITS),
+            )),
             hashes: Arc::default(),
         })
     }
@@ -80,7 +82,11 @@ impl Hasher {
 
     /// Verifies a password against a stored hash, or, for a name that has
     /// none, does the same work and finds it wrong.
-    pub(super) async fn verify(&self, password: Password, stored: Option<String>) -> Result<Verdict, AccountError> {
+    pub(super) async fn verify(
+        &self,
+        password: Password,
+        stored: Option<String>,
+    ) -> Result<Verdict, AccountError> {
         let known = stored.is_some();
         let stored: Arc<str> = stored.map_or_else(|| Arc::clone(&self.dummy), Into::into);
         let parameters = self.parameters.clone();
@@ -94,11 +100,17 @@ impl Hasher {
         self.hashes.load(Ordering::Relaxed)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AccountError> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AccountError> {
         let busy = AccountError::Later { code: Code::Overloaded, after: Duration::from_secs(2) };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy)?;
         let waiting = Waiting::new();
-        let worker = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| AccountError::internal())?;
+        let worker = Arc::clone(&self.workers)
+            .acquire_owned()
+            .await
+            .map_err(|_| AccountError::internal())?;
         drop(waiting);
         let hashes = Arc::clone(&self.hashes);
         let running = tokio::task::spawn_blocking(move || {
@@ -156,7 +168,8 @@ fn verify(parameters: &Params, password: &str, stored: &str) -> Result<Verdict, 
         return Ok(Verdict::Wrong);
     }
     let costs = |of: &Params| (of.m_cost(), of.t_cost(), of.p_cost());
-    let current = costs(&of_hash) == costs(parameters) && hash.algorithm == Algorithm::Argon2id.ident();
+    let current =
+        costs(&of_hash) == costs(parameters) && hash.algorithm == Algorithm::Argon2id.ident();
     Ok(if current { Verdict::Right } else { Verdict::Outdated })
 }
 
@@ -178,10 +191,19 @@ mod tests {
         let hash = hasher.hash(password("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=16,t=1,p=1$"), "{hash}");
         assert_ne!(hasher.hash(password("correct horse")).await.unwrap(), hash, "salted");
-        assert_eq!(hasher.verify(password("correct horse"), Some(hash.clone())).await.unwrap(), Verdict::Right);
-        assert_eq!(hasher.verify(password("battery"), Some(hash.clone())).await.unwrap(), Verdict::Wrong);
+        assert_eq!(
+            hasher.verify(password("correct horse"), Some(hash.clone())).await.unwrap(),
+            Verdict::Right
+        );
+        assert_eq!(
+            hasher.verify(password("battery"), Some(hash.clone())).await.unwrap(),
+            Verdict::Wrong
+        );
         let stronger = Hasher::new(&HashOptions { passes: 2, ..options() }).unwrap();
-        assert_eq!(stronger.verify(password("correct horse"), Some(hash)).await.unwrap(), Verdict::Outdated);
+        assert_eq!(
+            stronger.verify(password("correct horse"), Some(hash)).await.unwrap(),
+            Verdict::Outdated
+        );
     }
 
     #[tokio::test]

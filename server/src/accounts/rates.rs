@@ -8,11 +8,12 @@
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
+use parking_lot::Mutex;
 use parley_protocol::Code;
 
 use super::AccountError;
@@ -20,6 +21,9 @@ use crate::metrics::list as metric;
 
 /// Buckets that keys without a place of their own share.
 const SHARED: u64 = 1024;
+
+/// A key that was not seen for this long has its full quota again.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// The limits, each with a burst of the same size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +66,6 @@ impl Rates {
         if from.is_loopback() { self.loopback.check("login") } else { self.logins.check(from) }?;
         self.names.check(name.to_owned())
     }
-
-    pub(super) fn sweep(&self) {
-        self.sign_ups.sweep();
-        self.logins.sweep();
-        self.names.sweep();
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -81,15 +79,23 @@ struct Limit<K: Hash + Eq + Clone> {
     limiter: RateLimiter<Key<K>, HashMapStateStore<Key<K>>, DefaultClock>,
     keys: usize,
     hasher: RandomState,
+    swept: Mutex<Instant>,
 }
 
 impl<K: Hash + Eq + Clone> Limit<K> {
     fn new(name: &'static str, per_minute: u32, keys: usize) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
-        Self { name, limiter: RateLimiter::hashmap(quota), keys, hasher: RandomState::new() }
+        Self {
+            name,
+            limiter: RateLimiter::hashmap(quota),
+            keys,
+            hasher: RandomState::new(),
+            swept: Mutex::new(Instant::now()),
+        }
     }
 
     fn check(&self, key: K) -> Result<(), AccountError> {
+        self.sweep();
         let key = if self.limiter.len() < self.keys {
             Key::Own(key)
         } else {
@@ -97,12 +103,19 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         };
         let Err(not_until) = self.limiter.check_key(&key) else { return Ok(()) };
         metrics::counter!(metric::RATE_LIMITED, "limit" => self.name).increment(1);
-        let after = not_until.wait_time_from(DefaultClock::default().now()).max(Duration::from_millis(1));
+        let after =
+            not_until.wait_time_from(DefaultClock::default().now()).max(Duration::from_millis(1));
         Err(AccountError::Later { code: Code::RateLimited, after })
     }
 
+    /// Forgets keys that no longer hold anybody back, now and then.
     fn sweep(&self) {
-        self.limiter.retain_recent();
+        // Whoever finds the lock taken leaves the work to its holder.
+        let Some(mut swept) = self.swept.try_lock() else { return };
+        if swept.elapsed() >= SWEEP_EVERY {
+            *swept = Instant::now();
+            self.limiter.retain_recent();
+        }
     }
 }
 

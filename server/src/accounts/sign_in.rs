@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::password::{Password, Verdict};
 use super::tokens::{self, TokenHash};
-use super::{check, now_ms, source, AccountError, Accounts};
+use super::{AccountError, Accounts, check, now_ms, source};
 use crate::metrics::list as metric;
 use crate::store::tables::{devices, names, tokens as token_rows, users};
 use crate::store::{DeviceRow, DeviceToken, TokenRow, UserRow, Write};
@@ -23,7 +23,11 @@ impl Accounts {
     /// # Errors
     /// `sign_up_closed`, `name_invalid`, `password_invalid`, `device_invalid`,
     /// `name_taken`, `rate_limited`, `overloaded`, `storage_failed`, `internal`.
-    pub async fn sign_up(&self, from: IpAddr, request: Credentials) -> Result<SignedIn, AccountError> {
+    pub async fn sign_up(
+        &self,
+        from: IpAddr,
+        request: Credentials,
+    ) -> Result<SignedIn, AccountError> {
         let done = self.try_sign_up(from, request).await;
         metrics::counter!(metric::SIGN_UPS, "outcome" => outcome(&done)).increment(1);
         done
@@ -38,13 +42,21 @@ impl Accounts {
     /// `too_many_devices`, `name_invalid`, `password_invalid`,
     /// `device_invalid`, `rate_limited`, `overloaded`, `storage_failed`,
     /// `internal`.
-    pub async fn login(&self, from: IpAddr, request: Credentials) -> Result<SignedIn, AccountError> {
+    pub async fn login(
+        &self,
+        from: IpAddr,
+        request: Credentials,
+    ) -> Result<SignedIn, AccountError> {
         let done = self.try_login(from, request).await;
         metrics::counter!(metric::LOGINS, "outcome" => outcome(&done)).increment(1);
         done
     }
 
-    async fn try_sign_up(&self, from: IpAddr, request: Credentials) -> Result<SignedIn, AccountError> {
+    async fn try_sign_up(
+        &self,
+        from: IpAddr,
+        request: Credentials,
+    ) -> Result<SignedIn, AccountError> {
         let Credentials { name, password, device } = request;
         let password: Password = Zeroizing::new(password);
         if !self.inner.options.sign_up {
@@ -64,7 +76,11 @@ impl Accounts {
         .await
     }
 
-    async fn try_login(&self, from: IpAddr, request: Credentials) -> Result<SignedIn, AccountError> {
+    async fn try_login(
+        &self,
+        from: IpAddr,
+        request: Credentials,
+    ) -> Result<SignedIn, AccountError> {
         let Credentials { name, password, device } = request;
         let password: Password = Zeroizing::new(password);
         check_all(&name, &password, &device)?;
@@ -90,7 +106,9 @@ impl Accounts {
 
     async fn refuse_taken(&self, name: &str) -> Result<(), AccountError> {
         let name = name.to_owned();
-        let taken = self.read(move |inner| inner.store.user_of_name(inner.shards.of_name(&name), &name)).await?;
+        let taken = self
+            .read(move |inner| inner.store.user_of_name(inner.shards.of_name(&name), &name))
+            .await?;
         if taken.is_some() { Err(Code::NameTaken.into()) } else { Ok(()) }
     }
 
@@ -105,7 +123,12 @@ impl Accounts {
         .await
     }
 
-    async fn create(&self, name: String, password_hash: String, label: DeviceLabel) -> Result<SignedIn, AccountError> {
+    async fn create(
+        &self,
+        name: String,
+        password_hash: String,
+        label: DeviceLabel,
+    ) -> Result<SignedIn, AccountError> {
         let shards = self.inner.shards;
         let user = UserId::new(Uuid::now_v7().into_bytes());
         let home = shards.of_user(user);
@@ -146,14 +169,21 @@ impl Accounts {
         }
         let now = now_ms();
         let (id, mut row) = same.unwrap_or_else(|| {
-            let row = DeviceRow { name: label.name, platform: String::new(), created_ms: now, tokens: Vec::new() };
+            let row = DeviceRow {
+                name: label.name,
+                platform: String::new(),
+                created_ms: now,
+                tokens: Vec::new(),
+            };
             (DeviceId::new(Uuid::now_v7().into_bytes()), row)
         });
         row.platform = label.platform;
         let mut device = NewToken::mint(user, id)?;
         let token = std::mem::take(&mut device.token);
-        let excess = (row.tokens.len() + 1).saturating_sub(self.inner.options.tokens).min(row.tokens.len());
-        let ended: Vec<TokenHash> = row.tokens.drain(..excess).filter_map(|old| hash_of(&old)).collect();
+        let excess =
+            (row.tokens.len() + 1).saturating_sub(self.inner.options.tokens).min(row.tokens.len());
+        let ended: Vec<TokenHash> =
+            row.tokens.drain(..excess).filter_map(|old| hash_of(&old)).collect();
         row.tokens.push(device.row(now));
         let mut writes = vec![devices::put(home, user, id, &row), device.write(self)];
         writes.extend(ended.iter().map(|hash| self.delete_token(hash)));

@@ -12,7 +12,11 @@ struct Direct {
 }
 
 impl Commit for Direct {
-    fn commit(&self, _shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
+    fn commit(
+        &self,
+        _shard: ShardId,
+        writes: Vec<Write>,
+    ) -> BoxFuture<'_, Result<(), CommitError>> {
         Box::pin(async move {
             // Commits take a while; whoever races is to be seen racing.
             tokio::task::yield_now().await;
@@ -64,10 +68,16 @@ fn options() -> Options {
 }
 
 fn bench_over(store: Store, options: Options) -> Bench {
-    let direct = Arc::new(Direct { store: store.clone(), full: AtomicBool::new(false), commits: Mutex::default() });
+    let direct = Arc::new(Direct {
+        store: store.clone(),
+        full: AtomicBool::new(false),
+        commits: Mutex::default(),
+    });
     let hub = Arc::new(Hub::default());
     let shards = ShardCount::new(64).unwrap();
-    let accounts = Accounts::new(options, shards, store, Arc::clone(&direct) as _, Arc::clone(&hub) as _).unwrap();
+    let accounts =
+        Accounts::new(options, shards, store, Arc::clone(&direct) as _, Arc::clone(&hub) as _)
+            .unwrap();
     Bench { accounts, direct, hub }
 }
 
@@ -90,7 +100,9 @@ fn credentials(name: &str, password: &str, device: &str) -> Credentials {
 }
 
 fn token(signed_in: &SignedIn) -> Vec<u8> {
-    (0..32).map(|at| u8::from_str_radix(&signed_in.token[2 * at..2 * at + 2], 16).unwrap()).collect()
+    (0..32)
+        .map(|at| u8::from_str_radix(&signed_in.token[2 * at..2 * at + 2], 16).unwrap())
+        .collect()
 }
 
 impl Bench {
@@ -99,7 +111,10 @@ impl Bench {
     }
 
     async fn login(&self, name: &str, password: &str, device: &str) -> Result<SignedIn, Code> {
-        self.accounts.login(HERE, credentials(name, password, device)).await.map_err(|error| error.code())
+        self.accounts
+            .login(HERE, credentials(name, password, device))
+            .await
+            .map_err(|error| error.code())
     }
 
     async fn authenticate(&self, signed_in: &SignedIn) -> Result<Identity, Code> {
@@ -130,7 +145,9 @@ async fn one_name_has_one_account_whoever_races() {
     let racing: Vec<_> = (0..16)
         .map(|_| {
             let accounts = bench.accounts.clone();
-            tokio::spawn(async move { accounts.sign_up(HERE, credentials("bob", "password", "laptop")).await })
+            tokio::spawn(async move {
+                accounts.sign_up(HERE, credentials("bob", "password", "laptop")).await
+            })
         })
         .collect();
     let mut won = 0;
@@ -147,7 +164,8 @@ async fn one_name_has_one_account_whoever_races() {
 async fn a_sign_up_nobody_waits_for_is_whole_or_nothing() {
     let bench = bench();
     for patience in 0..20 {
-        let mut sign_up = Box::pin(bench.accounts.sign_up(HERE, credentials("bob", "password", "laptop")));
+        let mut sign_up =
+            Box::pin(bench.accounts.sign_up(HERE, credentials("bob", "password", "laptop")));
         for _ in 0..patience {
             if futures_util::poll!(sign_up.as_mut()).is_ready() {
                 break;
@@ -170,9 +188,15 @@ async fn unknown_names_and_wrong_passwords_answer_and_cost_the_same() {
     bench.sign_up("bob").await;
     let hashes = || bench.accounts.inner.hasher.hashes();
     let before = hashes();
-    assert_eq!(bench.login("bob", "wrong password", "laptop").await.unwrap_err(), Code::CredentialsWrong);
+    assert_eq!(
+        bench.login("bob", "wrong password", "laptop").await.unwrap_err(),
+        Code::CredentialsWrong
+    );
     let known = hashes() - before;
-    assert_eq!(bench.login("nobody", "wrong password", "laptop").await.unwrap_err(), Code::CredentialsWrong);
+    assert_eq!(
+        bench.login("nobody", "wrong password", "laptop").await.unwrap_err(),
+        Code::CredentialsWrong
+    );
     assert_eq!((known, hashes() - before), (1, 2));
 }
 
@@ -184,16 +208,24 @@ async fn a_device_name_is_a_device_and_keeps_its_newest_tokens() {
     assert_eq!(second.device_id, first.device_id);
     assert!(bench.authenticate(&first).await.is_ok());
     let third = bench.login("bob", "password", "laptop").await.unwrap();
-    assert_eq!(bench.authenticate(&first).await.unwrap_err(), Code::TokenInvalid, "two tokens a device");
+    assert_eq!(
+        bench.authenticate(&first).await.unwrap_err(),
+        Code::TokenInvalid,
+        "two tokens a device"
+    );
     assert!(bench.authenticate(&second).await.is_ok() && bench.authenticate(&third).await.is_ok());
     let phone = bench.login("bob", "password", "phone").await.unwrap();
     assert_ne!(phone.device_id, first.device_id);
     bench.login("bob", "password", "tablet").await.unwrap();
     assert_eq!(bench.login("bob", "password", "watch").await.unwrap_err(), Code::TooManyDevices);
-    assert!(bench.login("bob", "password", "phone").await.is_ok(), "known devices are welcome when full");
+    assert!(
+        bench.login("bob", "password", "phone").await.is_ok(),
+        "known devices are welcome when full"
+    );
     let identity = bench.authenticate(&third).await.unwrap();
     let devices = bench.accounts.devices(&identity).await.unwrap();
-    let seen: Vec<_> = devices.iter().map(|device| (&*device.name, device.current, device.sessions)).collect();
+    let seen: Vec<_> =
+        devices.iter().map(|device| (&*device.name, device.current, device.sessions)).collect();
     assert_eq!(seen, [("laptop", true, 2), ("phone", false, 2), ("tablet", false, 2)]);
 }
 
@@ -223,7 +255,8 @@ async fn other_peoples_devices_are_not_found() {
     let bench = bench();
     let bob = bench.sign_up("bob").await;
     let eve = bench.sign_up("eve").await;
-    let (bob, eve_id) = (bench.authenticate(&bob).await.unwrap(), bench.authenticate(&eve).await.unwrap());
+    let (bob, eve_id) =
+        (bench.authenticate(&bob).await.unwrap(), bench.authenticate(&eve).await.unwrap());
     let refused = bench.accounts.revoke(eve_id.user, bob.device).await.unwrap_err();
     assert_eq!(refused.code(), Code::NotFound);
     assert!(bench.hub.cut.lock().is_empty());
@@ -237,7 +270,10 @@ async fn forged_tokens_are_invalid() {
     let mut flipped = good.clone();
     flipped[31] ^= 1;
     for forged in [&b""[..], &good[..31], &[good.clone(), vec![0]].concat(), &flipped, &[0; 32]] {
-        assert_eq!(bench.accounts.authenticate(forged).await.unwrap_err().code(), Code::TokenInvalid);
+        assert_eq!(
+            bench.accounts.authenticate(forged).await.unwrap_err().code(),
+            Code::TokenInvalid
+        );
     }
 }
 
@@ -258,7 +294,8 @@ async fn a_login_renews_a_hash_of_other_parameters() {
 async fn what_is_not_committed_does_not_count() {
     let bench = bench();
     bench.direct.full.store(true, Ordering::Relaxed);
-    let refused = bench.accounts.sign_up(HERE, credentials("bob", "password", "laptop")).await.unwrap_err();
+    let refused =
+        bench.accounts.sign_up(HERE, credentials("bob", "password", "laptop")).await.unwrap_err();
     assert_eq!((refused.code(), refused.retry_after_ms()), (Code::Overloaded, Some(1000)));
     bench.direct.full.store(false, Ordering::Relaxed);
     let bob = bench.sign_up("bob").await;
@@ -286,12 +323,18 @@ async fn bad_input_and_limits_are_refused_before_any_hash() {
     assert_eq!(hashes(), 0);
     let far: IpAddr = "192.0.2.1".parse().unwrap();
     for number in 0..5 {
-        bench.accounts.sign_up(far, credentials(&format!("bob{number}"), "password", "laptop")).await.unwrap();
+        bench
+            .accounts
+            .sign_up(far, credentials(&format!("bob{number}"), "password", "laptop"))
+            .await
+            .unwrap();
     }
-    let refused = bench.accounts.sign_up(far, credentials("bob9", "password", "laptop")).await.unwrap_err();
+    let refused =
+        bench.accounts.sign_up(far, credentials("bob9", "password", "laptop")).await.unwrap_err();
     assert_eq!(refused.code(), Code::RateLimited);
     assert_eq!(hashes(), 5);
     let closed = bench_over(store(), Options { sign_up: false, ..options() });
-    let refused = closed.accounts.sign_up(HERE, credentials("bob", "password", "laptop")).await.unwrap_err();
+    let refused =
+        closed.accounts.sign_up(HERE, credentials("bob", "password", "laptop")).await.unwrap_err();
     assert_eq!(refused.code(), Code::SignUpClosed);
 }

@@ -106,7 +106,11 @@ mod tests {
     use parley_protocol::{DeviceId, UserId};
 
     fn identity(number: u8) -> Identity {
-        Identity { user: UserId::new([number; 16]), device: DeviceId::new([number; 16]), name: "bob".into() }
+        Identity {
+            user: UserId::new([number; 16]),
+            device: DeviceId::new([number; 16]),
+            name: "bob".into(),
+        }
     }
 
     fn ask(cache: &Cache, token: &TokenHash) -> u64 {
@@ -122,7 +126,8 @@ mod tests {
         let (two, _) = mint().unwrap();
         assert_eq!(one.len(), 64);
         assert_ne!(one, two);
-        let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&one[2 * at..2 * at + 2], 16).unwrap()).collect();
+        let bytes: Vec<u8> =
+            (0..32).map(|at| u8::from_str_radix(&one[2 * at..2 * at + 2], 16).unwrap()).collect();
         assert_eq!(TokenHash::of(&bytes), Some(hash));
         assert_eq!(TokenHash::of(&bytes[1..]), None);
     }

@@ -34,7 +34,12 @@ impl Config {
         match address(&self.http) {
             Err(text) => say("http", text),
             Ok(http) if !http.ip().is_loopback() => {
-                say("http", format!("{http} is not a loopback address; plain HTTP has no encryption, use 127.0.0.1 or [::1]"));
+                say(
+                    "http",
+                    format!(
+                        "{http} is not a loopback address; plain HTTP has no encryption, use 127.0.0.1 or [::1]"
+                    ),
+                );
             }
             Ok(_) => {}
         }
@@ -43,7 +48,10 @@ impl Config {
         }
         let (certificate, key) = (self.tls.certificate.as_os_str(), self.tls.key.as_os_str());
         if certificate.is_empty() != key.is_empty() {
-            say("tls.certificate", "certificate and key go together: set both or neither".to_owned());
+            say(
+                "tls.certificate",
+                "certificate and key go together: set both or neither".to_owned(),
+            );
         }
         for (key, value, low, high) in self.ranges() {
             if !(low..=high).contains(&value) {
@@ -56,11 +64,20 @@ impl Config {
         }
         let text_bytes = u64::from(self.sessions.text_chars) * 4 + 1024;
         if text_bytes > u64::from(self.sessions.frame_bytes) {
-            say("sessions.frame_bytes", format!("a text of {} characters may need {text_bytes} bytes", self.sessions.text_chars));
+            say(
+                "sessions.frame_bytes",
+                format!(
+                    "a text of {} characters may need {text_bytes} bytes",
+                    self.sessions.text_chars
+                ),
+            );
         }
         for origin in &self.websocket.origins {
             if !origin.contains("://") || origin.ends_with('/') {
-                say("websocket.origins", format!("{origin:?} is not an origin such as https://chat.example.org"));
+                say(
+                    "websocket.origins",
+                    format!("{origin:?} is not an origin such as https://chat.example.org"),
+                );
             }
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
@@ -78,7 +95,12 @@ impl Config {
             ("connections.idle_ms", connections.idle_ms, 1_000, 600_000),
             ("sessions.heartbeat_ms", u64::from(sessions.heartbeat_ms), 100, 300_000),
             ("sessions.outbound_bytes", sessions.outbound_bytes as u64, 64 * 1024, 1 << 30),
-            ("sessions.text_chars", u64::from(sessions.text_chars), 1, u64::from(parley_protocol::limits::TEXT_CHARS)),
+            (
+                "sessions.text_chars",
+                u64::from(sessions.text_chars),
+                1,
+                u64::from(parley_protocol::limits::TEXT_CHARS),
+            ),
             ("sessions.frame_bytes", u64::from(sessions.frame_bytes), 1024, 16 * 1024 * 1024),
             ("sessions.drain_ms", sessions.drain_ms, 0, 3_600_000),
             ("accounts.devices", accounts.devices as u64, 1, 1_000),
@@ -89,10 +111,25 @@ impl Config {
             ("accounts.parallel_hashes", accounts.parallel_hashes as u64, 1, 256),
             ("accounts.waiting_hashes", accounts.waiting_hashes as u64, 1, 100_000),
             ("accounts.token_cache", accounts.token_cache as u64, 1, 10_000_000),
-            ("rates.sign_ups_per_minute", u64::from(rates.sign_ups_per_minute), 1, u64::from(u32::MAX)),
+            (
+                "rates.sign_ups_per_minute",
+                u64::from(rates.sign_ups_per_minute),
+                1,
+                u64::from(u32::MAX),
+            ),
             ("rates.logins_per_minute", u64::from(rates.logins_per_minute), 1, u64::from(u32::MAX)),
-            ("rates.logins_per_name_per_minute", u64::from(rates.logins_per_name_per_minute), 1, u64::from(u32::MAX)),
-            ("rates.loopback_per_minute", u64::from(rates.loopback_per_minute), 1, u64::from(u32::MAX)),
+            (
+                "rates.logins_per_name_per_minute",
+                u64::from(rates.logins_per_name_per_minute),
+                1,
+                u64::from(u32::MAX),
+            ),
+            (
+                "rates.loopback_per_minute",
+                u64::from(rates.loopback_per_minute),
+                1,
+                u64::from(u32::MAX),
+            ),
             ("rates.addresses", rates.addresses as u64, 1, 10_000_000),
             ("storage.shards", u64::from(storage.shards), 1, 256),
             ("storage.cache_bytes", storage.cache_bytes as u64, 1024 * 1024, 1 << 40),

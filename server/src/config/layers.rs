@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::sections::KEYS;
-use super::{Config, LoadError, Loaded, Overrides, OTHER_VARIABLES};
+use super::{Config, LoadError, Loaded, OTHER_VARIABLES, Overrides};
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,10 @@ impl Layers {
     }
 
     pub(super) fn file(&mut self, path: &Path, text: &str) -> Result<(), LoadError> {
-        let syntax = |error: toml::de::Error| LoadError::Syntax { path: path.to_owned(), text: error.to_string() };
+        let syntax = |error: toml::de::Error| LoadError::Syntax {
+            path: path.to_owned(),
+            text: error.to_string(),
+        };
         let spans = DeTable::parse(text).map_err(syntax)?;
         let values: Table = toml::from_str(text).map_err(syntax)?;
         let mut leaves = Vec::new();
@@ -68,10 +71,15 @@ impl Layers {
         Ok(())
     }
 
-    pub(super) fn variables(&mut self, variables: impl Iterator<Item = (String, String)>) -> Result<(), LoadError> {
+    pub(super) fn variables(
+        &mut self,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<(), LoadError> {
         // In a fixed order, so that the first error is always the same one.
         let own: BTreeMap<String, String> = variables
-            .filter(|(name, _)| name.starts_with("PARLEY_") && !OTHER_VARIABLES.contains(&name.as_str()))
+            .filter(|(name, _)| {
+                name.starts_with("PARLEY_") && !OTHER_VARIABLES.contains(&name.as_str())
+            })
             .collect();
         for (name, text) in own {
             let key = name.trim_start_matches("PARLEY_").to_ascii_lowercase().replace("__", ".");
@@ -82,7 +90,11 @@ impl Layers {
 
     pub(super) fn flags(&mut self, overrides: &Overrides) -> Result<(), LoadError> {
         let data = overrides.data.as_ref().map(|data| data.to_string_lossy().into_owned());
-        let named = [("data", data), ("listen", overrides.listen.clone()), ("http", overrides.http.clone())];
+        let named = [
+            ("data", data),
+            ("listen", overrides.listen.clone()),
+            ("http", overrides.http.clone()),
+        ];
         for (key, text) in named {
             if let Some(text) = text {
                 self.set_text(key, &text, Source::Flag(key.to_owned()))?;
@@ -105,12 +117,24 @@ impl Layers {
 
     /// Sets a key from text, read as what the key's default is.
     fn set_text(&mut self, key: &str, text: &str, place: Source) -> Result<(), LoadError> {
-        let wrong = |what: &str| LoadError::Value { place: place.clone(), key: key.to_owned(), text: format!("not {what}: {text:?}") };
+        let wrong = |what: &str| LoadError::Value {
+            place: place.clone(),
+            key: key.to_owned(),
+            text: format!("not {what}: {text:?}"),
+        };
         let value = match leaf(&defaults(), key) {
-            Some(Value::Integer(_)) => Value::Integer(text.trim().parse().map_err(|_| wrong("a whole number"))?),
-            Some(Value::Boolean(_)) => Value::Boolean(text.trim().parse().map_err(|_| wrong("true or false"))?),
+            Some(Value::Integer(_)) => {
+                Value::Integer(text.trim().parse().map_err(|_| wrong("a whole number"))?)
+            }
+            Some(Value::Boolean(_)) => {
+                Value::Boolean(text.trim().parse().map_err(|_| wrong("true or false"))?)
+            }
             Some(Value::Array(_)) => Value::Array(
-                text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Value::from).collect(),
+                text.split(',')
+                    .map(str::trim)
+                    .filter(|part| !part.is_empty())
+                    .map(Value::from)
+                    .collect(),
             ),
             _ => Value::from(text),
         };
@@ -169,12 +193,19 @@ fn put(table: &mut Table, key: &str, value: Value) {
 
 /// The leaves of a file, with the offset of each key. A table that is no known
 /// section counts as one leaf, so that its name is what the error shows.
-fn collect(spans: &DeTable<'_>, values: &Table, prefix: &str, leaves: &mut Vec<(String, Value, usize)>) {
+fn collect(
+    spans: &DeTable<'_>,
+    values: &Table,
+    prefix: &str,
+    leaves: &mut Vec<(String, Value, usize)>,
+) {
     for (name, spanned) in spans {
         let Some(value) = values.get(name.get_ref().as_ref()) else { continue };
         let key = format!("{prefix}{}", name.get_ref());
         match (Spanned::get_ref(spanned), value) {
-            (DeValue::Table(inner), Value::Table(table)) if prefix.is_empty() && is_section(&key) => {
+            (DeValue::Table(inner), Value::Table(table))
+                if prefix.is_empty() && is_section(&key) =>
+            {
                 collect(inner, table, &format!("{key}."), leaves);
             }
             _ => leaves.push((key, value.clone(), name.span().start)),

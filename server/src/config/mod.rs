@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 pub use check::Problem;
 pub use layers::Source;
 pub use sections::{
-    Accounts, Config, Connections, Key, LogFormat, Logging, Queue, Rates, Sessions, SignUp, Storage, Tls, WebSocket, KEYS,
+    Accounts, Config, Connections, KEYS, Key, LogFormat, Logging, Queue, Rates, Sessions, SignUp,
+    Storage, Tls, WebSocket,
 };
 pub use show::init;
 

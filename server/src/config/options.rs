@@ -38,7 +38,10 @@ impl Config {
     pub fn tls_options(&self) -> tls::Options {
         let own = !self.tls.certificate.as_os_str().is_empty();
         tls::Options {
-            files: own.then(|| tls::Files { certificate: self.tls.certificate.clone(), key: self.tls.key.clone() }),
+            files: own.then(|| tls::Files {
+                certificate: self.tls.certificate.clone(),
+                key: self.tls.key.clone(),
+            }),
             folder: self.data.join("tls"),
             names: self.tls.names.clone(),
             tls12: self.tls.tls12,

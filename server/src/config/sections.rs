@@ -109,8 +109,14 @@ impl Default for Config {
 
 const TOP: &[Key] = &[
     Key { path: "data", help: "Folder of everything the server keeps; made if missing." },
-    Key { path: "listen", help: "Address of QUIC (UDP) and TLS (TCP), for example 0.0.0.0:7443. Port 0 picks one." },
-    Key { path: "http", help: "Address of plain HTTP with /metrics; loopback only. Port 0 picks one." },
+    Key {
+        path: "listen",
+        help: "Address of QUIC (UDP) and TLS (TCP), for example 0.0.0.0:7443. Port 0 picks one.",
+    },
+    Key {
+        path: "http",
+        help: "Address of plain HTTP with /metrics; loopback only. Port 0 picks one.",
+    },
 ];
 
 section! {

@@ -20,7 +20,13 @@ pub fn init() -> String {
     for section in KEYS {
         heading(section, &mut out);
         for key in *section {
-            let _ = writeln!(out, "\n# {}\n#{} = {}", key.help, name(key.path), value(&defaults, key.path));
+            let _ = writeln!(
+                out,
+                "\n# {}\n#{} = {}",
+                key.help,
+                name(key.path),
+                value(&defaults, key.path)
+            );
         }
     }
     out

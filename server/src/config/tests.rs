@@ -1,7 +1,11 @@
 use super::*;
 use std::collections::BTreeSet;
 
-fn load(file: Option<&str>, variables: &[(&str, &str)], overrides: &Overrides) -> Result<Loaded, LoadError> {
+fn load(
+    file: Option<&str>,
+    variables: &[(&str, &str)],
+    overrides: &Overrides,
+) -> Result<Loaded, LoadError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("parley.toml");
     if let Some(text) = file {
@@ -25,7 +29,8 @@ fn with_nothing_given_the_defaults_hold() {
 #[test]
 fn flags_beat_variables_beat_the_file() {
     let file = "listen = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:1\"\n[connections]\ntotal = 1\nper_address = 1\n";
-    let variables = [("PARLEY_LISTEN", "127.0.0.1:2"), ("PARLEY_CONNECTIONS__TOTAL", "2"), ("HOME", "/x")];
+    let variables =
+        [("PARLEY_LISTEN", "127.0.0.1:2"), ("PARLEY_CONNECTIONS__TOTAL", "2"), ("HOME", "/x")];
     let overrides = Overrides { listen: Some("127.0.0.1:3".to_owned()), ..Overrides::default() };
     let loaded = load(Some(file), &variables, &overrides).unwrap();
     assert_eq!(loaded.config.listen, "127.0.0.1:3");
@@ -33,8 +38,14 @@ fn flags_beat_variables_beat_the_file() {
     assert_eq!(loaded.config.connections.total, 2);
     assert_eq!(loaded.config.connections.per_address, 1);
     assert_eq!(loaded.source("listen"), Source::Flag("listen".to_owned()));
-    assert_eq!(loaded.source("connections.total"), Source::Variable("PARLEY_CONNECTIONS__TOTAL".to_owned()));
-    assert!(matches!(loaded.source("connections.per_address"), Source::File { line: 5, column: 1, .. }));
+    assert_eq!(
+        loaded.source("connections.total"),
+        Source::Variable("PARLEY_CONNECTIONS__TOTAL".to_owned())
+    );
+    assert!(matches!(
+        loaded.source("connections.per_address"),
+        Source::File { line: 5, column: 1, .. }
+    ));
 }
 
 #[test]
@@ -57,14 +68,20 @@ fn variables_are_read_as_what_the_key_is() {
 fn unknown_keys_are_errors_that_name_place_and_nearest_key() {
     let text = error(Some("data = \"x\"\n[connections]\n  totl = 3\n"), &[], &Overrides::default());
     assert!(text.contains("parley.toml:3:3"), "{text}");
-    assert!(text.contains("`connections.totl`") && text.contains("did you mean `connections.total`?"), "{text}");
+    assert!(
+        text.contains("`connections.totl`") && text.contains("did you mean `connections.total`?"),
+        "{text}"
+    );
     let text = error(Some("heartbeat_ms = 3\n"), &[], &Overrides::default());
     assert!(text.contains("did you mean `sessions.heartbeat_ms`?"), "{text}");
     let text = error(Some("[conections]\ntotal = 3\n"), &[], &Overrides::default());
     assert!(text.contains("parley.toml:1:2") && text.contains("`conections`"), "{text}");
     let text = error(None, &[("PARLEY_LISTEN_ADDRESS", "x")], &Overrides::default());
     assert!(text.starts_with("PARLEY_LISTEN_ADDRESS: there is no key"), "{text}");
-    let set = Overrides { set: vec![("storage.shard".to_owned(), "1".to_owned())], ..Overrides::default() };
+    let set = Overrides {
+        set: vec![("storage.shard".to_owned(), "1".to_owned())],
+        ..Overrides::default()
+    };
     let text = error(None, &[], &set);
     assert!(text.contains("did you mean `storage.shards`?"), "{text}");
     let text = error(Some("zzzzzzzzzzzzzzzzzzz = 1"), &[], &Overrides::default());
@@ -76,17 +93,26 @@ fn wrong_kinds_and_broken_files_are_errors_at_their_place() {
     let text = error(Some("[connections]\ntotal = \"many\"\n"), &[], &Overrides::default());
     assert!(text.contains("parley.toml:2:1: `connections.total`"), "{text}");
     let text = error(None, &[("PARLEY_CONNECTIONS__TOTAL", "many")], &Overrides::default());
-    assert!(text.contains("PARLEY_CONNECTIONS__TOTAL") && text.contains("not a whole number"), "{text}");
+    assert!(
+        text.contains("PARLEY_CONNECTIONS__TOTAL") && text.contains("not a whole number"),
+        "{text}"
+    );
     let text = error(None, &[("PARLEY_STORAGE__SHARDS", "-1")], &Overrides::default());
     assert!(text.contains("PARLEY_STORAGE__SHARDS"), "{text}");
     let text = error(Some("[accounts]\nsign_up = \"maybe\"\n"), &[], &Overrides::default());
     assert!(text.contains("`accounts.sign_up`") && text.contains("closed"), "{text}");
     // Also when a later layer replaces it.
     let variables = [("PARLEY_CONNECTIONS__TOTAL", "5")];
-    assert!(load(Some("[connections]\ntotal = \"many\"\n"), &variables, &Overrides::default()).is_err());
+    assert!(
+        load(Some("[connections]\ntotal = \"many\"\n"), &variables, &Overrides::default()).is_err()
+    );
     let text = error(Some("listen = \n"), &[], &Overrides::default());
     assert!(text.contains("not valid TOML") && text.contains("line 1"), "{text}");
-    let missing = Config::load_from(Some(Path::new("/no/such/file")), std::iter::empty(), &Overrides::default());
+    let missing = Config::load_from(
+        Some(Path::new("/no/such/file")),
+        std::iter::empty(),
+        &Overrides::default(),
+    );
     assert!(matches!(missing, Err(LoadError::Read { .. })));
 }
 
@@ -95,7 +121,14 @@ fn values_that_cannot_be_served_with_are_all_said_at_once() {
     let file = "http = \"0.0.0.0:80\"\nlisten = \"nowhere\"\n[tls]\nkey = \"k.pem\"\n[storage]\nshards = 0\n\
                 [websocket]\norigins = [\"chat.example\"]\n[sessions]\nframe_bytes = 2048\n";
     let text = error(Some(file), &[], &Overrides::default());
-    for key in ["http: ", "listen: ", "tls.certificate: ", "storage.shards: ", "websocket.origins: ", "sessions.frame_bytes: "] {
+    for key in [
+        "http: ",
+        "listen: ",
+        "tls.certificate: ",
+        "storage.shards: ",
+        "websocket.origins: ",
+        "sessions.frame_bytes: ",
+    ] {
         assert!(text.contains(key), "{key} in {text}");
     }
     assert!(text.contains("no encryption"), "{text}");
@@ -106,13 +139,16 @@ fn the_table_of_keys_is_the_struct() {
     let mut paths = BTreeSet::new();
     for (name, value) in layers::defaults() {
         match value {
-            toml::Value::Table(section) => paths.extend(section.keys().map(|key| format!("{name}.{key}"))),
+            toml::Value::Table(section) => {
+                paths.extend(section.keys().map(|key| format!("{name}.{key}")))
+            }
             _ => {
                 paths.insert(name);
             }
         }
     }
-    let known: BTreeSet<_> = KEYS.iter().copied().flatten().map(|key| key.path.to_owned()).collect();
+    let known: BTreeSet<_> =
+        KEYS.iter().copied().flatten().map(|key| key.path.to_owned()).collect();
     assert_eq!(paths, known);
     assert!(KEYS.iter().copied().flatten().all(|key| key.help.ends_with('.')));
 }
@@ -137,7 +173,8 @@ fn init_holds_every_key_and_its_uncommented_form_is_the_defaults() {
 
 #[test]
 fn show_is_a_file_that_loads_the_same_and_names_sources() {
-    let variables = [("PARLEY_CONNECTIONS__TOTAL", "77"), ("PARLEY_WEBSOCKET__ORIGINS", "https://a.example")];
+    let variables =
+        [("PARLEY_CONNECTIONS__TOTAL", "77"), ("PARLEY_WEBSOCKET__ORIGINS", "https://a.example")];
     let loaded = load(None, &variables, &Overrides::default()).unwrap();
     let shown = loaded.show();
     assert!(shown.contains("total = 77 # PARLEY_CONNECTIONS__TOTAL"), "{shown}");

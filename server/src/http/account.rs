@@ -83,7 +83,10 @@ pub(super) async fn login(
         (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
-pub(super) async fn logout(State(accounts): State<Accounts>, Caller(caller): Caller) -> Answer<StatusCode> {
+pub(super) async fn logout(
+    State(accounts): State<Accounts>,
+    Caller(caller): Caller,
+) -> Answer<StatusCode> {
     accounts.logout(&caller).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -97,7 +100,10 @@ pub(super) async fn logout(State(accounts): State<Accounts>, Caller(caller): Cal
         (status = 500, description = "internal.", body = ErrorBody),
     )
 )]
-pub(super) async fn account(State(accounts): State<Accounts>, Caller(caller): Caller) -> Answer<Json<Account>> {
+pub(super) async fn account(
+    State(accounts): State<Accounts>,
+    Caller(caller): Caller,
+) -> Answer<Json<Account>> {
     let user = accounts.find_by_id(caller.user).await?.ok_or(Code::TokenInvalid)?;
     Ok(Json(Account {
         user_id: user.id.to_string(),
@@ -116,7 +122,10 @@ pub(super) async fn account(State(accounts): State<Accounts>, Caller(caller): Ca
         (status = 500, description = "internal.", body = ErrorBody),
     )
 )]
-pub(super) async fn devices(State(accounts): State<Accounts>, Caller(caller): Caller) -> Answer<Json<Devices>> {
+pub(super) async fn devices(
+    State(accounts): State<Accounts>,
+    Caller(caller): Caller,
+) -> Answer<Json<Devices>> {
     Ok(Json(Devices { devices: accounts.devices(&caller).await? }))
 }
 

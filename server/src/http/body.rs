@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{to_bytes, Body};
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::{header, HeaderMap};
+use axum::http::{HeaderMap, header};
 use parley_protocol::Code;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -29,28 +29,48 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         if !is_json(request.headers()) {
             return Err(Code::MediaTypeUnsupported.into());
         }
-        let too_large = || ApiError::new(Code::BodyTooLarge, format!("a request body has {BODY_BYTES} bytes at most"));
+        let too_large = || {
+            ApiError::new(
+                Code::BodyTooLarge,
+                format!("a request body has {BODY_BYTES} bytes at most"),
+            )
+        };
         if declared(request.headers()).is_some_and(|length| length > BODY_BYTES as u64) {
             return Err(too_large());
         }
-        let patience = request.extensions().get::<Arc<HttpPeer>>().map_or(BODY_TIMEOUT, |peer| peer.patience());
+        let patience = request
+            .extensions()
+            .get::<Arc<HttpPeer>>()
+            .map_or(BODY_TIMEOUT, |peer| peer.patience());
         let bytes = read(request.into_body(), patience, too_large).await?;
         // The text names the field and the place; it goes to the sender alone.
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))
     }
 }
 
-async fn read(body: Body, patience: Duration, too_large: impl Fn() -> ApiError) -> Result<bytes::Bytes, ApiError> {
+async fn read(
+    body: Body,
+    patience: Duration,
+    too_large: impl Fn() -> ApiError,
+) -> Result<bytes::Bytes, ApiError> {
     let read = timeout(patience, to_bytes(body, BODY_BYTES)).await;
     let late = || ApiError::new(Code::HandshakeTimeout, "the request body took too long");
     read.map_err(|_| late())?.map_err(|error| {
-        let limit = std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
-        if limit { too_large() } else { ApiError::new(Code::BadRequest, "the request body broke off") }
+        let limit = std::error::Error::source(&error)
+            .is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
+        if limit {
+            too_large()
+        } else {
+            ApiError::new(Code::BadRequest, "the request body broke off")
+        }
     })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind =
+        headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
 }

@@ -75,7 +75,15 @@ mod tests {
     fn a_bearer_is_64_hex_digits() {
         assert_eq!(bearer_of(&format!("Bearer {}", "0a".repeat(32))), Some([10; 32]));
         assert_eq!(bearer_of(&format!("bearer {}", "FF".repeat(32))), Some([255; 32]));
-        for bad in ["", "Bearer", "Bearer ", "Basic 00", &format!("Bearer {}", "0".repeat(63)), &format!("Bearer {}", "+a".repeat(32)), &format!("Bearer {}", "é".repeat(32))] {
+        for bad in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Basic 00",
+            &format!("Bearer {}", "0".repeat(63)),
+            &format!("Bearer {}", "+a".repeat(32)),
+            &format!("Bearer {}", "é".repeat(32)),
+        ] {
             assert_eq!(bearer_of(bad), None, "{bad}");
         }
     }

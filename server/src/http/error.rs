@@ -1,10 +1,10 @@
 //! Every failure of the API as its answer: status, headers, `ErrorBody`.
 
 use axum::Json;
-use axum::http::{header, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use parley_protocol::http::{ErrorBody, ErrorDetail};
 use parley_protocol::Code;
+use parley_protocol::http::{ErrorBody, ErrorDetail};
 
 use crate::accounts::AccountError;
 use crate::listen::UpgradeRefused;
@@ -47,7 +47,8 @@ impl From<UpgradeRefused> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.code.http_status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = ErrorBody {
             error: ErrorDetail {
                 code: self.code as u32,

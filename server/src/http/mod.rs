@@ -96,7 +96,9 @@ pub fn plain_router<H: SessionHost>(api: Api<H>) -> Router {
 fn router<H: SessionHost>(api: Api<H>, more: Router<Shared>) -> Router {
     let Api { accounts, connections, websockets, readiness, metrics, urls } = api;
     let shared = Shared { accounts, connections, readiness, metrics, urls: urls.into() };
-    let upgrade = move |request: Request<Body>| async move { websockets.upgrade(request).map_err(ApiError::from) };
+    let upgrade = move |request: Request<Body>| async move {
+        websockets.upgrade(request).map_err(ApiError::from)
+    };
     let routes = more
         .route("/v1/accounts", post(account::sign_up))
         .route("/v1/login", post(account::login))

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use parley_protocol::http::{
-    Account, Credentials, Device, DeviceLabel, Devices, DiscoveredNode, Discovery, ErrorBody, ErrorDetail, SignedIn,
+    Account, Credentials, Device, DeviceLabel, Devices, DiscoveredNode, Discovery, ErrorBody,
+    ErrorDetail, SignedIn,
 };
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -17,7 +18,10 @@ use super::{account, health};
         (status = 400, description = "bad_request: not a WebSocket handshake of this protocol, or from a foreign page.", body = ErrorBody),
     )
 )]
-#[expect(dead_code, reason = "only its description is used; the route is a closure over the bridge")]
+#[expect(
+    dead_code,
+    reason = "only its description is used; the route is a closure over the bridge"
+)]
 async fn websocket() {}
 
 /// This document.

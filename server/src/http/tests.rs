@@ -1,6 +1,10 @@
 use super::*;
-use crate::accounts::{Commit, CommitError, HashOptions, Options as AccountOptions, RateOptions, Sessions};
-use crate::listen::{self, ConnectionCaps, ConnectionPermit, FrameReader, FrameWriter, HttpPeer, Peer, Transport};
+use crate::accounts::{
+    Commit, CommitError, HashOptions, Options as AccountOptions, RateOptions, Sessions,
+};
+use crate::listen::{
+    self, ConnectionCaps, ConnectionPermit, FrameReader, FrameWriter, HttpPeer, Peer, Transport,
+};
 use crate::store::engine::memory::MemoryEngine;
 use crate::store::{Store, Write};
 use axum::http::{Method, Response, StatusCode, header};
@@ -17,7 +21,14 @@ use tower::ServiceExt as _;
 struct NoHost;
 
 impl SessionHost for NoHost {
-    async fn serve<R: FrameReader, W: FrameWriter>(&self, _: R, _: W, _: Peer, _: ConnectionPermit) {}
+    async fn serve<R: FrameReader, W: FrameWriter>(
+        &self,
+        _: R,
+        _: W,
+        _: Peer,
+        _: ConnectionPermit,
+    ) {
+    }
 }
 
 struct Direct(Store);
@@ -66,7 +77,8 @@ fn bench() -> Bench {
         Arc::new(NoSessions),
     )
     .unwrap();
-    let caps = ConnectionCaps { total: 10, per_address: 10, unauthenticated: 10, limit_loopback: false };
+    let caps =
+        ConnectionCaps { total: 10, per_address: 10, unauthenticated: 10, limit_loopback: false };
     let connections = Connections::new(caps);
     let options = listen::Options {
         address: ([127, 0, 0, 1], 0).into(),
@@ -94,7 +106,12 @@ impl Bench {
         self.call_from("127.0.0.1:5000", Duration::from_secs(10), request).await
     }
 
-    async fn call_from(&self, from: &str, patience: Duration, mut request: Request<Body>) -> Response<Body> {
+    async fn call_from(
+        &self,
+        from: &str,
+        patience: Duration,
+        mut request: Request<Body>,
+    ) -> Response<Body> {
         let from = from.parse().unwrap();
         let permit = self.connections.admit(from, Transport::Tls).unwrap();
         request.extensions_mut().insert(HttpPeer::new(from, patience, permit));
@@ -102,7 +119,7 @@ impl Bench {
     }
 
     async fn sign_up(&self, name: &str) -> SignedIn {
-        let answer = self.call(post("/v1/accounts", credentials(name))).await;
+        let answer = self.call(post("/v1/accounts", &credentials(name))).await;
         assert_eq!(answer.status(), StatusCode::CREATED);
         body(answer).await
     }
@@ -112,14 +129,20 @@ fn credentials(name: &str) -> Value {
     json!({ "name": name, "password": "password", "device": { "name": "laptop", "platform": "linux" } })
 }
 
-fn post(path: &str, body: Value) -> Request<Body> {
-    let request = Request::post(path).header(header::CONTENT_TYPE, "application/json; charset=utf-8");
+fn post(path: &str, body: &Value) -> Request<Body> {
+    let request =
+        Request::post(path).header(header::CONTENT_TYPE, "application/json; charset=utf-8");
     request.body(Body::from(body.to_string())).unwrap()
 }
 
 fn as_user(method: Method, path: &str, token: &str) -> Request<Body> {
     let bearer = format!("Bearer {token}");
-    Request::builder().method(method).uri(path).header(header::AUTHORIZATION, bearer).body(Body::empty()).unwrap()
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::AUTHORIZATION, bearer)
+        .body(Body::empty())
+        .unwrap()
 }
 
 async fn body<T: serde::de::DeserializeOwned>(answer: Response<Body>) -> T {
@@ -143,20 +166,25 @@ async fn a_life_of_an_account() {
     let bench = bench();
     let bob = bench.sign_up("bob").await;
     let phone = json!({ "name": "bob", "password": "password", "device": { "name": "phone" } });
-    let answer = bench.call(post("/v1/login", phone)).await;
+    let answer = bench.call(post("/v1/login", &phone)).await;
     assert_eq!(answer.status(), StatusCode::OK);
     let phone: SignedIn = body(answer).await;
-    let account: Value = body(bench.call(as_user(Method::GET, "/v1/account", &bob.token)).await).await;
+    let account: Value =
+        body(bench.call(as_user(Method::GET, "/v1/account", &bob.token)).await).await;
     assert_eq!((&account["name"], &account["device_id"]), (&json!("bob"), &json!(bob.device_id)));
-    let devices: Devices = body(bench.call(as_user(Method::GET, "/v1/devices", &bob.token)).await).await;
-    let current: Vec<_> = devices.devices.iter().map(|device| (&*device.name, device.current)).collect();
+    let devices: Devices =
+        body(bench.call(as_user(Method::GET, "/v1/devices", &bob.token)).await).await;
+    let current: Vec<_> =
+        devices.devices.iter().map(|device| (&*device.name, device.current)).collect();
     assert_eq!(current, [("laptop", true), ("phone", false)]);
-    let found: Value = body(bench.call(as_user(Method::GET, "/v1/users/bob", &bob.token)).await).await;
+    let found: Value =
+        body(bench.call(as_user(Method::GET, "/v1/users/bob", &bob.token)).await).await;
     assert_eq!(found["user_id"], json!(bob.user_id));
     let path = format!("/v1/devices/{}", phone.device_id);
     let answer = bench.call(as_user(Method::DELETE, &path, &bob.token)).await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
-    is(bench.call(as_user(Method::GET, "/v1/account", &phone.token)).await, Code::TokenInvalid).await;
+    is(bench.call(as_user(Method::GET, "/v1/account", &phone.token)).await, Code::TokenInvalid)
+        .await;
     is(bench.call(as_user(Method::DELETE, &path, &bob.token)).await, Code::NotFound).await;
     let answer = bench.call(as_user(Method::POST, "/v1/logout", &bob.token)).await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
@@ -167,17 +195,24 @@ async fn a_life_of_an_account() {
 async fn every_refusal_is_an_error_body() {
     let bench = bench();
     bench.sign_up("bob").await;
-    is(bench.call(post("/v1/accounts", credentials("bob"))).await, Code::NameTaken).await;
-    is(bench.call(post("/v1/accounts", credentials("Bob"))).await, Code::NameInvalid).await;
+    is(bench.call(post("/v1/accounts", &credentials("bob"))).await, Code::NameTaken).await;
+    is(bench.call(post("/v1/accounts", &credentials("Bob"))).await, Code::NameInvalid).await;
     let mut wrong = credentials("bob");
     wrong["password"] = json!("wrong password");
-    is(bench.call(post("/v1/login", wrong)).await, Code::CredentialsWrong).await;
-    is(bench.call(post("/v1/login", credentials("nobody"))).await, Code::CredentialsWrong).await;
-    for (method, path) in [("GET", "/"), ("GET", "/v2/accounts"), ("POST", "/v1/accounts/"), ("GET", "/v1/%ff")] {
+    is(bench.call(post("/v1/login", &wrong)).await, Code::CredentialsWrong).await;
+    is(bench.call(post("/v1/login", &credentials("nobody"))).await, Code::CredentialsWrong).await;
+    for (method, path) in
+        [("GET", "/"), ("GET", "/v2/accounts"), ("POST", "/v1/accounts/"), ("GET", "/v1/%ff")]
+    {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         is(bench.call(request).await, Code::NotFound).await;
     }
-    for (method, path) in [("GET", "/v1/accounts"), ("PUT", "/v1/login"), ("DELETE", "/v1/devices"), ("POST", "/livez")] {
+    for (method, path) in [
+        ("GET", "/v1/accounts"),
+        ("PUT", "/v1/login"),
+        ("DELETE", "/v1/devices"),
+        ("POST", "/livez"),
+    ] {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let answer = bench.call(request).await;
         assert!(answer.headers().contains_key(header::ALLOW), "{method} {path}");
@@ -188,22 +223,34 @@ async fn every_refusal_is_an_error_body() {
         assert_eq!(answer.headers()[header::WWW_AUTHENTICATE], "Bearer");
         is(answer, Code::TokenInvalid).await;
     }
-    is(bench.call(Request::get("/v1/devices").body(Body::empty()).unwrap()).await, Code::TokenInvalid).await;
-    is(bench.call(Request::get("/v1/ws").body(Body::empty()).unwrap()).await, Code::BadRequest).await;
+    is(
+        bench.call(Request::get("/v1/devices").body(Body::empty()).unwrap()).await,
+        Code::TokenInvalid,
+    )
+    .await;
+    is(bench.call(Request::get("/v1/ws").body(Body::empty()).unwrap()).await, Code::BadRequest)
+        .await;
 }
 
 #[tokio::test]
 async fn bad_bodies_are_the_senders_fault() {
     let bench = bench();
     let send = |kind: &'static str, body: Body| {
-        let request = Request::post("/v1/login").header(header::CONTENT_TYPE, kind).body(body).unwrap();
+        let request =
+            Request::post("/v1/login").header(header::CONTENT_TYPE, kind).body(body).unwrap();
         bench.call(request)
     };
     for kind in ["text/plain", "", "application/jsonp", "multipart/form-data"] {
         is(send(kind, Body::from("{}")).await, Code::MediaTypeUnsupported).await;
     }
     let malformed = [
-        "", "{", "[]", "null", "{}", "\u{0}", "{\"name\":1}",
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        "\u{0}",
+        "{\"name\":1}",
         r#"{"name":"bob","password":"password","device":{"name":"x"},"more":1}"#,
         r#"{"name":"bob","password":"\ud800pass","device":{"name":"x"}}"#,
     ];
@@ -212,15 +259,26 @@ async fn bad_bodies_are_the_senders_fault() {
     }
     let deep = "[".repeat(60_000);
     is(send("application/json", Body::from(deep)).await, Code::BadRequest).await;
-    is(send("application/json", Body::from(b"{\"name\":\"\xff\"}".to_vec())).await, Code::BadRequest).await;
+    is(
+        send("application/json", Body::from(b"{\"name\":\"\xff\"}".to_vec())).await,
+        Code::BadRequest,
+    )
+    .await;
     is(send("application/json", Body::from("x".repeat(70_000))).await, Code::BodyTooLarge).await;
     // Without a declared length it is found out while reading.
-    let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[b' '; 1000])));
+    let endless = futures_util::stream::repeat_with(|| {
+        Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[b' '; 1000]))
+    });
     is(send("application/json", Body::from_stream(endless)).await, Code::BodyTooLarge).await;
-    let broken = futures_util::stream::iter([Err::<bytes::Bytes, _>(std::io::Error::other("gone"))]);
+    let broken =
+        futures_util::stream::iter([Err::<bytes::Bytes, _>(std::io::Error::other("gone"))]);
     is(send("application/json", Body::from_stream(broken)).await, Code::BadRequest).await;
-    let silent = Body::from_stream(futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>());
-    let request = Request::post("/v1/login").header(header::CONTENT_TYPE, "application/json").body(silent).unwrap();
+    let silent =
+        Body::from_stream(futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>());
+    let request = Request::post("/v1/login")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(silent)
+        .unwrap();
     let answer = bench.call_from("127.0.0.1:1", Duration::from_millis(50), request).await;
     is(answer, Code::HandshakeTimeout).await;
 }
@@ -230,10 +288,14 @@ async fn a_rate_limit_says_when_to_come_back() {
     let bench = bench();
     let patience = Duration::from_secs(10);
     for number in 0..2 {
-        let request = post("/v1/accounts", credentials(&format!("bob{number}")));
-        assert_eq!(bench.call_from("192.0.2.1:1", patience, request).await.status(), StatusCode::CREATED);
+        let request = post("/v1/accounts", &credentials(&format!("bob{number}")));
+        assert_eq!(
+            bench.call_from("192.0.2.1:1", patience, request).await.status(),
+            StatusCode::CREATED
+        );
     }
-    let answer = bench.call_from("192.0.2.1:2", patience, post("/v1/accounts", credentials("bob3"))).await;
+    let answer =
+        bench.call_from("192.0.2.1:2", patience, post("/v1/accounts", &credentials("bob3"))).await;
     assert!(answer.headers()[header::RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap() >= 1);
     assert_eq!(answer.status(), 429);
     let failure: ErrorBody = body(answer).await;
@@ -254,13 +316,19 @@ async fn health_follows_readiness() {
     assert!(discovery.nodes[0].draining);
     assert_eq!(discovery.nodes[0].urls, ["quic://127.0.0.1:7443", "tls://127.0.0.1:7443"]);
     let metrics = get("/metrics").await;
-    assert!(metrics.headers()[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
+    assert!(
+        metrics.headers()[header::CONTENT_TYPE]
+            .to_str()
+            .unwrap()
+            .starts_with("text/plain; version=0.0.4")
+    );
 }
 
 #[tokio::test]
 async fn the_document_has_every_route_and_every_failure_a_body() {
     let bench = bench();
-    let document: Value = body(bench.call(Request::get("/v1/openapi.json").body(Body::empty()).unwrap()).await).await;
+    let document: Value =
+        body(bench.call(Request::get("/v1/openapi.json").body(Body::empty()).unwrap()).await).await;
     let mut operations = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
@@ -268,13 +336,20 @@ async fn the_document_has_every_route_and_every_failure_a_body() {
             // The route is there: whatever it answers, it is not "no such path" or "no such method".
             let concrete = path.replace("{name}", "x").replace("{device_id}", "x");
             let method: Method = method.to_uppercase().parse().unwrap();
-            let request = Request::builder().method(method.clone()).uri(&concrete).body(Body::empty()).unwrap();
+            let request = Request::builder()
+                .method(method.clone())
+                .uri(&concrete)
+                .body(Body::empty())
+                .unwrap();
             let status = bench.call(request).await.status();
             assert!(status != 404 && status != 405, "{method} {path}: {status}");
             for (status, response) in operation["responses"].as_object().unwrap() {
                 if status.starts_with(['4', '5']) {
                     let schema = &response["content"]["application/json"]["schema"]["$ref"];
-                    assert_eq!(schema, "#/components/schemas/ErrorBody", "{method} {path} {status}");
+                    assert_eq!(
+                        schema, "#/components/schemas/ErrorBody",
+                        "{method} {path} {status}"
+                    );
                 }
             }
         }

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use bytes::{BufMut, Bytes, BytesMut};
 use parley_protocol::frame::FrameError;
 use parley_protocol::{Code, ConversationId};
-use prost::encoding::{encode_key, encode_varint, encoded_len_varint, key_len, WireType};
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
 use super::limits::ConnectionPermit;
 

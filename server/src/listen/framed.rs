@@ -7,11 +7,11 @@
 //! transport in as few calls as it takes. How a transport closes is its
 //! [`ByteSink`].
 
-use std::future::{poll_fn, Future};
+use std::future::{Future, poll_fn};
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{ready, Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use parley_protocol::frame::{self, Decoder};
@@ -20,7 +20,7 @@ use parley_protocol::{Code, ConversationId};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::Instant;
 
-use super::connection::{encode_deliver, DeliverSize, FrameReader, FrameWriter, ReadError};
+use super::connection::{DeliverSize, FrameReader, FrameWriter, ReadError, encode_deliver};
 use super::gate::Gate;
 
 /// Read on the stack; larger frames go to the heap.
@@ -95,7 +95,11 @@ impl<S: AsyncRead + Unpin + Send> FrameReader for StreamReader<S> {
 }
 
 /// One read; cancel safe, since nothing is taken from `io` before it is in `buffer`.
-async fn fill(io: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut, missing: usize) -> io::Result<usize> {
+async fn fill(
+    io: &mut (impl AsyncRead + Unpin),
+    buffer: &mut BytesMut,
+    missing: usize,
+) -> io::Result<usize> {
     if missing > STACK_BYTES {
         // A lying length costs its sender as many bytes as it costs us.
         buffer.reserve(missing.min(buffer.len().max(STEP_BYTES)));
@@ -136,7 +140,12 @@ impl<S: ByteSink> FrameWriter for StreamWriter<S> {
         frame::encode(envelope, &mut self.out);
     }
 
-    fn put_deliver(&mut self, conversation: &ConversationId, feed_position: u64, entries: &[Bytes]) {
+    fn put_deliver(
+        &mut self,
+        conversation: &ConversationId,
+        feed_position: u64,
+        entries: &[Bytes],
+    ) {
         let size = DeliverSize::of(feed_position, entries);
         self.out.reserve(size.envelope + frame::PREFIX_BYTES);
         frame::put_prefix(size.envelope, &mut self.out);
@@ -208,13 +217,21 @@ pub(super) fn halves<S>(stream: S) -> (Half<S>, Half<S>) {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Half<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.stream.lock()).poll_read(cx, buf)
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Half<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut *self.stream.lock()).poll_write(cx, buf)
     }
 
@@ -231,10 +248,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Half<S> {
 mod tests {
     use super::*;
     use futures_util::FutureExt as _;
-    use parley_protocol::wire::{server_envelope::Kind, Deliver, Pong, ServerEnvelope};
     use parley_protocol::Message as _;
+    use parley_protocol::wire::{Deliver, Pong, ServerEnvelope, server_envelope::Kind};
     use std::time::Duration;
-    use tokio::io::{duplex, DuplexStream};
+    use tokio::io::{DuplexStream, duplex};
 
     impl ByteSink for DuplexStream {
         async fn close(&mut self, _code: Option<Code>) {
@@ -257,7 +274,8 @@ mod tests {
         let (mut near, far) = duplex(64);
         let mut reader = reader(far);
         reader.set_authenticated(1 << 20);
-        let bodies: Vec<Vec<u8>> = [1usize, 5, 3000, 8192, 100_000, 2].iter().map(|n| vec![7; *n]).collect();
+        let bodies: Vec<Vec<u8>> =
+            [1usize, 5, 3000, 8192, 100_000, 2].iter().map(|n| vec![7; *n]).collect();
         let expected = bodies.clone();
         let writing = async move {
             for body in &bodies {
@@ -317,7 +335,9 @@ mod tests {
 
     #[tokio::test]
     async fn oversize_and_lying_lengths_reserve_nothing() {
-        for (length, authenticated) in [(65_537u64, false), (524_289, true), (1 << 31, true), ((1 << 32) - 1, true)] {
+        for (length, authenticated) in
+            [(65_537u64, false), (524_289, true), (1 << 31, true), ((1 << 32) - 1, true)]
+        {
             let (mut near, far) = duplex(64);
             let mut reader = reader(far);
             if authenticated {
@@ -350,7 +370,10 @@ mod tests {
     async fn a_cancelled_flush_goes_on_where_it_was() {
         let (near, far) = duplex(10);
         let mut writer = StreamWriter::new(near);
-        let pong = ServerEnvelope { request: 9, kind: Some(Kind::Pong(Pong { feed_position: 1, server_time_ms: 2 })) };
+        let pong = ServerEnvelope {
+            request: 9,
+            kind: Some(Kind::Pong(Pong { feed_position: 1, server_time_ms: 2 })),
+        };
         let entries = [Bytes::from_static(b"one"), Bytes::from(vec![3; 500])];
         let conversation = ConversationId::new([4; 16]);
         writer.put(&pong);
@@ -365,7 +388,11 @@ mod tests {
         flushed.unwrap();
         assert_eq!(writer.buffered(), 0);
         assert_eq!(ServerEnvelope::decode(first).unwrap(), pong);
-        let deliver = Deliver { conversation: conversation.to_wire(), feed_position: 77, entries: entries.to_vec() };
+        let deliver = Deliver {
+            conversation: conversation.to_wire(),
+            feed_position: 77,
+            entries: entries.to_vec(),
+        };
         assert_eq!(ServerEnvelope::decode(second).unwrap().kind, Some(Kind::Deliver(deliver)));
     }
 

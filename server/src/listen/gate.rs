@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use parley_protocol::limits::UNAUTHENTICATED_BYTES;
-use tokio::time::{sleep_until, Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::ReadError;
 
@@ -37,7 +37,9 @@ impl Gate {
     /// Whether more bytes may be read at all.
     pub(super) fn check(&self) -> Result<(), ReadError> {
         match &self.closed {
-            Some(closed) if closed.bytes >= UNAUTHENTICATED_BYTES as usize => Err(ReadError::BudgetUsed),
+            Some(closed) if closed.bytes >= UNAUTHENTICATED_BYTES as usize => {
+                Err(ReadError::BudgetUsed)
+            }
             _ => Ok(()),
         }
     }

@@ -7,7 +7,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::{pin, Pin};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,8 +134,11 @@ async fn answer(
 }
 
 /// Drives a connection; at shutdown or of age it may finish what it is at.
-async fn finish<C, E>(mut connection: Pin<&mut C>, graceful: impl FnOnce(Pin<&mut C>), shutdown: &CancellationToken)
-where
+async fn finish<C, E>(
+    mut connection: Pin<&mut C>,
+    graceful: impl FnOnce(Pin<&mut C>),
+    shutdown: &CancellationToken,
+) where
     C: Future<Output = Result<(), E>>,
     E: std::fmt::Display,
 {

@@ -6,8 +6,8 @@
 //! dropped. The counts are exact and never wait. Overflow: refused, at once
 //! (QUIC with CONNECTION_REFUSED, TCP by closing).
 
-use std::collections::hash_map::Entry;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -86,7 +86,11 @@ impl Connections {
     ///
     /// # Errors
     /// [`Refused`] when a cap is reached.
-    pub fn admit(&self, address: SocketAddr, transport: Transport) -> Result<ConnectionPermit, Refused> {
+    pub fn admit(
+        &self,
+        address: SocketAddr,
+        transport: Transport,
+    ) -> Result<ConnectionPermit, Refused> {
         let result = self.count(address);
         match result {
             Ok(counted) => {
@@ -210,7 +214,9 @@ impl Drop for ConnectionPermit {
         if self.state == State::Unauthenticated {
             counts.unauthenticated = counts.unauthenticated.saturating_sub(1);
         }
-        if let Some(Entry::Occupied(mut of_address)) = self.address.map(|address| counts.addresses.entry(address)) {
+        if let Some(Entry::Occupied(mut of_address)) =
+            self.address.map(|address| counts.addresses.entry(address))
+        {
             *of_address.get_mut() = of_address.get().saturating_sub(1);
             if *of_address.get() == 0 {
                 of_address.remove();
@@ -273,17 +279,32 @@ mod tests {
     #[test]
     fn loopback_is_exempt_from_the_address_cap_unless_told_otherwise() {
         let exempt = Connections::new(ConnectionCaps { unauthenticated: 9, total: 9, ..caps() });
-        let held: Vec<_> = (1..=5).map(|port| admit(&exempt, &format!("127.0.0.1:{port}"))).collect();
+        let held: Vec<_> =
+            (1..=5).map(|port| admit(&exempt, &format!("127.0.0.1:{port}"))).collect();
         assert!(held.iter().all(Result::is_ok));
-        let limited = Connections::new(ConnectionCaps { unauthenticated: 9, total: 9, limit_loopback: true, ..caps() });
+        let limited = Connections::new(ConnectionCaps {
+            unauthenticated: 9,
+            total: 9,
+            limit_loopback: true,
+            ..caps()
+        });
         let held: Vec<_> = (1..=3).map(|port| admit(&limited, &format!("[::1]:{port}"))).collect();
         assert_eq!(held.iter().filter(|permit| permit.is_err()).count(), 1);
     }
 
     #[test]
     fn one_ipv6_network_is_one_address() {
-        assert_eq!(prefix("2001:db8::1".parse().unwrap()), prefix("2001:db8::2:0:0:1".parse().unwrap()));
-        assert_ne!(prefix("2001:db8::1".parse().unwrap()), prefix("2001:db8:0:1::1".parse().unwrap()));
-        assert_eq!(prefix("::ffff:192.0.2.1".parse().unwrap()), prefix("192.0.2.1".parse().unwrap()));
+        assert_eq!(
+            prefix("2001:db8::1".parse().unwrap()),
+            prefix("2001:db8::2:0:0:1".parse().unwrap())
+        );
+        assert_ne!(
+            prefix("2001:db8::1".parse().unwrap()),
+            prefix("2001:db8:0:1::1".parse().unwrap())
+        );
+        assert_eq!(
+            prefix("::ffff:192.0.2.1".parse().unwrap()),
+            prefix("192.0.2.1".parse().unwrap())
+        );
     }
 }

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use connection::{FrameReader, FrameWriter, Peer, ReadError, SessionHost, Transport};
 pub use http_connection::HttpPeer;
-pub use limits::{prefix, ConnectionCaps, ConnectionPermit, Connections, Refused, State};
+pub use limits::{ConnectionCaps, ConnectionPermit, Connections, Refused, State, prefix};
 pub use websocket::{UpgradeRefused, WebSockets};
 
 /// How long a connection that is being closed may take for its last bytes.
@@ -166,7 +166,13 @@ impl Sockets {
             services.connections.clone(),
             shutdown.clone(),
         );
-        let http = tcp::run_plain(self.http, services.plain_router, options, services.connections, shutdown);
+        let http = tcp::run_plain(
+            self.http,
+            services.plain_router,
+            options,
+            services.connections,
+            shutdown,
+        );
         tokio::join!(quic, tls, http);
         services.websockets.closed().await;
         Ok(())

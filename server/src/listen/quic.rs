@@ -14,15 +14,17 @@ use std::time::Duration;
 
 use parley_protocol::Code;
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt};
-use tokio::time::{timeout_at, Instant};
+use quinn::{
+    Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{Peer, SessionHost, Transport};
 use super::framed::{ByteSink, StreamReader, StreamWriter};
 use super::limits::Connections;
-use super::{ConnectionPermit, Options, CLOSE_TIMEOUT};
+use super::{CLOSE_TIMEOUT, ConnectionPermit, Options};
 use crate::metrics::list as metric;
 
 /// Bytes in flight to us on the one stream, and so on the connection.
@@ -49,10 +51,16 @@ const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 ///
 /// # Errors
 /// What the socket or the TLS configuration says.
-pub(super) fn endpoint(socket: UdpSocket, tls: Arc<rustls::ServerConfig>, options: &Options) -> io::Result<Endpoint> {
+pub(super) fn endpoint(
+    socket: UdpSocket,
+    tls: Arc<rustls::ServerConfig>,
+    options: &Options,
+) -> io::Result<Endpoint> {
     let buffers = socket2::SockRef::from(&socket);
     // Best effort: the kernel's limit may be lower, which costs loss under bursts.
-    for asked in [buffers.set_recv_buffer_size(SOCKET_BUFFER), buffers.set_send_buffer_size(SOCKET_BUFFER)] {
+    for asked in
+        [buffers.set_recv_buffer_size(SOCKET_BUFFER), buffers.set_send_buffer_size(SOCKET_BUFFER)]
+    {
         if let Err(error) = asked {
             tracing::debug!(%error, "the kernel refused larger UDP buffers");
         }

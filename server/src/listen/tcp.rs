@@ -10,20 +10,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use parley_protocol::{version, Code};
+use parley_protocol::{Code, version};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{timeout, timeout_at, Instant};
-use tokio_rustls::server::TlsStream;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::accept::Acceptor;
 use super::connection::{Peer, SessionHost, Transport};
-use super::framed::{halves, linger, ByteSink, Half, StreamReader, StreamWriter};
+use super::framed::{ByteSink, Half, StreamReader, StreamWriter, halves, linger};
 use super::http_connection::{self, Http, HttpPeer};
 use super::limits::{ConnectionPermit, Connections};
-use super::{Options, CLOSE_TIMEOUT};
+use super::{CLOSE_TIMEOUT, Options};
 use crate::metrics::list as metric;
 
 /// Plaintext rustls may hold for one connection while the socket is full.
@@ -53,7 +53,9 @@ pub(super) async fn run_tls<H: SessionHost>(
         tasks.spawn(async move {
             let deadline = Instant::now() + options.handshake;
             match handshake(&tls.config, socket, deadline).await {
-                Ok(stream) => serve(&tls, stream, address, permit, deadline, &options, &shutdown).await,
+                Ok(stream) => {
+                    serve(&tls, stream, address, permit, deadline, &options, &shutdown).await
+                }
                 Err(error) => {
                     metric::handshakes_failed(Transport::Tls).increment(1);
                     tracing::debug!(%error, "a TLS handshake failed");
@@ -96,7 +98,8 @@ async fn handshake(
 ) -> io::Result<TlsStream<TcpStream>> {
     socket.set_nodelay(true)?;
     let acceptor = TlsAcceptor::from(Arc::clone(config));
-    let accepted = acceptor.accept_with(socket, |connection| connection.set_buffer_limit(Some(TLS_BUFFER)));
+    let accepted =
+        acceptor.accept_with(socket, |connection| connection.set_buffer_limit(Some(TLS_BUFFER)));
     timeout_at(deadline, accepted).await.map_err(|_| io::ErrorKind::TimedOut)?
 }
 
@@ -114,7 +117,8 @@ async fn serve<H: SessionHost>(
         let (near, far) = halves(stream);
         let peer = Peer { address, transport: Transport::Tls };
         // Boxed: an HTTP connection must not carry the size of a session.
-        let session = tls.host.serve(StreamReader::new(near, deadline), StreamWriter::new(far), peer, permit);
+        let session =
+            tls.host.serve(StreamReader::new(near, deadline), StreamWriter::new(far), peer, permit);
         return Box::pin(session).await;
     }
     let http = Http {

@@ -13,10 +13,10 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{ready, Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
-use axum::http::{header, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Sink, Stream};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -28,20 +28,22 @@ use parley_protocol::limits::UNAUTHENTICATED_BYTES;
 use parley_protocol::version::WEBSOCKET_PROTOCOL;
 use parley_protocol::{Code, ConversationId};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{timeout, timeout_at, Instant};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{encode_deliver, DeliverSize, FrameReader, FrameWriter, Peer, ReadError, SessionHost, Transport};
+use super::connection::{
+    DeliverSize, FrameReader, FrameWriter, Peer, ReadError, SessionHost, Transport, encode_deliver,
+};
 use super::framed::linger;
 use super::gate::Gate;
 use super::http_connection::HttpPeer;
-use super::{ConnectionPermit, Options, CLOSE_TIMEOUT};
+use super::{CLOSE_TIMEOUT, ConnectionPermit, Options};
 
 /// Read and write buffers of one connection.
 const BUFFER_BYTES: usize = 4 * 1024;
@@ -82,7 +84,8 @@ impl<H: SessionHost> WebSockets<H> {
     /// protocol or comes from a foreign web page.
     pub fn upgrade(&self, mut request: Request<Body>) -> Result<Response<Body>, UpgradeRefused> {
         let key = check(&request, &self.options.origins)?;
-        let missing = UpgradeRefused { code: Code::BadRequest, text: "this connection cannot be upgraded" };
+        let missing =
+            UpgradeRefused { code: Code::BadRequest, text: "this connection cannot be upgraded" };
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(missing)?;
         let peer = request.extensions().get::<Arc<HttpPeer>>().ok_or(missing)?;
         let address = peer.address();
@@ -127,7 +130,9 @@ fn check(request: &Request<Body>, origins: &[String]) -> Result<String, UpgradeR
     if request.method() != Method::GET || request.version() != Version::HTTP_11 {
         return Err(bad("a WebSocket starts with GET over HTTP/1.1"));
     }
-    if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket") {
+    if !has_token(headers, header::CONNECTION, "upgrade")
+        || !has_token(headers, header::UPGRADE, "websocket")
+    {
         return Err(bad("the request asks for no upgrade to websocket"));
     }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
@@ -140,7 +145,9 @@ fn check(request: &Request<Body>, origins: &[String]) -> Result<String, UpgradeR
         return Err(bad("web pages of this origin may not connect"));
     }
     let key = headers.get(header::SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok());
-    key.filter(|key| key.len() == 24).map(str::to_owned).ok_or_else(|| bad("the WebSocket key is missing"))
+    key.filter(|key| key.len() == 24)
+        .map(str::to_owned)
+        .ok_or_else(|| bad("the WebSocket key is missing"))
 }
 
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
@@ -185,7 +192,8 @@ async fn serve<H: SessionHost>(
         .max_frame_size(Some(frame));
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let socket = Arc::new(Mutex::new(socket));
-    let reader = WebSocketReader { socket: Arc::clone(&socket), gate: Gate::until(deadline), budget };
+    let reader =
+        WebSocketReader { socket: Arc::clone(&socket), gate: Gate::until(deadline), budget };
     let writer = WebSocketWriter { socket, out: VecDeque::new(), bytes: 0, unflushed: false };
     host.serve(reader, writer, peer, permit).await;
 }
@@ -211,8 +219,12 @@ impl FrameReader for WebSocketReader {
             })
             .await?;
             match message {
-                None | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed)) => return Ok(None),
-                Some(Ok(Message::Binary(envelope))) if envelope.is_empty() => return Err(FrameError::Empty.into()),
+                None | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed)) => {
+                    return Ok(None);
+                }
+                Some(Ok(Message::Binary(envelope))) if envelope.is_empty() => {
+                    return Err(FrameError::Empty.into());
+                }
                 Some(Ok(Message::Binary(envelope))) if envelope.len() <= COPY_BYTES => {
                     return Ok(Some(Bytes::copy_from_slice(&envelope)));
                 }
@@ -234,10 +246,12 @@ impl WebSocketReader {
     fn blame(&self, error: WsError) -> ReadError {
         match error {
             _ if self.budget.is_used_up() => ReadError::BudgetUsed,
-            WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => ReadError::Frame(FrameError::TooLarge {
-                length: size as u64,
-                max: u32::try_from(max_size).unwrap_or(u32::MAX),
-            }),
+            WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                ReadError::Frame(FrameError::TooLarge {
+                    length: size as u64,
+                    max: u32::try_from(max_size).unwrap_or(u32::MAX),
+                })
+            }
             WsError::Utf8(_) => ReadError::Text,
             WsError::Protocol(_) => FrameError::BadPrefix.into(),
             WsError::Io(error) => ReadError::Io(error),
@@ -294,7 +308,12 @@ impl FrameWriter for WebSocketWriter {
         self.push(envelope.encode_to_vec().into());
     }
 
-    fn put_deliver(&mut self, conversation: &ConversationId, feed_position: u64, entries: &[Bytes]) {
+    fn put_deliver(
+        &mut self,
+        conversation: &ConversationId,
+        feed_position: u64,
+        entries: &[Bytes],
+    ) {
         let size = DeliverSize::of(feed_position, entries);
         let mut envelope = BytesMut::with_capacity(size.envelope);
         encode_deliver(&size, conversation, feed_position, entries, &mut envelope);
@@ -318,13 +337,21 @@ impl FrameWriter for WebSocketWriter {
 struct Raw(Socket);
 
 impl AsyncRead for Raw {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0.lock().get_mut().io).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Raw {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0.lock().get_mut().io).poll_write(cx, buf)
     }
 
@@ -372,7 +399,11 @@ struct Metered {
 }
 
 impl AsyncRead for Metered {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.budget.is_used_up() {
             return Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into()));
         }
@@ -384,7 +415,11 @@ impl AsyncRead for Metered {
 }
 
 impl AsyncWrite for Metered {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 

@@ -91,43 +91,36 @@ metrics! {
 }
 
 /// The gauge of open connections.
-#[must_use]
 pub fn connections(transport: Transport, state: State) -> Gauge {
     metrics::gauge!(CONNECTIONS, "transport" => transport.name(), "state" => state.name())
 }
 
 /// The counter of connections refused at a cap.
-#[must_use]
 pub fn connections_refused(transport: Transport, refused: Refused) -> Counter {
     metrics::counter!(CONNECTIONS_REFUSED, "transport" => transport.name(), "cap" => refused.name())
 }
 
 /// The counter of handshakes that failed.
-#[must_use]
 pub fn handshakes_failed(transport: Transport) -> Counter {
     metrics::counter!(HANDSHAKES_FAILED, "transport" => transport.name())
 }
 
 /// The gauge of open sessions.
-#[must_use]
 pub fn sessions() -> Gauge {
     metrics::gauge!(SESSIONS)
 }
 
 /// The counter of sessions that ended for a reason.
-#[must_use]
 pub fn session_ends(reason: &'static str) -> Counter {
     metrics::counter!(SESSION_ENDS, "reason" => reason)
 }
 
 /// The counter of committed entries.
-#[must_use]
 pub fn messages_committed() -> Counter {
     metrics::counter!(MESSAGES_COMMITTED)
 }
 
 /// The counter of queued deliveries.
-#[must_use]
 pub fn deliveries() -> Counter {
     metrics::counter!(DELIVERIES)
 }
@@ -144,9 +137,24 @@ mod tests {
         for metric in ALL {
             assert!(metric.name.starts_with("parley_"), "{}", metric.name);
             assert!(metric.help.ends_with('.'), "{}", metric.name);
-            assert_eq!(metric.kind == Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
-            assert_eq!(metric.unit == Unit::Bytes, metric.name.contains("_bytes"), "{}", metric.name);
-            assert_eq!(metric.unit == Unit::Seconds, metric.name.contains("_seconds"), "{}", metric.name);
+            assert_eq!(
+                metric.kind == Kind::Counter,
+                metric.name.ends_with("_total"),
+                "{}",
+                metric.name
+            );
+            assert_eq!(
+                metric.unit == Unit::Bytes,
+                metric.name.contains("_bytes"),
+                "{}",
+                metric.name
+            );
+            assert_eq!(
+                metric.unit == Unit::Seconds,
+                metric.name.contains("_seconds"),
+                "{}",
+                metric.name
+            );
         }
     }
 }

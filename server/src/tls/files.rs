@@ -85,10 +85,14 @@ impl Files {
         if mode & 0o077 != 0 {
             return Err(TlsError::Exposed { path: self.key.clone(), mode });
         }
-        let no_key = |text: String| TlsError::Content { path: self.key.clone(), what: "private key", text };
+        let no_key =
+            |text: String| TlsError::Content { path: self.key.clone(), what: "private key", text };
         let pem = zeroize::Zeroizing::new(fs::read(&self.key).map_err(read(&self.key))?);
         let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| no_key(error.to_string()))?;
-        let signer = provider.key_provider.load_private_key(key).map_err(|error| no_key(error.to_string()))?;
+        let signer = provider
+            .key_provider
+            .load_private_key(key)
+            .map_err(|error| no_key(error.to_string()))?;
         let certified = CertifiedKey::new(chain, signer);
         match certified.keys_match() {
             Ok(()) => Ok(certified),
@@ -103,12 +107,17 @@ impl Files {
 
     fn chain(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         let path = &self.certificate;
-        let none = |text: String| TlsError::Content { path: path.clone(), what: "certificate", text };
+        let none =
+            |text: String| TlsError::Content { path: path.clone(), what: "certificate", text };
         let pem = fs::read(path).map_err(read(path))?;
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
             .collect::<Result<_, _>>()
             .map_err(|error| none(error.to_string()))?;
-        if chain.is_empty() { Err(none("it has no PEM section of that kind".to_owned())) } else { Ok(chain) }
+        if chain.is_empty() {
+            Err(none("it has no PEM section of that kind".to_owned()))
+        } else {
+            Ok(chain)
+        }
     }
 }
 
@@ -137,7 +146,9 @@ fn make(options: &Options, files: &Files) -> Result<(), TlsError> {
     let secret = zeroize::Zeroizing::new(key.serialize_pem());
     write_synced(&files.key, secret.as_bytes(), 0o600)?;
     write_synced(&files.certificate, certificate.pem().as_bytes(), 0o644)?;
-    fs::File::open(&options.folder).and_then(|folder| folder.sync_all()).map_err(write(&options.folder))
+    fs::File::open(&options.folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(write(&options.folder))
 }
 
 fn names(options: &Options) -> Vec<String> {

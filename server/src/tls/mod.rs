@@ -99,8 +99,11 @@ impl Certificates {
     /// # Errors
     /// [`TlsError::Config`].
     pub fn tcp_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
-        let versions: &[_] =
-            if self.inner.options.tls12 { &[&rustls::version::TLS13, &rustls::version::TLS12] } else { &[&rustls::version::TLS13] };
+        let versions: &[_] = if self.inner.options.tls12 {
+            &[&rustls::version::TLS13, &rustls::version::TLS12]
+        } else {
+            &[&rustls::version::TLS13]
+        };
         self.config(versions, &[version::ALPN, b"h2", b"http/1.1"])
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::time::{interval, MissedTickBehavior};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{Certificates, Files};
@@ -43,7 +43,9 @@ impl Certificates {
                 self.inner.current.key.store(Arc::new(key));
                 tracing::info!(fingerprint = self.fingerprint(), "a new certificate is in force");
             }
-            Err(error) => tracing::warn!(%error, "the new certificate is not used, the old one stays"),
+            Err(error) => {
+                tracing::warn!(%error, "the new certificate is not used, the old one stays")
+            }
         }
     }
 }
@@ -51,5 +53,6 @@ impl Certificates {
 pub(super) type Times = [Option<SystemTime>; 2];
 
 pub(super) fn times(files: &Files) -> Times {
-    [&files.certificate, &files.key].map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok())
+    [&files.certificate, &files.key]
+        .map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok())
 }

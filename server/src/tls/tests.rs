@@ -61,12 +61,18 @@ fn wrong_files_are_refused_by_name() {
     let other = tempfile::tempdir().unwrap();
     let made = Certificates::load(options(folder.path())).unwrap();
     let stranger = Certificates::load(options(other.path())).unwrap();
-    let load = |files: Files| Certificates::load(Options { files: Some(files), ..options(folder.path()) });
-    let mixed = Files { certificate: made.inner.files.certificate.clone(), key: stranger.inner.files.key.clone() };
+    let load =
+        |files: Files| Certificates::load(Options { files: Some(files), ..options(folder.path()) });
+    let mixed = Files {
+        certificate: made.inner.files.certificate.clone(),
+        key: stranger.inner.files.key.clone(),
+    };
     assert!(matches!(load(mixed), Err(TlsError::Mismatch(_))));
-    let swapped = Files { certificate: made.inner.files.key.clone(), key: made.inner.files.key.clone() };
+    let swapped =
+        Files { certificate: made.inner.files.key.clone(), key: made.inner.files.key.clone() };
     assert!(matches!(load(swapped), Err(TlsError::Content { what: "certificate", .. })));
-    let missing = Files { certificate: folder.path().join("none"), key: made.inner.files.key.clone() };
+    let missing =
+        Files { certificate: folder.path().join("none"), key: made.inner.files.key.clone() };
     assert!(load(missing).err().unwrap().to_string().contains("none"));
 }
 

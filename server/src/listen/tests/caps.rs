@@ -40,7 +40,8 @@ async fn is_full(running: &Running) {
 
 #[tokio::test]
 async fn the_total_and_the_address_cap_close_at_once_on_every_transport() {
-    for caps in [ConnectionCaps { total: 2, ..caps() }, ConnectionCaps { per_address: 2, ..caps() }] {
+    for caps in [ConnectionCaps { total: 2, ..caps() }, ConnectionCaps { per_address: 2, ..caps() }]
+    {
         let running = capped(caps);
         let held = (session(&running).await, session(&running).await);
         is_full(&running).await;
@@ -90,5 +91,27 @@ async fn a_websocket_keeps_the_place_of_its_connection() {
     assert_eq!(running.connections.open(), 1);
     drop(plain);
     until_open(&running, 0).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_crowd_of_idle_strangers_leaves_others_alone() {
+    // Enough that QUIC makes newcomers prove their address first.
+    let crowd = 300;
+    let many = ConnectionCaps { total: 1000, per_address: 1000, unauthenticated: 1000, ..caps() };
+    let running = capped(many);
+    let mut strangers = Vec::new();
+    for _ in 0..crowd {
+        strangers.push(TcpStream::connect(running.addresses.tls).await.unwrap());
+    }
+    until_open(&running, crowd).await;
+    drop(session(&running).await);
+    let endpoint = running.quic_endpoint();
+    let connection = running.quic(&endpoint).await.unwrap();
+    let (mut send_half, mut receive_half) = connection.open_bi().await.unwrap();
+    send(&mut send_half, &pong(1)).await;
+    assert_eq!(receive(&mut receive_half).await, Some(pong(1)));
+    connection.close(0u32.into(), b"");
+    drop(strangers);
     running.stop().await;
 }

@@ -40,7 +40,10 @@ async fn a_quic_client_has_one_stream_and_may_move() {
     let (mut send_half, mut receive_half) = connection.open_bi().await.unwrap();
     send(&mut send_half, &pong(1)).await;
     assert!(receive(&mut receive_half).await.is_some());
-    assert!(futures_util::poll!(std::pin::pin!(connection.open_bi())).is_pending(), "no second stream");
+    assert!(
+        futures_util::poll!(std::pin::pin!(connection.open_bi())).is_pending(),
+        "no second stream"
+    );
     assert!(futures_util::poll!(std::pin::pin!(connection.open_uni())).is_pending());
     assert!(connection.max_datagram_size().is_none());
     endpoint.rebind(UdpSocket::bind(local()).unwrap()).unwrap();
@@ -90,16 +93,20 @@ async fn alpn_decides_and_strangers_are_refused() {
     let running = start(Setup::default());
     assert!(running.tls(&[b"smtp"]).await.is_err());
     let mut bare = running.tls(&[]).await.unwrap();
-    bare.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    bare.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let answer = String::from_utf8(drain(&mut bare).await).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("alive"), "{answer}");
 
     let stream = running.tls(&[b"h2", b"http/1.1"]).await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let io = TokioIo::new(stream);
-    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
     let driver = tokio::spawn(connection);
-    let request = hyper::Request::get("https://localhost/livez").body(Empty::<bytes::Bytes>::new()).unwrap();
+    let request =
+        hyper::Request::get("https://localhost/livez").body(Empty::<bytes::Bytes>::new()).unwrap();
     let answer = client.send_request(request).await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "alive");
@@ -128,7 +135,9 @@ async fn plain(running: &Running) -> TcpStream {
 async fn echo_and_close<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>) {
     for envelope in [pong(1), large(2, 300_000), pong(3)] {
         socket.send(Message::binary(envelope.encode_to_vec())).await.unwrap();
-        let Message::Binary(bytes) = socket.next().await.unwrap().unwrap() else { panic!("not binary") };
+        let Message::Binary(bytes) = socket.next().await.unwrap().unwrap() else {
+            panic!("not binary")
+        };
         assert_eq!(ServerEnvelope::decode(bytes).unwrap(), envelope);
     }
     socket.send(Message::binary(pong(99).encode_to_vec())).await.unwrap();
@@ -136,7 +145,9 @@ async fn echo_and_close<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocket
 }
 
 /// The last envelope and the close code.
-async fn closed_with<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>) -> (Option<ServerEnvelope>, u16) {
+async fn closed_with<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+) -> (Option<ServerEnvelope>, u16) {
     let mut last = None;
     loop {
         match socket.next().await.unwrap().unwrap() {
@@ -179,15 +190,21 @@ async fn text_empty_and_oversize_messages_close_with_their_codes() {
 
 #[tokio::test]
 async fn a_websocket_needs_its_protocol_and_an_own_origin() {
-    let running = start(Setup { origins: vec!["https://chat.example".to_owned()], ..Setup::default() });
-    for (protocol, origin) in [("chat", None), ("parley.v1", Some("https://evil.example")), ("parley.v1", Some("null"))] {
+    let running =
+        start(Setup { origins: vec!["https://chat.example".to_owned()], ..Setup::default() });
+    for (protocol, origin) in
+        [("chat", None), ("parley.v1", Some("https://evil.example")), ("parley.v1", Some("null"))]
+    {
         match websocket(plain(&running).await, protocol, origin).await {
             Err(WsError::Http(answer)) => assert_eq!(answer.status(), 400),
             other => panic!("{protocol} {origin:?}: {:?}", other.err()),
         }
     }
     for origin in ["http://localhost", "https://LOCALHOST", "https://chat.example"] {
-        assert!(websocket(plain(&running).await, "parley.v1", Some(origin)).await.is_ok(), "{origin}");
+        assert!(
+            websocket(plain(&running).await, "parley.v1", Some(origin)).await.is_ok(),
+            "{origin}"
+        );
     }
     running.stop().await;
 }

@@ -29,8 +29,13 @@ struct Echo {
 }
 
 impl SessionHost for Echo {
-    async fn serve<R, W>(&self, mut reader: R, mut writer: W, _peer: Peer, mut permit: ConnectionPermit)
-    where
+    async fn serve<R, W>(
+        &self,
+        mut reader: R,
+        mut writer: W,
+        _peer: Peer,
+        mut permit: ConnectionPermit,
+    ) where
         R: FrameReader + 'static,
         W: FrameWriter + 'static,
     {
@@ -41,7 +46,9 @@ impl SessionHost for Echo {
                         reader.set_authenticated(524_288);
                         permit.set_authenticated();
                     }
-                    let Ok(envelope) = ServerEnvelope::decode(frame) else { break Some(Code::BadEnvelope) };
+                    let Ok(envelope) = ServerEnvelope::decode(frame) else {
+                        break Some(Code::BadEnvelope);
+                    };
                     if envelope.request == 99 {
                         break Some(Code::Draining);
                     }
@@ -84,7 +91,12 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             handshake: Duration::from_secs(20),
-            caps: ConnectionCaps { total: 100, per_address: 100, unauthenticated: 100, limit_loopback: true },
+            caps: ConnectionCaps {
+                total: 100,
+                per_address: 100,
+                unauthenticated: 100,
+                limit_loopback: true,
+            },
             authenticates: true,
             origins: Vec::new(),
         }
@@ -106,7 +118,9 @@ fn start(setup: Setup) -> Running {
     })
     .unwrap();
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(folder.path().join("tls/certificate.pem")).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_file(folder.path().join("tls/certificate.pem")).unwrap())
+        .unwrap();
     let options = Options {
         address: local(),
         http: local(),
@@ -121,14 +135,14 @@ fn start(setup: Setup) -> Running {
     let connections = Connections::new(setup.caps);
     let websockets = WebSockets::new(host.clone(), options.clone());
     let upgrades = websockets.clone();
-    let router = Router::new()
-        .route("/livez", get(|| async { "alive" }))
-        .route(
-            "/v1/ws",
-            get(move |request| async move {
-                upgrades.upgrade(request).map_err(|refused| (axum::http::StatusCode::BAD_REQUEST, refused.text))
-            }),
-        );
+    let router = Router::new().route("/livez", get(|| async { "alive" })).route(
+        "/v1/ws",
+        get(move |request| async move {
+            upgrades
+                .upgrade(request)
+                .map_err(|refused| (axum::http::StatusCode::BAD_REQUEST, refused.text))
+        }),
+    );
     let services = Services {
         host,
         connections: connections.clone(),
@@ -169,19 +183,27 @@ impl Running {
     }
 
     fn quic_endpoint(&self) -> quinn::Endpoint {
-        let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(self.client_tls(&[version::ALPN])).unwrap();
+        let crypto =
+            quinn::crypto::rustls::QuicClientConfig::try_from(self.client_tls(&[version::ALPN]))
+                .unwrap();
         let mut endpoint = quinn::Endpoint::client(local()).unwrap();
         endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(crypto)));
         endpoint
     }
 
-    async fn quic(&self, endpoint: &quinn::Endpoint) -> Result<quinn::Connection, quinn::ConnectionError> {
+    async fn quic(
+        &self,
+        endpoint: &quinn::Endpoint,
+    ) -> Result<quinn::Connection, quinn::ConnectionError> {
         endpoint.connect(self.addresses.quic, "localhost").unwrap().await
     }
 }
 
 fn pong(request: u64) -> ServerEnvelope {
-    ServerEnvelope { request, kind: Some(Kind::Pong(Pong { feed_position: request, server_time_ms: 1 })) }
+    ServerEnvelope {
+        request,
+        kind: Some(Kind::Pong(Pong { feed_position: request, server_time_ms: 1 })),
+    }
 }
 
 /// An envelope of about `bytes` bytes.
