@@ -2,6 +2,7 @@ use super::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use tokio_util::sync::CancellationToken;
 
 fn options(folder: &Path) -> Options {
     Options {
@@ -107,4 +108,50 @@ async fn a_renewed_certificate_is_taken_up_and_a_broken_one_is_not() {
     watching.await.unwrap();
 }
 
-use tokio_util::sync::CancellationToken;
+/// Shakes hands in memory.
+fn shake(
+    server: Arc<ServerConfig>,
+    client: rustls::ClientConfig,
+) -> Result<rustls::ProtocolVersion, rustls::Error> {
+    let mut server = rustls::ServerConnection::new(server)?;
+    let name = rustls_pki_types::ServerName::try_from("localhost").unwrap();
+    let mut client = rustls::ClientConnection::new(Arc::new(client), name)?;
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut wire = Vec::new();
+        client.write_tls(&mut wire).unwrap();
+        server.read_tls(&mut wire.as_slice()).unwrap();
+        server.process_new_packets()?;
+        let mut wire = Vec::new();
+        server.write_tls(&mut wire).unwrap();
+        client.read_tls(&mut wire.as_slice()).unwrap();
+        client.process_new_packets()?;
+    }
+    client.protocol_version().ok_or(rustls::Error::HandshakeNotComplete)
+}
+
+#[test]
+fn tls_1_2_is_taken_on_request_alone_and_never_in_quic() {
+    let folder = tempfile::tempdir().unwrap();
+    let strict = Certificates::load(options(folder.path())).unwrap();
+    let relaxed = Certificates::load(Options { tls12: true, ..options(folder.path()) }).unwrap();
+    let client = |version: &'static rustls::SupportedProtocolVersion| {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(strict.inner.current.key.load().cert[0].clone()).unwrap();
+        let mut config =
+            rustls::ClientConfig::builder_with_provider(Arc::clone(&strict.inner.provider))
+                .with_protocol_versions(&[version])
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+        config.alpn_protocols = vec![version::ALPN.to_vec()];
+        config
+    };
+    let (new, old) = (|| client(&rustls::version::TLS13), || client(&rustls::version::TLS12));
+    assert_eq!(shake(strict.tcp_config().unwrap(), new()), Ok(rustls::ProtocolVersion::TLSv1_3));
+    assert!(shake(strict.tcp_config().unwrap(), old()).is_err());
+    assert_eq!(shake(relaxed.tcp_config().unwrap(), old()), Ok(rustls::ProtocolVersion::TLSv1_2));
+    assert!(shake(relaxed.quic_config().unwrap(), old()).is_err());
+    let mut stranger = new();
+    stranger.alpn_protocols = vec![b"smtp".to_vec()];
+    assert!(shake(strict.tcp_config().unwrap(), stranger).is_err());
+}

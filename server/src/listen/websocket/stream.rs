@@ -1,11 +1,8 @@
-//! The WebSocket bridge: one binary message is one envelope.
+//! Reader and writer on an upgraded connection.
 //!
-//! The router hands `GET /v1/ws` to [`WebSockets::upgrade`], which checks the
-//! request and goes on with the bare connection. Batching: messages gather in a
-//! small write buffer until a flush. Failure: a text message or an oversize one
-//! ends the session with its code; so do more than 64 KiB before
-//! authentication, counted on the connection, whatever the messages look like.
-//! There is no compression.
+//! Both work on the same socket; one task polls them, so the lock is never
+//! contended. What comes before authentication is counted on the connection,
+//! below the parser: 64 KiB are 64 KiB, whatever the messages look like.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -15,35 +12,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
-use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Sink, Stream};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use parley_protocol::errors::websocket_close_code;
 use parley_protocol::frame::FrameError;
 use parley_protocol::limits::UNAUTHENTICATED_BYTES;
-use parley_protocol::version::WEBSOCKET_PROTOCOL;
 use parley_protocol::{Code, ConversationId};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_util::task::TaskTracker;
 
-use super::connection::{
-    DeliverSize, FrameReader, FrameWriter, Peer, ReadError, SessionHost, Transport, encode_deliver,
-};
-use super::framed::linger;
-use super::gate::Gate;
-use super::http_connection::HttpPeer;
-use super::{CLOSE_TIMEOUT, ConnectionPermit, Options};
+use crate::listen::CLOSE_TIMEOUT;
+use crate::listen::connection::{DeliverSize, FrameReader, FrameWriter, ReadError, encode_deliver};
+use crate::listen::framed::linger;
+use crate::listen::gate::Gate;
 
 /// Read and write buffers of one connection.
 const BUFFER_BYTES: usize = 4 * 1024;
@@ -52,133 +41,12 @@ const BUFFER_BYTES: usize = 4 * 1024;
 /// would keep alive as a whole.
 const COPY_BYTES: usize = 16 * 1024;
 
-/// Why a request did not become a WebSocket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-pub struct UpgradeRefused {
-    /// The code to answer with.
-    pub code: Code,
-    /// What was wrong, for a person.
-    pub text: &'static str,
-}
-
-/// Turns HTTP requests into sessions. Cheap to clone.
-#[derive(Clone)]
-pub struct WebSockets<H> {
-    host: H,
-    options: Arc<Options>,
-    sessions: TaskTracker,
-}
-
-impl<H: SessionHost> WebSockets<H> {
-    /// A bridge to `host`.
-    #[must_use]
-    pub fn new(host: H, options: Options) -> Self {
-        Self { host, options: Arc::new(options), sessions: TaskTracker::new() }
-    }
-
-    /// Answers a request for an upgrade; the session runs on by itself.
-    ///
-    /// # Errors
-    /// [`UpgradeRefused`] when the request is not a WebSocket handshake of this
-    /// protocol or comes from a foreign web page.
-    pub fn upgrade(&self, mut request: Request<Body>) -> Result<Response<Body>, UpgradeRefused> {
-        let key = check(&request, &self.options.origins)?;
-        let missing =
-            UpgradeRefused { code: Code::BadRequest, text: "this connection cannot be upgraded" };
-        let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(missing)?;
-        let peer = request.extensions().get::<Arc<HttpPeer>>().ok_or(missing)?;
-        let address = peer.address();
-        let mut permit = peer.take_permit().ok_or(missing)?;
-        permit.set_transport(Transport::WebSocket);
-        let peer = Peer { address, transport: Transport::WebSocket };
-        let (host, options) = (self.host.clone(), Arc::clone(&self.options));
-        self.sessions.spawn(async move {
-            let deadline = Instant::now() + options.handshake;
-            if let Ok(Ok(upgraded)) = timeout_at(deadline, on_upgrade).await {
-                serve(host, upgraded, deadline, options.frame_bytes, peer, permit).await;
-            }
-        });
-        Ok(switching(&key))
-    }
-
-    /// Resolves when every session has ended; no upgrade is taken afterwards.
-    pub async fn closed(&self) {
-        self.sessions.close();
-        self.sessions.wait().await;
-    }
-}
-
-fn switching(key: &str) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(WEBSOCKET_PROTOCOL));
-    // Base64 is always a valid header value.
-    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    response
-}
-
-/// Checks the handshake of RFC 6455 section 4.2.1; gives the key.
-fn check(request: &Request<Body>, origins: &[String]) -> Result<String, UpgradeRefused> {
-    let bad = |text| UpgradeRefused { code: Code::BadRequest, text };
-    let headers = request.headers();
-    if request.method() != Method::GET || request.version() != Version::HTTP_11 {
-        return Err(bad("a WebSocket starts with GET over HTTP/1.1"));
-    }
-    if !has_token(headers, header::CONNECTION, "upgrade")
-        || !has_token(headers, header::UPGRADE, "websocket")
-    {
-        return Err(bad("the request asks for no upgrade to websocket"));
-    }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Err(bad("the WebSocket version must be 13"));
-    }
-    if !has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, WEBSOCKET_PROTOCOL) {
-        return Err(bad("the WebSocket subprotocol must be parley.v1"));
-    }
-    if !origin_may(headers, origins) {
-        return Err(bad("web pages of this origin may not connect"));
-    }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok());
-    key.filter(|key| key.len() == 24)
-        .map(str::to_owned)
-        .ok_or_else(|| bad("the WebSocket key is missing"))
-}
-
-fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|part| part.trim().eq_ignore_ascii_case(token))
-}
-
-/// Browsers always name the page's origin; other clients need not.
-fn origin_may(headers: &HeaderMap, origins: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    if origins.iter().any(|known| known.eq_ignore_ascii_case(origin)) {
-        return true;
-    }
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let of_origin = origin.split_once("://").map(|(_, authority)| authority);
-    matches!((host, of_origin), (Some(host), Some(own)) if !host.is_empty() && own.eq_ignore_ascii_case(host))
-}
-
-async fn serve<H: SessionHost>(
-    host: H,
+/// The two halves of a connection that must authenticate by `deadline`.
+pub(super) async fn pair(
     upgraded: Upgraded,
     deadline: Instant,
     frame_bytes: u32,
-    peer: Peer,
-    permit: ConnectionPermit,
-) {
+) -> (WebSocketReader, WebSocketWriter) {
     let budget = Arc::new(Budget::default());
     let io = Metered { io: TokioIo::new(upgraded), budget: Arc::clone(&budget) };
     let frame = frame_bytes as usize;
@@ -192,15 +60,14 @@ async fn serve<H: SessionHost>(
         .max_frame_size(Some(frame));
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let socket = Arc::new(Mutex::new(socket));
-    let reader =
-        WebSocketReader { socket: Arc::clone(&socket), gate: Gate::until(deadline), budget };
-    let writer = WebSocketWriter { socket, out: VecDeque::new(), bytes: 0, unflushed: false };
-    host.serve(reader, writer, peer, permit).await;
+    let gate = Gate::until(deadline);
+    let reader = WebSocketReader { socket: Arc::clone(&socket), gate, budget };
+    (reader, WebSocketWriter { socket, out: VecDeque::new(), bytes: 0, unflushed: false })
 }
 
 type Socket = Arc<Mutex<WebSocketStream<Metered>>>;
 
-struct WebSocketReader {
+pub(super) struct WebSocketReader {
     socket: Socket,
     gate: Gate,
     budget: Arc<Budget>,
@@ -260,7 +127,7 @@ impl WebSocketReader {
     }
 }
 
-struct WebSocketWriter {
+pub(super) struct WebSocketWriter {
     socket: Socket,
     out: VecDeque<Bytes>,
     bytes: usize,
