@@ -1,5 +1,6 @@
 //! The logs that exist, made ready for the suite.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
@@ -75,17 +76,28 @@ impl Subject for OnDisk {
     }
 
     fn crash(&mut self, _: Crash) {
-        let survivor = tempfile::tempdir().unwrap();
-        copy(self.here(), survivor.path());
-        self.folders.push(survivor);
+        // The database also works in the background. Files only grow and go, so
+        // a copy is one moment's if none did either while it was made.
+        for _ in 0..1_000 {
+            let survivor = tempfile::tempdir().unwrap();
+            let before = files(self.here());
+            let copied = before.keys().try_for_each(|name| {
+                fs::copy(self.here().join(name), survivor.path().join(name)).map(drop)
+            });
+            if copied.is_ok() && files(self.here()) == before {
+                self.folders.push(survivor);
+                return;
+            }
+        }
+        panic!("the database never comes to rest");
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap() {
-        let from = entry.unwrap().path();
-        fs::copy(&from, to.join(from.file_name().unwrap())).unwrap();
-    }
+/// Names and sizes of the files in a folder.
+fn files(folder: &Path) -> BTreeMap<OsString, u64> {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    // One that goes before it is looked at is missed by the copy as well.
+    entries.filter_map(|entry| Some((entry.file_name(), entry.metadata().ok()?.len()))).collect()
 }
 
 #[test]

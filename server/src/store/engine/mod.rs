@@ -189,3 +189,7 @@ pub struct FamilyUsage {
     /// Bytes that wait for compaction.
     pub compaction_bytes: u64,
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -38,6 +38,8 @@ pub struct Rocks {
     db: DB,
     cache: Cache,
     manager: WriteBufferManager,
+    #[cfg(test)]
+    options: Options,
 }
 
 impl Rocks {
@@ -49,13 +51,28 @@ impl Rocks {
         let cache = Cache::new_hyper_clock_cache(budget.cache_bytes, 0);
         let manager =
             WriteBufferManager::new_write_buffer_manager(budget.write_buffer_bytes, false);
-        let options = database_options(budget, &manager);
+        let mut options = database_options(budget, &manager);
+        if cfg!(test) {
+            options.enable_statistics();
+        }
         let families = FAMILIES
             .iter()
             .map(|tuning| ColumnFamilyDescriptor::new(tuning.name, family_options(tuning, &cache)));
         let db = DB::open_cf_descriptors(&options, path, families)
             .map_err(|error| engine_error("open the database", error))?;
-        Ok(Self { db, cache, manager })
+        Ok(Self {
+            db,
+            cache,
+            manager,
+            #[cfg(test)]
+            options,
+        })
+    }
+
+    /// What the database counted, so that a test can see a sync.
+    #[cfg(test)]
+    pub(super) fn ticker(&self, ticker: rocksdb::statistics::Ticker) -> u64 {
+        self.options.get_ticker_count(ticker)
     }
 
     fn family(&self, family: Family) -> Result<&ColumnFamily, EngineError> {
