@@ -1,9 +1,24 @@
+//! How Parley runs: the only crate of the server with sockets, disks, tasks and
+//! clocks.
+//!
+//! Listeners know sessions, sessions know the router and the shards, shards know
+//! log and store; never the other way round. [`node`] is the only module that
+//! knows all parts. `docs/message-path.md` walks one message through them.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod accounts;
+pub mod clock;
 pub mod config;
+pub mod fanout;
+pub mod home;
 pub mod http;
 pub mod listen;
 pub mod log;
 pub mod metrics;
+pub mod node;
+pub mod router;
+pub mod session;
+pub mod shard;
 pub mod store;
 pub mod tls;

@@ -191,6 +191,9 @@ impl Session {
 
     /// Takes one envelope from the device.
     pub fn handle_envelope(&mut self, bytes: Bytes, now_ms: u64) -> Action {
+        if matches!(self.phase, Phase::Closed) {
+            return Action::Nothing;
+        }
         // Before authentication only Hello counts as life: dripping frames
         // must not stretch the handshake.
         if self.is_open() {
@@ -215,7 +218,8 @@ impl Session {
         action
     }
 
-    /// The token was good: gives `Welcome` with what changed. `server_time_ms`
+    /// The token was good: gives `Welcome` with what changed, or `None` when
+    /// the session was not waiting for it, for example after its deadline. `server_time_ms`
     /// is the wall clock; `now_ms` the session's own, which never steps.
     pub fn handle_authenticated(
         &mut self,
@@ -223,13 +227,14 @@ impl Session {
         changes: wire::Changes,
         server_time_ms: u64,
         now_ms: u64,
-    ) -> wire::ServerEnvelope {
-        let (request, version, features) = match std::mem::replace(&mut self.phase, Phase::Open) {
-            Phase::Authenticating { request, version, features } => (request, version, features),
-            Phase::AwaitHello | Phase::Open | Phase::Closed => (0, parley_protocol::version::NEWEST, Vec::new()),
+    ) -> Option<wire::ServerEnvelope> {
+        let Phase::Authenticating { request, version, features } = &mut self.phase else {
+            return None;
         };
+        let (request, version, features) = (*request, *version, std::mem::take(features));
+        self.phase = Phase::Open;
         self.heard_ms = now_ms;
-        reply(
+        let welcome = reply(
             request,
             server_envelope::Kind::Welcome(wire::Welcome {
                 version,
@@ -243,7 +248,8 @@ impl Session {
                 heartbeat_ms: self.options.heartbeat_ms,
                 changes: Some(changes),
             }),
-        )
+        );
+        Some(welcome)
     }
 
     /// An answer to a request was handed to the transport.

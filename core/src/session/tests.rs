@@ -40,7 +40,7 @@ fn hello() -> wire::Hello {
 fn open() -> Session {
     let mut session = fresh();
     assert!(matches!(session.handle_envelope(frame(1, Kind::Hello(hello())), NOW), Action::Authenticate(_)));
-    session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW);
+    assert!(session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW).is_some());
     session
 }
 
@@ -62,7 +62,7 @@ fn hello_leads_through_authentication_to_welcome() {
     let Action::Authenticate(hello) = session.handle_envelope(frame(9, Kind::Hello(hello())), NOW) else { panic!() };
     assert_eq!((hello.token, hello.feed_position, &*hello.features), ([7; 32], 42, &[1][..]));
     assert!(!session.wants_input());
-    let welcome = session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW + 1);
+    let welcome = session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW + 1).unwrap();
     assert_eq!(welcome.request, 9);
     let Some(server_envelope::Kind::Welcome(welcome)) = welcome.kind else { panic!() };
     assert_eq!((welcome.version, &*welcome.features, &*welcome.user_name), (1, &[1][..], "ann"));
@@ -114,6 +114,16 @@ fn silence_ends_a_session_and_dripping_does_not_stretch_the_handshake() {
     session.handle_envelope(frame(0, Kind::Ping(wire::Ping {})), NOW + 250);
     assert_eq!(session.handle_timeout(NOW + 300), None);
     assert_eq!(session.handle_timeout(NOW + 550), Some(Code::HeartbeatMissed));
+}
+
+#[test]
+fn a_session_that_is_over_takes_nothing_more() {
+    let mut session = fresh();
+    session.handle_envelope(frame(1, Kind::Hello(hello())), NOW);
+    assert_eq!(session.handle_timeout(NOW + 1000), Some(Code::HandshakeTimeout));
+    assert_eq!(session.handle_envelope(Bytes::from_static(b"\xff"), NOW), Action::Nothing);
+    assert_eq!(session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW), None);
+    assert!(!session.is_open());
 }
 
 #[test]

@@ -72,8 +72,24 @@ impl Homes {
             Some((_, last)) if entries.len() == limit && more => last.version,
             _ => complete_to,
         };
-        let entries = entries.into_iter().map(|(conversation, entry)| on_wire(conversation, &entry)).collect();
+        let on_wire = |(conversation, entry)| self.on_wire(user, conversation, entry);
+        let entries = entries.into_iter().map(on_wire).collect::<Result<_, _>>()?;
         Ok(Changes { entries, feed_position, more })
+    }
+
+    /// The delivered cursor moves with every message and is no change of the
+    /// feed: it is read where it is kept.
+    fn on_wire(&self, user: UserId, id: ConversationId, entry: FeedEntry) -> Result<wire::FeedEntry, StoreError> {
+        let cursor = self.store.cursor(self.count.of_conversation(id), id, user)?.unwrap_or_default();
+        Ok(wire::FeedEntry {
+            conversation: id.to_wire(),
+            version: entry.version,
+            last_seq: entry.last_seq,
+            unread: entry.unread(),
+            read: entry.read_seq,
+            last_time_ms: entry.last_time_ms,
+            delivered: cursor.delivered,
+        })
     }
 }
 
@@ -86,16 +102,5 @@ pub(super) fn entry(row: &FeedRow) -> FeedEntry {
         last_time_ms: row.last_time_ms,
         read_seq: row.read,
         floor_ordinal: row.floor_ordinal,
-    }
-}
-
-fn on_wire(conversation: ConversationId, entry: &FeedEntry) -> wire::FeedEntry {
-    wire::FeedEntry {
-        conversation: conversation.to_wire(),
-        version: entry.version,
-        last_seq: entry.last_seq,
-        unread: entry.unread(),
-        read: entry.read_seq,
-        last_time_ms: entry.last_time_ms,
     }
 }

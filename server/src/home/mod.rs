@@ -148,6 +148,13 @@ impl Homes {
         home.forget(link.user);
     }
 
+    /// Whether the session is still live.
+    #[must_use]
+    pub fn is_attached(&self, link: &Link) -> bool {
+        let home = self.lock(link.user);
+        home.users.get(&link.user).is_some_and(|user| user.sessions.iter().any(|other| other.id == link.id))
+    }
+
     /// Every live session.
     #[must_use]
     pub fn sessions(&self) -> Vec<Arc<Link>> {

@@ -81,7 +81,8 @@ impl Host {
         since: u64,
     ) -> Result<parley_protocol::wire::ServerEnvelope, Code> {
         let changes = self.changes(opened.identity.user, since).await?;
-        Ok(session.handle_authenticated(&opened.identity, changes, server_time_ms(), self.now_ms()))
+        let welcome = session.handle_authenticated(&opened.identity, changes, server_time_ms(), self.now_ms());
+        welcome.ok_or(Code::HandshakeTimeout)
     }
 
     /// A page of the feed.

@@ -8,7 +8,7 @@ use parley_core::session::{Identity, Query, Range, failure, pong, reply};
 use parley_protocol::wire::{Fetched, Found, ServerEnvelope, User, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId};
 
-use super::{Host, Item, Link, Running, retry_after_ms, server_time_ms};
+use super::{Host, Item, Running, retry_after_ms, server_time_ms};
 use crate::accounts::AccountError;
 use crate::router::{self, Page};
 use crate::store::{ReadRange, StoreError};

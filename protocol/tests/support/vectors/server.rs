@@ -268,6 +268,7 @@ fn feed_entry() -> FeedEntry {
         unread: 2,
         read: 5,
         last_time_ms: TIME_MS,
+        delivered: 5,
     }
 }
 

@@ -1,0 +1,41 @@
+//! Makes account rows durable through the same log as everything else.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use parley_protocol::ShardId;
+use tokio::sync::oneshot;
+
+use crate::accounts::{Commit, CommitError};
+use crate::log::{Append, Durability, Log, Op, Refused};
+use crate::shard::Pending;
+use crate::store::Write;
+
+/// Commits rows over the log.
+pub(super) struct Commits {
+    log: Arc<dyn Log<Pending>>,
+}
+
+impl Commits {
+    pub(super) const fn new(log: Arc<dyn Log<Pending>>) -> Self {
+        Self { log }
+    }
+}
+
+impl Commit for Commits {
+    fn commit(&self, shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
+        async move {
+            let (done, committed) = oneshot::channel();
+            let ops = vec![Op::Rows(writes)];
+            let append = Append { shard, ops, durability: Durability::Synced, context: Pending::Rows(done) };
+            self.log.try_append(append).map_err(|refused| match refused.refused {
+                Refused::Full => CommitError::Full,
+                Refused::Closed => CommitError::Closed,
+            })?;
+            // The log drops what it can't commit.
+            committed.await.map_err(|_| CommitError::Closed)
+        }
+        .boxed()
+    }
+}
