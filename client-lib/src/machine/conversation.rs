@@ -23,8 +23,6 @@ pub(crate) struct Conversation {
     pub(crate) read: ReadMark,
     /// Whether it is known where this device begins.
     pub(crate) begun: bool,
-    /// It begins where the user's delivered cursor stands.
-    pub(crate) begin_at_delivered: bool,
     members: Option<Vec<model::Member>>,
     direct: bool,
     /// The session in which the members' cursors were last asked for; 0 for none.
@@ -81,7 +79,6 @@ impl Conversation {
             acknowledged: Acknowledged::new(at, 0),
             read: ReadMark::default(),
             begun: held.is_some(),
-            begin_at_delivered: false,
             members: None,
             direct: false,
             described_in: 0,
@@ -127,11 +124,21 @@ impl Conversation {
         }
     }
 
+    /// This device begins to hold it after `held`.
+    pub(crate) fn begin(&mut self, held: u64) {
+        // Another device may have acknowledged meanwhile what was pushed to this
+        // one just now: that is news here all the same.
+        let pushed = self.log.first_waiting().map_or(u64::MAX, |seq| seq.saturating_sub(1));
+        self.log.begin_at(held.min(pushed));
+        self.begun = true;
+    }
+
     /// Takes what the feed says.
     pub(crate) fn handle_feed(&mut self, entry: &wire::FeedEntry, now_ms: u64) {
         self.log.note_last(entry.last_seq, now_ms, false);
         // Who has read something has it.
-        self.acknowledged.handle_confirmed(entry.read.min(entry.last_seq));
+        let delivered = entry.delivered.max(entry.read);
+        self.acknowledged.handle_confirmed(delivered.min(entry.last_seq));
         self.last_time_ms = self.last_time_ms.max(entry.last_time_ms);
         // An older word of the count than our own is no news.
         if entry.last_seq >= self.counted {
@@ -177,13 +184,6 @@ impl Conversation {
         let own = members.iter().find(|member| Some(member.user.id) == me);
         let delivered = own.map_or(0, |own| own.delivered.max(own.read));
         self.acknowledged.handle_confirmed(delivered.min(self.log.last()));
-        if std::mem::take(&mut self.begin_at_delivered) {
-            // Another device may have acknowledged meanwhile what was pushed to
-            // this one just now.
-            let pushed = self.log.first_waiting().map_or(u64::MAX, |seq| seq - 1);
-            self.log.begin_at(delivered.min(pushed).min(self.log.last()));
-            self.begun = true;
-        }
         self.direct = direct;
         self.members = Some(members);
         self.described_in = session;

@@ -2,26 +2,22 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parley_protocol::ids::{ConversationId, DeviceId, SessionId, UserId};
 use parley_protocol::version;
 use parley_protocol::wire::{self, server_envelope::Kind};
-use prost::Message as _;
 
 use super::connect::{Phase, Tick};
 use super::conversation::Conversation;
-use super::outbox::Refusal;
 use super::requests::Pending;
-use super::{Call, CallId, Machine, Output, Page, Reply, Save, SavedAccount, read};
+use super::{Call, CallId, Machine, Output, Reply, Save, SavedAccount};
 use crate::error::{Error, ErrorKind};
-use crate::history;
 use crate::model::{self, CatchUp, Event, LocalId, SendStatus, Sent, Session, To, User};
 
 /// How long the machine waits after a failure the server may get over.
-const AGAIN_MS: u64 = 1_000;
+pub(super) const AGAIN_MS: u64 = 1_000;
 
 /// Something in an envelope is not the protocol.
-struct Malformed;
+pub(super) struct Malformed;
 
 impl Machine {
     /// An envelope came.
@@ -174,12 +170,11 @@ impl Machine {
             let fresh = self.fresh;
             let conversation = self.conversation(id);
             if fresh && !conversation.begun {
-                match catch_up {
-                    CatchUp::Undelivered => conversation.begin_at_delivered = true,
-                    CatchUp::Unread => conversation.log.begin_at(entry.read.min(entry.last_seq)),
-                    CatchUp::Everything => {}
-                }
-                conversation.begun = catch_up != CatchUp::Undelivered;
+                conversation.begin(match catch_up {
+                    CatchUp::Undelivered => entry.delivered.min(entry.last_seq),
+                    CatchUp::Unread => entry.read.min(entry.last_seq),
+                    CatchUp::Everything => 0,
+                });
             }
             conversation.handle_feed(entry, tick.now_ms);
             let done = conversation.read.handle_confirmed(entry.read.min(entry.last_seq));
@@ -203,10 +198,7 @@ impl Machine {
 
     /// What the first list did not name is newer than it: it begins at its beginning.
     fn begin_the_rest(&mut self) {
-        let rest = self
-            .conversations
-            .values_mut()
-            .filter(|conversation| !conversation.begun && !conversation.begin_at_delivered);
+        let rest = self.conversations.values_mut().filter(|conversation| !conversation.begun);
         let mut ids = Vec::new();
         for conversation in rest {
             conversation.begun = true;
@@ -218,7 +210,7 @@ impl Machine {
     }
 
     /// The conversation, known from now on.
-    fn conversation(&mut self, id: ConversationId) -> &mut Conversation {
+    pub(super) fn conversation(&mut self, id: ConversationId) -> &mut Conversation {
         let held = (!self.fresh).then_some(0);
         self.conversations.entry(id).or_insert_with(|| Conversation::new(id, held))
     }
@@ -260,208 +252,6 @@ impl Machine {
         Ok(())
     }
 
-    fn handle_deliver(&mut self, tick: Tick, deliver: &wire::Deliver) -> Result<(), Malformed> {
-        let id = conversation_id(&deliver.conversation)?;
-        self.conversation(id);
-        self.offer(id, &deliver.entries);
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            let last = conversation.log.last();
-            conversation.log.note_last(last, tick.now_ms, false);
-        }
-        self.advance(id);
-        self.move_feed(deliver.feed_position);
-        Ok(())
-    }
-
-    /// A push or an answer moved the feed. While pages of it are missing, only
-    /// they move it, or what they hold would be skipped.
-    fn move_feed(&mut self, position: u64) {
-        if self.synced && position > self.feed_position {
-            self.feed_position = position;
-            self.save(Save::Feed(position));
-        }
-    }
-
-    /// Decodes entries and offers them to the log. Gives the lowest and highest seq.
-    fn offer(&mut self, id: ConversationId, entries: &[Bytes]) -> Option<(u64, u64)> {
-        let conversation = self.conversations.get_mut(&id)?;
-        let mut run: Option<(u64, u64)> = None;
-        let mut bounds: Option<(u64, u64)> = None;
-        for bytes in entries {
-            // One that can't be read leaves a gap, which is fetched; when that
-            // brings nothing better, the log stalls there and the rest works.
-            let Ok(entry) = wire::Entry::decode(bytes.clone()) else { continue };
-            let seq = entry.seq;
-            if seq == 0 {
-                continue;
-            }
-            bounds = Some(bounds.map_or((seq, seq), |(low, high)| (low.min(seq), high.max(seq))));
-            run = match run {
-                Some((from, to)) if seq == to + 1 => Some((from, seq)),
-                Some((from, to)) => {
-                    conversation.acknowledged.handle_given(from, to);
-                    Some((seq, seq))
-                }
-                None => Some((seq, seq)),
-            };
-            conversation.log.offer(detach(entry));
-        }
-        if let Some((from, to)) = run {
-            conversation.acknowledged.handle_given(from, to);
-        }
-        bounds
-    }
-
-    fn handle_gap_page(&mut self, tick: Tick, id: ConversationId, page: &wire::Fetched) {
-        self.fetching = self.fetching.saturating_sub(1);
-        self.call_next_in_line();
-        let bounds = self.offer(id, &page.entries);
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.fetched_ms = tick.now_ms;
-            conversation.log.note_last(page.last_seq, tick.now_ms, false);
-        }
-        self.advance(id);
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            let first = bounds.map(|(first, _)| first);
-            conversation.log.finish_fetch(first, page.at_start, tick.now_ms);
-            if conversation.log.is_stalled() {
-                self.outputs.push_back(Output::Stalled(id));
-            }
-        }
-        self.advance(id);
-    }
-
-    fn handle_cover(&mut self, tick: Tick, id: ConversationId, page: &wire::Fetched) {
-        self.fetching = self.fetching.saturating_sub(1);
-        self.call_next_in_line();
-        let before = self.conversations.get(&id).map(|known| known.acknowledged.covered());
-        self.offer(id, &page.entries);
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.fetched_ms = tick.now_ms;
-            let brought = Some(conversation.acknowledged.covered()) > before;
-            conversation.acknowledged.finish_recovery(brought);
-        }
-        self.advance(id);
-    }
-
-    fn handle_page(
-        &mut self,
-        tick: Tick,
-        call: CallId,
-        page: &wire::Fetched,
-    ) -> Result<(), Malformed> {
-        let id = conversation_id(&page.conversation)?;
-        let decoded = page.entries.iter().map(|bytes| wire::Entry::decode(bytes.clone()));
-        let entries: Vec<wire::Entry> = decoded.filter_map(Result::ok).map(detach).collect();
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
-                conversation.acknowledged.handle_given(first.seq, last.seq);
-            }
-            conversation.log.note_last(page.last_seq, tick.now_ms, true);
-            self.touch(id);
-        }
-        for entry in &entries {
-            self.save(Save::Entry(id, entry.clone()));
-        }
-        let me = self.me();
-        let (at_start, at_end, last_seq) = (page.at_start, page.at_end, page.last_seq);
-        self.reply(call, Ok(Reply::Page(Page { entries, at_start, at_end, last_seq, me })));
-        Ok(())
-    }
-
-    /// Takes and emits what is next in order, as far as names are known.
-    pub(super) fn advance(&mut self, id: ConversationId) {
-        let me = self.me();
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        while conversation.begun && conversation.is_described() {
-            let Some(next) = conversation.log.peek() else { break };
-            // An author the server did not set is nobody we could name.
-            let sender = UserId::from_slice(&next.sender).unwrap_or(UserId::new([0; 16]));
-            if !conversation.can_name(sender) {
-                conversation.describe_again = true;
-                break;
-            }
-            let Some(entry) = conversation.log.take() else { break };
-            let own = Some(sender) == me;
-            conversation.handle_taken(&entry, own);
-            let sender = conversation.name(sender);
-            if self.config.keeps {
-                self.saves.push(Save::Entry(id, entry.clone()));
-            }
-            let event = match history::entry(id, entry, sender, own) {
-                model::Entry::Message(message) => Event::Message(message),
-                model::Entry::Unknown(entry) => Event::UnknownEntry(entry),
-            };
-            self.outputs.push_back(Output::Emit(event));
-            self.changed.insert(id);
-        }
-        self.touch(id);
-    }
-
-    fn handle_receipt(&mut self, tick: Tick, receipt: &wire::Receipt) -> Result<(), Malformed> {
-        let id = conversation_id(&receipt.conversation)?;
-        self.move_feed(receipt.feed_position);
-        let receipt = model::Receipt {
-            conversation: id,
-            user: user_id(&receipt.user)?,
-            delivered: receipt.delivered,
-            read: receipt.read,
-            time_ms: receipt.time_ms,
-        };
-        let me = self.me();
-        let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
-        if !conversation.handle_receipt(&receipt) && conversation.is_described() {
-            return Ok(());
-        }
-        if Some(receipt.user) == me {
-            conversation.acknowledged.handle_confirmed(receipt.delivered.max(receipt.read));
-            self.handle_own_read(tick, id, receipt.read);
-        }
-        self.outputs.push_back(Output::Emit(Event::Receipt(receipt)));
-        self.changed.insert(id);
-        self.touch(id);
-        self.follow_cursors(id);
-        Ok(())
-    }
-
-    fn handle_own_read(&mut self, tick: Tick, id: ConversationId, up_to: u64) {
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let exact = up_to <= conversation.read.confirmed() || conversation.handle_read(up_to);
-        let done = conversation.read.handle_confirmed(up_to);
-        if !exact && self.sync_at_ms.is_none() {
-            self.sync_at_ms = Some(tick.now_ms + AGAIN_MS / 5);
-        }
-        self.done_reading(done);
-    }
-
-    fn done_reading(&mut self, calls: Vec<CallId>) {
-        for call in calls {
-            self.reply(call, Ok(Reply::Read));
-        }
-    }
-
-    fn handle_moved(
-        &mut self,
-        tick: Tick,
-        moved: &wire::Moved,
-        pending: Option<Pending>,
-    ) -> Result<(), Malformed> {
-        let id = conversation_id(&moved.conversation)?;
-        let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
-        match pending {
-            Some(Pending::Delivered(_)) => conversation.acknowledged.finish(Some(moved.delivered)),
-            Some(Pending::Read(_, _)) => {
-                conversation.read.finish();
-                conversation.acknowledged.handle_confirmed(moved.delivered);
-            }
-            _ => conversation.acknowledged.handle_confirmed(moved.delivered),
-        }
-        self.handle_own_read(tick, id, moved.read);
-        self.changed.insert(id);
-        self.touch(id);
-        Ok(())
-    }
-
     fn handle_found(&mut self, asked: &str, found: wire::Found) -> Result<(), Malformed> {
         self.looking_up.remove(asked);
         let user = found.user.ok_or(Malformed)?;
@@ -498,135 +288,9 @@ impl Machine {
         Ok(())
     }
 
-    fn describe_calls(&self, id: ConversationId) -> Vec<CallId> {
+    pub(super) fn describe_calls(&self, id: ConversationId) -> Vec<CallId> {
         self.waiting(|call| matches!(call, Call::Describe { conversation } if *conversation == id))
     }
-
-    /// Tells the sends that the others' cursors have passed.
-    fn follow_cursors(&mut self, id: ConversationId) {
-        let (Some(me), Some(conversation)) = (self.me(), self.conversations.get(&id)) else {
-            return;
-        };
-        let (delivered, read) = conversation.others(me);
-        for (local_id, status) in self.tracking.handle_cursors(id, delivered, read) {
-            self.outputs.push_back(Output::Status(local_id, status));
-        }
-    }
-
-    fn handle_refusal(&mut self, tick: Tick, pending: Pending, error: Error) {
-        let again_ms = tick.now_ms + AGAIN_MS;
-        match pending {
-            Pending::Hello => self.handle_failure(tick, error),
-            Pending::Ping => {}
-            Pending::Sync => self.sync_at_ms = Some(again_ms),
-            Pending::Send(id) => self.handle_send_refused(tick, id, error),
-            Pending::Page(call) => self.reply(call, Err(error)),
-            Pending::Fetch(id) => {
-                self.fetching = self.fetching.saturating_sub(1);
-                self.call_next_in_line();
-                if let Some(conversation) = self.conversations.get_mut(&id) {
-                    conversation.log.finish_fetch(None, false, tick.now_ms);
-                }
-                self.work.insert(id);
-            }
-            Pending::Cover(id) => {
-                self.fetching = self.fetching.saturating_sub(1);
-                self.call_next_in_line();
-                if let Some(conversation) = self.conversations.get_mut(&id) {
-                    conversation.acknowledged.finish_recovery(false);
-                }
-                self.work.insert(id);
-            }
-            Pending::Delivered(id) => {
-                if let Some(conversation) = self.conversations.get_mut(&id) {
-                    if read::is_cursor_ahead(&error) || !error.is_retryable() {
-                        conversation.acknowledged.finish(None);
-                    } else {
-                        conversation.acknowledged.postpone(again_ms);
-                    }
-                }
-                self.work.insert(id);
-            }
-            Pending::Read(id, _) => self.handle_read_refused(tick, id, &error),
-            Pending::Lookup(name) => self.handle_lookup_refused(tick, name, &error),
-            Pending::Describe(id) => {
-                self.describing = self.describing.saturating_sub(1);
-                self.call_next_in_line();
-                self.handle_describe_refused(again_ms, id, &error);
-            }
-        }
-    }
-
-    fn handle_send_refused(&mut self, tick: Tick, local_id: LocalId, error: Error) {
-        let refusal = self.outbox.handle_failure(tick, local_id, &error, self.config.backoff);
-        match refusal {
-            Some(Refusal::Parked) => {
-                self.outputs.push_back(Output::Status(local_id, SendStatus::Queued));
-            }
-            Some(Refusal::Failed(item)) => self.fail_item(item, error),
-            None => {}
-        }
-    }
-
-    fn fail_item(&mut self, item: super::Item, error: Error) {
-        let (local_id, client_message_id) = (item.local_id, item.client_message_id);
-        self.save(Save::Done(local_id));
-        self.outputs.push_back(Output::Status(local_id, SendStatus::Failed(error.clone())));
-        let event = Event::SendFailed { local_id, client_message_id, error };
-        self.outputs.push_back(Output::Emit(event));
-    }
-
-    fn handle_read_refused(&mut self, tick: Tick, id: ConversationId, error: &Error) {
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let ahead = read::is_cursor_ahead(error);
-        if ahead {
-            conversation.acknowledged.finish(None);
-        }
-        let calls = conversation.read.handle_failure(tick.now_ms, ahead || error.is_retryable());
-        for call in calls {
-            self.reply(call, Err(error.clone()));
-        }
-        self.touch(id);
-    }
-
-    fn handle_lookup_refused(&mut self, tick: Tick, asked: String, error: &Error) {
-        self.looking_up.remove(&asked);
-        if error.is_retryable() {
-            self.lookup_at_ms = tick.now_ms + AGAIN_MS;
-            self.wanted_names.insert(asked);
-            return;
-        }
-        for call in self.waiting(|call| matches!(call, Call::Lookup { name } if *name == asked)) {
-            self.reply(call, Err(error.clone()));
-        }
-        for item in self.outbox.fail_lane(&To::Name(asked)) {
-            self.fail_item(item, error.clone());
-        }
-    }
-
-    fn handle_describe_refused(&mut self, again_ms: u64, id: ConversationId, error: &Error) {
-        let session = self.session_number;
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        conversation.describing = false;
-        if error.is_retryable() {
-            conversation.describe_at_ms = again_ms;
-            self.work.insert(id);
-            return;
-        }
-        conversation.handle_undescribable(session);
-        for call in self.describe_calls(id) {
-            self.reply(call, Err(error.clone()));
-        }
-        self.advance(id);
-    }
-}
-
-/// The body shares the buffer of a whole read; a small one is copied out, so
-/// that keeping a message doesn't keep the buffer.
-fn detach(mut entry: wire::Entry) -> wire::Entry {
-    entry.body = Bytes::copy_from_slice(&entry.body);
-    entry.sender = Bytes::copy_from_slice(&entry.sender);
-    entry
 }
 
 fn description(described: &wire::Described) -> Result<model::Description, Malformed> {
@@ -652,10 +316,10 @@ fn description(described: &wire::Described) -> Result<model::Description, Malfor
     })
 }
 
-fn conversation_id(bytes: &[u8]) -> Result<ConversationId, Malformed> {
+pub(super) fn conversation_id(bytes: &[u8]) -> Result<ConversationId, Malformed> {
     ConversationId::from_slice(bytes).map_err(|_| Malformed)
 }
 
-fn user_id(bytes: &[u8]) -> Result<UserId, Malformed> {
+pub(super) fn user_id(bytes: &[u8]) -> Result<UserId, Malformed> {
     UserId::from_slice(bytes).map_err(|_| Malformed)
 }

@@ -18,7 +18,9 @@
 mod calls;
 mod connect;
 mod conversation;
+mod cursors;
 mod delivered;
+mod entries;
 mod inbound;
 mod log;
 #[cfg(test)]
@@ -26,6 +28,7 @@ mod model_test;
 mod outbound;
 mod outbox;
 mod read;
+mod refusals;
 mod requests;
 mod tracking;
 mod types;
@@ -42,9 +45,7 @@ pub use outbox::Item;
 pub use types::{Call, CallId, Config, Output, Page, Reply, Save, Saved, SavedAccount};
 
 use crate::error::{Error, ErrorKind};
-use crate::model::{
-    Description, Event, LocalId, SendStatus, Session, State, To, Transport, User,
-};
+use crate::model::{Description, Event, LocalId, SendStatus, Session, State, To, Transport, User};
 use connect::{Connect, Phase, Step};
 use conversation::Conversation;
 use outbox::Outbox;
@@ -477,7 +478,9 @@ impl Machine {
         let ready = self.connect.is_ready();
         let while_ready = [
             Some(self.ping_at_ms.min(self.dead_at_ms())),
-            self.requests.oldest_ms().map(|made| made.saturating_add(self.config.request_timeout_ms)),
+            self.requests
+                .oldest_ms()
+                .map(|made| made.saturating_add(self.config.request_timeout_ms)),
             self.outbox.deadline(now_ms),
             self.timers.first().map(|(at, _)| *at),
             self.sync_at_ms.filter(|at| *at > now_ms),

@@ -10,6 +10,7 @@ use parley_protocol::ids::ConversationId;
 use parley_protocol::version;
 use parley_protocol::wire::{self, client_envelope::Kind, fetch, lookup, send};
 
+use super::conversation::Conversation;
 use super::requests::Pending;
 use super::{Call, Machine, Output};
 use crate::model::{Range, SendStatus, To};
@@ -72,7 +73,9 @@ impl Machine {
     }
 
     fn next_send(&mut self, now_ms: u64) -> Option<wire::ClientEnvelope> {
-        let item = self.outbox.next(now_ms)?;
+        let conversations = &self.conversations;
+        let is_known = |id| conversations.get(&id).is_some_and(Conversation::is_described);
+        let item = self.outbox.next(now_ms, is_known)?;
         let to = match &item.to {
             To::Conversation(conversation) => send::To::Conversation(conversation.to_wire()),
             To::User(user) => send::To::Peer(user.to_wire()),

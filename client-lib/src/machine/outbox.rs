@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use bytes::Bytes;
 use parley_protocol::errors::Retry;
-use parley_protocol::ids::ClientMessageId;
+use parley_protocol::ids::{ClientMessageId, ConversationId};
 
 use super::connect::{Tick, backoff_ms};
 use crate::builder::Backoff;
@@ -87,21 +87,41 @@ impl Outbox {
         self.items.insert(item.local_id, item);
     }
 
-    /// The next item to put on the wire, now on its way. Names must have been
-    /// resolved; their lanes are passed over.
-    pub(crate) fn next(&mut self, now_ms: u64) -> Option<&Item> {
+    /// The next item to put on the wire, now on its way. An item waits while an
+    /// earlier one has a target that may turn out to be the same conversation:
+    /// a name not looked up yet, or a user whose conversation is not known when
+    /// `is_known` does not say who is in this one.
+    pub(crate) fn next(
+        &mut self,
+        now_ms: u64,
+        is_known: impl Fn(ConversationId) -> bool,
+    ) -> Option<&Item> {
+        let first_name = self.first_of(|to| matches!(to, To::Name(_)));
+        let first_user = self.first_of(|to| matches!(to, To::User(_)));
         for _ in 0..self.turn.len() {
             let to = self.turn.pop_front()?;
             let Some(lane) = self.lanes.get_mut(&to) else { continue };
             let Some(head) = lane.queue.front().copied() else { continue };
             self.turn.push_back(to.clone());
-            if matches!(to, To::Name(_)) || lane.in_flight || lane.parked_until_ms > now_ms {
+            let unclear = match to {
+                To::Name(_) => true,
+                To::User(_) => false,
+                To::Conversation(id) => first_user.is_some_and(|user| user < head) && !is_known(id),
+            };
+            let unclear = unclear || first_name.is_some_and(|name| name < head);
+            if unclear || lane.in_flight || lane.parked_until_ms > now_ms {
                 continue;
             }
             lane.in_flight = true;
             return self.items.get(&head);
         }
         None
+    }
+
+    /// The earliest item in lanes of a sort.
+    fn first_of(&self, sort: impl Fn(&To) -> bool) -> Option<LocalId> {
+        let lanes = self.turn.iter().filter(|to| sort(to)).filter_map(|to| self.lanes.get(to));
+        lanes.filter_map(|lane| lane.queue.front().copied()).min()
     }
 
     /// Names that have to be looked up before their lanes can move.
@@ -223,7 +243,7 @@ impl Outbox {
 mod tests {
     use super::*;
     use parley_protocol::Code;
-    use parley_protocol::ids::{ConversationId, UserId};
+    use parley_protocol::ids::UserId;
 
     const NOW: Tick = Tick { now_ms: 1000, random: 77 };
 
@@ -246,7 +266,7 @@ mod tests {
     }
 
     fn next(outbox: &mut Outbox, now_ms: u64) -> Option<u64> {
-        outbox.next(now_ms).map(|item| item.local_id.0)
+        outbox.next(now_ms, |_| false).map(|item| item.local_id.0)
     }
 
     fn refuse(outbox: &mut Outbox, id: u64, code: Code, after_ms: u64) -> Refusal {
@@ -301,16 +321,25 @@ mod tests {
         let conversation = To::Conversation(ConversationId::new([9; 16]));
         let mut outbox = outbox(&[(1, "bob".into()), (2, to(1)), (3, "bob".into())]);
         assert_eq!(outbox.unresolved().collect::<Vec<_>>(), vec!["bob"]);
-        assert_eq!(next(&mut outbox, 0), Some(2));
+        assert_eq!(next(&mut outbox, 0), None, "it may be for the same conversation");
         outbox.join(&"bob".into(), &to(1));
-        assert_eq!(next(&mut outbox, 0), None);
-        outbox.handle_sent(LocalId(2)).unwrap();
-        outbox.join(&to(1), &conversation);
         assert_eq!(next(&mut outbox, 0), Some(1));
         outbox.handle_sent(LocalId(1)).unwrap();
-        assert_eq!(next(&mut outbox, 0), Some(3));
-        outbox.handle_sent(LocalId(3)).unwrap();
+        outbox.join(&to(1), &conversation);
+        for id in [2, 3] {
+            assert_eq!(next(&mut outbox, 0), Some(id));
+            outbox.handle_sent(LocalId(id)).unwrap();
+        }
         assert!(outbox.is_empty() && outbox.lanes.is_empty() && outbox.turn.is_empty());
+    }
+
+    #[test]
+    fn a_conversation_of_unknown_members_waits_for_an_earlier_user() {
+        let id = ConversationId::new([9; 16]);
+        let mut outbox = outbox(&[(1, to(1)), (2, To::Conversation(id))]);
+        assert_eq!(next(&mut outbox, 0), Some(1));
+        assert_eq!(next(&mut outbox, 0), None);
+        assert_eq!(outbox.next(0, |known| known == id).map(|item| item.local_id.0), Some(2));
     }
 
     #[test]

@@ -74,11 +74,6 @@ impl Requests {
     pub(crate) fn drain(&mut self) -> Vec<Pending> {
         std::mem::take(&mut self.open).into_values().map(|(pending, _)| pending).collect()
     }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.open.len()
-    }
 }
 
 #[cfg(test)]
