@@ -65,9 +65,6 @@ async fn bodies_that_are_not_what_they_should_be() {
                 let reply = api.request(post(path, json, body.clone())).await;
                 assert_eq!(reply.code(), Code::BadRequest, "{what} to {path}");
             }
-            let reply = api.request(post(path, json, vec![b' '; 65 * 1024])).await;
-            assert_eq!(reply.status.as_u16(), 413, "a long body to {path}");
-            reply.code();
             for media_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")]
             {
                 let reply = api.request(post(path, media_type, GOOD)).await;
@@ -75,6 +72,16 @@ async fn bodies_that_are_not_what_they_should_be() {
             }
         }
     }
+    // Refused by what is announced, before the body comes; and found out on the way.
+    let head = "POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    for rest in ["content-length: 70000\r\n\r\n{", "content-length: 9999999999\r\n\r\n"] {
+        let answer = raw_head(&besieged.server.ready, format!("{head}{rest}").as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{rest}: {answer}");
+    }
+    let chunk = format!("4000\r\n{}\r\n", " ".repeat(0x4000));
+    let chunks = format!("{head}transfer-encoding: chunked\r\n\r\n{}", chunk.repeat(6));
+    let answer = raw_head(&besieged.server.ready, chunks.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "chunks: {answer}");
     // A zero byte is a character of JSON, but not of a name.
     let zero = GOOD.replace("newcomer", "new\\u0000comer");
     let reply = besieged.api.request(post("/v1/accounts", json, zero)).await;

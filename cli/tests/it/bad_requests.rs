@@ -50,9 +50,8 @@ async fn sends_that_can_not_be() {
         // All ids are still free, and the session is as before.
         let id = format!("{transport:?}");
         assert!(!session.say(&besieged.ben, &id, "hello").await.duplicate);
-        assert!(
-            !session.say(&besieged.ben, &"x".repeat(61 + id.len() - 3), "hello").await.duplicate
-        );
+        let longest = format!("{id:x<64}");
+        assert!(!session.say(&besieged.ben, &longest, "hello").await.duplicate);
     }
     besieged.unharmed("sends").await;
 }
