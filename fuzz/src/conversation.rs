@@ -31,7 +31,7 @@ pub fn conversation(data: &[u8]) {
     for step in steps::<Step>(data) {
         match step {
             Step::Send { user, device, id, content } => {
-                world.send(user % 3, device % 2, id % 4, content % 3)
+                world.send(user % 3, device % 2, id % 4, content % 3);
             }
             Step::Commit { count } => (0..=count % 4).for_each(|_| world.commit()),
             Step::Crash => world.crash(),

@@ -82,25 +82,26 @@ pub fn refused() -> Vec<Refused> {
 /// Every vector file as it should be.
 pub fn files() -> Vec<Generated> {
     let schema = Schema::load();
-    let typed = |vectors: Vec<Vector>| vectors.iter().map(|v| typed_json(&schema, v)).collect();
+    let typed =
+        |vectors: Vec<Vector>| vectors.iter().map(|v| typed_json(&schema, v)).collect::<Vec<_>>();
     vec![
-        file("client", "What a client writes.", typed(client())),
-        file("server", "What a server writes.", typed(server())),
-        file("entries", "Entries and the bodies in them.", typed(entries())),
+        file("client", "What a client writes.", &typed(client())),
+        file("server", "What a server writes.", &typed(server())),
+        file("entries", "Entries and the bodies in them.", &typed(entries())),
         file(
             "bodies",
             "Bodies of Send and the server's verdict.",
-            bodies().iter().map(body_json).collect(),
+            &bodies().iter().map(body_json).collect::<Vec<_>>(),
         ),
         file(
             "frames",
             "Bytes of a stream and the frames in them.",
-            frames().iter().map(frame_json).collect(),
+            &frames().iter().map(frame_json).collect::<Vec<_>>(),
         ),
         file(
             "refused",
             "Frames that hold no envelope.",
-            refused().iter().map(refused_json).collect(),
+            &refused().iter().map(refused_json).collect::<Vec<_>>(),
         ),
     ]
 }
@@ -158,7 +159,7 @@ fn refused_json(vector: &Refused) -> Fields {
     ]
 }
 
-fn file(name: &str, about: &str, vectors: Vec<Fields>) -> Generated {
+fn file(name: &str, about: &str, vectors: &[Fields]) -> Generated {
     let mut text = format!("{{\n  \"about\": {},\n  \"vectors\": [", json!(about));
     for (index, fields) in vectors.iter().enumerate() {
         text.push_str(if index == 0 { "\n    {" } else { ",\n    {" });
