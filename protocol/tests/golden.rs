@@ -5,6 +5,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use bytes::{Bytes, BytesMut};
 use parley_protocol::body::ValidatedBody;
 use parley_protocol::frame::{Decoder, FrameError};
@@ -70,6 +72,33 @@ fn every_kind_of_envelope_has_a_vector() {
         for field in &schema.messages[message] {
             let name = field.json_name();
             assert!(written.iter().any(|fields| fields.get(&name).is_some()), "{message}.{name}");
+        }
+    }
+}
+
+#[test]
+fn every_field_of_every_message_has_a_vector() {
+    let schema = Schema::load();
+    let mut written = BTreeSet::new();
+    for vector in all() {
+        let fields = proto_json::from_bytes(&schema, vector.message, &vector.bytes).unwrap();
+        note_fields(&schema, vector.message, &fields, &mut written);
+    }
+    for (message, fields) in &schema.messages {
+        for field in fields {
+            let name = format!("{message}.{}", field.name);
+            assert!(written.contains(&name), "no vector has {name}");
+        }
+    }
+}
+
+fn note_fields(schema: &Schema, message: &str, value: &Value, written: &mut BTreeSet<String>) {
+    for field in &schema.messages[message] {
+        let Some(value) = value.get(field.json_name()) else { continue };
+        written.insert(format!("{message}.{}", field.name));
+        if schema.messages.contains_key(&field.kind) {
+            let many = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+            many.iter().for_each(|value| note_fields(schema, &field.kind, value, written));
         }
     }
 }

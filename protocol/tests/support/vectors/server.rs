@@ -218,6 +218,16 @@ fn ending() -> Vec<Vector> {
                 retry_after_ms: 0,
             }),
         ),
+        server(
+            "close_retry_after",
+            "Come back in 30 seconds.",
+            0,
+            Kind::Close(Close {
+                code: Code::TooManyConnections as u32,
+                text: "full".into(),
+                retry_after_ms: 30_000,
+            }),
+        ),
         server("drain", "Reconnect within 5 seconds.", 0, Kind::Drain(Drain { within_ms: 5000 })),
     ]
 }
