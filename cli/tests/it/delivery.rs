@@ -330,3 +330,29 @@ async fn what_a_client_says_about_itself_is_not_believed() {
     assert_eq!(entry.sender, ann.user.to_wire());
     assert_eq!((entry.seq, entry.ordinal, entry.time_ms), (1, 1, sent.time_ms));
 }
+
+#[tokio::test]
+async fn a_client_that_asks_for_much_and_reads_gets_it_all() {
+    let (_folder, server, ann, ben) = ann_and_ben().await;
+    let mut session = Session::open(&server.ready, Transport::Tls, &ann).await;
+    let text = "x".repeat(100_000);
+    for number in 0..12 {
+        session.say(&ben, &number.to_string(), &text).await;
+    }
+    let conversation = conversation_of(&session.say(&ben, "last", "last").await);
+    for transport in Transport::ALL {
+        let mut reader = Session::open(&server.ready, transport, &ben).await;
+        let from = |number: u64| Some(wire::fetch::From::AfterSeq(number % 9));
+        let id = conversation.to_wire();
+        let asks =
+            (0..30).map(|n| wire::Fetch { conversation: id.clone(), from: from(n), limit: 3 });
+        let pages = reader.ask_all(asks.map(Ask::Fetch).collect()).await;
+        let pages = pages.unwrap_or_else(|ended| panic!("{transport:?}: {ended}"));
+        for (number, page) in pages.into_iter().enumerate() {
+            let Said::Fetched(page) = page else { panic!("{transport:?} {number}: {page:?}") };
+            let entries = entries_of(&page.entries);
+            assert_eq!(entries[0].seq, number as u64 % 9 + 1, "{transport:?} {number}");
+            assert_eq!(entries.len(), 3, "{transport:?} {number}");
+        }
+    }
+}

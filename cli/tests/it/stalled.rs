@@ -94,6 +94,7 @@ async fn who_asks_for_much_and_reads_nothing_is_cut() {
         };
         let _ = tokio::time::timeout(Duration::from_secs(5), asks).await;
         let growth = besieged.growth();
+        println!("{transport:?}: {growth} bytes for one who asks and doesn't read");
         assert!(growth < 64 << 20, "{transport:?}: {growth} bytes for one who doesn't read");
     }
     let mut eve = besieged.eve(Transport::Quic).await;
