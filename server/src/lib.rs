@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod accounts;
+pub mod address;
 pub mod clock;
 pub mod config;
 pub mod fanout;

@@ -13,15 +13,14 @@
 mod check;
 mod devices;
 mod error;
+mod failures;
 mod locks;
 mod password;
 mod rates;
 mod sign_in;
 mod tokens;
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::BoxFuture;
 use parley_core::shard::placement::ShardCount;
@@ -176,16 +175,6 @@ impl Accounts {
     ) -> Result<T, AccountError> {
         tokio::spawn(change).await.map_err(|_| AccountError::internal())?
     }
-}
-
-/// An address as rate limits see it.
-fn source(address: IpAddr) -> IpAddr {
-    crate::listen::prefix(address)
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! How often one address may sign up or log in, and one name be logged in to.
+//! How often one address may sign up or log in; how often a name may fail to is
+//! in `failures`.
 //!
 //! Kept in memory, per node, empty at start. Bounded: when as many keys are
 //! remembered as may be, further ones share a thousand buckets with each other,
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 use parley_protocol::Code;
 
 use super::AccountError;
+use super::failures::Failures;
 use crate::metrics::list as metric;
 
 /// Buckets that keys without a place of their own share.
@@ -32,8 +34,8 @@ pub struct RateOptions {
     pub sign_ups_per_minute: u32,
     /// Logins from one address.
     pub logins_per_minute: u32,
-    /// Logins to one name.
-    pub logins_per_name_per_minute: u32,
+    /// Failed logins to one name, from anywhere but loopback.
+    pub failures_per_name_per_minute: u32,
     /// Sign-ups, and logins, from loopback.
     pub loopback_per_minute: u32,
     /// Keys remembered by each limit.
@@ -43,7 +45,7 @@ pub struct RateOptions {
 pub(super) struct Rates {
     sign_ups: Limit<IpAddr>,
     logins: Limit<IpAddr>,
-    names: Limit<String>,
+    failures: Failures,
     loopback: Limit<&'static str>,
 }
 
@@ -53,7 +55,7 @@ impl Rates {
         Self {
             sign_ups: Limit::new("sign_ups", options.sign_ups_per_minute, keys),
             logins: Limit::new("logins", options.logins_per_minute, keys),
-            names: Limit::new("names", options.logins_per_name_per_minute, keys),
+            failures: Failures::new(options.failures_per_name_per_minute, keys),
             loopback: Limit::new("loopback", options.loopback_per_minute, keys),
         }
     }
@@ -63,9 +65,25 @@ impl Rates {
     }
 
     pub(super) fn login(&self, from: IpAddr, name: &str) -> Result<(), AccountError> {
-        if from.is_loopback() { self.loopback.check("login") } else { self.logins.check(from) }?;
-        self.names.check(name.to_owned())
+        if from.is_loopback() {
+            return self.loopback.check("login");
+        }
+        self.logins.check(from)?;
+        self.failures.check(name, Instant::now()).map_err(|after| limited("failures", after))
     }
+
+    /// The password was wrong, or the name unknown.
+    pub(super) fn login_failed(&self, from: IpAddr, name: &str) {
+        if !from.is_loopback() {
+            self.failures.note(name, Instant::now());
+        }
+    }
+}
+
+fn limited(limit: &'static str, after: Duration) -> AccountError {
+    metrics::counter!(metric::RATE_LIMITED, "limit" => limit).increment(1);
+    let after = after.max(Duration::from_millis(1));
+    AccountError::Later { code: Code::RateLimited, after }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -102,10 +120,7 @@ impl<K: Hash + Eq + Clone> Limit<K> {
             Key::Shared(self.hasher.hash_one(&key) % SHARED)
         };
         let Err(not_until) = self.limiter.check_key(&key) else { return Ok(()) };
-        metrics::counter!(metric::RATE_LIMITED, "limit" => self.name).increment(1);
-        let after =
-            not_until.wait_time_from(DefaultClock::default().now()).max(Duration::from_millis(1));
-        Err(AccountError::Later { code: Code::RateLimited, after })
+        Err(limited(self.name, not_until.wait_time_from(DefaultClock::default().now())))
     }
 
     /// Forgets keys that no longer hold anybody back, now and then.
@@ -127,7 +142,7 @@ mod tests {
         Rates::new(&RateOptions {
             sign_ups_per_minute: 2,
             logins_per_minute: 4,
-            logins_per_name_per_minute: 3,
+            failures_per_name_per_minute: 3,
             loopback_per_minute: 1000,
             keys,
         })
@@ -146,9 +161,18 @@ mod tests {
         assert_eq!(refused.code(), Code::RateLimited);
         assert!((1..=30_000).contains(&refused.retry_after_ms().unwrap()));
         assert!(rates.sign_up(two).is_ok());
-        assert!((0..3).all(|_| rates.login(one, "bob").is_ok()));
-        assert!(rates.login(two, "bob").is_err(), "the name has run out from everywhere");
-        assert!(rates.login(two, "eve").is_ok());
+        assert!((0..4).all(|_| rates.login(one, "bob").is_ok()));
+        assert!(rates.login(one, "bob").is_err());
+        for _ in 0..3 {
+            assert!(rates.login(two, "bob").is_ok());
+            rates.login_failed(two, "bob");
+        }
+        assert!(
+            rates.login(from("192.0.2.3"), "bob").is_err(),
+            "the name has run out from everywhere"
+        );
+        assert!(rates.login(from("192.0.2.3"), "eve").is_ok());
+        assert!(rates.login(from("127.0.0.1"), "bob").is_ok());
     }
 
     #[test]

@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 
 use super::password::{Password, Verdict};
 use super::tokens::{self, TokenHash};
-use super::{AccountError, Accounts, check, now_ms, source};
+use super::{AccountError, Accounts, check};
+use crate::address::prefix;
+use crate::clock::wall_ms;
 use crate::metrics::list as metric;
 use crate::store::tables::{devices, names, tokens as token_rows, users};
 use crate::store::{DeviceRow, DeviceToken, TokenRow, UserRow, Write};
@@ -63,7 +65,7 @@ impl Accounts {
             return Err(Code::SignUpClosed.into());
         }
         check_all(&name, &password, &device)?;
-        self.inner.rates.sign_up(source(from))?;
+        self.inner.rates.sign_up(prefix(from))?;
         // Before the hash, which is what costs; and again under the lock.
         self.refuse_taken(&name).await?;
         let password_hash = self.inner.hasher.hash(password).await?;
@@ -84,11 +86,13 @@ impl Accounts {
         let Credentials { name, password, device } = request;
         let password: Password = Zeroizing::new(password);
         check_all(&name, &password, &device)?;
-        self.inner.rates.login(source(from), &name)?;
-        let account = self.account(name).await?;
+        let source = prefix(from);
+        self.inner.rates.login(source, &name)?;
+        let account = self.account(name.clone()).await?;
         let stored = account.as_ref().map(|(_, row)| row.password_hash.clone());
         let verdict = self.inner.hasher.verify(password.clone(), stored).await?;
         let Some((user, row)) = account.filter(|_| verdict != Verdict::Wrong) else {
+            self.inner.rates.login_failed(source, &name);
             return Err(Code::CredentialsWrong.into());
         };
         let rehashed = match verdict {
@@ -132,7 +136,7 @@ impl Accounts {
         let shards = self.inner.shards;
         let user = UserId::new(Uuid::now_v7().into_bytes());
         let home = shards.of_user(user);
-        let now = now_ms();
+        let now = wall_ms();
         let row = UserRow { name: name.clone(), password_hash, created_ms: now };
         let mut device = NewToken::mint(user, DeviceId::new(Uuid::now_v7().into_bytes()))?;
         let token = std::mem::take(&mut device.token);
@@ -167,7 +171,7 @@ impl Accounts {
         if same.is_none() && full {
             return Err(Code::TooManyDevices.into());
         }
-        let now = now_ms();
+        let now = wall_ms();
         let (id, mut row) = same.unwrap_or_else(|| {
             let row = DeviceRow {
                 name: label.name,

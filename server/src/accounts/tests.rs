@@ -1,7 +1,10 @@
+//! The accounts over the memory engine: what each call changes, refuses and costs.
+
 use super::*;
 use crate::store::engine::memory::MemoryEngine;
 use parking_lot::Mutex;
 use parley_protocol::http::{Credentials, DeviceLabel, SignedIn};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Commits straight to the store, or refuses.
@@ -60,7 +63,7 @@ fn options() -> Options {
         rates: RateOptions {
             sign_ups_per_minute: 5,
             logins_per_minute: 5,
-            logins_per_name_per_minute: 50,
+            failures_per_name_per_minute: 50,
             loopback_per_minute: 10_000,
             keys: 100,
         },

@@ -119,8 +119,8 @@ impl Config {
             ),
             ("rates.logins_per_minute", u64::from(rates.logins_per_minute), 1, u64::from(u32::MAX)),
             (
-                "rates.logins_per_name_per_minute",
-                u64::from(rates.logins_per_name_per_minute),
+                "rates.failures_per_name_per_minute",
+                u64::from(rates.failures_per_name_per_minute),
                 1,
                 u64::from(u32::MAX),
             ),

@@ -68,7 +68,7 @@ impl Config {
             rates: accounts::RateOptions {
                 sign_ups_per_minute: rates.sign_ups_per_minute,
                 logins_per_minute: rates.logins_per_minute,
-                logins_per_name_per_minute: rates.logins_per_name_per_minute,
+                failures_per_name_per_minute: rates.failures_per_name_per_minute,
                 loopback_per_minute: rates.loopback_per_minute,
                 keys: rates.addresses,
             },

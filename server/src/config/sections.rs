@@ -176,7 +176,7 @@ section! {
     Rates RATES "rates."
     sign_ups_per_minute: u32 = 30, "Sign-ups from one IPv4 address or IPv6 /64.";
     logins_per_minute: u32 = 60, "Logins from one IPv4 address or IPv6 /64.";
-    logins_per_name_per_minute: u32 = 20, "Logins to one name.";
+    failures_per_name_per_minute: u32 = 20, "Failed logins to one name, from anywhere but loopback.";
     loopback_per_minute: u32 = 60_000, "Sign-ups, and logins, from loopback.";
     addresses: usize = 100_000, "Addresses and names remembered by each limit; when full, unknown ones are refused.";
 }

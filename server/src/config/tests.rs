@@ -1,3 +1,5 @@
+//! The layers, their errors, and that keys, defaults and texts cannot drift apart.
+
 use super::*;
 use std::collections::BTreeSet;
 

@@ -1,3 +1,5 @@
+//! The router without sockets: every route, and every failure in full form.
+
 use super::*;
 use crate::accounts::{
     Commit, CommitError, HashOptions, Options as AccountOptions, RateOptions, Sessions,
@@ -66,7 +68,7 @@ fn bench() -> Bench {
             rates: RateOptions {
                 sign_ups_per_minute: 2,
                 logins_per_minute: 100,
-                logins_per_name_per_minute: 100,
+                failures_per_name_per_minute: 100,
                 loopback_per_minute: 100,
                 keys: 100,
             },

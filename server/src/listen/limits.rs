@@ -8,12 +8,13 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::connection::Transport;
+use crate::address::prefix;
 use crate::metrics::list as metric;
 
 /// The caps.
@@ -227,18 +228,6 @@ impl Drop for ConnectionPermit {
     }
 }
 
-/// What counts as one address: IPv4 as it is, also when mapped into IPv6, and
-/// the /64 of IPv6, which is what one customer gets.
-#[must_use]
-pub fn prefix(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => {
-            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)))
-        }
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,21 +279,5 @@ mod tests {
         });
         let held: Vec<_> = (1..=3).map(|port| admit(&limited, &format!("[::1]:{port}"))).collect();
         assert_eq!(held.iter().filter(|permit| permit.is_err()).count(), 1);
-    }
-
-    #[test]
-    fn one_ipv6_network_is_one_address() {
-        assert_eq!(
-            prefix("2001:db8::1".parse().unwrap()),
-            prefix("2001:db8::2:0:0:1".parse().unwrap())
-        );
-        assert_ne!(
-            prefix("2001:db8::1".parse().unwrap()),
-            prefix("2001:db8:0:1::1".parse().unwrap())
-        );
-        assert_eq!(
-            prefix("::ffff:192.0.2.1".parse().unwrap()),
-            prefix("192.0.2.1".parse().unwrap())
-        );
     }
 }

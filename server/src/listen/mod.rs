@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use connection::{FrameReader, FrameWriter, Peer, ReadError, SessionHost, Transport};
 pub use http_connection::HttpPeer;
-pub use limits::{ConnectionCaps, ConnectionPermit, Connections, Refused, State, prefix};
+pub use limits::{ConnectionCaps, ConnectionPermit, Connections, Refused, State};
 pub use websocket::{UpgradeRefused, WebSockets};
 
 /// How long a connection that is being closed may take for its last bytes.

@@ -1,3 +1,5 @@
+//! The kept certificate, refusals of files, renewal, and the versions taken.
+
 use super::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
