@@ -7,6 +7,7 @@
 //! bounded; a slow reader of our output slows the reading of commands.
 
 mod command;
+mod events;
 mod lines;
 mod output;
 mod perform;
@@ -17,15 +18,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parley_client::{Client, Code, Error, ErrorKind, Event, Events, Session, State};
+use parley_client::{Client, Code, Error, ErrorKind, Session, State};
 use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 
 use self::command::{Command, Refusal};
+use self::events::Reporter;
 use self::lines::{LINE_BYTES, Line};
 use self::output::Output;
 use self::perform::Performer;
-use self::report::{ErrorReport, FellBackReport, LaggedReport, Report};
+use self::report::{ErrorReport, Report};
 use super::link;
 use crate::arguments::ChatArguments;
 
@@ -181,7 +183,8 @@ async fn converse(
 ) -> u8 {
     let device = link::device(arguments);
     let _ = output.put(Report::ready(session, &device, &arguments.server)).await;
-    let events = tokio::spawn(report_events(client.events(), output.clone()));
+    let reporter = Reporter::new(client.clone(), &session.user, output.clone());
+    let events = tokio::spawn(reporter.run(client.events()));
     let mut performer = Performer::new(client.clone(), output.clone());
     let mut lines = read_lines();
     let mut state = client.state();
@@ -242,35 +245,4 @@ fn read_lines() -> mpsc::Receiver<Line> {
         }
     });
     receiver
-}
-
-/// Puts out what the client reports, until it is closed.
-async fn report_events(mut events: Events, output: Output) {
-    // The way to the first session was reported already.
-    let mut opened = false;
-    while let Some(event) = events.next().await {
-        let report = match event {
-            Event::Message(message) => Report::message(&message),
-            Event::UnknownEntry(entry) => Report::unknown_entry(&entry),
-            Event::Receipt(receipt) => Report::receipt(&receipt),
-            Event::Conversation(line) => Report::conversation(&line),
-            Event::StateChanged(state) if opened => Report::state(&state),
-            Event::StateChanged(state) => {
-                opened = state.is_ready();
-                continue;
-            }
-            Event::FellBack { from, to, .. } => Report::FellBack {
-                fell_back: FellBackReport { from: from.to_string(), to: to.to_string() },
-            },
-            Event::Lagged(missed) => {
-                opened = true;
-                Report::Lagged { lagged: LaggedReport { missed } }
-            }
-            // Sends are answered through their handles, which never lag.
-            _ => continue,
-        };
-        if output.put(report).await.is_err() {
-            return;
-        }
-    }
 }

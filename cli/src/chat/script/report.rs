@@ -153,6 +153,7 @@ pub(crate) struct ConversationReport {
 #[derive(Debug, Serialize)]
 pub(crate) struct ReceiptReport {
     conversation: String,
+    user: String,
     user_id: String,
     delivered: u64,
     read: u64,
@@ -246,10 +247,11 @@ impl Report {
         Self::Conversation { conversation: conversation_report(line) }
     }
 
-    pub(crate) fn receipt(receipt: &Receipt) -> Self {
+    pub(crate) fn receipt(receipt: &Receipt, user: &str) -> Self {
         Self::Receipt {
             receipt: ReceiptReport {
                 conversation: receipt.conversation.to_string(),
+                user: user.to_owned(),
                 user_id: receipt.user.to_string(),
                 delivered: receipt.delivered,
                 read: receipt.read,
