@@ -79,7 +79,6 @@ impl Fanout {
 
     fn cursor(&self, shard: ShardId, pending: &PendingCursor) {
         let PendingCursor { conversation, user, moved, reply: to } = pending;
-        answer_moved(to, *conversation, moved);
         let mut receipt = Receipt {
             conversation: conversation.to_wire(),
             user: user.to_wire(),
@@ -105,6 +104,8 @@ impl Fanout {
             receipt.feed_position = self.homes.handle_read(*user, *conversation, change);
             self.homes.handle_receipt(*user, &receipt, Some(to.link.id));
         }
+        // Last, so that whoever has the answer finds the feed changed.
+        answer_moved(to, *conversation, moved);
     }
 }
 

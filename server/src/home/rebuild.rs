@@ -6,6 +6,7 @@ use parley_protocol::body::is_countable;
 use parley_protocol::{ConversationId, ShardId, UserId};
 
 use super::Homes;
+use super::changes::entry;
 use crate::store::{OutboxRange, ReadLimit, ReadRange, StoreError, StoredEntry};
 
 /// Outbox rows and entries read at a time.
@@ -58,9 +59,9 @@ impl Homes {
             let page = self.store.entries(shard, conversation, ReadRange::After(after), limit)?;
             let Some(last) = page.last() else { break };
             after = last.seq;
-            for entry in page.iter().filter(|entry| entry.seq <= range.to_seq) {
+            for stored in page.iter().filter(|stored| stored.seq <= range.to_seq) {
                 count += 1;
-                self.replay_entry(conversation, &members, entry);
+                self.replay_entry(conversation, &members, stored)?;
             }
         }
         Ok(count)
@@ -72,15 +73,20 @@ impl Homes {
         for member in members {
             let Some(cursor) = self.store.cursor(shard, id, *member)? else { continue };
             let (read_seq, floor_ordinal) = (cursor.read, cursor.read_ordinal);
-            self.handle_read(*member, id, FeedEntry { read_seq, floor_ordinal, ..FeedEntry::default() });
+            self.note(*member, id, FeedEntry { read_seq, floor_ordinal, ..FeedEntry::default() })?;
         }
         Ok(())
     }
 
-    fn replay_entry(&self, conversation: ConversationId, members: &[UserId], entry: &StoredEntry) {
-        let Ok(head) = entry.record.head() else {
-            tracing::error!(%conversation, seq = entry.seq, "an entry can't be read; passed over");
-            return;
+    fn replay_entry(
+        &self,
+        conversation: ConversationId,
+        members: &[UserId],
+        stored: &StoredEntry,
+    ) -> Result<(), StoreError> {
+        let Ok(head) = stored.record.head() else {
+            tracing::error!(%conversation, seq = stored.seq, "an entry can't be read; passed over");
+            return Ok(());
         };
         let change = FeedEntry {
             last_seq: head.seq,
@@ -92,7 +98,22 @@ impl Homes {
         for member in members {
             let own = Some(*member) == sender && is_countable(head.kind);
             let floor_ordinal = if own { head.ordinal } else { 0 };
-            self.handle_read(*member, conversation, FeedEntry { floor_ordinal, ..change });
+            self.note(*member, conversation, FeedEntry { floor_ordinal, ..change })?;
         }
+        Ok(())
+    }
+
+    /// Merges a change, unless the stored row has it already: what the last
+    /// run wrote down keeps its version, and a device that knows it is not
+    /// told again.
+    fn note(&self, user: UserId, id: ConversationId, change: FeedEntry) -> Result<(), StoreError> {
+        let stored = self.store.feed_row(self.count.of_user(user), user, id)?;
+        let known = stored.as_ref().map(entry).unwrap_or_default();
+        let mut merged = known;
+        merged.merge(&change);
+        if merged != known {
+            self.handle_read(user, id, change);
+        }
+        Ok(())
     }
 }
