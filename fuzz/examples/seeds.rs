@@ -112,7 +112,7 @@ fn store() {
 /// Programs for the stateful targets, from a fixed seed.
 fn programs() {
     let mut random = fastrand::Rng::with_seed(1);
-    for target in ["conversation", "session"] {
+    for target in ["client", "conversation", "session"] {
         for (index, length) in [40, 100, 250, 600, 1500, 4000, 4000, 9000].into_iter().enumerate() {
             let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
             put(target, &format!("program-{index}"), &bytes);

@@ -8,6 +8,8 @@
 #![warn(missing_docs)]
 
 pub mod body;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod conversation;
 pub mod envelopes;
 pub mod frames;
@@ -31,6 +33,8 @@ pub const TARGETS: &[Target] = &[
     ("texts", texts::texts),
     ("session", session::session),
     ("conversation", conversation::conversation),
+    #[cfg(feature = "client")]
+    ("client", client::client),
     #[cfg(feature = "store")]
     ("store_key", store::key),
     #[cfg(feature = "store")]

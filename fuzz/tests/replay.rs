@@ -64,9 +64,8 @@ fn every_folder_of_seeds_belongs_to_a_target_and_has_a_wrapper() {
     for name in &names {
         assert!(fs::exists(format!("{wrappers}/{name}.rs")).unwrap(), "no wrapper for {name}");
     }
-    if !cfg!(feature = "store") {
-        names.extend(["store_key".to_owned(), "store_row".to_owned()]);
-    }
+    // Built without these features, their seeds are there all the same.
+    names.extend(["client", "store_key", "store_row"].map(str::to_owned));
     for entry in fs::read_dir(seeds()).unwrap() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
         assert!(names.contains(&name), "seeds/{name} belongs to no target");
