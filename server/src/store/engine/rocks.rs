@@ -210,7 +210,7 @@ fn database_options(budget: Budget, manager: &WriteBufferManager) -> Options {
     options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, |level, text| {
         match level {
             LogLevel::Error | LogLevel::Fatal => {
-                tracing::error!(target: "parley::rocksdb", "{text}")
+                tracing::error!(target: "parley::rocksdb", "{text}");
             }
             LogLevel::Warn => tracing::warn!(target: "parley::rocksdb", "{text}"),
             LogLevel::Debug | LogLevel::Info | LogLevel::Header => {}

@@ -181,7 +181,7 @@ fn a_feed_is_read_in_order_of_change_and_in_pages() {
     let (store, _) = store();
     let row = |version, last_seq| FeedRow { version, last_seq, ..FeedRow::default() };
     let put = |n, old, row: &FeedRow| {
-        store.write_synced(&feed::put(SHARD, user(1), conversation(n), old, row)).unwrap()
+        store.write_synced(&feed::put(SHARD, user(1), conversation(n), old, row)).unwrap();
     };
     assert_eq!(store.feed_position(SHARD, user(1)).unwrap(), 0);
     put(1, None, &row(1, 1));
