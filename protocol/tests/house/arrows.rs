@@ -57,13 +57,19 @@ fn inside_the_server_arrows_point_one_way() {
         "log", "accounts", "config", "fanout", "home", "http", "hub", "listen", "metrics", "node",
         "router", "session", "shard", "tls",
     ];
-    let rules: [(&str, &[&str]); 6] = [
+    let rules: [(&str, &[&str]); 12] = [
         ("listen", &["shard", "log", "store", "home", "fanout", "router", "node", "accounts"]),
         ("http", &["shard", "log", "home", "fanout", "router", "session", "node"]),
         (
             "accounts",
             &["shard", "log", "home", "fanout", "router", "session", "node", "listen", "http"],
         ),
+        ("session", &["log", "fanout", "http", "node", "config", "tls"]),
+        ("router", &["log", "home", "fanout", "session", "listen", "http", "node", "config"]),
+        ("fanout", &["accounts", "router", "listen", "http", "node", "config", "store", "tls"]),
+        ("shard", &["accounts", "home", "router", "listen", "http", "node", "config", "tls"]),
+        ("home", &["shard", "log", "fanout", "router", "listen", "http", "node", "config", "tls"]),
+        ("config", &["shard", "log", "home", "fanout", "router", "session", "http", "node"]),
         ("log", &up_from_store[1..]),
         ("store", &up_from_store),
         (
