@@ -30,7 +30,9 @@ impl App {
         self.front = Front::Room;
         let Some(pane) = self.pane() else { return };
         let Some(room) = self.room_mut(key) else { return };
-        room.unread_after = (room.unread > 0).then_some(room.read);
+        // Not the read cursor alone: what somebody wrote, they had read up to.
+        let floor = room.read.max(room.last_seq.saturating_sub(room.unread));
+        room.unread_after = (room.unread > 0).then_some(floor);
         // The mark is in a part that isn't loaded: begin with that part.
         let first = room.timeline.first_seq();
         if room.unread_after.is_some_and(|read| first.is_some_and(|first| first > read + 1)) {

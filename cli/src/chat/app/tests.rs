@@ -225,6 +225,16 @@ fn a_conversation_begun_here_and_on_another_device_is_one() {
 }
 
 #[test]
+fn the_unread_mark_stands_behind_the_own_last_message() {
+    let mut app = signed_in((80, 24));
+    // Written from another device that never said "read".
+    let line = Conversation { read: 0, ..line(4, 1) };
+    app.update(Input::List(vec![line]), NOW_MS);
+    press(&mut app, KeyCode::Down, KeyModifiers::ALT);
+    assert_eq!(app.open_room().unwrap().unread_after, Some(3));
+}
+
+#[test]
 fn an_unknown_name_is_said_in_the_switcher() {
     let mut app = signed_in((80, 24));
     press(&mut app, KeyCode::Char('n'), KeyModifiers::CONTROL);

@@ -8,7 +8,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use parley_client::{Client, ConversationId, Event, Events, Message, Receipt, Sent, User, UserId};
+use parley_client::{
+    Client, Conversation, ConversationId, Event, Events, Message, Receipt, Sent, User, UserId,
+};
 
 use super::output::Output;
 use super::report::{FellBackReport, LaggedReport, Report};
@@ -16,7 +18,7 @@ use super::report::{FellBackReport, LaggedReport, Report};
 /// Own sends remembered until their delivery comes.
 const OWN_SENDS: usize = 4_096;
 
-/// Names remembered.
+/// Names, and lines of the list, remembered.
 const NAMES: usize = 10_000;
 
 /// Turns events into lines.
@@ -25,6 +27,7 @@ pub(super) struct Reporter {
     output: Output,
     names: Names,
     own: OwnSends,
+    lines: Lines,
     /// The way to the first session was reported by others.
     opened: bool,
 }
@@ -33,7 +36,14 @@ impl Reporter {
     pub(super) fn new(client: Client, me: &User, output: Output) -> Self {
         let mut names = Names::default();
         names.learn(me);
-        Self { client, output, names, own: OwnSends::default(), opened: false }
+        Self {
+            client,
+            output,
+            names,
+            own: OwnSends::default(),
+            lines: Lines::default(),
+            opened: false,
+        }
     }
 
     /// Puts out what happens, until the client is closed or the reader is gone.
@@ -67,6 +77,9 @@ impl Reporter {
             }
             Event::Conversation(line) => {
                 line.peer.iter().for_each(|peer| self.names.learn(peer));
+                if !self.lines.is_news(&line) {
+                    return None;
+                }
                 Report::conversation(&line)
             }
             Event::StateChanged(state) => {
@@ -114,6 +127,24 @@ impl Names {
 
     fn of(&self, user: UserId) -> Option<Arc<str>> {
         self.0.get(&user).cloned()
+    }
+}
+
+/// The list as it was last said, so that nothing is said twice in a row.
+#[derive(Default)]
+struct Lines(HashMap<ConversationId, Conversation>);
+
+impl Lines {
+    fn is_news(&mut self, line: &Conversation) -> bool {
+        if self.0.get(&line.id) == Some(line) {
+            return false;
+        }
+        if self.0.len() >= NAMES {
+            // Then a line may be said once more.
+            self.0.clear();
+        }
+        self.0.insert(line.id, line.clone());
+        true
     }
 }
 

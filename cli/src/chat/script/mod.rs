@@ -1,7 +1,7 @@
 //! `parley chat --json`: commands in, events out, one JSON object a line.
 //!
 //! Commands are carried out in the order they come; sends don't wait for each
-//! other's answers. A command that fails is answered with an error line and the
+//! other's answers, a question waits for those of the sends before it. A command that fails is answered with an error line and the
 //! next one is read. The end of the input, or `quit`, finishes what is queued
 //! (for as long as `--patience` says) and ends the process. Every queue is
 //! bounded; a slow reader of our output slows the reading of commands.
@@ -181,11 +181,12 @@ async fn converse(
     session: &Session,
     output: &Output,
 ) -> u8 {
+    let patience = Duration::from_secs(arguments.patience);
     let device = link::device(arguments);
     let _ = output.put(Report::ready(session, &device, &arguments.server)).await;
     let reporter = Reporter::new(client.clone(), &session.user, output.clone());
     let events = tokio::spawn(reporter.run(client.events()));
-    let mut performer = Performer::new(client.clone(), output.clone());
+    let mut performer = Performer::new(client.clone(), output.clone(), patience);
     let mut lines = read_lines();
     let mut state = client.state();
     let over = loop {
@@ -208,7 +209,7 @@ async fn converse(
         let _ = output.put(failure.report()).await;
         return code;
     }
-    let left = client.drain(Duration::from_secs(arguments.patience)).await.unwrap_or(0);
+    let left = client.drain(patience).await.unwrap_or(0);
     let failed = performer.finish().await;
     let _ = events.await;
     if left == 0 && !failed { 0 } else { FAILED }

@@ -1,5 +1,7 @@
 //! Carries out one command after the other.
 
+use std::time::Duration;
+
 use parley_client::{
     Client, ClientMessageId, Code, ConversationId, Error, ErrorKind, HistoryPage, Range as Part,
     SendHandle, To,
@@ -13,22 +15,26 @@ use super::report::{HistoryAbout, ReadReport, Report, history_items};
 /// Bytes of text in one answer to `history`; a page that passes it is the last.
 const HISTORY_TEXT_BYTES: usize = 16 * 1024 * 1024;
 
-/// Carries out commands. What waits for the server's answer to a send is a task
+/// Carries out commands, in order: a question sees the sends before it. What waits for the server's answer to a send is a task
 /// of its own; the SDK's outbox bounds their number.
 pub(super) struct Performer {
     client: Client,
     output: Output,
+    patience: Duration,
     sends: JoinSet<bool>,
     failed: bool,
 }
 
 impl Performer {
-    pub(super) fn new(client: Client, output: Output) -> Self {
-        Self { client, output, sends: JoinSet::new(), failed: false }
+    pub(super) fn new(client: Client, output: Output, patience: Duration) -> Self {
+        Self { client, output, patience, sends: JoinSet::new(), failed: false }
     }
 
     /// Carries a command out, except that a send is only queued.
     pub(super) async fn perform(&mut self, command: Command) {
+        if !matches!(command, Command::Send(_)) {
+            self.settle().await;
+        }
         let report = match command {
             Command::Send(send) => return self.send(send).await,
             Command::History(history) => {
@@ -54,6 +60,17 @@ impl Performer {
             self.note(sent.unwrap_or(false));
         }
         self.failed
+    }
+
+    /// Waits for the answers to earlier sends, so that a question sees them; not
+    /// for ever, because without a connection there are none.
+    async fn settle(&mut self) {
+        let answered = async {
+            while let Some(sent) = self.sends.join_next().await {
+                self.failed |= !sent.unwrap_or(false);
+            }
+        };
+        let _ = tokio::time::timeout(self.patience, answered).await;
     }
 
     fn note(&mut self, sent: bool) {
