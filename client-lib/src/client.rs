@@ -329,7 +329,10 @@ impl Client {
     pub async fn drain(&self, patience: Duration) -> Result<usize, Error> {
         let (reply, answer) = oneshot::channel();
         self.shared.command(Command::Drain { patience, reply }).await?;
-        answer.await.map_err(|_| Error::closed())
+        let left = answer.await.map_err(|_| Error::closed())?;
+        // The store is free for the next client only after that.
+        self.shared.0.commands.closed().await;
+        Ok(left)
     }
 
     /// Closes the connection and waits until the driver is gone. Queued sends

@@ -87,8 +87,7 @@ async fn a_dropped_connect_leaves_no_session_behind() {
     let (ann, ben) = ann_and_ben(&server.ready).await;
     ben.close().await;
     for polls in 0..6 {
-        let mut connecting =
-            Box::pin(builder(&server.ready, &server.ready.quic, "ben").connect());
+        let mut connecting = Box::pin(builder(&server.ready, &server.ready.quic, "ben").connect());
         for _ in 0..polls {
             let _ = poll!(&mut connecting);
             tokio::task::yield_now().await;

@@ -35,7 +35,9 @@ async fn quic_moves_to_another_socket_without_a_reconnect() {
     while seen.len() < 30 {
         match patiently("ann's events", ann_saw.next()).await.unwrap() {
             Event::Message(message) => seen.push(message),
-            Event::StateChanged(state) if !seen.is_empty() => panic!("a change of state: {state:?}"),
+            Event::StateChanged(state) if !seen.is_empty() => {
+                panic!("a change of state: {state:?}")
+            }
             _ => {}
         }
     }
@@ -44,8 +46,11 @@ async fn quic_moves_to_another_socket_without_a_reconnect() {
     assert_eq!(after.id, before.id, "it is the same session");
 
     let conversation = seen[0].conversation;
-    let mine: Vec<String> =
-        texts(&ben, conversation).await.into_iter().filter(|text| !text.ends_with("back")).collect();
+    let mine: Vec<String> = texts(&ben, conversation)
+        .await
+        .into_iter()
+        .filter(|text| !text.ends_with("back"))
+        .collect();
     let expected = (0..5).flat_map(|round| {
         let sends = (0..4).map(move |n| format!("{round}.{n}"));
         sends.chain([format!("{round}.moved")])

@@ -31,7 +31,9 @@ pub(crate) fn builder(ready: &Ready, url: &str, name: &str) -> ClientBuilder {
 
 /// Signs up and connects over QUIC.
 pub(crate) async fn sign_up(ready: &Ready, name: &str) -> Client {
-    patiently("signing up", builder(ready, &ready.quic, name).sign_up(true).connect()).await.unwrap()
+    patiently("signing up", builder(ready, &ready.quic, name).sign_up(true).connect())
+        .await
+        .unwrap()
 }
 
 /// Two people who are online over QUIC.

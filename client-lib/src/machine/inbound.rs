@@ -118,7 +118,7 @@ impl Machine {
         }
         let limits = welcome.limits.unwrap_or_default();
         self.requests.set_limit(limits.requests_in_flight);
-        self.heartbeat_ms = u64::from(welcome.heartbeat_ms).clamp(1_000, 3_600_000);
+        self.heartbeat_ms = u64::from(welcome.heartbeat_ms).clamp(50, 3_600_000);
         self.ping_at_ms = tick.now_ms + self.heartbeat_ms;
         self.session_number += 1;
         self.session = Some(Arc::new(Session {

@@ -115,7 +115,8 @@ fn classify(error: ConnectionError) -> Error {
     }
 }
 
-/// RFC 9001: 0x100 plus the TLS alert; these are the alerts about certificates.
+/// RFC 9001: 0x100 plus the TLS alert; these are the alerts about certificates,
+/// 49 (access denied) the one of a pin that does not match.
 fn is_certificate_alert(code: u64) -> bool {
-    matches!(code.checked_sub(0x100), Some(42..=46 | 48))
+    matches!(code.checked_sub(0x100), Some(42..=46 | 48 | 49))
 }
