@@ -162,7 +162,7 @@ fn request(code: Code) -> (&'static str, &'static str) {
             "Send kinds of the negotiated version, with the body message that belongs to each.",
         ),
         Code::TooManyRequests => (
-            "The session has `Welcome.limits.requests_in_flight` requests without an answer.",
+            "The session has `Welcome.limits.requests_in_flight` requests without an answer. This server rather stops reading until it has answered some; others may answer so.",
             "Wait for answers before sending more; then the same request succeeds.",
         ),
         Code::MethodNotAllowed => (
@@ -184,7 +184,7 @@ fn server(code: Code) -> (&'static str, &'static str) {
             "Wait as told by `retry_after_ms`, or back off, and try again.",
         ),
         Code::RateLimited => (
-            "Too many sign-ups or logins from this address or for this name.",
+            "Too many sign-ups or logins from this address, or too many failed logins for this name.",
             "Wait as told by `retry_after_ms`. Operators find the limits in the configuration.",
         ),
         Code::StorageFailed => (
