@@ -31,8 +31,36 @@ fn main() -> ExitCode {
         Command::Config { command } => config::run(&command),
     };
     result.unwrap_or_else(|error| {
-        // `{:#}` puts the causes behind each other on one line.
-        eprintln!("parley: {error:#}");
+        eprintln!("parley: {}", one_line(&error));
         ExitCode::FAILURE
     })
+}
+
+/// The error and its causes on one line. Some errors name their cause in their
+/// own text; it isn't said twice.
+fn one_line(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| {
+        match (line.is_empty(), line.contains(&cause)) {
+            (true, _) => cause,
+            (false, true) => line,
+            (false, false) => format!("{line}: {cause}"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_named_once() {
+        let cause = std::io::Error::other("disk full");
+        let error = anyhow::Error::new(cause).context("cannot write x: disk full");
+        assert_eq!(
+            one_line(&error.context("cannot start")),
+            "cannot start: cannot write x: disk full"
+        );
+        let error = anyhow::anyhow!("inner").context("outer");
+        assert_eq!(one_line(&error), "outer: inner");
+    }
 }

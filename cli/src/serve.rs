@@ -9,8 +9,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use parley_server::listen::BindError;
 use parley_server::log::LogError;
-use parley_server::node::{Node, Ready};
+use parley_server::node::{Node, Ready, StartError};
+use parley_server::store::OpenError;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -30,15 +32,44 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         let (stop, now) = (CancellationToken::new(), CancellationToken::new());
         // Before the ready line: who has read it may send a signal at once.
         let signals = tokio::spawn(watch_signals(Signals::new()?, stop.clone(), now.clone()));
-        let node = Node::start(loaded.config, end_process).context("cannot start")?;
+        let node = Node::start(loaded.config, end_process).map_err(|error| {
+            let remedy = remedy(&error);
+            anyhow::anyhow!("cannot start: {error}{remedy}")
+        })?;
         let ready = node.ready().clone();
         let serving = tokio::spawn(node.run(stop, now));
         announce(&ready)?;
         let served = serving.await.context("the server panicked")?;
         signals.abort();
+        tracing::info!("stopped");
         served.context("cannot serve")
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the operator can do about it, where that isn't in the error's own text.
+const fn remedy(error: &StartError) -> &'static str {
+    match error {
+        StartError::Bind(BindError::Bind { .. }) => {
+            "; stop what listens there, or choose another address with --listen and --http \
+             (port 0 picks a free one)"
+        }
+        StartError::Open(OpenError::InUse { .. }) => {
+            "; stop it, or choose another folder with --data"
+        }
+        StartError::Open(OpenError::Unknown { .. }) => "; choose another folder with --data",
+        StartError::Open(OpenError::Format { .. }) => {
+            "; nothing was touched: use the build that made it, or another folder with --data"
+        }
+        StartError::Open(OpenError::ShardCount { .. }) => "; set storage.shards to that number",
+        StartError::Open(OpenError::Damaged { .. }) => {
+            "; nothing was touched: restore the folder from a copy"
+        }
+        StartError::Open(OpenError::Io { .. }) => {
+            "; see that the folder can be written and its disk has room, or choose another with --data"
+        }
+        _ => "",
+    }
 }
 
 fn announce(ready: &Ready) -> anyhow::Result<()> {

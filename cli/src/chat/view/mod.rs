@@ -115,9 +115,12 @@ pub(crate) fn line(area: Rect, index: u16) -> Rect {
 }
 
 fn status(app: &App, area: Rect, canvas: &mut Canvas<'_, '_>) {
-    let (text, style) = match &app.notice {
-        Some((notice, _)) => (notice.clone(), ATTENTION),
-        None => connection(app),
+    let (text, style) = match (&app.notice, &app.link) {
+        // The countdown matters more than any remark.
+        (Some((notice, _)), link) if !matches!(link, Link::Waiting { .. }) => {
+            (notice.clone(), ATTENTION)
+        }
+        _ => connection(app),
     };
     let hint = match app.screen {
         Screen::SignIn => "F2 sign in/up · Ctrl+C quit",
