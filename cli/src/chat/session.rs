@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use parley_client::{Client, ClientMessageId, Code, Event, Events, State, To};
+use parley_client::{Client, ClientMessageId, Code, Event, Events, Range, State, To};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -95,6 +95,9 @@ impl Session {
                     Some(Input::Page { room, ticket, result })
                 });
             }
+            Effect::Peek { conversation } => self.ask(move |client| async move {
+                client.history(conversation, Range::Latest, 1).await.ok().map(Input::Peeked)
+            }),
             Effect::Find { name } => self.ask(|client| async move {
                 let result = client.find_user(&name).await.map_err(|error| match error.code() {
                     Some(code) if code == Code::NotFound as u32 => {

@@ -1,11 +1,15 @@
 //! What the client reports, brought into the rooms.
 
-use parley_client::{Conversation, Event, State, User};
+use parley_client::{Conversation, Entry, Event, HistoryPage, State, User};
 
 use super::room::Room;
 use super::timeline::Row;
 use super::{App, Effect, Link, Popup, Screen};
 use crate::chat::text::one_line;
+
+/// Conversations whose newest message is asked for at the start: about what a
+/// screen shows.
+const PEEKS: usize = 30;
 
 impl App {
     pub(super) fn handle_event(&mut self, event: Event, effects: &mut Vec<Effect>) {
@@ -66,11 +70,26 @@ impl App {
         }
     }
 
-    pub(super) fn handle_list(&mut self, list: &[Conversation]) {
+    pub(super) fn handle_list(&mut self, list: &[Conversation], effects: &mut Vec<Effect>) {
         for line in list {
             self.take_line(line);
         }
         self.sort();
+        let unseen = self.rooms.iter().take(PEEKS).filter(|room| room.preview.is_empty());
+        let unseen = unseen.filter(|room| room.last_seq > 0).filter_map(|room| room.id);
+        effects.extend(unseen.map(|conversation| Effect::Peek { conversation }));
+    }
+
+    pub(super) fn handle_peek(&mut self, page: &HistoryPage) {
+        let Some(entry) = page.entries.last() else { return };
+        let (conversation, row) = match entry {
+            Entry::Message(message) => (message.conversation, Row::from(message)),
+            _ => return,
+        };
+        let room = self.rooms.iter_mut().find(|room| room.id == Some(conversation));
+        if let Some(room) = room.filter(|room| room.preview.is_empty()) {
+            room.set_preview(&row);
+        }
     }
 
     pub(super) fn handle_found(&mut self, name: &str, result: Result<User, String>) {

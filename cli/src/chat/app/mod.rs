@@ -58,6 +58,8 @@ pub(crate) enum Input {
         ticket: u64,
         result: Result<HistoryPage, String>,
     },
+    /// Answers [`Effect::Peek`].
+    Peeked(HistoryPage),
     /// Answers [`Effect::Find`].
     Found {
         name: String,
@@ -90,6 +92,10 @@ pub(crate) enum Effect {
         ticket: u64,
         conversation: ConversationId,
         range: Range,
+    },
+    /// Ask for the newest message, for the list.
+    Peek {
+        conversation: ConversationId,
     },
     Find {
         name: String,
@@ -201,7 +207,8 @@ impl App {
             Input::Focus(focused) => self.focused = focused,
             Input::Tick => {}
             Input::Event(event) => self.handle_event(event, &mut effects),
-            Input::List(list) => self.handle_list(&list),
+            Input::List(list) => self.handle_list(&list, &mut effects),
+            Input::Peeked(page) => self.handle_peek(&page),
             Input::Page { room, ticket, result } => self.handle_page(room, ticket, result),
             Input::Found { name, result } => self.handle_found(&name, result),
             Input::SignInFailed(reason) => self.form.reopen(Some(reason)),

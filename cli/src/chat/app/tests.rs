@@ -235,6 +235,16 @@ fn the_unread_mark_stands_behind_the_own_last_message() {
 }
 
 #[test]
+fn the_list_asks_for_what_it_shows_of_each_conversation() {
+    let mut app = signed_in((80, 24));
+    let effects = app.update(Input::List(vec![line(4, 1)]), NOW_MS);
+    assert!(matches!(effects[..], [Effect::Peek { conversation: CONVERSATION }]), "{effects:?}");
+    app.update(Input::Peeked(page(vec![message(4, false, "newest\nmessage")], 4)), NOW_MS);
+    assert_eq!(app.rooms[0].preview, "newest\u{21b5}message");
+    assert!(app.update(Input::List(vec![line(4, 1)]), NOW_MS).is_empty());
+}
+
+#[test]
 fn an_unknown_name_is_said_in_the_switcher() {
     let mut app = signed_in((80, 24));
     press(&mut app, KeyCode::Char('n'), KeyModifiers::CONTROL);
