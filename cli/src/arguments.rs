@@ -1,4 +1,7 @@
-//! The command line.
+//! The command line: names, defaults and help of every flag.
+//!
+//! Nothing is carried out here. Defaults that the configuration knows are left to
+//! it, so that a flag which isn't given overrides nothing; the help names them.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,7 @@
-//! `parley config`: thin front ends of the server's configuration.
+//! `parley config check|init|show`, and how flags become part of a configuration.
+//!
+//! Thin front ends: keys, layers and checks are the server's. `serve` loads its
+//! configuration through here too, so that both see the same.
 
 use std::io::Write as _;
 use std::process::ExitCode;

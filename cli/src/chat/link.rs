@@ -1,4 +1,7 @@
-//! From the command line to a client of the SDK.
+//! From the command line to a client of the SDK: trust, device name, password
+//! file, store; and what its errors are called for scripts.
+//!
+//! Shared by the script and the terminal. Starts nothing by itself.
 
 use std::path::Path;
 

@@ -1,4 +1,7 @@
 //! What the client reports, brought into the rooms.
+//!
+//! Events may come in any order between conversations, and for a conversation
+//! that was begun here and elsewhere at once: then two rooms become one.
 
 use parley_client::{Conversation, Entry, Event, HistoryPage, State, User};
 

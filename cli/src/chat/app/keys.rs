@@ -1,4 +1,8 @@
 //! What each key does, screen by screen.
+//!
+//! Popups come first, then the screen. Whatever isn't a command is text for the
+//! field that has the focus. [`HELP`] is what the help shows; a key that is added
+//! here is added there.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 

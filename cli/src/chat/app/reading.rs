@@ -1,4 +1,8 @@
 //! Opening conversations, loading what shows of them, and saying what was read.
+//!
+//! Runs after every input: one load at a time for the open conversation, none
+//! while offline, and none right after a failed one. "Read" is said only of what
+//! stood on a focused screen for a while.
 
 use parley_client::Range;
 

@@ -1,4 +1,8 @@
 //! Carries out one command after the other.
+//!
+//! A send is only queued; its answer is awaited by a task of its own, and the
+//! SDK's outbox bounds how many there are. Questions wait for the answers to the
+//! sends before them, so that a script that only writes sees its own messages.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! The conversation list: who, when, the newest message, how many unread.
+//!
+//! The open conversation always shows; a longer list scrolls with it.
 
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};

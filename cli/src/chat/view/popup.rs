@@ -1,4 +1,6 @@
 //! What lies over the screen: help and the quick switcher.
+//!
+//! Both are boxes in the middle that shrink with the screen.
 
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};

@@ -1,4 +1,6 @@
 //! The open conversation: header, timeline, composer.
+//!
+//! Which lines show is the app's decision; here they get colours and places.
 
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};

@@ -1,4 +1,6 @@
-//! The sign-in form.
+//! The sign-in form: its fields, and what became of the last attempt.
+//!
+//! The password is drawn as dots; its text never reaches this module's output.
 
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
