@@ -19,8 +19,7 @@ use super::report::{HistoryAbout, ReadReport, Report, history_items};
 /// Bytes of text in one answer to `history`; a page that passes it is the last.
 const HISTORY_TEXT_BYTES: usize = 16 * 1024 * 1024;
 
-/// Carries out commands, in order: a question sees the sends before it. What waits for the server's answer to a send is a task
-/// of its own; the SDK's outbox bounds their number.
+/// Carries out commands in order.
 pub(super) struct Performer {
     client: Client,
     output: Output,
