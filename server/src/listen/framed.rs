@@ -29,9 +29,6 @@ const STACK_BYTES: usize = 8 * 1024;
 /// Smallest step in which the buffer of a large frame grows.
 const STEP_BYTES: usize = 16 * 1024;
 
-/// Read and thrown away while closing.
-const LINGER_BYTES: usize = 1024 * 1024;
-
 /// Reads frames from a byte stream.
 pub(super) struct StreamReader<S> {
     io: S,
@@ -184,23 +181,6 @@ impl<S: ByteSink> FrameWriter for StreamWriter<S> {
             tracing::debug!("a connection was closed with bytes unsent");
         }
     }
-}
-
-/// Ends a stream so that the peer sees the last bytes and then the end.
-///
-/// Closing a socket with unread bytes resets it, and a reset may overtake the
-/// last frame; so what still comes is read and thrown away, up to a bound.
-pub(super) async fn linger(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
-    io.shutdown().await?;
-    let mut discarded = [0; 1024];
-    let mut left = LINGER_BYTES;
-    while left > 0 {
-        match io.read(&mut discarded).await? {
-            0 => break,
-            read => left = left.saturating_sub(read),
-        }
-    }
-    Ok(())
 }
 
 /// Both halves of a stream that one task reads and writes.

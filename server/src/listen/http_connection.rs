@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::limits::ConnectionPermit;
+use super::linger::Lingering;
 
 /// Bytes in the head of a request.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -95,7 +96,7 @@ where
         .header_read_timeout(handshake)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Lingering::new(stream)), service)
         .with_upgrades();
     finish(pin!(connection), |connection| connection.graceful_shutdown(), &shutdown).await;
 }

@@ -15,6 +15,7 @@ mod framed;
 mod gate;
 mod http_connection;
 mod limits;
+mod linger;
 mod quic;
 mod tcp;
 mod websocket;

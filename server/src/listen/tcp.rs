@@ -12,18 +12,19 @@ use std::sync::Arc;
 use axum::Router;
 use parley_protocol::{Code, version};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Options;
 use super::accept::Acceptor;
 use super::connection::{Peer, SessionHost, Transport};
-use super::framed::{ByteSink, Half, StreamReader, StreamWriter, halves, linger};
+use super::framed::{ByteSink, Half, StreamReader, StreamWriter, halves};
 use super::http_connection::{self, Http, HttpPeer};
 use super::limits::{ConnectionPermit, Connections};
-use super::{CLOSE_TIMEOUT, Options};
+use super::linger::linger;
 use crate::metrics::list as metric;
 
 /// Plaintext rustls may hold for one connection while the socket is full.
@@ -135,6 +136,6 @@ async fn serve<H: SessionHost>(
 
 impl ByteSink for Half<TlsStream<TcpStream>> {
     async fn close(&mut self, _code: Option<Code>) {
-        let _ = timeout(CLOSE_TIMEOUT, linger(self)).await;
+        let _ = linger(self).await;
     }
 }

@@ -247,3 +247,19 @@ async fn plain_http_beyond_loopback_and_taken_ports_are_refused_by_name() {
     let error = Sockets::bind(&taken).err().unwrap().to_string();
     assert!(error.contains(&held.addresses().tls.to_string()), "{error}");
 }
+
+#[tokio::test]
+async fn a_refused_body_does_not_cost_the_answer() {
+    let running = start(Setup::default());
+    let mut plain = plain(&running).await;
+    // Refused by its method, so nobody reads the body.
+    let head = b"POST /livez HTTP/1.1\r\nhost: localhost\r\ncontent-length: 600000\r\n\r\n";
+    plain.write_all(head).await.unwrap();
+    for _ in 0..600 {
+        plain.write_all(&[b'x'; 1000]).await.unwrap();
+    }
+    let mut answer = Vec::new();
+    plain.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 405"), "{answer:?}");
+    running.stop().await;
+}

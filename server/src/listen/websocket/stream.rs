@@ -31,8 +31,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 
 use crate::listen::CLOSE_TIMEOUT;
 use crate::listen::connection::{DeliverSize, FrameReader, FrameWriter, ReadError, encode_deliver};
-use crate::listen::framed::linger;
 use crate::listen::gate::Gate;
+use crate::listen::linger::linger;
 
 /// Read and write buffers of one connection.
 const BUFFER_BYTES: usize = 4 * 1024;
