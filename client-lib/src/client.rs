@@ -87,13 +87,11 @@ impl Client {
     ///
     /// The scheme of `url` picks the transport: `parley://` (QUIC, then TLS),
     /// `quic://`, `tls://`, `wss://`, or `ws://` for loopback.
-    #[must_use]
     pub fn connect(url: &str) -> ClientBuilder {
         ClientBuilder::new(url)
     }
 
     /// The same as [`Client::connect`], for those who like to say builder.
-    #[must_use]
     pub fn builder(url: &str) -> ClientBuilder {
         ClientBuilder::new(url)
     }

@@ -329,7 +329,12 @@ impl Driver {
                     return self.lose(tick, error);
                 }
             }
-            let Some(connection) = &mut self.connection else { return };
+            // After a Close the end of the transport is no news.
+            let Some(connection) =
+                self.connection.as_mut().filter(|_| self.machine.wants_transport())
+            else {
+                return;
+            };
             match connection.incoming.try_recv() {
                 Ok(frame) => next = Some(frame),
                 Err(_) => return,
@@ -341,10 +346,7 @@ impl Driver {
         tracing::debug!(%error, "the connection is lost");
         self.connection = None;
         self.blocked = false;
-        // After a Close frame the machine has gone on already.
-        if self.attempt.is_none() && !matches!(*self.state.borrow(), State::Waiting { .. }) {
-            self.machine.handle_failure(tick, error);
-        }
+        self.machine.handle_failure(tick, error);
     }
 
     async fn handle_commands(&mut self, first: Option<Command>) {

@@ -40,7 +40,7 @@ pub(crate) enum Phase {
 }
 
 /// What the driver has to do because of an input.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Nothing,
     SignIn,

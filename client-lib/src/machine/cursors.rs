@@ -61,7 +61,7 @@ impl Machine {
         &mut self,
         tick: Tick,
         moved: &wire::Moved,
-        pending: Option<Pending>,
+        pending: Option<&Pending>,
     ) -> Result<(), Malformed> {
         let id = conversation_id(&moved.conversation)?;
         let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };

@@ -59,7 +59,7 @@ impl Machine {
                 self.handle_page(tick, call, &page)?;
             }
             (Kind::Receipt(receipt), _) => self.handle_receipt(tick, &receipt)?,
-            (Kind::Changes(changes), _) => self.handle_changes(tick, changes)?,
+            (Kind::Changes(changes), _) => self.handle_changes(tick, &changes)?,
             (Kind::Found(found), Some(Pending::Lookup(name))) => self.handle_found(&name, found)?,
             (Kind::Described(described), Some(Pending::Describe(id))) => {
                 self.describing = self.describing.saturating_sub(1);
@@ -70,7 +70,7 @@ impl Machine {
                 let description = description(&described)?;
                 self.reply(call, Ok(Reply::Described(description)));
             }
-            (Kind::Moved(moved), pending) => self.handle_moved(tick, &moved, pending)?,
+            (Kind::Moved(moved), pending) => self.handle_moved(tick, &moved, pending.as_ref())?,
             (Kind::Failure(failure), Some(pending)) => {
                 let error = Error::from_code(failure.code, &failure.text, failure.retry_after_ms);
                 self.handle_refusal(tick, pending, error);
@@ -132,7 +132,7 @@ impl Machine {
         self.connect.handle_welcome(tick.now_ms);
         self.synced = false;
         self.say_state(tick.now_ms);
-        self.handle_changes(tick, welcome.changes.unwrap_or_default())?;
+        self.handle_changes(tick, &welcome.changes.unwrap_or_default())?;
         self.resume();
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Machine {
         self.wanted_names.extend(asked);
     }
 
-    fn handle_changes(&mut self, tick: Tick, changes: wire::Changes) -> Result<(), Malformed> {
+    fn handle_changes(&mut self, tick: Tick, changes: &wire::Changes) -> Result<(), Malformed> {
         for entry in &changes.entries {
             let id = conversation_id(&entry.conversation)?;
             let catch_up = self.config.catch_up;

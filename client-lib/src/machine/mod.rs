@@ -55,6 +55,9 @@ use tracking::Tracking;
 /// Requests of the application without an answer yet, at most.
 pub const CALLS: usize = 1_024;
 
+/// How long a server may say nothing while a request waits.
+const SILENCE_MS: u64 = 10_000;
+
 /// Names of users kept for later sends, at most.
 const NAMES: usize = 4_096;
 
@@ -228,6 +231,12 @@ impl Machine {
     #[must_use]
     pub fn me(&self) -> Option<UserId> {
         self.account.as_ref().map(|account| account.user.id)
+    }
+
+    /// Whether the transport that was opened is still wanted.
+    #[must_use]
+    pub fn wants_transport(&self) -> bool {
+        self.connect.is_ready() || self.connect.is_handshaking()
     }
 
     /// What this device knows of a conversation's members and cursors.
@@ -495,9 +504,18 @@ impl Machine {
         ready_ones.chain(always).flatten().filter(|at| *at != u64::MAX).min()
     }
 
-    /// Nothing at all was heard for two and a half heartbeats: the link is dead.
+    /// When the link counts as dead: nothing at all was heard for two and a half
+    /// heartbeats, or for [`SILENCE_MS`] (at least one heartbeat) with a request
+    /// waiting. A transport that keeps no connection state in the kernel, as
+    /// QUIC, does not notice by itself that a server was killed.
     fn dead_at_ms(&self) -> u64 {
-        self.heard_ms.saturating_add(self.heartbeat_ms.saturating_mul(5) / 2)
+        let idle = self.heard_ms.saturating_add(self.heartbeat_ms.saturating_mul(5) / 2);
+        let patience = SILENCE_MS.max(self.heartbeat_ms);
+        let asked = self
+            .requests
+            .oldest_ms()
+            .map_or(u64::MAX, |made| made.max(self.heard_ms).saturating_add(patience));
+        idle.min(asked)
     }
 
     /// Time passed.
