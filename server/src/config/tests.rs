@@ -142,7 +142,7 @@ fn the_table_of_keys_is_the_struct() {
     for (name, value) in layers::defaults() {
         match value {
             toml::Value::Table(section) => {
-                paths.extend(section.keys().map(|key| format!("{name}.{key}")))
+                paths.extend(section.keys().map(|key| format!("{name}.{key}")));
             }
             _ => {
                 paths.insert(name);

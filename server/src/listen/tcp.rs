@@ -55,7 +55,7 @@ pub(super) async fn run_tls<H: SessionHost>(
             let deadline = Instant::now() + options.handshake;
             match handshake(&tls.config, socket, deadline).await {
                 Ok(stream) => {
-                    serve(&tls, stream, address, permit, deadline, &options, &shutdown).await
+                    serve(&tls, stream, address, permit, deadline, &options, &shutdown).await;
                 }
                 Err(error) => {
                     metric::handshakes_failed(Transport::Tls).increment(1);

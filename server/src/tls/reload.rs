@@ -44,7 +44,7 @@ impl Certificates {
                 tracing::info!(fingerprint = self.fingerprint(), "a new certificate is in force");
             }
             Err(error) => {
-                tracing::warn!(%error, "the new certificate is not used, the old one stays")
+                tracing::warn!(%error, "the new certificate is not used, the old one stays");
             }
         }
     }
