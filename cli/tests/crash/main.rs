@@ -46,9 +46,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     let mut random = fastrand::Rng::with_seed(seed);
 
     let folder = tempfile::tempdir().unwrap();
-    // At the end each person logs in on many new devices at once.
     let launch = Launch::new(&folder.path().join("data"));
-    let launch = launch.with("PARLEY_RATES__LOGINS_PER_NAME_PER_MINUTE", "1000");
     let mut server = launch.start().await;
     let world = World::begin(&server.ready).await;
     let mut auditor = Auditor::new(&world);

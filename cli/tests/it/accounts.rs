@@ -245,10 +245,7 @@ async fn forged_tokens_open_nothing() {
 
 #[tokio::test]
 async fn a_device_keeps_its_eight_newest_tokens_and_an_account_its_32_devices() {
-    let folder = tempfile::tempdir().unwrap();
-    let launch = Launch::new(&folder.path().join("data"));
-    let launch = launch.with("PARLEY_RATES__LOGINS_PER_NAME_PER_MINUTE", "1000");
-    let server = launch.start().await;
+    let (_folder, server, _) = server().await;
     let api = Api::plain(&server.ready);
     let first = api.sign_up("ann", "phone").await;
     let mut newer = Vec::new();
