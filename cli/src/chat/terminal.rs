@@ -82,8 +82,11 @@ async fn converse(
 ) -> anyhow::Result<()> {
     let mut inputs = Inputs::new(answers)?;
     let mut next = first;
+    let mut stale = true;
     loop {
-        screen.draw(app)?;
+        if std::mem::take(&mut stale) {
+            screen.draw(app)?;
+        }
         let mut input = match next.take() {
             Some(first) => Some(first),
             None => inputs.next(session).await,
@@ -91,6 +94,7 @@ async fn converse(
         // What has gathered meanwhile is taken before the next drawing.
         for _ in 0..BATCH {
             let Some(taken) = input else { return Ok(()) };
+            stale |= !matches!(taken, Input::Tick) || app.shows_time();
             if !take(app, session, screen, taken).await? {
                 return Ok(());
             }

@@ -69,14 +69,38 @@ fn control_picture(control: char) -> char {
 
 /// Columns the text takes. The text must be one line.
 pub(crate) fn width(text: &str) -> usize {
-    graphemes(text).map(|grapheme| grapheme.width()).sum()
+    let mut columns = 0;
+    each_grapheme(text, |_, width| columns += width);
+    columns
 }
 
 /// The graphemes that can be drawn, each cut to a sane size.
-pub(crate) fn graphemes(text: &str) -> impl Iterator<Item = String> {
-    whole_graphemes(text)
-        .into_iter()
-        .map(|grapheme| grapheme.chars().take(GRAPHEME_CHARS).collect())
+pub(crate) fn graphemes(text: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    each_grapheme(text, |grapheme, _| all.push(grapheme.to_owned()));
+    all
+}
+
+/// Calls `take` with each grapheme that can be drawn, cut to a sane size, and
+/// its columns.
+pub(crate) fn each_grapheme(text: &str, mut take: impl FnMut(&str, usize)) {
+    if text.is_ascii() {
+        // Most text is, and a long one is wrapped at every drawing.
+        for at in 0..text.len() {
+            match text.get(at..=at) {
+                Some(letter) if !letter.contains(char::is_control) => take(letter, 1),
+                _ => {}
+            }
+        }
+        return;
+    }
+    let span = Span::raw(text);
+    for grapheme in span.styled_graphemes(Style::default()) {
+        let symbol = grapheme.symbol;
+        let end = symbol.char_indices().nth(GRAPHEME_CHARS).map_or(symbol.len(), |(at, _)| at);
+        let symbol = symbol.get(..end).unwrap_or(symbol);
+        take(symbol, symbol.width());
+    }
 }
 
 /// Where the grapheme before byte `at` begins.
@@ -149,14 +173,13 @@ fn wrap_paragraph(paragraph: &str, columns: usize, lines: &mut Vec<String>) {
     // Where the line could be cut: its length behind the last space, and the
     // columns up to there.
     let mut cut: Option<(usize, usize)> = None;
-    for grapheme in graphemes(paragraph) {
-        let grapheme_width = grapheme.width();
+    each_grapheme(paragraph, |grapheme, grapheme_width| {
         if line_width + grapheme_width > columns {
             if grapheme == " " {
                 // The space is where the line ends; it isn't drawn.
                 lines.push(std::mem::take(&mut line));
                 (line_width, cut) = (0, None);
-                continue;
+                return;
             }
             if let Some((at, width_at)) = cut.take() {
                 let rest = line.split_off(at);
@@ -169,12 +192,12 @@ fn wrap_paragraph(paragraph: &str, columns: usize, lines: &mut Vec<String>) {
                 line_width = 0;
             }
         }
-        line.push_str(&grapheme);
+        line.push_str(grapheme);
         line_width += grapheme_width;
         if grapheme == " " {
             cut = Some((line.len(), line_width));
         }
-    }
+    });
     lines.push(line);
 }
 

@@ -200,6 +200,7 @@ impl App {
     pub(crate) fn update(&mut self, input: Input, now_ms: u64) -> Vec<Effect> {
         self.now_ms = now_ms;
         let mut effects = Vec::new();
+        let only_time = matches!(input, Input::Tick);
         match input {
             Input::Key(key) => self.handle_key(key, &mut effects),
             Input::Paste(text) => self.handle_paste(&text),
@@ -219,7 +220,9 @@ impl App {
         if self.notice.as_ref().is_some_and(|(_, until)| *until <= now_ms) {
             self.notice = None;
         }
-        self.load_what_shows(&mut effects);
+        if !only_time || self.open_room().is_some_and(|room| room.load_not_before_ms > 0) {
+            self.load_what_shows(&mut effects);
+        }
         self.read_what_shows(&mut effects);
         effects
     }
@@ -241,6 +244,11 @@ impl App {
 
     pub(crate) fn open_room(&self) -> Option<&Room> {
         self.room(self.open?)
+    }
+
+    /// Whether time alone changes what is drawn.
+    pub(crate) fn shows_time(&self) -> bool {
+        self.notice.is_some() || matches!(self.link, Link::Waiting { .. })
     }
 
     /// Messages nobody has read, in all conversations.

@@ -103,6 +103,7 @@ impl App {
         let Some(room) = self.room_mut(key) else { return };
         let Some(loading) = room.loading.filter(|loading| loading.ticket == ticket) else { return };
         room.loading = None;
+        room.load_not_before_ms = 0;
         match result {
             Ok(page) => {
                 room.timeline.take_page(loading.side, &page);
