@@ -25,7 +25,7 @@ use crate::model::{Conversation, Description, HistoryPage, Range, State, To, Use
 use crate::send::SendHandle;
 
 /// A signed-in device. Cheap to clone; the connection ends when the last clone
-/// is dropped, or by [`Client::close`].
+/// and the last [`SendHandle`] are dropped, or by [`Client::close`].
 #[derive(Clone, Debug)]
 pub struct Client {
     shared: Shared,
@@ -58,14 +58,22 @@ impl std::fmt::Debug for Shared {
 
 impl Shared {
     pub(crate) async fn command(&self, command: Command) -> Result<(), Error> {
-        self.0.commands.send(command).await.map_err(|_| Error::closed())
+        self.0.commands.send(command).await.map_err(|_| self.closed())
+    }
+
+    /// Why there is no driver any more.
+    fn closed(&self) -> Error {
+        match &*self.0.state.borrow() {
+            State::Closed(Some(error)) => error.clone(),
+            _ => Error::closed(),
+        }
     }
 
     async fn call(&self, call: Call) -> Result<Reply, Error> {
         let (reply, answer) = oneshot::channel();
         let asked = async {
             self.command(Command::Call { call, reply }).await?;
-            answer.await.map_err(|_| Error::closed())?
+            answer.await.map_err(|_| self.closed())?
         };
         match tokio::time::timeout(self.0.request_timeout, asked).await {
             Ok(answer) => answer,

@@ -159,7 +159,7 @@ impl Conversation {
                 // Who answers has read.
                 self.unread = 0;
             } else if body::is_countable(entry.kind) {
-                self.unread += 1;
+                self.unread = self.unread.saturating_add(1);
             }
         }
     }

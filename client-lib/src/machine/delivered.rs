@@ -50,20 +50,22 @@ impl Acknowledged {
         self.wanted = self.wanted.max(seq);
     }
 
-    /// The session was given `from..=to`, all of them.
+    /// The session was given `from..=to`, all of them. Seqs come from the network
+    /// and may be anything.
     pub(crate) fn handle_given(&mut self, from: u64, to: u64) {
-        if from <= self.covered + 1 {
+        let next = |seq: u64| seq.saturating_add(1);
+        if from <= next(self.covered) {
             self.covered = self.covered.max(to);
         } else {
             self.ahead = Some(match self.ahead {
-                Some((low, high)) if from <= high + 1 && low <= to + 1 => {
+                Some((low, high)) if from <= next(high) && low <= next(to) => {
                     (low.min(from), high.max(to))
                 }
                 _ => (from, to),
             });
         }
         if let Some((low, high)) = self.ahead
-            && low <= self.covered + 1
+            && low <= next(self.covered)
         {
             self.covered = self.covered.max(high);
             self.ahead = None;

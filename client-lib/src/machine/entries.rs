@@ -54,7 +54,7 @@ impl Machine {
             }
             bounds = Some(bounds.map_or((seq, seq), |(low, high)| (low.min(seq), high.max(seq))));
             run = match run {
-                Some((from, to)) if seq == to + 1 => Some((from, seq)),
+                Some((from, to)) if seq == to.saturating_add(1) => Some((from, seq)),
                 Some((from, to)) => {
                     conversation.acknowledged.handle_given(from, to);
                     Some((seq, seq))

@@ -73,7 +73,7 @@ impl Log {
         let size = entry.body.len();
         let fits = self.stash.len() < STASH_ENTRIES && self.stash_bytes + size <= STASH_BYTES;
         // The next one in order always fits: without it nothing can move.
-        if fits || seq == self.held + 1 {
+        if fits || seq == self.next() {
             self.stash_bytes += size;
             self.stash.insert(seq, entry);
         }
@@ -87,12 +87,12 @@ impl Log {
 
     /// The next entry in order, without taking it.
     pub(crate) fn peek(&self) -> Option<&wire::Entry> {
-        self.stash.get(&(self.held + 1))
+        self.stash.get(&self.next())
     }
 
     /// Takes the next entry in order.
     pub(crate) fn take(&mut self) -> Option<wire::Entry> {
-        let entry = self.stash.remove(&(self.held + 1))?;
+        let entry = self.stash.remove(&self.next())?;
         self.held = entry.seq;
         self.stash_bytes -= entry.body.len();
         self.stalls = 0;
@@ -121,12 +121,12 @@ impl Log {
         self.fetching = false;
         if let Some(first) = first
             && at_start
-            && first > self.held + 1
+            && first > self.next()
         {
             // Who joins a group late can't see what was before.
             self.skip_to(first - 1);
         }
-        if self.has_gap() && first.is_none_or(|first| first > self.held + 1) {
+        if self.has_gap() && first.is_none_or(|first| first > self.next()) {
             self.stalls += 1;
             self.fetch_at_ms = now_ms + 1000;
         } else {
@@ -145,11 +145,16 @@ impl Log {
         self.stalls >= STALLS
     }
 
+    /// The seq that comes next. Seqs come from the network and may be anything.
+    const fn next(&self) -> u64 {
+        self.held.saturating_add(1)
+    }
+
     fn skip_to(&mut self, held: u64) {
         if held > self.held {
             self.held = held;
             self.last = self.last.max(held);
-            let kept = self.stash.split_off(&(held + 1));
+            let kept = self.stash.split_off(&held.saturating_add(1));
             self.stash = kept;
             self.stash_bytes = self.stash.values().map(|entry| entry.body.len()).sum();
         }

@@ -21,6 +21,8 @@ mod conversation;
 mod cursors;
 mod delivered;
 mod entries;
+#[cfg(test)]
+mod hostile_test;
 mod inbound;
 mod log;
 #[cfg(test)]

@@ -206,7 +206,8 @@ impl FileStore {
             let (_, bytes) = row.map_err(failed)?;
             let entry = decode::<wire::Entry>(bytes.value())?;
             // Only the run at the right end of a hole, or at the left when reading on.
-            let hole = entries.last().is_some_and(|before| before.seq + 1 != entry.seq);
+            let hole =
+                entries.last().is_some_and(|before| before.seq.saturating_add(1) != entry.seq);
             match range {
                 Range::After(_) if hole => break,
                 _ if hole => entries.clear(),

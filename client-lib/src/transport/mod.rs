@@ -9,6 +9,8 @@ pub(crate) mod dial;
 pub(crate) mod endpoint;
 mod quic;
 mod stream;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tls;
 pub(crate) mod trust;
 mod websocket;
