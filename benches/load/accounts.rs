@@ -1,0 +1,124 @@
+//! The generator's users: signed up in parallel, kept in a file on demand.
+//!
+//! A password hash costs the server about 20 ms on purpose, so thousands of
+//! users take a while; with `--tokens` the next run has them at once. The file
+//! holds session tokens of made-up users and is readable by its owner alone.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use parley_client::{HttpApi, Trust};
+use parley_protocol::UserId;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::args::TargetArgs;
+use crate::trust::hex;
+
+/// Sign-ups at a time; the server hashes four at a time by default.
+const PARALLEL: usize = 8;
+
+/// Tries of one sign-up that the server puts off.
+const TRIES: u32 = 20;
+
+/// One user who can open sessions.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Account {
+    user: String,
+    token: String,
+}
+
+impl Account {
+    /// The user's id as a wire field.
+    ///
+    /// # Errors
+    /// When the server's answer, or the file, holds something else.
+    pub(crate) fn user(&self) -> anyhow::Result<Bytes> {
+        Ok(self.user.parse::<UserId>().context("a user id")?.to_wire())
+    }
+
+    /// The token as a wire field.
+    ///
+    /// # Errors
+    /// As [`Account::user`].
+    pub(crate) fn token(&self) -> anyhow::Result<Bytes> {
+        Ok(Bytes::copy_from_slice(&hex(&self.token).context("a token has 64 hex digits")?))
+    }
+}
+
+/// Gives `users` users, from the file as far as it goes, the rest by sign-up.
+///
+/// # Errors
+/// When the server refuses a sign-up, or the file can't be read or written.
+pub(crate) async fn prepare(target: &TargetArgs, users: usize) -> anyhow::Result<Vec<Account>> {
+    let mut accounts = match &target.tokens {
+        Some(path) if path.exists() => load(path)?,
+        _ => Vec::new(),
+    };
+    let missing = users.saturating_sub(accounts.len());
+    if missing > 0 {
+        eprintln!("signing up {missing} users");
+        accounts.extend(sign_up(target, missing).await?);
+        if let Some(path) = &target.tokens {
+            save(path, &accounts)?;
+        }
+    }
+    accounts.truncate(users);
+    Ok(accounts)
+}
+
+async fn sign_up(target: &TargetArgs, count: usize) -> anyhow::Result<Vec<Account>> {
+    let trust = match &target.trust {
+        Some(pin) => Trust::fingerprint(pin)?,
+        None => Trust::system(),
+    };
+    let api = HttpApi::new(&target.server, trust)?;
+    let batch = format!("bench-{:08x}", fastrand::u32(..));
+    let api = &api;
+    let batch = &batch;
+    futures_util::stream::iter(0..count)
+        .map(|number| async move { one(api, &format!("{batch}-{number}")).await })
+        .buffered(PARALLEL)
+        .try_collect()
+        .await
+}
+
+async fn one(api: &HttpApi, name: &str) -> anyhow::Result<Account> {
+    // Nobody needs to know it: the token is what opens sessions.
+    let password = SecretString::from(format!("{:032x}", fastrand::u128(..)));
+    for _ in 0..TRIES {
+        match api.sign_up(name, &password, "bench", "bench").await {
+            Ok(signed_in) => {
+                return Ok(Account { user: signed_in.user_id, token: signed_in.token });
+            }
+            Err(error) if error.is_retryable() => {
+                let wait = error.retry_after().unwrap_or(Duration::from_millis(500));
+                tokio::time::sleep(wait).await;
+            }
+            Err(error) => return Err(error).context("sign-up"),
+        }
+    }
+    bail!("the server put sign-ups off again and again")
+}
+
+fn load(path: &Path) -> anyhow::Result<Vec<Account>> {
+    let text = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))
+}
+
+fn save(path: &Path, accounts: &[Account]) -> anyhow::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("writing {}", path.display()))?;
+    file.write_all(&serde_json::to_vec(accounts)?)?;
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! The command line.
+//!
+//! Other people's scripts call it: names and meanings stay.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Load and floors for a Parley server.
+#[derive(Parser)]
+#[command(name = "parley-bench", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// 1:1 conversations: users in pairs, each sends to the other.
+    Pairs(PairsArgs),
+    /// Connections held and nothing said: memory and CPU of each.
+    Idle(IdleArgs),
+    /// What this machine can do at best: syncs of the disk, bare relays.
+    Floor(FloorArgs),
+    /// The relay that `floor` starts.
+    #[command(hide = true)]
+    Relay(RelayArgs),
+}
+
+/// The server and how it is watched.
+#[derive(Args, Clone)]
+pub(crate) struct TargetArgs {
+    /// The server: quic://, tls://, wss:// or ws:// with host and port.
+    #[arg(long)]
+    pub(crate) server: String,
+    /// SHA-256 fingerprint of its certificate, as its ready line says it. Not needed for ws://.
+    #[arg(long)]
+    pub(crate) trust: Option<String>,
+    /// The server's process id on this machine: its CPU and memory are then measured.
+    #[arg(long)]
+    pub(crate) server_pid: Option<u32>,
+    /// The server's /metrics, for example http://127.0.0.1:7480/metrics: its syncs are then counted.
+    #[arg(long)]
+    pub(crate) metrics: Option<String>,
+    /// Keeps the users' tokens in this file and uses them again. Without it each run makes new users.
+    #[arg(long)]
+    pub(crate) tokens: Option<PathBuf>,
+    /// Where the result goes; standard output without it.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct PairsArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// How many users, an even number.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) users: usize,
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
+}
+
+/// How much is sent, for how long.
+#[derive(Args, Clone)]
+pub(crate) struct LoadArgs {
+    /// Open loop: messages a second of all users together, whatever the server does.
+    #[arg(long, conflicts_with = "window")]
+    pub(crate) rate: Option<f64>,
+    /// Closed loop: messages of one user that may wait for their Sent.
+    #[arg(long)]
+    pub(crate) window: Option<usize>,
+    /// How the messages of an open loop are spread.
+    #[arg(long, value_enum, default_value_t = Arrivals::Poisson)]
+    pub(crate) arrivals: Arrivals,
+    /// Length of the measured window in seconds.
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) seconds: f64,
+    /// Seconds under the same load before it.
+    #[arg(long, default_value_t = 20.0)]
+    pub(crate) warmup: f64,
+    /// Bytes of text in a message.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) size: usize,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct IdleArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// How many connections, each of another user.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) users: usize,
+    /// How long their CPU is measured, in seconds.
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) seconds: f64,
+    /// Seconds between the last connection and the first sample.
+    #[arg(long, default_value_t = 20.0)]
+    pub(crate) warmup: f64,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct FloorArgs {
+    /// How many clients the relays carry, an even number.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) users: usize,
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
+    /// A folder on the disk whose syncs are measured; best the server's data folder's parent.
+    #[arg(long, default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Not used: scripts give every scenario the same flags.
+    #[arg(long, hide = true)]
+    pub(crate) server: Option<String>,
+    /// Not used.
+    #[arg(long, hide = true)]
+    pub(crate) trust: Option<String>,
+    /// Not used.
+    #[arg(long, hide = true)]
+    pub(crate) server_pid: Option<u32>,
+    /// Where the result goes; standard output without it.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct RelayArgs {
+    /// What it speaks.
+    #[arg(long, value_enum)]
+    pub(crate) transport: RelayTransport,
+}
+
+/// How an open loop spreads its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Arrivals {
+    /// Evenly.
+    Constant,
+    /// At random with exponential gaps, as many independent people do.
+    Poisson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RelayTransport {
+    Tls,
+    Quic,
+}
+
+impl RelayTransport {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::Quic => "quic",
+        }
+    }
+}
+
+/// The load, checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Load {
+    Open { rate: f64, arrivals: Arrivals },
+    Closed { window: usize },
+}
+
+impl LoadArgs {
+    pub(crate) fn load(&self) -> anyhow::Result<Load> {
+        match (self.rate, self.window) {
+            (Some(rate), None) if rate.is_finite() && rate > 0.0 => {
+                Ok(Load::Open { rate, arrivals: self.arrivals })
+            }
+            (None, Some(window @ 1..=256)) => Ok(Load::Closed { window }),
+            _ => anyhow::bail!("either --rate above 0, or --window from 1 to 256"),
+        }
+    }
+
+    pub(crate) fn warmup(&self) -> Duration {
+        Duration::from_secs_f64(self.warmup)
+    }
+
+    pub(crate) fn seconds(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+}

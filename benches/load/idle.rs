@@ -1,0 +1,112 @@
+//! Connections that are held: what each costs the server in memory and CPU.
+//!
+//! A first tenth of the connections is opened before the baseline is taken, so that what
+//! the server allocates once (pools, caches, its first tables) isn't counted as
+//! theirs. Each connection is another user; heartbeats go on as the server asks.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::sync::watch;
+
+use crate::accounts::{self, Account};
+use crate::args::IdleArgs;
+use crate::dialect;
+use crate::net::Connector;
+use crate::pairs::PARALLEL;
+use crate::player::{Phase, Player, Source};
+use crate::probe::{self, Sample, Usage};
+use crate::report::IdleResult;
+use crate::run::Run;
+
+/// How long the server's memory may settle before a sample of it.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// The scenario.
+///
+/// # Errors
+/// When the server can't be reached, refuses or can't be sampled.
+pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<IdleResult> {
+    ensure!(args.users >= 20, "--users is at least 20");
+    let target = &args.target;
+    let connector = Connector::new(&target.server, target.trust.as_deref()).await?;
+    let accounts = accounts::prepare(target, args.users).await?;
+    let run = Arc::new(Run::new()?);
+    let (phase, watcher) = watch::channel(Phase::Waiting);
+    let sample = || probe::sample(target.server_pid, target.metrics.as_deref());
+
+    let first = args.users / 10;
+    let mut players = open(&connector, &run, &accounts, 0..first).await?;
+    let heartbeat_s = players.first().map(|player| player.heartbeat().as_secs_f64());
+    tokio::time::sleep(SETTLE).await;
+    let baseline = sample().await?;
+    let began = Instant::now();
+    players.extend(open(&connector, &run, &accounts, first..args.users).await?);
+    let opening_s = began.elapsed().as_secs_f64();
+    let opened = sample().await?;
+    eprintln!("{} connections are open", players.len());
+    let tasks: Vec<_> = players
+        .into_iter()
+        .map(|player| tokio::spawn(player.play(Source::Silent, watcher.clone())))
+        .collect();
+
+    tokio::time::sleep(Duration::from_secs_f64(args.warmup).max(SETTLE)).await;
+    let before = sample().await?;
+    tokio::time::sleep(Duration::from_secs_f64(args.seconds)).await;
+    let after = sample().await?;
+    phase.send_replace(Phase::Ended);
+    let mut broken = Vec::new();
+    for task in tasks {
+        broken.extend(task.await?.broke);
+    }
+
+    let counted = (args.users - first) as f64;
+    let grown = |bytes: fn(&Sample) -> Option<u64>| {
+        let (baseline, now) = (bytes(&baseline)?, bytes(&before)?);
+        Some((now as f64 - baseline as f64) / counted)
+    };
+    let usage = Usage::between(&before, &after, args.seconds);
+    let opening = Usage::between(&baseline, &opened, opening_s);
+    let mut void_reasons = Vec::new();
+    if let Some(reason) = broken.first() {
+        void_reasons.push(format!("{} connections broke, one because {reason}", broken.len()));
+    }
+    Ok(IdleResult {
+        version: env!("CARGO_PKG_VERSION"),
+        scenario: "idle",
+        transport: connector.transport.name(),
+        connections: args.users,
+        heartbeat_s,
+        warmup_s: args.warmup,
+        seconds: args.seconds,
+        bytes_per_connection: grown(|sample| Some(sample.server?.anonymous_bytes)),
+        resident_bytes_per_connection: grown(|sample| Some(sample.server?.resident_bytes)),
+        server_us_per_connection_s: usage
+            .server_cpu_us
+            .map(|us| us as f64 / args.seconds / args.users as f64),
+        server_us_per_open: opening.server_cpu_us.map(|us| us as f64 / counted),
+        opened_per_s: counted / opening_s,
+        usage,
+        broken_connections: broken.len() as u64,
+        void: !void_reasons.is_empty(),
+        void_reasons,
+    })
+}
+
+async fn open(
+    connector: &Connector,
+    run: &Arc<Run>,
+    accounts: &[Account],
+    range: std::ops::Range<usize>,
+) -> anyhow::Result<Vec<Player>> {
+    futures_util::stream::iter(range)
+        .map(|index| async move {
+            let own = accounts.get(index).context("too few users")?;
+            Player::parley(connector, run, index, dialect::LEAST_BYTES, own, own).await
+        })
+        .buffered(PARALLEL)
+        .try_collect()
+        .await
+}
