@@ -91,8 +91,8 @@ fn announce(ready: &Ready) -> anyhow::Result<()> {
 /// The log can't commit any more. Nothing was acknowledged that isn't durable,
 /// and nothing can be from here on: the process ends, so that whoever watches
 /// it can start it again once the disk is well.
-#[expect(clippy::needless_pass_by_value, reason = "the node hands the error over")]
 fn end_process(error: LogError) {
+    let error = anyhow::Error::from(error);
     tracing::error!(%error, "fatal: ending the process");
     eprintln!(
         "parley: {error}; nothing is acknowledged from here on. \
