@@ -11,6 +11,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PARLEY := $(TARGET)/release/parley
 BUF := npx --yes @bufbuild/buf@1.75.0
 FUZZ_SECONDS ?= 60
+BENCH_SECONDS ?= 20
+BENCH_RATE ?= 1000
+BENCH_USERS ?= 100
 
 .PHONY: help run test check fix bench fuzz crash setup audit deny-install
 
@@ -43,8 +46,9 @@ fix: setup ## Formats, applies lint suggestions, makes the generated files anew
 	$(CARGO) run --release --example errors
 	$(CARGO) run --release --example seeds
 
-bench: setup ## Runs the micro benchmarks
-	$(CARGO) bench --profile release --bench '*'
+bench: setup ## Measures 1:1 messages on each transport; BENCH_SECONDS, BENCH_RATE, BENCH_USERS
+	$(CARGO) build --release --workspace
+	@bash .ci/bench $(BENCH_SECONDS) $(BENCH_RATE) $(BENCH_USERS)
 
 crash: setup ## Kills the server 1,000 times under load and audits what it kept
 	PARLEY_CRASH_KILLS=1000 $(CARGO) test --release --workspace --test crash -- --nocapture

@@ -56,7 +56,7 @@ fn every_crate_takes_the_workspace_lints() {
 
 #[test]
 fn the_scripts_can_be_run() {
-    for script in [".ci/run", ".ci/setup"] {
+    for script in [".ci/bench", ".ci/run", ".ci/setup", "fuzz/libfuzzer/run"] {
         let path = root().join(script);
         #[cfg(unix)]
         {
