@@ -57,7 +57,7 @@ fn inside_the_server_arrows_point_one_way() {
         "log", "accounts", "config", "fanout", "home", "http", "hub", "listen", "metrics", "node",
         "router", "session", "shard", "tls",
     ];
-    let rules: [(&str, &[&str]); 12] = [
+    let rules: [(&str, &[&str]); 13] = [
         ("listen", &["shard", "log", "store", "home", "fanout", "router", "node", "accounts"]),
         ("http", &["shard", "log", "home", "fanout", "router", "session", "node"]),
         (
@@ -66,9 +66,13 @@ fn inside_the_server_arrows_point_one_way() {
         ),
         ("session", &["log", "fanout", "http", "node", "config", "tls"]),
         ("router", &["log", "home", "fanout", "session", "listen", "http", "node", "config"]),
-        ("fanout", &["accounts", "router", "listen", "http", "node", "config", "store", "tls"]),
-        ("shard", &["accounts", "home", "router", "listen", "http", "node", "config", "tls"]),
-        ("home", &["shard", "log", "fanout", "router", "listen", "http", "node", "config", "tls"]),
+        ("fanout", &["accounts", "router", "session", "listen", "http", "node", "config", "store"]),
+        ("shard", &["accounts", "home", "fanout", "router", "session", "listen", "http", "node"]),
+        ("home", &["shard", "log", "fanout", "router", "session", "listen", "http", "node"]),
+        (
+            "link",
+            &["shard", "log", "store", "home", "fanout", "router", "session", "listen", "accounts"],
+        ),
         ("config", &["shard", "log", "home", "fanout", "router", "session", "http", "node"]),
         ("log", &up_from_store[1..]),
         ("store", &up_from_store),
