@@ -49,6 +49,8 @@ async fn a_stored_outbox_survives_the_process_and_needs_no_password() {
     let stored = || builder(&server.ready, &server.ready.quic, "ann").store(&path);
     let ann = patiently("ann", stored().connect()).await.unwrap();
     let first = ann.send("ben", "first").await.unwrap().sent().await.unwrap();
+    // It is in the cache once it was emitted.
+    messages(&mut ann.events(), 1).await;
     let ready = server.ready.clone();
     server.kill();
     until_waiting(&ann).await;

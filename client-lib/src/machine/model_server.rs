@@ -11,6 +11,7 @@ use prost::Message as _;
 pub(super) const HEARTBEAT_MS: u32 = 10_000;
 
 /// Pages of the feed and of a fetch, small so that there are several.
+const FEED_PAGE: usize = 1;
 const PAGE: usize = 3;
 
 pub(super) fn user(name: &str) -> UserId {
@@ -192,8 +193,8 @@ impl Server {
             .map(|(id, version)| (*version, *id))
             .collect();
         changed.sort_unstable();
-        let more = changed.len() > PAGE;
-        changed.truncate(PAGE);
+        let more = changed.len() > FEED_PAGE;
+        changed.truncate(FEED_PAGE);
         let feed_position = match changed.last() {
             Some((version, _)) if more => *version,
             _ => feed.version,
