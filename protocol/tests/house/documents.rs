@@ -26,6 +26,22 @@ fn every_file_the_maps_name_exists() {
     assert!(missing.is_empty(), "named, but not there:\n{}", missing.join("\n"));
 }
 
+/// `docs/testing.md` names tests as `path::function`.
+#[test]
+fn every_test_that_is_promised_exists() {
+    let mut seen = 0;
+    for name in in_backticks(&read("docs/testing.md")) {
+        if let Some((path, function)) = name.split_once(".rs::") {
+            let code = read(format!("{path}.rs"));
+            assert!(code.contains(&format!("fn {function}(")), "{path}.rs has no {function}");
+            seen += 1;
+        } else if name.contains('/') {
+            assert!(root().join(&name).exists(), "docs/testing.md: {name}");
+        }
+    }
+    assert!(seen > 20, "docs/testing.md names {seen} tests");
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     let mut broken = Vec::new();
