@@ -10,7 +10,9 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use parley_core::conversation::dedupe::{Known, SendKey};
-use parley_core::conversation::{Admitted, Conversation, Cursor, Given, Head, Interval, Kind, Member, Move, Stamped};
+use parley_core::conversation::{
+    Admitted, Conversation, Cursor, Given, Head, Interval, Kind, Member, Move, Stamped,
+};
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId, UserId};
 
@@ -63,7 +65,13 @@ fn user(n: u8) -> UserId {
 impl World {
     fn new(seed: u64) -> Self {
         let shard = Shard::new(1, 3);
-        Self { dice: Dice(seed), shard, reference: Reference::default(), in_flight: VecDeque::new(), now_ms: 1000 }
+        Self {
+            dice: Dice(seed),
+            shard,
+            reference: Reference::default(),
+            in_flight: VecDeque::new(),
+            now_ms: 1000,
+        }
     }
 
     fn pick_user(&mut self) -> UserId {
@@ -74,13 +82,16 @@ impl World {
     fn restore(&self, a: UserId, b: UserId) -> Conversation {
         let fresh = Conversation::direct(a, b);
         let Some(log) = self.reference.logs.get(&fresh.id()) else { return fresh };
-        let head = log.last().map_or(Head::default(), |said| {
-            Head { seq: said.stamped.seq, ordinal: said.stamped.ordinal, time_ms: said.stamped.time_ms }
+        let head = log.last().map_or(Head::default(), |said| Head {
+            seq: said.stamped.seq,
+            ordinal: said.stamped.ordinal,
+            time_ms: said.stamped.time_ms,
         });
         let members = fresh.members().iter().map(|member| {
-            let (delivered, read) = self.reference.cursors.get(&(fresh.id(), member.user)).copied().unwrap_or_default();
+            let (delivered, read) =
+                self.reference.cursors.get(&(fresh.id(), member.user)).copied().unwrap_or_default();
             let at = |seq| Cursor { seq, ordinal: seq, time_ms: 0 };
-            Member { delivered: at(delivered), read: at(read), ..Member::new(member.user) }
+            Member::new(member.user).with_cursors(at(delivered), at(read))
         });
         Conversation::restore(fresh.id(), Kind::Direct, members.collect(), head)
     }
@@ -111,10 +122,15 @@ impl World {
         let key = SendKey { conversation, device: DeviceId::new(*sender.as_bytes()), id };
         let digest = self.dice.roll(2);
         let countable = digest == 0 || self.dice.roll(2) == 0;
-        let committed = self.committed(&key).map(|said| Known { answer: said.stamped, digest: said.digest });
-        let command = SendCommand { key: key.clone(), entry: Admitted { sender, countable }, digest };
+        let committed =
+            self.committed(&key).map(|said| Known { answer: said.stamped, digest: said.digest });
+        let command =
+            SendCommand { key: key.clone(), entry: Admitted { sender, countable }, digest };
         let got = self.shard.send(command, committed, self.now_ms);
-        assert_eq!(got.map(|decision| self.check_new(&key, decision)), self.expect(a, b, sender, &key, digest));
+        assert_eq!(
+            got.map(|decision| self.check_new(&key, decision)),
+            self.expect(a, b, sender, &key, digest)
+        );
         if let Ok(Decision::Append(stamped)) = got {
             self.in_flight.push_back(Said { key, sender, digest, stamped });
         }
@@ -122,11 +138,19 @@ impl World {
 
     /// What the reference says: `Ok(None)` for a new entry, `Ok(Some)` for the
     /// answer it already got.
-    fn expect(&self, a: UserId, b: UserId, sender: UserId, key: &SendKey, digest: u64) -> Result<Option<Stamped>, Code> {
+    fn expect(
+        &self,
+        a: UserId,
+        b: UserId,
+        sender: UserId,
+        key: &SendKey,
+        digest: u64,
+    ) -> Result<Option<Stamped>, Code> {
         if sender != a && sender != b {
             return Err(Code::NotFound);
         }
-        let before = self.in_flight.iter().find(|said| said.key == *key).or_else(|| self.committed(key));
+        let before =
+            self.in_flight.iter().find(|said| said.key == *key).or_else(|| self.committed(key));
         match before {
             None => Ok(None),
             Some(said) if said.digest == digest => Ok(Some(said.stamped)),
@@ -143,11 +167,14 @@ impl World {
     fn check_new(&self, key: &SendKey, decision: Decision) -> Option<Stamped> {
         match decision {
             Decision::Append(stamped) => {
-                let in_flight = self.in_flight.iter().filter(|said| said.key.conversation == key.conversation);
+                let in_flight =
+                    self.in_flight.iter().filter(|said| said.key.conversation == key.conversation);
                 let log = self.reference.logs.get(&key.conversation);
-                let last = in_flight.chain(log.into_iter().flatten()).max_by_key(|said| said.stamped.seq);
-                let (seq, ordinal, time_ms) =
-                    last.map_or((0, 0, 0), |said| (said.stamped.seq, said.stamped.ordinal, said.stamped.time_ms));
+                let last =
+                    in_flight.chain(log.into_iter().flatten()).max_by_key(|said| said.stamped.seq);
+                let (seq, ordinal, time_ms) = last.map_or((0, 0, 0), |said| {
+                    (said.stamped.seq, said.stamped.ordinal, said.stamped.time_ms)
+                });
                 assert_eq!(stamped.seq, seq + 1);
                 assert!(stamped.ordinal == ordinal || stamped.ordinal == ordinal + 1);
                 assert!(stamped.time_ms >= time_ms);
@@ -183,7 +210,8 @@ impl World {
         if given_to > 0 {
             given.add(Interval { from: 1, to: given_to });
         }
-        let (delivered, read) = self.reference.cursors.get(&(id, mover)).copied().unwrap_or_default();
+        let (delivered, read) =
+            self.reference.cursors.get(&(id, mover)).copied().unwrap_or_default();
         let expected = if mover != a && mover != b {
             Err(Code::NotFound)
         } else if up_to > length || up_to > given_to.max(delivered) {
@@ -202,7 +230,7 @@ impl World {
             }
             assert_eq!((moved.delivered.seq, moved.read.seq), *cursors);
             if moved.delivered_moved || moved.read_moved {
-                self.shard.apply_move(id);
+                self.shard.apply_move(id, mover, &moved);
             }
         }
     }
@@ -217,7 +245,8 @@ impl World {
         for log in self.reference.logs.values() {
             let seqs: Vec<u64> = log.iter().map(|said| said.stamped.seq).collect();
             assert_eq!(seqs, (1..=log.len() as u64).collect::<Vec<_>>());
-            let mut keys: Vec<_> = log.iter().map(|said| (said.key.device, said.key.id.clone())).collect();
+            let mut keys: Vec<_> =
+                log.iter().map(|said| (said.key.device, said.key.id.clone())).collect();
             keys.sort();
             keys.dedup();
             assert_eq!(keys.len(), log.len(), "a send landed twice");
@@ -236,7 +265,8 @@ fn a_shard_agrees_with_the_naive_reference() {
             world.check_logs();
             world.reference.logs.values().map(Vec::len).sum::<usize>()
         };
-        let entries = std::panic::catch_unwind(run).unwrap_or_else(|_| panic!("seed {seed} failed"));
+        let entries =
+            std::panic::catch_unwind(run).unwrap_or_else(|_| panic!("seed {seed} failed"));
         // A run in which nothing was said would prove nothing.
         assert!(entries > 100, "seed {seed}: only {entries} entries");
     }

@@ -8,7 +8,9 @@ use std::collections::{BTreeSet, VecDeque};
 use arbitrary::Arbitrary;
 use bytes::Bytes;
 use parley_core::conversation::dedupe::{Known, SendKey, digest};
-use parley_core::conversation::{Admitted, Conversation, Cursor, Given, Interval, Move, Stamped};
+use parley_core::conversation::{
+    Admitted, Conversation, Cursor, Given, Interval, Move, MovedCursor, Stamped,
+};
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_core::user::FeedEntry;
 use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId, UserId};
@@ -67,7 +69,7 @@ struct World {
     log: Vec<Said>,
     in_flight: VecDeque<Said>,
     /// Cursor moves that were made and are not yet committed.
-    moves_in_flight: u32,
+    moves_in_flight: VecDeque<(UserId, MovedCursor)>,
     /// Delivered and read of the two members, counted naively.
     cursors: [(u64, u64); 2],
     feeds: [FeedEntry; 2],
@@ -87,7 +89,7 @@ impl World {
             epoch: 1,
             log: Vec::new(),
             in_flight: VecDeque::new(),
-            moves_in_flight: 0,
+            moves_in_flight: VecDeque::new(),
             cursors: [(0, 0); 2],
             feeds: [FeedEntry::default(); 2],
             sessions: Default::default(),
@@ -144,9 +146,8 @@ impl World {
     }
 
     fn commit(&mut self) {
-        if self.moves_in_flight > 0 {
-            self.moves_in_flight -= 1;
-            assert!(self.shard.apply_move(self.id).is_some());
+        if let Some((member, moved)) = self.moves_in_flight.pop_front() {
+            assert!(self.shard.apply_move(self.id, member, &moved).is_some());
         }
         let Some(said) = self.in_flight.pop_front() else { return };
         let applied = self.shard.apply(&said.key, user(said.user), said.place);
@@ -170,7 +171,7 @@ impl World {
         let Some(there) = there else { panic!("the conversation is gone") };
         self.epoch += 1;
         self.in_flight.clear();
-        self.moves_in_flight = 0;
+        self.moves_in_flight.clear();
         self.sessions = Default::default();
         self.shard = Shard::new(self.epoch, 2);
         let members = there.members().to_vec();
@@ -218,7 +219,9 @@ impl World {
         let moved = self.shard.move_cursor(self.id, user(member as u8), which, to);
         let wanted = (delivered.max(up_to), if read { was_read.max(up_to) } else { was_read });
         assert_eq!(moved.map(|moved| (moved.delivered.seq, moved.read.seq)), Some(wanted));
-        self.moves_in_flight += u32::from(wanted != self.cursors[member]);
+        if let Some(moved) = moved.filter(|_| wanted != self.cursors[member]) {
+            self.moves_in_flight.push_back((user(member as u8), moved));
+        }
         self.cursors[member] = wanted;
         if read {
             self.feeds[member].merge(&FeedEntry {
@@ -235,7 +238,7 @@ impl World {
         for (index, said) in self.log.iter().enumerate() {
             assert_eq!(said.place.seq, index as u64 + 1, "a hole");
         }
-        let settled = self.in_flight.is_empty() && self.moves_in_flight == 0;
+        let settled = self.in_flight.is_empty() && self.moves_in_flight.is_empty();
         let Some(conversation) = self.shard.conversation(self.id) else { panic!("it was dropped") };
         assert_eq!(conversation.committed().seq, last);
         assert_eq!(conversation.is_settled(), settled);

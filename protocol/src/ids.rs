@@ -182,7 +182,9 @@ mod tests {
 
     #[test]
     fn text_form_is_the_rfc_9562_one() {
-        let id = ConversationId::new(*b"\x01\x89\x0a\xbc\xde\xf0\x7a\xbc\x8d\xef\x01\x23\x45\x67\x89\xab");
+        let id = ConversationId::new(
+            *b"\x01\x89\x0a\xbc\xde\xf0\x7a\xbc\x8d\xef\x01\x23\x45\x67\x89\xab",
+        );
         assert_eq!(id.to_string(), "01890abc-def0-7abc-8def-0123456789ab");
     }
 

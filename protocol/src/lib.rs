@@ -19,6 +19,7 @@ pub mod frame;
 pub mod http;
 pub mod ids;
 pub mod limits;
+mod quiet;
 pub mod version;
 
 /// The messages generated from `proto/parley/v1`.

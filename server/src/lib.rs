@@ -14,6 +14,7 @@ pub mod config;
 pub mod fanout;
 pub mod home;
 pub mod http;
+pub mod link;
 pub mod listen;
 pub mod log;
 pub mod metrics;

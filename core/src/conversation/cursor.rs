@@ -41,7 +41,8 @@ pub struct Interval {
 impl Interval {
     /// Both as one, when they overlap or touch.
     fn join(self, other: Self) -> Option<Self> {
-        let touch = self.from <= other.to.saturating_add(1) && other.from <= self.to.saturating_add(1);
+        let touch =
+            self.from <= other.to.saturating_add(1) && other.from <= self.to.saturating_add(1);
         touch.then(|| Self { from: self.from.min(other.from), to: self.to.max(other.to) })
     }
 }
@@ -104,7 +105,13 @@ impl Conversation {
     /// # Errors
     /// [`Code::NotFound`] when they are no member, [`Code::CursorAhead`] when
     /// the cursor would pass the log or what the device was given.
-    pub fn check_move(&self, user: UserId, which: Move, up_to: u64, given: Given) -> Result<bool, Code> {
+    pub fn check_move(
+        &self,
+        user: UserId,
+        which: Move,
+        up_to: u64,
+        given: Given,
+    ) -> Result<bool, Code> {
         let member = self.member(user).ok_or(Code::NotFound)?;
         let held = member.delivered.seq.max(member.joined_after);
         if up_to > self.committed.seq || !given.covers(held, up_to) {
@@ -124,15 +131,23 @@ impl Conversation {
         let read_moved = which == Move::Read && advance(&mut member.read, to);
         // Who has read it has it.
         let delivered_moved = advance(&mut member.delivered, to);
-        let moved =
-            MovedCursor { delivered: member.delivered, read: member.read, delivered_moved, read_moved };
+        let moved = MovedCursor {
+            delivered: member.delivered,
+            read: member.read,
+            delivered_moved,
+            read_moved,
+        };
         self.moves_in_flight += u32::from(delivered_moved || read_moved);
         Some(moved)
     }
 
-    /// A cursor move was committed.
-    pub fn settle_move(&mut self) {
+    /// A cursor move was committed: others may be told of it.
+    pub fn settle_move(&mut self, user: UserId, moved: &MovedCursor) {
         self.moves_in_flight = self.moves_in_flight.saturating_sub(1);
+        if let Some(member) = self.members.iter_mut().find(|member| member.user == user) {
+            advance(&mut member.told.delivered, moved.delivered);
+            advance(&mut member.told.read, moved.read);
+        }
     }
 }
 
@@ -156,7 +171,12 @@ mod tests {
 
     fn conversation(seq: u64) -> Conversation {
         let head = Head { seq, ordinal: seq, time_ms: 1 };
-        Conversation::restore(ConversationId::new([9; 16]), Kind::Group, vec![Member::new(ANN)], head)
+        Conversation::restore(
+            ConversationId::new([9; 16]),
+            Kind::Group,
+            vec![Member::new(ANN)],
+            head,
+        )
     }
 
     fn given(runs: &[(u64, u64)]) -> Given {
@@ -215,8 +235,10 @@ mod tests {
         assert_eq!(conversation.check_move(ANN, Move::Read, 3, Given::default()), Ok(false));
         // One move is on its way, the other changed nothing.
         assert!(!conversation.is_settled());
-        conversation.settle_move();
+        assert_eq!(conversation.member(ANN).unwrap().told.read, Cursor::default());
+        conversation.settle_move(ANN, &moved);
         assert!(conversation.is_settled());
+        assert_eq!(conversation.member(ANN).unwrap().told.read, at(4));
     }
 
     proptest! {

@@ -7,12 +7,12 @@
 
 mod apply;
 mod cursor;
-mod direct;
 pub mod dedupe;
+mod direct;
 mod send;
 
 pub use apply::Applied;
-pub use cursor::{Cursor, Given, Interval, MovedCursor, Move};
+pub use cursor::{Cursor, Given, Interval, Move, MovedCursor};
 pub use direct::direct_id;
 pub use send::{Admitted, Stamped};
 
@@ -49,13 +49,36 @@ pub struct Member {
     pub delivered: Cursor,
     /// Everything up to here was read.
     pub read: Cursor,
+    /// The two as far as they are committed: what others may be told.
+    pub told: Told,
+}
+
+/// A member's cursors as far as they are committed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Told {
+    /// As [`Member::delivered`].
+    pub delivered: Cursor,
+    /// As [`Member::read`].
+    pub read: Cursor,
 }
 
 impl Member {
+    /// A member with these committed cursors.
+    #[must_use]
+    pub fn with_cursors(self, delivered: Cursor, read: Cursor) -> Self {
+        Self { delivered, read, told: Told { delivered, read }, ..self }
+    }
+
     /// A member who has seen nothing yet.
     #[must_use]
     pub fn new(user: UserId) -> Self {
-        Self { user, joined_after: 0, delivered: Cursor::default(), read: Cursor::default() }
+        Self {
+            user,
+            joined_after: 0,
+            delivered: Cursor::default(),
+            read: Cursor::default(),
+            told: Told::default(),
+        }
     }
 }
 

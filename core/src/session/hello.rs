@@ -1,6 +1,5 @@
 //! The first frame.
 
-use bytes::Bytes;
 use parley_protocol::wire::{ClientEnvelope, client_envelope::Kind};
 use parley_protocol::{Code, limits, version};
 
@@ -24,7 +23,9 @@ pub struct ValidatedHello {
 // The token stays out of debug output, and so out of logs.
 impl std::fmt::Debug for ValidatedHello {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ValidatedHello").field("client_name", &self.client_name).finish_non_exhaustive()
+        f.debug_struct("ValidatedHello")
+            .field("client_name", &self.client_name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -43,11 +44,15 @@ impl Session {
         {
             return Action::Close(Code::BadRequest);
         }
-        let Ok(token) = <[u8; limits::TOKEN_BYTES]>::try_from(&*Bytes::from(hello.token)) else {
+        let Ok(token) = <[u8; limits::TOKEN_BYTES]>::try_from(&*hello.token) else {
             return Action::Close(Code::TokenInvalid);
         };
         let features = version::common_features(&hello.features);
-        self.phase = Phase::Authenticating { request: envelope.request, version, features: features.clone() };
+        self.phase = Phase::Authenticating {
+            request: envelope.request,
+            version,
+            features: features.clone(),
+        };
         Action::Authenticate(ValidatedHello {
             token,
             client_name: hello.client_name,

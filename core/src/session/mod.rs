@@ -19,7 +19,9 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use parley_protocol::body::ValidatedBody;
 use parley_protocol::wire::{self, server_envelope};
-use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId, Message, SessionId, UserId, limits};
+use parley_protocol::{
+    ClientMessageId, Code, ConversationId, DeviceId, Message, SessionId, UserId, limits,
+};
 
 use crate::conversation::{Given, Interval, Move};
 pub use hello::ValidatedHello;
@@ -168,7 +170,14 @@ impl Session {
     /// A session on a connection that begins now.
     #[must_use]
     pub fn new(options: Options, id: SessionId, now_ms: u64) -> Self {
-        Self { options, id, phase: Phase::AwaitHello, heard_ms: now_ms, unanswered: 0, given: HashMap::new() }
+        Self {
+            options,
+            id,
+            phase: Phase::AwaitHello,
+            heard_ms: now_ms,
+            unanswered: 0,
+            given: HashMap::new(),
+        }
     }
 
     /// Its id, for logs.
@@ -212,8 +221,14 @@ impl Session {
         };
         match &action {
             Action::Close(_) | Action::End => self.phase = Phase::Closed,
-            Action::Submit(request, _) | Action::Query(request, _) if *request != 0 => self.unanswered += 1,
-            Action::Authenticate(_) | Action::Reply(_) | Action::Submit(..) | Action::Query(..) | Action::Nothing => {}
+            Action::Submit(request, _) | Action::Query(request, _) if *request != 0 => {
+                self.unanswered += 1
+            }
+            Action::Authenticate(_)
+            | Action::Reply(_)
+            | Action::Submit(..)
+            | Action::Query(..)
+            | Action::Nothing => {}
         }
         action
     }

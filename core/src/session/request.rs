@@ -27,13 +27,19 @@ impl Session {
             Kind::Goodbye(_) => Ok(Action::End),
             // The answer needs the feed position, which is the home's.
             Kind::Ping(_) => Ok(Action::Query(request, Query::Ping)),
-            Kind::Delivered(cursor) => self.cursor(request, &cursor.conversation, Move::Delivered, cursor.up_to),
-            Kind::Read(cursor) => self.cursor(request, &cursor.conversation, Move::Read, cursor.up_to),
+            Kind::Delivered(cursor) => {
+                self.cursor(request, &cursor.conversation, Move::Delivered, cursor.up_to)
+            }
+            Kind::Read(cursor) => {
+                self.cursor(request, &cursor.conversation, Move::Read, cursor.up_to)
+            }
             // From here on the answer is the point: a number must name it.
             _ if request == 0 => Err(Code::BadRequest),
             Kind::Send(send) => self.send(send).map(|command| Action::Submit(request, command)),
             Kind::Fetch(fetch) => self.fetch(&fetch).map(|query| Action::Query(request, query)),
-            Kind::Sync(sync) => Ok(Action::Query(request, Query::Sync { since: sync.feed_position })),
+            Kind::Sync(sync) => {
+                Ok(Action::Query(request, Query::Sync { since: sync.feed_position }))
+            }
             Kind::Lookup(wanted) => look_up(wanted).map(|query| Action::Query(request, query)),
             Kind::Describe(describe) => conversation(&describe.conversation)
                 .map(|conversation| Action::Query(request, Query::Describe(conversation))),

@@ -8,7 +8,12 @@ const NOW: u64 = 1_000_000;
 
 fn options() -> Options {
     Options {
-        limits: wire::Limits { text_chars: 10, frame_bytes: 1000, requests_in_flight: 2, fetch_entries: 50 },
+        limits: wire::Limits {
+            text_chars: 10,
+            frame_bytes: 1000,
+            requests_in_flight: 2,
+            fetch_entries: 50,
+        },
         heartbeat_ms: 100,
         handshake_ms: 1000,
     }
@@ -39,7 +44,10 @@ fn hello() -> wire::Hello {
 
 fn open() -> Session {
     let mut session = fresh();
-    assert!(matches!(session.handle_envelope(frame(1, Kind::Hello(hello())), NOW), Action::Authenticate(_)));
+    assert!(matches!(
+        session.handle_envelope(frame(1, Kind::Hello(hello())), NOW),
+        Action::Authenticate(_)
+    ));
     assert!(session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW).is_some());
     session
 }
@@ -59,10 +67,14 @@ fn text_send(request: u64) -> Bytes {
 #[test]
 fn hello_leads_through_authentication_to_welcome() {
     let mut session = fresh();
-    let Action::Authenticate(hello) = session.handle_envelope(frame(9, Kind::Hello(hello())), NOW) else { panic!() };
+    let Action::Authenticate(hello) = session.handle_envelope(frame(9, Kind::Hello(hello())), NOW)
+    else {
+        panic!()
+    };
     assert_eq!((hello.token, hello.feed_position, &*hello.features), ([7; 32], 42, &[1][..]));
     assert!(!session.wants_input());
-    let welcome = session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW + 1).unwrap();
+    let welcome =
+        session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW + 1).unwrap();
     assert_eq!(welcome.request, 9);
     let Some(server_envelope::Kind::Welcome(welcome)) = welcome.kind else { panic!() };
     assert_eq!((welcome.version, &*welcome.features, &*welcome.user_name), (1, &[1][..], "ann"));
@@ -71,13 +83,23 @@ fn hello_leads_through_authentication_to_welcome() {
 
 #[test]
 fn anything_but_hello_first_closes() {
-    for kind in [Kind::Ping(wire::Ping {}), Kind::Goodbye(wire::Goodbye {}), Kind::Sync(wire::Sync::default())] {
+    for kind in [
+        Kind::Ping(wire::Ping {}),
+        Kind::Goodbye(wire::Goodbye {}),
+        Kind::Sync(wire::Sync::default()),
+    ] {
         let mut session = fresh();
-        assert_eq!(session.handle_envelope(frame(1, kind), NOW), Action::Close(Code::HelloExpected));
+        assert_eq!(
+            session.handle_envelope(frame(1, kind), NOW),
+            Action::Close(Code::HelloExpected)
+        );
         assert_eq!(session.handle_envelope(frame(1, Kind::Hello(hello())), NOW), Action::Nothing);
     }
     let mut session = fresh();
-    assert_eq!(session.handle_envelope(Bytes::from_static(b"\xff\xff"), NOW), Action::Close(Code::BadEnvelope));
+    assert_eq!(
+        session.handle_envelope(Bytes::from_static(b"\xff\xff"), NOW),
+        Action::Close(Code::BadEnvelope)
+    );
 }
 
 #[test]
@@ -98,7 +120,10 @@ fn malformed_hellos_close_with_the_reason() {
 
 #[test]
 fn a_second_hello_closes() {
-    assert_eq!(open().handle_envelope(frame(2, Kind::Hello(hello())), NOW), Action::Close(Code::HelloTwice));
+    assert_eq!(
+        open().handle_envelope(frame(2, Kind::Hello(hello())), NOW),
+        Action::Close(Code::HelloTwice)
+    );
 }
 
 #[test]
@@ -159,10 +184,14 @@ fn an_unknown_kind_of_request_fails_alone() {
 
 #[test]
 fn malformed_fields_fail_the_request_and_keep_the_session() {
-    let fetch = |from| Kind::Fetch(wire::Fetch { conversation: vec![1; 16].into(), from, limit: 0 });
+    let fetch =
+        |from| Kind::Fetch(wire::Fetch { conversation: vec![1; 16].into(), from, limit: 0 });
     let cases = [
         Kind::Send(wire::Send::default()),
-        Kind::Send(wire::Send { to: Some(send::To::Peer(vec![3; 15].into())), ..Default::default() }),
+        Kind::Send(wire::Send {
+            to: Some(send::To::Peer(vec![3; 15].into())),
+            ..Default::default()
+        }),
         Kind::Lookup(wire::Lookup { by: None }),
         Kind::Describe(wire::Describe::default()),
         Kind::Delivered(wire::Delivered::default()),
@@ -184,7 +213,9 @@ fn fetch_limits_are_held_to_the_servers() {
             from: Some(fetch::From::AfterSeq(3)),
             limit: asked,
         });
-        let Action::Query(_, Query::Fetch { limit, range, .. }) = open().handle_envelope(frame(4, kind), NOW) else {
+        let Action::Query(_, Query::Fetch { limit, range, .. }) =
+            open().handle_envelope(frame(4, kind), NOW)
+        else {
             panic!()
         };
         assert_eq!((limit, range), (gets, Range::After(3)));
@@ -197,7 +228,8 @@ fn cursor_moves_carry_what_the_session_was_given() {
     let conversation = ConversationId::new([1; 16]);
     session.handle_given(conversation, Interval { from: 1, to: 4 });
     let kind = Kind::Read(wire::Read { conversation: conversation.to_wire(), up_to: 4 });
-    let Action::Submit(0, Command::MoveCursor { given, which, .. }) = session.handle_envelope(frame(0, kind), NOW)
+    let Action::Submit(0, Command::MoveCursor { given, which, .. }) =
+        session.handle_envelope(frame(0, kind), NOW)
     else {
         panic!()
     };

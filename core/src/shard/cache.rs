@@ -27,7 +27,12 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { capacity: capacity.max(1), slots: HashMap::new(), hand: VecDeque::new(), evictions: 0 }
+        Self {
+            capacity: capacity.max(1),
+            slots: HashMap::new(),
+            hand: VecDeque::new(),
+            evictions: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {

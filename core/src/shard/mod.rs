@@ -78,7 +78,9 @@ impl Shard {
         let conversation = self.conversations.touch(key.conversation);
         assert!(conversation.is_some(), "{}: committed but not loaded", key.conversation);
         // The assertion above makes the default unreachable.
-        conversation.map_or(Applied { head: Default::default(), sender }, |found| found.apply(sender, entry))
+        conversation.map_or(Applied { head: Default::default(), sender }, |found| {
+            found.apply(sender, entry)
+        })
     }
 
     /// Checks a cursor move; see [`Conversation::check_move`].
@@ -98,14 +100,25 @@ impl Shard {
     }
 
     /// Moves a cursor; `None` when there is no such member here.
-    pub fn move_cursor(&mut self, id: ConversationId, user: UserId, which: Move, to: Cursor) -> Option<MovedCursor> {
+    pub fn move_cursor(
+        &mut self,
+        id: ConversationId,
+        user: UserId,
+        which: Move,
+        to: Cursor,
+    ) -> Option<MovedCursor> {
         self.conversations.touch(id)?.move_cursor(user, which, to)
     }
 
     /// Takes a committed cursor move; gives the conversation for what follows.
-    pub fn apply_move(&mut self, id: ConversationId) -> Option<&Conversation> {
+    pub fn apply_move(
+        &mut self,
+        id: ConversationId,
+        user: UserId,
+        moved: &MovedCursor,
+    ) -> Option<&Conversation> {
         let conversation = self.conversations.touch(id)?;
-        conversation.settle_move();
+        conversation.settle_move(user, moved);
         Some(conversation)
     }
 

@@ -36,8 +36,14 @@ impl Shard {
     /// [`Code::MessageIdReused`] for the same key with other content,
     /// [`Code::NotFound`] when the sender may not see the conversation or it
     /// isn't loaded.
-    pub fn send(&mut self, command: SendCommand, committed: Option<Known>, now_ms: u64) -> Result<Decision, Code> {
-        let conversation = self.conversations.touch(command.key.conversation).ok_or(Code::NotFound)?;
+    pub fn send(
+        &mut self,
+        command: SendCommand,
+        committed: Option<Known>,
+        now_ms: u64,
+    ) -> Result<Decision, Code> {
+        let conversation =
+            self.conversations.touch(command.key.conversation).ok_or(Code::NotFound)?;
         if conversation.member(command.entry.sender).is_none() {
             return Err(Code::NotFound);
         }
@@ -108,7 +114,9 @@ mod tests {
     fn the_same_id_of_another_device_is_another_send() {
         let (mut shard, _) = shard();
         assert!(matches!(shard.send(command(ANN, "a", 7), None, 5), Ok(Decision::Append(_))));
-        let Ok(Decision::Append(second)) = shard.send(command(BEN, "a", 7), None, 5) else { panic!() };
+        let Ok(Decision::Append(second)) = shard.send(command(BEN, "a", 7), None, 5) else {
+            panic!()
+        };
         assert_eq!(second.seq, 2);
     }
 

@@ -7,17 +7,16 @@
 
 use std::sync::Arc;
 
-use parley_core::conversation::{MovedCursor, Stamped};
-use parley_core::session::reply;
 use parley_core::user::FeedEntry;
-use parley_protocol::wire::{Moved, Receipt, Sent, ServerEnvelope, server_envelope::Kind};
-use parley_protocol::{ConversationId, ShardId, UserId};
+use parley_protocol::wire::Receipt;
+use parley_protocol::{ShardId, UserId};
 
 use crate::home::{Delivery, Homes};
 use crate::log::Committed;
 use crate::metrics::list as metric;
-use crate::session::Item;
-use crate::shard::{Pending, PendingCursor, PendingEntry, ReplyTo, States};
+use crate::shard::{
+    Pending, PendingCursor, PendingEntry, States, answer_again, answer_moved, answer_sent,
+};
 
 /// Carries out what follows from commits.
 pub struct Fanout {
@@ -39,7 +38,12 @@ impl Fanout {
             let shard = committed.shard;
             match committed.context {
                 Pending::Entry(entry) => self.entry(shard, &entry),
-                Pending::Again(to, conversation, stamped) => answer_again(&to, conversation, stamped),
+                Pending::Again(to, conversation, stamped) => {
+                    answer_again(&to, conversation, stamped)
+                }
+                Pending::Unmoved(to, conversation, moved) => {
+                    answer_moved(&to, conversation, &moved)
+                }
                 Pending::Cursor(cursor) => self.cursor(shard, &cursor),
                 // Whoever waited may have gone; the rows are durable all the same.
                 Pending::Rows(done) => drop(done.send(())),
@@ -55,7 +59,9 @@ impl Fanout {
             let mut state = self.states.lock(shard);
             state.apply(key, *sender, *stamped);
             let conversation = state.conversation(key.conversation);
-            conversation.map(|found| found.members().iter().map(|member| member.user).collect()).unwrap_or_default()
+            conversation
+                .map(|found| found.members().iter().map(|member| member.user).collect())
+                .unwrap_or_default()
         };
         metric::messages_committed().increment(1);
         let change = FeedEntry {
@@ -64,7 +70,12 @@ impl Fanout {
             last_time_ms: stamped.time_ms,
             ..FeedEntry::default()
         };
-        let delivery = Delivery { conversation: key.conversation, seq: stamped.seq, entry, origin: to.link.id };
+        let delivery = Delivery {
+            conversation: key.conversation,
+            seq: stamped.seq,
+            entry,
+            origin: to.link.id,
+        };
         for member in members {
             if member == *sender {
                 let floor_ordinal = if *countable { stamped.ordinal } else { 0 };
@@ -89,8 +100,10 @@ impl Fanout {
         };
         let members: Vec<UserId> = {
             let mut state = self.states.lock(shard);
-            let conversation = state.apply_move(*conversation);
-            conversation.map(|found| found.members().iter().map(|member| member.user).collect()).unwrap_or_default()
+            let conversation = state.apply_move(*conversation, *user, moved);
+            conversation
+                .map(|found| found.members().iter().map(|member| member.user).collect())
+                .unwrap_or_default()
         };
         for member in members.into_iter().filter(|member| member != user) {
             self.homes.handle_receipt(member, &receipt, None);
@@ -107,40 +120,4 @@ impl Fanout {
         // Last, so that whoever has the answer finds the feed changed.
         answer_moved(to, *conversation, moved);
     }
-}
-
-/// Answers a send that was committed before.
-pub(crate) fn answer_again(to: &ReplyTo, conversation: ConversationId, stamped: Stamped) {
-    answer_sent(to, conversation, stamped, true, 0);
-}
-
-fn answer_sent(to: &ReplyTo, conversation: ConversationId, stamped: Stamped, duplicate: bool, feed_position: u64) {
-    let sent = Kind::Sent(Sent {
-        conversation: conversation.to_wire(),
-        seq: stamped.seq,
-        time_ms: stamped.time_ms,
-        ordinal: stamped.ordinal,
-        duplicate,
-        feed_position,
-    });
-    let envelope: ServerEnvelope = reply(to.request, sent);
-    if duplicate {
-        // An old entry is not new to the device's other reading.
-        to.link.push(Item::Answer(envelope));
-    } else {
-        to.link.push(Item::Sent(envelope, conversation, stamped.seq));
-    }
-}
-
-/// Answers a cursor move.
-pub(crate) fn answer_moved(to: &ReplyTo, conversation: ConversationId, moved: &MovedCursor) {
-    if to.request == 0 {
-        return;
-    }
-    let kind = Kind::Moved(Moved {
-        conversation: conversation.to_wire(),
-        delivered: moved.delivered.seq,
-        read: moved.read.seq,
-    });
-    to.link.push(Item::Answer(reply(to.request, kind)));
 }

@@ -55,7 +55,12 @@ impl Homes {
         for (conversation, change) in changed {
             let base = match merged.get(&conversation) {
                 Some(stored) => *stored,
-                None => self.store.feed_row(shard, user, conversation)?.as_ref().map(entry).unwrap_or_default(),
+                None => self
+                    .store
+                    .feed_row(shard, user, conversation)?
+                    .as_ref()
+                    .map(entry)
+                    .unwrap_or_default(),
             };
             let mut now = base;
             now.merge(&change);
@@ -63,8 +68,10 @@ impl Homes {
         }
         // Past a cut page only the store knows what comes next.
         let complete_to = if page.more { page.position } else { position };
-        let mut entries: Vec<_> =
-            merged.into_iter().filter(|(_, entry)| entry.version > since && entry.version <= complete_to).collect();
+        let mut entries: Vec<_> = merged
+            .into_iter()
+            .filter(|(_, entry)| entry.version > since && entry.version <= complete_to)
+            .collect();
         entries.sort_unstable_by_key(|(_, entry)| entry.version);
         let more = page.more || entries.len() > limit;
         entries.truncate(limit);
@@ -79,8 +86,14 @@ impl Homes {
 
     /// The delivered cursor moves with every message and is no change of the
     /// feed: it is read where it is kept.
-    fn on_wire(&self, user: UserId, id: ConversationId, entry: FeedEntry) -> Result<wire::FeedEntry, StoreError> {
-        let cursor = self.store.cursor(self.count.of_conversation(id), id, user)?.unwrap_or_default();
+    fn on_wire(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        entry: FeedEntry,
+    ) -> Result<wire::FeedEntry, StoreError> {
+        let cursor =
+            self.store.cursor(self.count.of_conversation(id), id, user)?.unwrap_or_default();
         Ok(wire::FeedEntry {
             conversation: id.to_wire(),
             version: entry.version,

@@ -72,7 +72,11 @@ impl Homes {
                 let home = self.lock_shard(shard);
                 let of_user = |(user, state): (&UserId, &super::User)| {
                     let user = *user;
-                    state.changed.iter().map(move |(id, entry)| (user, *id, *entry)).collect::<Vec<_>>()
+                    state
+                        .changed
+                        .iter()
+                        .map(move |(id, entry)| (user, *id, *entry))
+                        .collect::<Vec<_>>()
                 };
                 home.users.iter().flat_map(of_user).collect()
             };
@@ -83,7 +87,11 @@ impl Homes {
         self.prune(&carried)
     }
 
-    fn write(&self, shard: ShardId, changed: &[(UserId, ConversationId, FeedEntry)]) -> Result<(), StoreError> {
+    fn write(
+        &self,
+        shard: ShardId,
+        changed: &[(UserId, ConversationId, FeedEntry)],
+    ) -> Result<(), StoreError> {
         let mut batch = Vec::with_capacity(changed.len() * 3);
         for (user, conversation, change) in changed {
             let old = self.store.feed_row(shard, *user, *conversation)?;
@@ -112,9 +120,14 @@ impl Homes {
             let from = match from {
                 Some(from) => from,
                 // The first pass since the start: rows from before it are there too.
-                None => self.store.outbox(*shard, 0, 1)?.first().map_or(*to, |(first, _)| first.saturating_sub(1)),
+                None => self
+                    .store
+                    .outbox(*shard, 0, 1)?
+                    .first()
+                    .map_or(*to, |(first, _)| first.saturating_sub(1)),
             };
-            let deletes: Vec<Write> = (from + 1..=*to).map(|index| tables::outbox::delete(*shard, index)).collect();
+            let deletes: Vec<Write> =
+                (from + 1..=*to).map(|index| tables::outbox::delete(*shard, index)).collect();
             for chunk in deletes.chunks(BATCH) {
                 self.store.write_unsynced(chunk)?;
             }
@@ -159,7 +172,8 @@ fn run(homes: &Homes, interval: Duration, stopped: &Receiver<()>) {
     const LOOK: Duration = Duration::from_millis(50);
     let mut waited = Duration::ZERO;
     loop {
-        let stop = stopped.recv_timeout(LOOK.min(interval)).is_err_and(|error| error.is_disconnected());
+        let stop =
+            stopped.recv_timeout(LOOK.min(interval)).is_err_and(|error| error.is_disconnected());
         waited += LOOK.min(interval);
         if stop || waited >= interval || homes.wants_flush() {
             waited = Duration::ZERO;

@@ -23,8 +23,8 @@ use parley_core::user::{FeedEntry, FeedVersions};
 use parley_protocol::wire::{Receipt, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId, DeviceId, SessionId, ShardId, UserId};
 
+use crate::link::{Item, Link};
 use crate::metrics::list as metric;
-use crate::session::{Item, Link};
 use crate::store::Store;
 pub use flush::Flusher;
 
@@ -82,9 +82,17 @@ impl Homes {
     #[must_use]
     pub fn new(options: Options, count: ShardCount, store: Store) -> Self {
         let start = store.facts().boots;
-        let shard = |_| Mutex::new(Shard { versions: FeedVersions::new(start), users: HashMap::new() });
+        let shard =
+            |_| Mutex::new(Shard { versions: FeedVersions::new(start), users: HashMap::new() });
         let shards = count.all().map(shard).collect();
-        Self { options, count, store, shards, dirty: AtomicUsize::new(0), flushing: Mutex::default() }
+        Self {
+            options,
+            count,
+            store,
+            shards,
+            dirty: AtomicUsize::new(0),
+            flushing: Mutex::default(),
+        }
     }
 
     /// A new entry for a member: changes the feed and delivers it to all the
@@ -106,7 +114,12 @@ impl Homes {
     }
 
     /// The user read something: changes the feed. Gives the position after it.
-    pub fn handle_read(&self, user: UserId, conversation: ConversationId, change: FeedEntry) -> u64 {
+    pub fn handle_read(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        change: FeedEntry,
+    ) -> u64 {
         let mut home = self.lock(user);
         self.change(&mut home, user, conversation, change)
     }
@@ -152,7 +165,9 @@ impl Homes {
     #[must_use]
     pub fn is_attached(&self, link: &Link) -> bool {
         let home = self.lock(link.user);
-        home.users.get(&link.user).is_some_and(|user| user.sessions.iter().any(|other| other.id == link.id))
+        home.users
+            .get(&link.user)
+            .is_some_and(|user| user.sessions.iter().any(|other| other.id == link.id))
     }
 
     /// Every live session.
@@ -171,12 +186,20 @@ impl Homes {
     fn lock_shard(&self, shard: ShardId) -> MutexGuard<'_, Shard> {
         match self.shards.get(usize::from(shard.0) % self.shards.len()) {
             Some(shard) => shard.lock(),
-            None => unreachable!("the remainder is below the length, and there is at least one shard"),
+            None => {
+                unreachable!("the remainder is below the length, and there is at least one shard")
+            }
         }
     }
 
     /// Merges a change under a new version.
-    fn change(&self, home: &mut Shard, user: UserId, conversation: ConversationId, change: FeedEntry) -> u64 {
+    fn change(
+        &self,
+        home: &mut Shard,
+        user: UserId,
+        conversation: ConversationId,
+        change: FeedEntry,
+    ) -> u64 {
         let version = home.versions.next();
         let state = home.users.entry(user).or_default();
         state.position = Some(version);
@@ -192,7 +215,11 @@ impl Homes {
 impl Shard {
     /// Drops what is known of a user nobody needs it for.
     fn forget(&mut self, user: UserId) {
-        if self.users.get(&user).is_some_and(|user| user.sessions.is_empty() && user.changed.is_empty()) {
+        if self
+            .users
+            .get(&user)
+            .is_some_and(|user| user.sessions.is_empty() && user.changed.is_empty())
+        {
             self.users.remove(&user);
         }
     }

@@ -69,7 +69,12 @@ impl Homes {
 
     /// Read cursors are rows of their own; what they say of the feed is merged
     /// again, for all members, since the outbox doesn't name which moved.
-    fn replay_cursors(&self, shard: ShardId, id: ConversationId, members: &[UserId]) -> Result<(), StoreError> {
+    fn replay_cursors(
+        &self,
+        shard: ShardId,
+        id: ConversationId,
+        members: &[UserId],
+    ) -> Result<(), StoreError> {
         for member in members {
             let Some(cursor) = self.store.cursor(shard, id, *member)? else { continue };
             let (read_seq, floor_ordinal) = (cursor.read, cursor.read_ordinal);

@@ -113,6 +113,8 @@ pub struct Services<H> {
     pub tcp_tls: Arc<rustls::ServerConfig>,
     /// TLS in QUIC.
     pub quic_tls: Arc<rustls::ServerConfig>,
+    /// Signs QUIC's stateless resets; the same after a restart.
+    pub quic_reset_key: [u8; 64],
 }
 
 impl Sockets {
@@ -152,7 +154,8 @@ impl Sockets {
         shutdown: CancellationToken,
     ) -> io::Result<()> {
         let options = Arc::new(options);
-        let endpoint = quic::endpoint(self.udp, services.quic_tls, &options)?;
+        let endpoint =
+            quic::endpoint(self.udp, services.quic_tls, &services.quic_reset_key, &options)?;
         let quic = quic::run(
             endpoint,
             Arc::clone(&options),

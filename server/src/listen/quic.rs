@@ -12,11 +12,13 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use parley_protocol::Code;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{
     Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
+use quinn_proto::HashedConnectionIdGenerator;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -54,6 +56,7 @@ const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 pub(super) fn endpoint(
     socket: UdpSocket,
     tls: Arc<rustls::ServerConfig>,
+    reset_key: &[u8; 64],
     options: &Options,
 ) -> io::Result<Endpoint> {
     let buffers = socket2::SockRef::from(&socket);
@@ -73,7 +76,24 @@ pub(super) fn endpoint(
         .max_incoming(MAX_INCOMING)
         .incoming_buffer_size(INCOMING_BUFFER)
         .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL);
-    Endpoint::new(EndpointConfig::default(), Some(server), socket, Arc::new(TokioRuntime))
+    Endpoint::new(resets(reset_key), Some(server), socket, Arc::new(TokioRuntime))
+}
+
+/// Connection ids and reset tokens that a restarted server still knows as its
+/// own: it answers packets of connections it lost with a stateless reset, and
+/// their clients are back at once instead of after their idle timeout.
+fn resets(key: &[u8; 64]) -> EndpointConfig {
+    let hmac = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let mut config = EndpointConfig::new(Arc::new(hmac));
+    // The ids are public; what they are hashed with only marks them as ours.
+    let mark = mark(key);
+    config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(mark)));
+    config
+}
+
+fn mark(key: &[u8; 64]) -> u64 {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"parley connection ids 1");
+    tag.as_ref().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 fn transport(idle: Duration) -> io::Result<TransportConfig> {

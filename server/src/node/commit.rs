@@ -28,7 +28,8 @@ impl Commit for Commits {
         async move {
             let (done, committed) = oneshot::channel();
             let ops = vec![Op::Rows(writes)];
-            let append = Append { shard, ops, durability: Durability::Synced, context: Pending::Rows(done) };
+            let append =
+                Append { shard, ops, durability: Durability::Synced, context: Pending::Rows(done) };
             self.log.try_append(append).map_err(|refused| match refused.refused {
                 Refused::Full => CommitError::Full,
                 Refused::Closed => CommitError::Closed,

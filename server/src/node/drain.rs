@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::home::Homes;
 use crate::http::Readiness;
-use crate::session::Item;
+use crate::link::Item;
 
 /// Closes the sessions of a node.
 pub(super) struct Drain {
@@ -35,7 +35,10 @@ impl Drain {
         for link in &sessions {
             link.push(Item::Notice(reply(0, Kind::Drain(wire::Drain { within_ms }))));
         }
-        let step = self.spread.checked_div(u32::try_from(sessions.len()).unwrap_or(u32::MAX)).unwrap_or_default();
+        let step = self
+            .spread
+            .checked_div(u32::try_from(sessions.len()).unwrap_or(u32::MAX))
+            .unwrap_or_default();
         let end = tokio::time::Instant::now() + self.spread;
         for link in sessions {
             // Who has gone by themselves needs no waiting for.

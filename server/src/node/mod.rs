@@ -119,7 +119,10 @@ impl Node {
     ///
     /// # Errors
     /// [`StartError`], for the operator.
-    pub fn start(config: Config, on_fatal: impl FnOnce(LogError) + Send + 'static) -> Result<Self, StartError> {
+    pub fn start(
+        config: Config,
+        on_fatal: impl FnOnce(LogError) + Send + 'static,
+    ) -> Result<Self, StartError> {
         let metrics = Metrics::install();
         let store = Store::open(&store_options(&config))?;
         let count = shard_count(&store)?;
@@ -139,11 +142,13 @@ impl Node {
 
         let commits = Arc::new(Commits::new(Arc::clone(&log)));
         let cut = Arc::clone(&homes) as Arc<dyn crate::accounts::Sessions>;
-        let accounts = Accounts::new(config.accounts_options(), count, store.clone(), commits, cut)?;
+        let accounts =
+            Accounts::new(config.accounts_options(), count, store.clone(), commits, cut)?;
         let shards = Shards::new(Arc::clone(&states), Arc::clone(&log), store.clone());
         let draining = CancellationToken::new();
         let options = session_options(&config);
-        let host = Host::new(options, accounts.clone(), shards, Arc::clone(&homes), draining.clone());
+        let host =
+            Host::new(options, accounts.clone(), shards, Arc::clone(&homes), draining.clone());
 
         let certificates = Certificates::load(config.tls_options())?;
         let listen = config.listen_options().map_err(StartError::Config)?;
@@ -168,6 +173,7 @@ impl Node {
             plain_router: http::plain_router(api),
             tcp_tls: certificates.tcp_config()?,
             quic_tls: certificates.quic_config()?,
+            quic_reset_key: certificates.quic_reset_key()?,
         };
         Ok(Self {
             config,
@@ -199,9 +205,16 @@ impl Node {
     /// # Errors
     /// When the listeners can't be started.
     pub async fn run(self, stop: CancellationToken, now: CancellationToken) -> std::io::Result<()> {
-        let options = self.config.listen_options().map_err(|problem| std::io::Error::other(problem.to_string()))?;
+        let options = self
+            .config
+            .listen_options()
+            .map_err(|problem| std::io::Error::other(problem.to_string()))?;
         let shutdown = CancellationToken::new();
-        let gauges = gauges::Gauges::new(Arc::clone(&self.homes), Arc::clone(&self.states), self.metrics.clone());
+        let gauges = gauges::Gauges::new(
+            Arc::clone(&self.homes),
+            Arc::clone(&self.states),
+            self.metrics.clone(),
+        );
         let beside = [
             tokio::spawn(gauges.run(shutdown.clone())),
             tokio::spawn(self.certificates.watch(shutdown.clone())),
@@ -218,7 +231,8 @@ impl Node {
             drain.run(&now).await;
             shutdown.cancel();
         };
-        let (served, ()) = tokio::join!(self.sockets.run(options, self.services, shutdown.clone()), close);
+        let (served, ()) =
+            tokio::join!(self.sockets.run(options, self.services, shutdown.clone()), close);
         for task in beside {
             // They watch the same token; a panic of theirs was logged.
             let _ = task.await;
@@ -231,7 +245,9 @@ impl Node {
         });
         match last.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the last sync failed; the feed will be rebuilt"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the last sync failed; the feed will be rebuilt")
+            }
             Err(error) => tracing::error!(%error, "closing the store panicked"),
         }
         served

@@ -25,14 +25,15 @@ pub async fn describe(
     let mut described = Vec::with_capacity(members.len());
     for member in members {
         // A name that can't be found leaves the member in place.
-        let name = accounts.find_by_id(member.user).await.ok().flatten().map(|user| user.name.to_string());
+        let name =
+            accounts.find_by_id(member.user).await.ok().flatten().map(|user| user.name.to_string());
         described.push(Member {
             user: member.user.to_wire(),
             name: name.unwrap_or_default(),
-            delivered: member.delivered.seq,
-            read: member.read.seq,
-            delivered_ms: member.delivered.time_ms,
-            read_ms: member.read.time_ms,
+            delivered: member.told.delivered.seq,
+            read: member.told.read.seq,
+            delivered_ms: member.told.delivered.time_ms,
+            read_ms: member.told.read.time_ms,
         });
     }
     let kind = match visible.kind {

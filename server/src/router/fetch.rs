@@ -36,7 +36,9 @@ pub async fn fetch(
     let range = match range {
         ReadRange::After(seq) => ReadRange::After(seq.max(floor)),
         ReadRange::Before(seq) => ReadRange::Before(seq),
-        ReadRange::Around(seq) => ReadRange::Around(seq.clamp(floor + 1, visible.last_seq.max(floor + 1))),
+        ReadRange::Around(seq) => {
+            ReadRange::Around(seq.clamp(floor + 1, visible.last_seq.max(floor + 1)))
+        }
     };
     let log = std::sync::Arc::clone(shards.log());
     let limit = ReadLimit { entries: limit as usize, bytes: limits::FETCH_BYTES };

@@ -47,8 +47,13 @@ impl Shards {
     /// # Errors
     /// [`Code::NotFound`] when there is no such conversation or they are no
     /// member of it.
-    pub async fn visible(&self, identity: &Identity, conversation: ConversationId) -> Result<Visible, Error> {
-        let seen = self.with(conversation, |found, shard| Visible::of(found, shard, identity)).await?;
+    pub async fn visible(
+        &self,
+        identity: &Identity,
+        conversation: ConversationId,
+    ) -> Result<Visible, Error> {
+        let seen =
+            self.with(conversation, |found, shard| Visible::of(found, shard, identity)).await?;
         seen.flatten().ok_or(Error::Refused(Code::NotFound))
     }
 }

@@ -3,14 +3,14 @@
 //!
 //! The rules are [`parley_core::session::Session`]'s; this file feeds it and
 //! carries out what it says. Sends and cursor moves go to the shards one after
-//! another, so their order is the client's; reads run beside them and answer
-//! when they are done. Everything to be written passes the session's
-//! [`Link`], which bounds it.
+//! another, so their order is the client's. A query runs beside the writing,
+//! one at a time, and nothing more is read until its answer is written: a
+//! client that asks for more than it takes is slowed by its own transport.
+//! Everything to be written passes the session's [`Link`], which bounds it.
 //!
 //! The task never waits for the client without a way out: reading, writing
 //! and the deadline are watched together, and whoever ends the link wakes it.
 
-mod link;
 mod open;
 mod query;
 mod write;
@@ -19,7 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parley_core::session::{Action, Command, Identity, Options as Rules, Query, Session, To, failure};
+use futures_util::future::BoxFuture;
+use parley_core::session::{
+    Action, Command, Identity, Options as Rules, Query, Session, To, failure,
+};
 use parley_protocol::{Code, SessionId};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -27,10 +30,10 @@ use tokio_util::sync::CancellationToken;
 use crate::accounts::Accounts;
 use crate::clock::{Monotonic, wall_ms};
 use crate::home::Homes;
+use crate::link::{Item, Link};
 use crate::listen::{ConnectionPermit, FrameReader, FrameWriter, Peer, SessionHost};
 use crate::metrics::list as metric;
 use crate::shard::{MoveRequest, SendRequest, Shards};
-pub use link::{Item, Link, Next};
 
 /// What sessions are held to.
 #[derive(Debug, Clone)]
@@ -84,8 +87,13 @@ impl Host {
 }
 
 impl SessionHost for Host {
-    async fn serve<R, W>(&self, mut reader: R, mut writer: W, peer: Peer, mut permit: ConnectionPermit)
-    where
+    async fn serve<R, W>(
+        &self,
+        mut reader: R,
+        mut writer: W,
+        peer: Peer,
+        mut permit: ConnectionPermit,
+    ) where
         R: FrameReader + 'static,
         W: FrameWriter + 'static,
     {
@@ -149,19 +157,24 @@ impl Running<'_> {
     async fn run<R: FrameReader, W: FrameWriter>(&mut self, reader: &mut R, writer: &mut W) -> End {
         let link = Arc::clone(&self.opened.link);
         let mut sleep = Box::pin(tokio::time::sleep_until(self.deadline()));
+        let mut query = None;
         loop {
             if let Err(end) = self.write(writer).await {
                 return end;
             }
+            let reads = query.is_none() && self.session.wants_input();
             tokio::select! {
                 biased;
                 () = link.woken() => {}
-                read = reader.next(), if self.session.wants_input() => match read {
-                    Ok(Some(envelope)) => {
-                        if let Err(end) = self.handle(envelope).await {
-                            return end;
-                        }
-                    }
+                item = answer(&mut query) => {
+                    query = None;
+                    link.push(item);
+                }
+                read = reader.next(), if reads => match read {
+                    Ok(Some(envelope)) => match self.handle(envelope).await {
+                        Ok(begun) => query = begun,
+                        Err(end) => return end,
+                    },
                     Ok(None) => return End::Gone,
                     Err(error) => return error.code().map_or(End::Gone, End::Close),
                 },
@@ -180,19 +193,20 @@ impl Running<'_> {
         self.host.inner.clock.instant(self.session.deadline_ms()).into()
     }
 
-    async fn handle(&mut self, envelope: Bytes) -> Result<(), End> {
+    /// Takes an envelope; gives the query it began, if it did.
+    async fn handle(&mut self, envelope: Bytes) -> Result<Option<Asked>, End> {
         match self.session.handle_envelope(envelope, self.host.now_ms()) {
             Action::Reply(envelope) => self.opened.link.push(Item::Notice(envelope)),
             Action::Submit(request, command) => self.submit(request, command).await,
             Action::Query(request, Query::Ping) => self.ping(request),
-            Action::Query(request, query) => self.query(request, query),
+            Action::Query(request, query) => return Ok(Some(self.query(request, query))),
             Action::Nothing => {}
             Action::Close(code) => return Err(End::Close(code)),
             Action::End => return Err(End::Gone),
             // Only an unopened session authenticates.
             Action::Authenticate(_) => return Err(End::Close(Code::HelloTwice)),
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn submit(&mut self, request: u64, command: Command) {
@@ -209,7 +223,12 @@ impl Running<'_> {
             },
             Command::MoveCursor { conversation, which, up_to, given } => inner
                 .shards
-                .move_cursor(identity, link, request, MoveRequest { conversation, which, up_to, given })
+                .move_cursor(
+                    identity,
+                    link,
+                    request,
+                    MoveRequest { conversation, which, up_to, given },
+                )
                 .await
                 .map_err(|error| self.explain(&error)),
         };
@@ -243,11 +262,24 @@ impl Running<'_> {
     }
 }
 
+/// A query at work.
+type Asked = BoxFuture<'static, Item>;
+
+/// The answer of the query at work; never, while there is none. Cancel safe.
+async fn answer(query: &mut Option<Asked>) -> Item {
+    match query {
+        Some(query) => query.await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What a client is asked to wait before it tries the same again.
 fn retry_after_ms(code: Code) -> u64 {
     match code.retry() {
         parley_protocol::Retry::After => 1000,
-        parley_protocol::Retry::Now | parley_protocol::Retry::Stop | parley_protocol::Retry::SignIn => 0,
+        parley_protocol::Retry::Now
+        | parley_protocol::Retry::Stop
+        | parley_protocol::Retry::SignIn => 0,
     }
 }
 

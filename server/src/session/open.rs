@@ -6,7 +6,8 @@ use parley_core::session::{Action, Identity, Session, ValidatedHello};
 use parley_protocol::wire::{Changes, Feature};
 use parley_protocol::{Code, UserId, limits};
 
-use super::{End, Host, Link, Opened, server_time_ms};
+use super::{End, Host, Opened, server_time_ms};
+use crate::link::Link;
 use crate::listen::{FrameReader, FrameWriter};
 
 impl Host {
@@ -28,7 +29,8 @@ impl Host {
         }
         let opened = self.authenticate(session, &hello).await.map_err(End::Close)?;
         let welcome = self.welcome(session, &opened, hello.feed_position).await;
-        let welcome = welcome.inspect_err(|_| self.inner.homes.detach(&opened.link)).map_err(End::Close)?;
+        let welcome =
+            welcome.inspect_err(|_| self.inner.homes.detach(&opened.link)).map_err(End::Close)?;
         writer.put(&welcome);
         Ok(Some(opened))
     }
@@ -47,19 +49,26 @@ impl Host {
             Action::Authenticate(hello) => Ok(Some(hello)),
             Action::Close(code) => Err(End::Close(code)),
             // The first frame gives nothing else.
-            Action::Reply(_) | Action::Submit(..) | Action::Query(..) | Action::Nothing | Action::End => {
-                Err(End::Close(Code::HelloExpected))
-            }
+            Action::Reply(_)
+            | Action::Submit(..)
+            | Action::Query(..)
+            | Action::Nothing
+            | Action::End => Err(End::Close(Code::HelloExpected)),
         }
     }
 
     /// Looks the token up and joins the user's home.
-    async fn authenticate(&self, session: &Session, hello: &ValidatedHello) -> Result<Opened, Code> {
+    async fn authenticate(
+        &self,
+        session: &Session,
+        hello: &ValidatedHello,
+    ) -> Result<Opened, Code> {
         let account = |found: Result<crate::accounts::Identity, _>| {
             found.map_err(|error: crate::accounts::AccountError| error.code())
         };
         let known = account(self.inner.accounts.authenticate(&hello.token).await)?;
-        let identity = Identity { user: known.user, name: known.name.to_string(), device: known.device };
+        let identity =
+            Identity { user: known.user, name: known.name.to_string(), device: known.device };
         let receipts = hello.features.contains(&(Feature::Receipts as i32));
         let cap = self.inner.options.outbound_bytes;
         let link = Arc::new(Link::new(session.id(), identity.user, identity.device, receipts, cap));
@@ -81,7 +90,12 @@ impl Host {
         since: u64,
     ) -> Result<parley_protocol::wire::ServerEnvelope, Code> {
         let changes = self.changes(opened.identity.user, since).await?;
-        let welcome = session.handle_authenticated(&opened.identity, changes, server_time_ms(), self.now_ms());
+        let welcome = session.handle_authenticated(
+            &opened.identity,
+            changes,
+            server_time_ms(),
+            self.now_ms(),
+        );
         welcome.ok_or(Code::HandshakeTimeout)
     }
 

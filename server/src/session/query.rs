@@ -1,15 +1,15 @@
-//! Requests that only read. They run beside the session and answer through its
-//! link; how many read at a time is bounded over all sessions.
+//! Requests that only read, one at a time for each session; how many read at a
+//! time is bounded over all sessions.
 
-use std::sync::Arc;
-
+use futures_util::FutureExt as _;
 use parley_core::conversation::Interval;
 use parley_core::session::{Identity, Query, Range, failure, pong, reply};
 use parley_protocol::wire::{Fetched, Found, ServerEnvelope, User, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId};
 
-use super::{Host, Item, Running, retry_after_ms, server_time_ms};
+use super::{Asked, Host, Running, retry_after_ms, server_time_ms};
 use crate::accounts::AccountError;
+use crate::link::Item;
 use crate::router::{self, Page};
 use crate::store::{ReadRange, StoreError};
 
@@ -25,16 +25,15 @@ impl Running<'_> {
         self.opened.link.push(item);
     }
 
-    pub(super) fn query(&self, request: u64, query: Query) {
-        let host = self.host.clone();
-        let (identity, link) = (self.opened.identity.clone(), Arc::clone(&self.opened.link));
-        tokio::spawn(async move {
-            let item = match host.answer(&identity, request, query).await {
+    pub(super) fn query(&self, request: u64, query: Query) -> Asked {
+        let (host, identity) = (self.host.clone(), self.opened.identity.clone());
+        let answer = async move {
+            match host.answer(&identity, request, query).await {
                 Ok(item) => item,
                 Err(code) => Item::Answer(failure(request, code, retry_after_ms(code))),
-            };
-            link.push(item);
-        });
+            }
+        };
+        answer.boxed()
     }
 }
 
@@ -43,7 +42,9 @@ impl Host {
         let answer = |kind| Item::Answer(reply(request, kind));
         match query {
             Query::Ping => Err(Code::UnknownRequest),
-            Query::Sync { since } => Ok(answer(Kind::Changes(self.changes(identity.user, since).await?))),
+            Query::Sync { since } => {
+                Ok(answer(Kind::Changes(self.changes(identity.user, since).await?)))
+            }
             Query::FindByName(name) => {
                 let found = self.inner.accounts.find_by_name(&name).await;
                 user(found).map(|found| answer(Kind::Found(found)))
@@ -53,7 +54,12 @@ impl Host {
                 user(found).map(|found| answer(Kind::Found(found)))
             }
             Query::Describe(conversation) => {
-                let described = router::describe(&self.inner.shards, &self.inner.accounts, identity, conversation);
+                let described = router::describe(
+                    &self.inner.shards,
+                    &self.inner.accounts,
+                    identity,
+                    conversation,
+                );
                 Ok(answer(Kind::Described(described.await?)))
             }
             Query::Fetch { conversation, range, limit } => {
@@ -99,7 +105,9 @@ impl Host {
 
 fn user(found: Result<Option<crate::accounts::User>, AccountError>) -> Result<Found, Code> {
     match found {
-        Ok(Some(user)) => Ok(Found { user: Some(User { id: user.id.to_wire(), name: user.name.to_string() }) }),
+        Ok(Some(user)) => {
+            Ok(Found { user: Some(User { id: user.id.to_wire(), name: user.name.to_string() }) })
+        }
         Ok(None) => Err(Code::NotFound),
         Err(error) => Err(error.code()),
     }
@@ -108,7 +116,16 @@ fn user(found: Result<Option<crate::accounts::User>, AccountError>) -> Result<Fo
 fn fetched(request: u64, conversation: ConversationId, page: Page) -> ServerEnvelope {
     let Page { entries, at_start, at_end, last_seq } = page;
     let entries = entries.into_iter().map(|entry| entry.record.entry).collect();
-    reply(request, Kind::Fetched(Fetched { conversation: conversation.to_wire(), entries, at_start, at_end, last_seq }))
+    reply(
+        request,
+        Kind::Fetched(Fetched {
+            conversation: conversation.to_wire(),
+            entries,
+            at_start,
+            at_end,
+            last_seq,
+        }),
+    )
 }
 
 impl Page {
@@ -118,4 +135,3 @@ impl Page {
         Some(Interval { from: first.seq, to: last.seq })
     }
 }
-

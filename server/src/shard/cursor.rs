@@ -12,9 +12,8 @@ use parley_protocol::{Code, ConversationId, ShardId};
 
 use super::{Error, Pending, PendingCursor, ReplyTo, Shards};
 use crate::clock::wall_ms;
-use crate::fanout;
+use crate::link::Link;
 use crate::log::{Append, Durability, Op};
-use crate::session::Link;
 use crate::store::{CursorRow, tables};
 
 /// A move as its session gives it.
@@ -66,7 +65,8 @@ impl Shards {
             let mut state = self.states.lock(shard);
             let MoveRequest { conversation, which, up_to, given } = wanted;
             let moves = state.check_move(conversation, identity.user, which, up_to, given);
-            let head = state.conversation(conversation).map(|found| found.committed()).unwrap_or_default();
+            let head =
+                state.conversation(conversation).map(|found| found.committed()).unwrap_or_default();
             if which == Move::Delivered || !moves? || up_to == head.seq {
                 return Ok(head.ordinal);
             }
@@ -98,12 +98,19 @@ impl Shards {
             return Err(Code::NotFound.into());
         };
         if !moves {
-            fanout::answer_moved(reply, conversation, &moved);
+            // It may be there because of a move that is still on its way: the
+            // answer comes behind that one.
+            let context = Pending::Unmoved(reply.clone(), conversation, moved);
+            self.log.append(
+                permit,
+                Append { shard, ops: Vec::new(), durability: Durability::Written, context },
+            );
             return Ok(true);
         }
         let row = row(shard, conversation, identity, &moved);
         let moved_read = moved.read_moved;
-        let pending = PendingCursor { conversation, user: identity.user, moved, reply: reply.clone() };
+        let pending =
+            PendingCursor { conversation, user: identity.user, moved, reply: reply.clone() };
         let context = Pending::Cursor(Box::new(pending));
         let mut ops = vec![Op::Rows(vec![row])];
         if moved_read {
@@ -114,7 +121,12 @@ impl Shards {
     }
 }
 
-fn row(shard: ShardId, id: ConversationId, identity: &Identity, moved: &MovedCursor) -> crate::store::Write {
+fn row(
+    shard: ShardId,
+    id: ConversationId,
+    identity: &Identity,
+    moved: &MovedCursor,
+) -> crate::store::Write {
     let row = CursorRow {
         delivered: moved.delivered.seq,
         delivered_ms: moved.delivered.time_ms,

@@ -15,7 +15,11 @@ impl Shards {
     /// there is none and `direct` doesn't say between whom it would be.
     ///
     /// Reads on the blocking pool. Cancel safe.
-    pub(crate) async fn load(&self, id: ConversationId, direct: Option<(UserId, UserId)>) -> Result<bool, Error> {
+    pub(crate) async fn load(
+        &self,
+        id: ConversationId,
+        direct: Option<(UserId, UserId)>,
+    ) -> Result<bool, Error> {
         let shard = self.shard_of(id);
         loop {
             let as_of = {
@@ -29,7 +33,9 @@ impl Shards {
             let read = tokio::task::spawn_blocking(move || this.restore(shard, id)).await;
             // A panic of the read has been logged; the request fails.
             let stored = read.map_err(|_| parley_protocol::Code::Internal)??;
-            let Some(conversation) = stored.or_else(|| direct.map(|(a, b)| Conversation::direct(a, b))) else {
+            let Some(conversation) =
+                stored.or_else(|| direct.map(|(a, b)| Conversation::direct(a, b)))
+            else {
                 return Ok(false);
             };
             if self.states.lock(shard).load(conversation, as_of) {
@@ -38,7 +44,11 @@ impl Shards {
         }
     }
 
-    fn restore(&self, shard: ShardId, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
+    fn restore(
+        &self,
+        shard: ShardId,
+        id: ConversationId,
+    ) -> Result<Option<Conversation>, StoreError> {
         let Some(row) = self.store.conversation(shard, id)? else {
             return Ok(None);
         };
@@ -59,11 +69,15 @@ pub(crate) fn conversation(
     for member in &row.members {
         // A damaged member blocks nobody else; it is simply not one.
         let Ok(user) = UserId::from_slice(&member.user) else { continue };
-        members.push(Member { joined_after: member.joined_seq.saturating_sub(1), ..Member::new(user) });
+        members.push(Member {
+            joined_after: member.joined_seq.saturating_sub(1),
+            ..Member::new(user)
+        });
     }
     for (user, cursor) in store.cursors(shard, id, MEMBERS)? {
         if let Some(member) = members.iter_mut().find(|member| member.user == user) {
-            (member.delivered, member.read) = cursors(&cursor);
+            let (delivered, read) = cursors(&cursor);
+            *member = member.clone().with_cursors(delivered, read);
         }
     }
     let kind = if row.kind == ConversationKind::Group as u32 { Kind::Group } else { Kind::Direct };

@@ -8,6 +8,7 @@
 //! Nothing here waits for the disk except loading a conversation, which runs
 //! on the blocking pool.
 
+mod answer;
 mod cursor;
 mod load;
 mod pending;
@@ -23,6 +24,7 @@ use parley_protocol::{Code, ConversationId, ShardId};
 
 use crate::log::{Log, Refused};
 use crate::store::{Store, StoreError};
+pub(crate) use answer::{answer_again, answer_moved, answer_sent};
 pub use cursor::MoveRequest;
 pub use pending::{Pending, PendingCursor, PendingEntry, ReplyTo};
 pub use send::SendRequest;
@@ -62,7 +64,9 @@ impl States {
         let at = usize::from(shard.0) % self.shards.len();
         match self.shards.get(at) {
             Some(shard) => shard.lock(),
-            None => unreachable!("the remainder is below the length, and there is at least one shard"),
+            None => {
+                unreachable!("the remainder is below the length, and there is at least one shard")
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use parley_core::conversation::{MovedCursor, Stamped};
 use parley_protocol::{ConversationId, UserId};
 use tokio::sync::oneshot;
 
-use crate::session::Link;
+use crate::link::Link;
 
 /// What follows once an append is committed.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub enum Pending {
     Entry(Box<PendingEntry>),
     /// A resend of an entry committed just before: answer as then.
     Again(ReplyTo, ConversationId, Stamped),
+    /// A cursor was there already, or is by a move just before: answer.
+    Unmoved(ReplyTo, ConversationId, MovedCursor),
     /// A cursor moved: answer, tell the others.
     Cursor(Box<PendingCursor>),
     /// Other rows: say that they are durable.

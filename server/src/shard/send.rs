@@ -13,9 +13,8 @@ use parley_protocol::{ClientMessageId, Code, ConversationId, Message, ShardId, U
 
 use super::{Error, Pending, PendingEntry, ReplyTo, Shards};
 use crate::clock::wall_ms;
-use crate::fanout;
+use crate::link::Link;
 use crate::log::{Append, Durability, Op, Permit, StampedEntry};
-use crate::session::Link;
 use crate::store::{ConversationRow, DedupeRow, MemberRow, Record, tables};
 
 /// A send as its session gives it.
@@ -86,7 +85,8 @@ impl Shards {
         let Some(conversation) = state.conversation(key.conversation) else {
             return Ok(false);
         };
-        let members: Vec<UserId> = conversation.members().iter().map(|member| member.user).collect();
+        let members: Vec<UserId> =
+            conversation.members().iter().map(|member| member.user).collect();
         let found = self.log.find(shard, key.conversation, key.device, &key.id)?;
         let known = found.map(|row| Known {
             answer: Stamped { seq: row.seq, ordinal: row.ordinal, time_ms: row.time_ms },
@@ -100,9 +100,12 @@ impl Shards {
             Decision::Wait(stamped) => {
                 // Commits come in order: behind the first try, durable with it.
                 let context = Pending::Again(reply.clone(), key.conversation, stamped);
-                self.log.append(permit, Append { shard, ops: Vec::new(), durability: Durability::Synced, context });
+                self.log.append(
+                    permit,
+                    Append { shard, ops: Vec::new(), durability: Durability::Synced, context },
+                );
             }
-            Decision::Again(stamped) => fanout::answer_again(reply, key.conversation, stamped),
+            Decision::Again(stamped) => super::answer_again(reply, key.conversation, stamped),
         }
         Ok(true)
     }
@@ -169,8 +172,14 @@ fn append(
 }
 
 /// A 1:1 comes to be with its first entry, in the same batch.
-fn direct_row(shard: ShardId, id: ConversationId, members: &[UserId], created_ms: u64) -> crate::store::Write {
-    let members = members.iter().map(|user| MemberRow { user: user.to_wire(), joined_seq: 1 }).collect();
+fn direct_row(
+    shard: ShardId,
+    id: ConversationId,
+    members: &[UserId],
+    created_ms: u64,
+) -> crate::store::Write {
+    let members =
+        members.iter().map(|user| MemberRow { user: user.to_wire(), joined_seq: 1 }).collect();
     let row = ConversationRow { kind: ConversationKind::Direct as u32, members, created_ms };
     tables::conversations::put(shard, id, &row)
 }

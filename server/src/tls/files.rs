@@ -135,6 +135,35 @@ pub(super) fn made(options: &Options) -> Result<Files, TlsError> {
     }
 }
 
+/// Bytes of the key for QUIC's stateless resets.
+pub(super) const RESET_KEY_BYTES: usize = 64;
+
+/// The key for QUIC's stateless resets (RFC 9000 section 10.3), made if it
+/// isn't there. Kept, so that a server that was killed can tell its old clients
+/// at once that their connections are gone.
+pub(super) fn reset_key(folder: &Path) -> Result<[u8; RESET_KEY_BYTES], TlsError> {
+    let path = folder.join("quic-reset.key");
+    match fs::read(&path) {
+        Ok(bytes) => bytes.try_into().map_err(|bytes: Vec<u8>| TlsError::Content {
+            path: path.clone(),
+            what: "key",
+            text: format!("{} bytes instead of {RESET_KEY_BYTES}", bytes.len()),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut key = [0; RESET_KEY_BYTES];
+            getrandom::fill(&mut key).map_err(|error| write(&path)(io::Error::other(error)))?;
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(write(folder))?;
+            write_synced(&path, &key, 0o600)?;
+            Ok(key)
+        }
+        Err(error) => Err(read(&path)(error)),
+    }
+}
+
 fn make(options: &Options, files: &Files) -> Result<(), TlsError> {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let mut parameters = rcgen::CertificateParams::new(names(options))?;

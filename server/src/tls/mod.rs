@@ -107,6 +107,14 @@ impl Certificates {
         self.config(versions, &[version::ALPN, b"h2", b"http/1.1"])
     }
 
+    /// The key of this data folder for QUIC's stateless resets. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`TlsError`] when it can't be read or made.
+    pub fn quic_reset_key(&self) -> Result<[u8; 64], TlsError> {
+        files::reset_key(&self.inner.options.folder)
+    }
+
     /// For QUIC: framed sessions alone.
     ///
     /// # Errors

@@ -151,6 +151,7 @@ fn start(setup: Setup) -> Running {
         plain_router: router,
         tcp_tls: certificates.tcp_config().unwrap(),
         quic_tls: certificates.quic_config().unwrap(),
+        quic_reset_key: certificates.quic_reset_key().unwrap(),
     };
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(sockets.run(options, services, shutdown.clone()));

@@ -75,7 +75,13 @@ pub enum Next {
 impl Link {
     /// A session whose queue holds up to `cap_bytes`.
     #[must_use]
-    pub fn new(id: SessionId, user: UserId, device: DeviceId, receipts: bool, cap_bytes: usize) -> Self {
+    pub fn new(
+        id: SessionId,
+        user: UserId,
+        device: DeviceId,
+        receipts: bool,
+        cap_bytes: usize,
+    ) -> Self {
         let queue = Queue { items: VecDeque::new(), window: Window::new(cap_bytes), end: None };
         Self { id, user, device, receipts, queue: Mutex::new(queue), wake: Notify::new() }
     }

@@ -1,0 +1,52 @@
+//! The answers to commands.
+
+use parley_core::conversation::{MovedCursor, Stamped};
+use parley_core::session::reply;
+use parley_protocol::ConversationId;
+use parley_protocol::wire::{Moved, Sent, ServerEnvelope, server_envelope::Kind};
+
+use super::ReplyTo;
+use crate::link::Item;
+
+/// Answers a send that was committed before.
+pub(crate) fn answer_again(to: &ReplyTo, conversation: ConversationId, stamped: Stamped) {
+    answer_sent(to, conversation, stamped, true, 0);
+}
+
+/// Answers a send; `feed_position` is the sender's after it.
+pub(crate) fn answer_sent(
+    to: &ReplyTo,
+    conversation: ConversationId,
+    stamped: Stamped,
+    duplicate: bool,
+    feed_position: u64,
+) {
+    let sent = Kind::Sent(Sent {
+        conversation: conversation.to_wire(),
+        seq: stamped.seq,
+        time_ms: stamped.time_ms,
+        ordinal: stamped.ordinal,
+        duplicate,
+        feed_position,
+    });
+    let envelope: ServerEnvelope = reply(to.request, sent);
+    if duplicate {
+        // An old entry is not new to the device's other reading.
+        to.link.push(Item::Answer(envelope));
+    } else {
+        to.link.push(Item::Sent(envelope, conversation, stamped.seq));
+    }
+}
+
+/// Answers a cursor move.
+pub(crate) fn answer_moved(to: &ReplyTo, conversation: ConversationId, moved: &MovedCursor) {
+    if to.request == 0 {
+        return;
+    }
+    let kind = Kind::Moved(Moved {
+        conversation: conversation.to_wire(),
+        delivered: moved.delivered.seq,
+        read: moved.read.seq,
+    });
+    to.link.push(Item::Answer(reply(to.request, kind)));
+}
