@@ -18,5 +18,6 @@ async fn main() -> anyhow::Result<()> {
         .credentials(name, password.as_str())
         .await?;
     println!("connected as {}, to somebody", client.ready().await?.user.name);
+    client.close().await;
     Ok(())
 }

@@ -32,5 +32,6 @@ async fn main() -> anyhow::Result<()> {
         }
         status.changed().await?;
     }
+    client.close().await;
     Ok(())
 }

@@ -18,5 +18,6 @@ async fn main() -> anyhow::Result<()> {
         let name = line.peer.map_or_else(|| line.id.to_string(), |peer| peer.name.to_string());
         println!("{name}: {} unread of {}", line.unread, line.last_seq);
     }
+    client.close().await;
     Ok(())
 }

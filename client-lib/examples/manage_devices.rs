@@ -22,5 +22,6 @@ async fn main() -> anyhow::Result<()> {
             println!("{} is signed out", device.name);
         }
     }
+    client.close().await;
     Ok(())
 }

@@ -22,5 +22,6 @@ async fn main() -> anyhow::Result<()> {
     let after = client.ready().await?;
     anyhow::ensure!(before.id == after.id, "a new session");
     println!("session {} moved", after.id);
+    client.close().await;
     Ok(())
 }

@@ -29,7 +29,9 @@ async fn main() -> anyhow::Result<()> {
             }
         }
         if page.at_end {
-            return Ok(());
+            break;
         }
     }
+    client.close().await;
+    Ok(())
 }

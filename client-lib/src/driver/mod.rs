@@ -16,6 +16,7 @@ use bytes::Bytes;
 use parley_protocol::wire::{self, client_envelope};
 use prost::Message as _;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -69,6 +70,8 @@ pub(crate) struct Driver {
     saves: Vec<Save>,
     save_at: Option<Instant>,
     closed: bool,
+    /// Writes the last words of the connection that was hung up last.
+    parting: Option<JoinHandle<()>>,
 }
 
 /// One send that somebody may follow.
@@ -132,6 +135,11 @@ impl Driver {
             }
         }
         self.commit(true).await;
+        // A program that ends after `close` would cut off the goodbye, and leave
+        // a session behind. The task bounds itself.
+        if let Some(parting) = self.parting.take() {
+            let _ = parting.await;
+        }
         // Whoever waits for `commands` to close may open the store again.
         self.store = Store::Memory;
         self.events.close();
@@ -281,6 +289,7 @@ impl Driver {
             let goodbye = wire::ClientEnvelope { request: 0, kind };
             // A full queue means nobody listens.
             let _ = connection.outgoing.try_send(goodbye.encode_to_vec().into());
+            self.parting = Some(connection.end());
         }
     }
 

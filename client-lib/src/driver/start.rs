@@ -101,6 +101,7 @@ pub(crate) async fn start(builder: ClientBuilder) -> Result<Client, Error> {
         saves: Vec::new(),
         save_at: None,
         closed: false,
+        parting: None,
     };
     tokio::spawn(driver.run());
     Ok(Client::from_shared(Shared(Arc::new(Inner {

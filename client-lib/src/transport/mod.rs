@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind};
@@ -40,6 +41,7 @@ pub(crate) struct Connection {
     pub(crate) outgoing: mpsc::Sender<Bytes>,
     quic: Option<quinn::Endpoint>,
     _reader: AbortOnDropHandle<()>,
+    writer: JoinHandle<()>,
     _alive: oneshot::Sender<()>,
 }
 
@@ -60,7 +62,7 @@ impl Connection {
         let (alive, gone) = oneshot::channel::<()>();
         let reader = tokio::spawn(read(to_driver));
         let write = write(from_driver);
-        tokio::spawn(async move {
+        let writer = tokio::spawn(async move {
             // While the connection is held, writing may take as long as it
             // takes; the heartbeat finds a dead link.
             let dropped = async {
@@ -78,8 +80,14 @@ impl Connection {
             outgoing,
             quic,
             _reader: AbortOnDropHandle::new(reader),
+            writer,
             _alive: alive,
         }
+    }
+
+    /// Ends the connection; the task that writes what was queued.
+    pub(crate) fn end(self) -> JoinHandle<()> {
+        self.writer
     }
 
     /// Moves to a new local UDP socket.
