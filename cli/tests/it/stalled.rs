@@ -6,7 +6,7 @@ use std::time::Duration;
 use parley_protocol::Code;
 
 use crate::common::session::{Said, conversation_of, entries_of, send_to, text_of};
-use crate::common::{Api, Session, Transport, patiently};
+use crate::common::{Api, Session, Transport};
 use crate::honest::Besieged;
 
 /// One message; a few of them fill every buffer on the way.
@@ -32,7 +32,8 @@ async fn who_stops_reading_is_cut_and_loses_nothing() {
             .map(|number| format!("{number} {}", "x".repeat(TEXT_CHARS - 10)))
             .collect();
         let mut conversation = None;
-        for text in &texts {
+        let mut sent_before_the_cut = None;
+        for (number, text) in texts.iter().enumerate() {
             let id = text.split(' ').next().unwrap();
             let sent = sender.send(send_to(&sleeper.user, id, text)).await;
             let sent = sent.unwrap_or_else(|failure| panic!("{transport:?}: {failure:?}"));
@@ -40,13 +41,13 @@ async fn who_stops_reading_is_cut_and_loses_nothing() {
             // The other device is served at its own pace.
             let entry = awake.delivered_up_to(&conversation.unwrap(), sent.seq).await.pop();
             assert!(text_of(&entry.unwrap()) == *text);
-        }
-        patiently("the cut of the sleeper", async {
-            while api.sessions(&sleeper).await > 0 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+            if sent_before_the_cut.is_none() && api.sessions(&sleeper).await == 0 {
+                sent_before_the_cut = Some(number);
             }
-        })
-        .await;
+        }
+        // By its cap, not by a timer some time after.
+        let cut = sent_before_the_cut;
+        assert!(cut.is_some(), "{transport:?}: {MESSAGES} large messages wait for one sleeper");
         let growth = besieged.growth();
         assert!(growth < 64 << 20, "{transport:?}: {growth} bytes for one sleeper");
         // It wakes up, finds out why, and gets everything.
