@@ -212,8 +212,22 @@ pub(crate) fn relay_hello(index: u32) -> Bytes {
 
 fn text(mark: Mark, size: usize) -> String {
     let mut text = format!("{:016x}{:016x}{:016x}", mark.run, mark.number, mark.intended_ns);
-    text.extend(std::iter::repeat_n('x', size.saturating_sub(text.len())));
+    pad(&mut text, size);
     text
+}
+
+/// Fills `text` up to `size` with what hardly compresses: repeated letters would
+/// flatter the store.
+fn pad(text: &mut String, size: usize) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .";
+    while text.len() < size {
+        let mut random = fastrand::u64(..);
+        for _ in 0..(size - text.len()).min(10) {
+            let digit = DIGITS.get((random & 63) as usize).copied().unwrap_or(b' ');
+            text.push(char::from(digit));
+            random >>= 6;
+        }
+    }
 }
 
 fn parse(text: &str) -> Option<Mark> {
@@ -243,6 +257,7 @@ mod tests {
         assert_eq!(text.len(), 100);
         assert_eq!(parse(&text), Some(MARK));
         assert_eq!(parse("hello"), None);
+        assert_ne!(super::text(MARK, 100), text, "padding is random");
     }
 
     #[test]

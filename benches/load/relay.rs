@@ -28,7 +28,7 @@ use crate::trust;
 const CLIENTS: usize = 65_536;
 
 /// Frames that may wait for one connection; more are dropped, which the audit shows.
-const QUEUE: usize = 4096;
+const QUEUE: usize = 65_536;
 
 /// The line it prints when it listens.
 #[derive(Debug, Serialize, Deserialize)]
