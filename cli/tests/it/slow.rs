@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use parley_protocol::{Code, version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -174,6 +174,45 @@ async fn a_silent_quic_connection_is_cut() {
     };
     assert_eq!(close.error_code.into_inner(), Code::HandshakeTimeout as u64);
     besieged.unharmed("a silent QUIC connection").await;
+}
+
+#[tokio::test]
+async fn quic_beginnings_without_an_end_and_garbage_keep_nobody_out() {
+    let besieged = Besieged::begin().await;
+    let ready = &besieged.server.ready;
+    // Real first packets, caught on their way to somewhere else.
+    let trap = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let crypto = client_config(&ready.fingerprint, version::ALPN);
+    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(crypto).unwrap();
+    let config = quinn::ClientConfig::new(Arc::new(crypto));
+    let endpoint = quinn::Endpoint::client(LOCAL.into()).unwrap();
+    let attacker = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut random = fastrand::Rng::with_seed(3);
+    let mut packet = [0; 2048];
+    for number in 0..1000 {
+        let to = trap.local_addr().unwrap();
+        let connecting = endpoint.connect_with(config.clone(), to, "localhost").unwrap();
+        let (length, _) = trap.recv_from(&mut packet).await.unwrap();
+        drop(connecting);
+        let first = &mut packet[..length];
+        attacker.send_to(first, ready.quic_address()).await.unwrap();
+        // The same with bits flipped, cut short, and nothing but noise.
+        first[random.usize(..length)] ^= 1 << random.u8(..8);
+        attacker.send_to(first, ready.quic_address()).await.unwrap();
+        let cut = &first[..random.usize(1..length)];
+        attacker.send_to(cut, ready.quic_address()).await.unwrap();
+        let noise: Vec<u8> = (0..random.usize(1..1400)).map(|_| random.u8(..)).collect();
+        attacker.send_to(&noise, ready.quic_address()).await.unwrap();
+        if number % 250 == 0 {
+            let mut eve = besieged.eve(Transport::Quic).await;
+            eve.ping().await.unwrap();
+        }
+    }
+    let growth = besieged.growth();
+    assert!(growth < 64 << 20, "a thousand beginnings took {growth} bytes");
+    let mut eve = besieged.eve(Transport::Quic).await;
+    eve.say(&besieged.ben, "after", "still here").await;
+    besieged.unharmed("QUIC beginnings").await;
 }
 
 #[tokio::test]
