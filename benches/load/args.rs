@@ -89,9 +89,12 @@ pub(crate) struct LoadArgs {
 pub(crate) struct IdleArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// How many connections, each of another user.
+    /// How many users.
     #[arg(long, default_value_t = 1000)]
     pub(crate) users: usize,
+    /// Connections of each user.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) per_user: usize,
     /// How long their CPU is measured, in seconds.
     #[arg(long, default_value_t = 60.0)]
     pub(crate) seconds: f64,

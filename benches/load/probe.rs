@@ -26,7 +26,7 @@ pub(crate) struct Sample {
     pub(crate) machine_us: u64,
     /// CPU time the hypervisor gave to others.
     pub(crate) stolen_us: u64,
-    pub(crate) log: Option<Log>,
+    pub(crate) counters: Option<Counters>,
 }
 
 /// One process.
@@ -41,9 +41,11 @@ pub(crate) struct Process {
 
 /// The server's own counters.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Log {
+pub(crate) struct Counters {
     pub(crate) syncs: f64,
     pub(crate) records: f64,
+    /// What the server's allocator has handed out.
+    pub(crate) allocated_bytes: f64,
 }
 
 /// The difference of two samples, as it goes into the result.
@@ -66,7 +68,7 @@ pub(crate) struct Usage {
 /// # Errors
 /// When the process is gone or /proc or the metrics can't be read.
 pub(crate) async fn sample(pid: Option<u32>, metrics: Option<&str>) -> anyhow::Result<Sample> {
-    let log = match metrics {
+    let counters = match metrics {
         Some(url) => Some(parse_metrics(&scrape(url).await?)),
         None => None,
     };
@@ -77,7 +79,7 @@ pub(crate) async fn sample(pid: Option<u32>, metrics: Option<&str>) -> anyhow::R
         own: process("self")?,
         machine_us,
         stolen_us,
-        log,
+        counters,
     })
 }
 
@@ -91,9 +93,10 @@ impl Usage {
         let machine_us = after.machine_us.saturating_sub(before.machine_us);
         let other_us = machine_us.saturating_sub(own_us + server_cpu_us.unwrap_or(0));
         let cores = |us: u64| us as f64 / 1e6 / seconds;
-        let log = before.log.zip(after.log).map(|(before, after)| Log {
+        let log = before.counters.zip(after.counters).map(|(before, after)| Counters {
             syncs: after.syncs - before.syncs,
             records: after.records - before.records,
+            allocated_bytes: after.allocated_bytes - before.allocated_bytes,
         });
         Self {
             server_cores: server_cpu_us.map(cores),
@@ -157,12 +160,16 @@ fn field(status: &str, name: &str) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-fn parse_metrics(text: &str) -> Log {
+fn parse_metrics(text: &str) -> Counters {
     let value = |name: &str| {
         let mut lines = text.lines().filter_map(|line| line.strip_prefix(name));
         lines.find_map(|rest| rest.strip_prefix(' ')?.trim().parse().ok()).unwrap_or(0.0)
     };
-    Log { syncs: value("parley_log_syncs_total"), records: value("parley_log_records_total") }
+    Counters {
+        syncs: value("parley_log_syncs_total"),
+        records: value("parley_log_records_total"),
+        allocated_bytes: value("parley_allocator_allocated_bytes"),
+    }
 }
 
 async fn scrape(url: &str) -> anyhow::Result<String> {
@@ -196,8 +203,9 @@ mod tests {
     #[test]
     fn metrics_are_found_among_others() {
         let text = "# HELP parley_log_syncs_total x\nparley_log_syncs_total 12\n\
-                    parley_log_records_total 345\n";
-        assert_eq!(parse_metrics(text), Log { syncs: 12.0, records: 345.0 });
+                    parley_log_records_total 345\nparley_allocator_allocated_bytes 1.5e6\n";
+        let log = Counters { syncs: 12.0, records: 345.0, allocated_bytes: 1.5e6 };
+        assert_eq!(parse_metrics(text), log);
     }
 
     #[test]

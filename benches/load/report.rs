@@ -69,6 +69,8 @@ pub(crate) struct IdleResult {
     pub(crate) seconds: f64,
     /// Growth of the server's anonymous memory for each connection.
     pub(crate) bytes_per_connection: Option<f64>,
+    /// Growth of what its allocator has handed out for each connection.
+    pub(crate) allocated_bytes_per_connection: Option<f64>,
     /// Growth of all its resident memory for each connection.
     pub(crate) resident_bytes_per_connection: Option<f64>,
     pub(crate) server_us_per_connection_s: Option<f64>,
