@@ -28,6 +28,9 @@ use crate::run::Run;
 /// back over 10 s, and a moment more after that.
 const SETTLE: Duration = Duration::from_secs(25);
 
+/// Connections opened before they begin to play.
+const BATCH: usize = 500;
+
 /// The scenario.
 ///
 /// # Errors
@@ -44,19 +47,21 @@ pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<IdleResult> {
     let sample = || probe::sample(target.server_pid, target.metrics.as_deref());
 
     let first = connections / 10;
-    let mut players = open(&connector, &run, &accounts, 0..first).await?;
+    // Each plays from the moment it is open: the heartbeats must go on.
+    let spawn = |player: Player| tokio::spawn(player.play(Source::Silent, watcher.clone()));
+    let players = open(&connector, &run, &accounts, 0..first).await?;
     let heartbeat_s = players.first().map(|player| player.heartbeat().as_secs_f64());
+    let mut tasks: Vec<_> = players.into_iter().map(spawn).collect();
     tokio::time::sleep(SETTLE).await;
     let baseline = sample().await?;
     let began = Instant::now();
-    players.extend(open(&connector, &run, &accounts, first..connections).await?);
+    for from in (first..connections).step_by(BATCH) {
+        let batch = from..connections.min(from + BATCH);
+        tasks.extend(open(&connector, &run, &accounts, batch).await?.into_iter().map(spawn));
+    }
     let opening_s = began.elapsed().as_secs_f64();
     let opened = sample().await?;
-    eprintln!("{} connections are open", players.len());
-    let tasks: Vec<_> = players
-        .into_iter()
-        .map(|player| tokio::spawn(player.play(Source::Silent, watcher.clone())))
-        .collect();
+    eprintln!("{} connections are open", tasks.len());
 
     tokio::time::sleep(Duration::from_secs_f64(args.warmup).max(SETTLE)).await;
     let before = sample().await?;
