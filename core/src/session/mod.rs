@@ -222,7 +222,7 @@ impl Session {
         match &action {
             Action::Close(_) | Action::End => self.phase = Phase::Closed,
             Action::Submit(request, _) | Action::Query(request, _) if *request != 0 => {
-                self.unanswered += 1
+                self.unanswered += 1;
             }
             Action::Authenticate(_)
             | Action::Reply(_)

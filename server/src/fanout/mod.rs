@@ -39,10 +39,10 @@ impl Fanout {
             match committed.context {
                 Pending::Entry(entry) => self.entry(shard, &entry),
                 Pending::Again(to, conversation, stamped) => {
-                    answer_again(&to, conversation, stamped)
+                    answer_again(&to, conversation, stamped);
                 }
                 Pending::Unmoved(to, conversation, moved) => {
-                    answer_moved(&to, conversation, &moved)
+                    answer_moved(&to, conversation, &moved);
                 }
                 Pending::Cursor(cursor) => self.cursor(shard, &cursor),
                 // Whoever waited may have gone; the rows are durable all the same.
@@ -76,16 +76,18 @@ impl Fanout {
             entry,
             origin: to.link.id,
         };
+        let mut feed_position = 0;
         for member in members {
             if member == *sender {
                 let floor_ordinal = if *countable { stamped.ordinal } else { 0 };
                 let own = FeedEntry { floor_ordinal, ..change };
-                let feed_position = self.homes.handle_entry(member, own, &delivery);
-                answer_sent(to, key.conversation, *stamped, false, feed_position);
+                feed_position = self.homes.handle_entry(member, own, &delivery);
             } else {
                 self.homes.handle_entry(member, change, &delivery);
             }
         }
+        // Last, so that whoever hears of the answer finds every feed changed.
+        answer_sent(to, key.conversation, *stamped, false, feed_position);
     }
 
     fn cursor(&self, shard: ShardId, pending: &PendingCursor) {

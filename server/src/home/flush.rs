@@ -177,10 +177,10 @@ fn run(homes: &Homes, interval: Duration, stopped: &Receiver<()>) {
         waited += LOOK.min(interval);
         if stop || waited >= interval || homes.wants_flush() {
             waited = Duration::ZERO;
-            if homes.dirty() > 0 || stop {
-                if let Err(error) = homes.flush() {
-                    tracing::error!(%error, "the feed could not be written; it will be rebuilt from the outbox");
-                }
+            if (homes.dirty() > 0 || stop)
+                && let Err(error) = homes.flush()
+            {
+                tracing::error!(%error, "the feed could not be written; it will be rebuilt from the outbox");
             }
         }
         if stop {

@@ -246,7 +246,7 @@ impl Node {
         match last.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::error!(%error, "the last sync failed; the feed will be rebuilt")
+                tracing::error!(%error, "the last sync failed; the feed will be rebuilt");
             }
             Err(error) => tracing::error!(%error, "closing the store panicked"),
         }
