@@ -6,6 +6,8 @@
 //! committed (a crash, or a new leader). After every step both must agree on
 //! the answer; a failing seed is printed and replays exactly.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;

@@ -183,7 +183,7 @@ impl World {
                     read: u64::from(up_to / 2),
                     time_ms: 5,
                     feed_position: up_to.into(),
-                }))
+                }));
             }
             Hostile::Close { code } => {
                 let code =
@@ -385,7 +385,7 @@ fn answer(asked: &client_envelope::Kind, how: u8, a: u8, b: u8) -> Option<Kind> 
             seq: u64::from(a % 24),
             time_ms: 5,
             ordinal: a.into(),
-            duplicate: how % 3 == 0,
+            duplicate: how.is_multiple_of(3),
             feed_position: a.into(),
         }),
         Asked::Fetch(fetch) => {
@@ -396,8 +396,8 @@ fn answer(asked: &client_envelope::Kind, how: u8, a: u8, b: u8) -> Option<Kind> 
             Kind::Fetched(wire::Fetched {
                 conversation: if how % 16 == 5 { id(b) } else { fetch.conversation.clone() },
                 entries: (from..from.saturating_add(u64::from(a % 6))).map(entry).collect(),
-                at_start: how % 2 == 0,
-                at_end: how % 3 == 0,
+                at_start: how.is_multiple_of(2),
+                at_end: how.is_multiple_of(3),
                 last_seq: b.into(),
             })
         }
@@ -473,7 +473,7 @@ fn entry(seq: u64) -> Bytes {
 fn user(number: u8) -> wire::User {
     wire::User {
         id: id(number % 3),
-        name: if number % 3 == 0 { "ann".into() } else { "ben".into() },
+        name: if number.is_multiple_of(3) { "ann".into() } else { "ben".into() },
     }
 }
 

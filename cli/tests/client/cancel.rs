@@ -1,7 +1,5 @@
 //! Futures that are dropped half-way break nothing and lose nothing.
 
-use std::task::Poll;
-
 use futures_util::poll;
 use parley_client::{ClientMessageId, Range};
 
@@ -70,7 +68,7 @@ async fn dropped_waits_and_requests_leave_the_client_whole() {
 
     // A dropped drain drains all the same.
     let mut draining = Box::pin(ann.drain(PATIENT));
-    while let Poll::Pending = poll!(&mut draining) {
+    while poll!(&mut draining).is_pending() {
         if ann.state().borrow().is_closed() {
             break;
         }

@@ -104,7 +104,8 @@ fn anything_but_hello_first_closes() {
 
 #[test]
 fn malformed_hellos_close_with_the_reason() {
-    let cases: [(fn(&mut wire::Hello), Code); 5] = [
+    type Spoil = fn(&mut wire::Hello);
+    let cases: [(Spoil, Code); 5] = [
         (|h| h.version_min = 2, Code::VersionUnsupported),
         (|h| h.version_max = 0, Code::VersionUnsupported),
         (|h| h.token = vec![1; 31].into(), Code::TokenInvalid),
