@@ -26,7 +26,7 @@ pub struct Config {
     pub has_token: bool,
     /// `Hello.client_name` and `Hello.client_version`.
     pub client_name: (String, String),
-    /// Whether [`Machine::take_saves`] is used.
+    /// Whether [`Machine::take_saves`](super::Machine::take_saves) is used.
     pub keeps: bool,
 }
 
@@ -141,9 +141,9 @@ pub struct Page {
 /// What the driver has to do.
 #[derive(Debug, Clone)]
 pub enum Output {
-    /// Get a token, then [`Machine::handle_token`] or [`Machine::handle_failure`].
+    /// Get a token, then [`Machine::handle_token`](super::Machine::handle_token) or [`Machine::handle_failure`](super::Machine::handle_failure).
     SignIn,
-    /// Open a transport, then [`Machine::handle_connected`] or [`Machine::handle_failure`].
+    /// Open a transport, then [`Machine::handle_connected`](super::Machine::handle_connected) or [`Machine::handle_failure`](super::Machine::handle_failure).
     Dial,
     /// Say goodbye and drop the transport, or stop opening one.
     Hangup,

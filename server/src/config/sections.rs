@@ -153,7 +153,7 @@ section! {
 section! {
     /// Browsers.
     WebSocket WEBSOCKET "websocket."
-    origins: Vec<String> = Vec::new(), "Origins of web pages that may connect besides the server's own, for example https://chat.example.org.";
+    origins: Vec<String> = Vec::new(), "Origins of web pages that may connect besides the server's own, for example `https://chat.example.org`.";
 }
 
 section! {

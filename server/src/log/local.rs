@@ -6,7 +6,7 @@
 //! `on_fatal` and stops, nothing is tried again, nothing more is acknowledged.
 //!
 //! Bounds: the queue by [`Options::queue_appends`] and [`Options::queue_bytes`]
-//! (overflow is [`Refused::Full`](super::Refused::Full)), a batch by
+//! (overflow is [`Refused::Full`](super::Refused)), a batch by
 //! [`Options::batch_appends`] and [`Options::batch_bytes`].
 
 use std::sync::Arc;
