@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use metrics::Counter;
 use parley_core::user::FeedEntry;
 use parley_protocol::wire::Receipt;
 use parley_protocol::{ShardId, UserId};
@@ -22,13 +23,15 @@ use crate::shard::{
 pub struct Fanout {
     states: Arc<States>,
     homes: Arc<Homes>,
+    /// Registered once: looking a counter up by name costs more than counting.
+    committed: Counter,
 }
 
 impl Fanout {
     /// Fan-out from these shards to these homes.
     #[must_use]
-    pub const fn new(states: Arc<States>, homes: Arc<Homes>) -> Self {
-        Self { states, homes }
+    pub fn new(states: Arc<States>, homes: Arc<Homes>) -> Self {
+        Self { states, homes, committed: metric::messages_committed() }
     }
 
     /// Takes a commit batch, in order. Called by the commit thread only.
@@ -63,7 +66,7 @@ impl Fanout {
                 .map(|found| found.members().iter().map(|member| member.user).collect())
                 .unwrap_or_default()
         };
-        metric::messages_committed().increment(1);
+        self.committed.increment(1);
         let change = FeedEntry {
             last_seq: stamped.seq,
             last_ordinal: stamped.ordinal,

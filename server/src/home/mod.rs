@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use metrics::Counter;
 use parking_lot::{Mutex, MutexGuard};
 use parley_core::session::reply;
 use parley_core::shard::placement::ShardCount;
@@ -46,6 +47,8 @@ pub struct Homes {
     shards: Vec<Mutex<Shard>>,
     dirty: AtomicUsize,
     flushing: Mutex<flush::Marks>,
+    /// Registered once: looking a counter up by name costs more than counting.
+    deliveries: Counter,
 }
 
 /// The users whose home shard this is, as far as anything about them is in memory.
@@ -92,6 +95,7 @@ impl Homes {
             shards,
             dirty: AtomicUsize::new(0),
             flushing: Mutex::default(),
+            deliveries: metric::deliveries(),
         }
     }
 
@@ -102,7 +106,7 @@ impl Homes {
         let feed_position = self.change(&mut home, user, delivery.conversation, change);
         let sessions = home.users.get(&user).map(|user| &user.sessions);
         for link in sessions.into_iter().flatten().filter(|link| link.id != delivery.origin) {
-            metric::deliveries().increment(1);
+            self.deliveries.increment(1);
             link.push(Item::Deliver {
                 conversation: delivery.conversation,
                 feed_position,
