@@ -114,25 +114,26 @@ impl Auditor {
         }
     }
 
-    /// Every conversation from a fresh device on each transport, from both
-    /// people, and from the devices that resumed through all restarts.
-    pub(crate) async fn read_everything(&mut self, ready: &Ready) -> Vec<Reading> {
+    /// A conversation from a fresh device on each transport, from both people,
+    /// and from the devices that resumed through all restarts.
+    pub(crate) async fn read_everything(&mut self, ready: &Ready, pair: Pair) -> Vec<Reading> {
+        let conversation = self.world.conversations[&pair];
         let mut readings = Vec::new();
-        for (pair, conversation) in &self.world.conversations {
-            for (index, transport) in Transport::ALL.into_iter().enumerate() {
-                let person = if index % 2 == 0 { pair.0 } else { pair.1 };
-                let name = format!("fresh {transport:?}");
-                let fresh = Api::plain(ready).login(&self.people[person].name, &name).await;
-                let mut session = Session::open(ready, transport, &fresh).await;
-                let entries = session.fetch_all(conversation, 0).await.expect("everything");
-                let reader = format!("fresh device of person {person} on {transport:?}");
-                readings.push(Reading { reader, conversation: *pair, entries });
-            }
+        for (index, transport) in Transport::ALL.into_iter().enumerate() {
+            let person = if index % 2 == 0 { pair.0 } else { pair.1 };
+            let name = format!("fresh {transport:?}");
+            let fresh = Api::plain(ready).login(&self.people[person].name, &name).await;
+            let mut session = Session::open(ready, transport, &fresh).await;
+            let entries = session.fetch_all(&conversation, 0).await.expect("everything");
+            let reader = format!("fresh device of person {person} on {transport:?}");
+            readings.push(Reading { reader, conversation: pair, entries });
         }
-        let resumed = std::mem::take(&mut *self.world.resumed.lock().unwrap());
-        let expected: usize = (0..PEOPLE).map(|person| crate::world::partners(person).len()).sum();
-        assert_eq!(resumed.len(), expected, "each resumed device holds its conversations");
-        readings.extend(resumed);
+        let mut resumed = self.world.resumed.lock().unwrap();
+        let own = resumed.extract_if(.., |reading| reading.conversation == pair);
+        readings.extend(own);
+        assert_eq!(readings.len(), 5, "both resumed devices hold the conversation of {pair:?}");
+        // Long runs have long logs: what is judged is let go.
+        self.seen.remove(&pair);
         readings
     }
 

@@ -122,6 +122,15 @@ pub(crate) struct Report {
 impl Report {
     const KEPT: usize = 50;
 
+    /// Takes in the judgement of other conversations.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.wrong += other.wrong;
+        self.entries += other.entries;
+        self.recovered_unknown += other.recovered_unknown;
+        self.verdicts.extend(other.verdicts);
+        self.verdicts.truncate(Self::KEPT);
+    }
+
     fn add(&mut self, conversation: Pair, verdict: Verdict) {
         self.wrong += 1;
         if self.verdicts.len() < Self::KEPT {

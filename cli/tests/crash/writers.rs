@@ -73,6 +73,10 @@ async fn write(
         let batch = next_batch(world, writer, random);
         send(world, &mut session, &batch).await?;
         take_pushes(world, writer, &mut session, random).await?;
+        // Bursts and pauses; also so that a thousand kills fit into memory.
+        if random.bool() {
+            tokio::time::sleep(Duration::from_millis(random.u64(..20))).await;
+        }
         if world.quiet.load(Ordering::Relaxed) {
             quiet_batches += 1;
             if quiet_batches == QUIET_BATCHES && world.unknown_of(writer).is_empty() {

@@ -15,6 +15,7 @@ mod devices;
 mod disk;
 mod drain;
 mod honest;
+mod recovery;
 mod slow;
 mod stalled;
 mod startup;
