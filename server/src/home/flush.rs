@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use parley_core::user::FeedEntry;
 use parley_protocol::{ConversationId, ShardId, UserId};
 
@@ -48,8 +48,7 @@ impl Homes {
     }
 
     /// Whether so much has changed that a flush should not wait.
-    #[must_use]
-    pub fn wants_flush(&self) -> bool {
+    pub(super) fn wants_flush(&self) -> bool {
         self.dirty.load(Ordering::Relaxed) >= self.options.dirty_entries
     }
 
@@ -64,8 +63,7 @@ impl Homes {
     /// # Errors
     /// [`StoreError`]; what was not written stays in memory and in the outbox.
     pub fn flush(&self) -> Result<(), StoreError> {
-        static PASS: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
-        let _pass = PASS.lock();
+        let _pass = self.pass.lock();
         let carried = self.flushing.lock().carried.clone();
         for shard in self.count.all() {
             let changed: Vec<(UserId, ConversationId, FeedEntry)> = {
@@ -169,22 +167,17 @@ impl Flusher {
 }
 
 fn run(homes: &Homes, interval: Duration, stopped: &Receiver<()>) {
-    const LOOK: Duration = Duration::from_millis(50);
-    let mut waited = Duration::ZERO;
-    loop {
-        let stop =
-            stopped.recv_timeout(LOOK.min(interval)).is_err_and(|error| error.is_disconnected());
-        waited += LOOK.min(interval);
-        if stop || waited >= interval || homes.wants_flush() {
-            waited = Duration::ZERO;
-            if (homes.dirty() > 0 || stop)
-                && let Err(error) = homes.flush()
-            {
-                tracing::error!(%error, "the feed could not be written; it will be rebuilt from the outbox");
-            }
+    let mut stop = false;
+    while !stop {
+        select! {
+            recv(stopped) -> _ => stop = true,
+            recv(homes.nudge.1) -> _ => {}
+            default(interval) => {}
         }
-        if stop {
-            return;
+        if homes.dirty() > 0
+            && let Err(error) = homes.flush()
+        {
+            tracing::error!(%error, "the feed could not be written; it will be rebuilt from the outbox");
         }
     }
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use metrics::Counter;
 use parking_lot::{Mutex, MutexGuard};
 use parley_core::session::reply;
@@ -47,6 +48,10 @@ pub struct Homes {
     shards: Vec<Mutex<Shard>>,
     dirty: AtomicUsize,
     flushing: Mutex<flush::Marks>,
+    /// Held by the flush at work.
+    pass: Mutex<()>,
+    /// Wakes the flusher early; one waiting nudge says it all.
+    nudge: (Sender<()>, Receiver<()>),
     /// Registered once: looking a counter up by name costs more than counting.
     deliveries: Counter,
 }
@@ -95,6 +100,8 @@ impl Homes {
             shards,
             dirty: AtomicUsize::new(0),
             flushing: Mutex::default(),
+            pass: Mutex::default(),
+            nudge: bounded(1),
             deliveries: metric::deliveries(),
         }
     }
@@ -208,7 +215,9 @@ impl Homes {
         let state = home.users.entry(user).or_default();
         state.position = Some(version);
         let entry = state.changed.entry(conversation).or_insert_with(|| {
-            self.dirty.fetch_add(1, Ordering::Relaxed);
+            if self.dirty.fetch_add(1, Ordering::Relaxed) >= self.options.dirty_entries {
+                let _ = self.nudge.0.try_send(());
+            }
             FeedEntry::default()
         });
         entry.merge(&FeedEntry { version, ..change });
@@ -245,3 +254,6 @@ impl crate::accounts::Sessions for Homes {
         u32::try_from(open).unwrap_or(u32::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests;
