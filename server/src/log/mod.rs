@@ -178,7 +178,6 @@ impl Op {
 }
 
 /// An entry with its place, decided and encoded.
-#[derive(Debug)]
 pub struct StampedEntry {
     /// The conversation.
     pub conversation: ConversationId,
@@ -192,6 +191,17 @@ pub struct StampedEntry {
     pub client_message_id: ClientMessageId,
     /// The answer to keep for a resend.
     pub dedupe: DedupeRow,
+}
+
+/// Without the record: it holds what people wrote.
+impl std::fmt::Debug for StampedEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StampedEntry")
+            .field("conversation", &self.conversation)
+            .field("seq", &self.seq)
+            .field("record_bytes", &self.record.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What an append waits for.

@@ -58,6 +58,11 @@ metrics! {
     Counter DELIVERIES "parley_deliveries_total" Count "Entries queued for a session.";
     Gauge FEED_DIRTY "parley_feed_dirty" Count "Feed changes not yet written.";
     Gauge CONVERSATIONS_LOADED "parley_conversations_loaded" Count "Conversations in memory.";
+    Gauge STORE_ROWS "parley_store_rows" Count "Rows of the store by column family, estimated.";
+    Gauge STORE_DISK_BYTES "parley_store_disk_bytes" Bytes "Bytes of the store's files by column family.";
+    Gauge STORE_MEMORY_BYTES "parley_store_memory_bytes" Bytes "Bytes not yet in files by column family, and of the block cache.";
+    Gauge STORE_COMPACTION_BYTES "parley_store_compaction_bytes" Bytes "Bytes that wait for compaction, by column family.";
+    Gauge STORE_WRITES_STOPPED "parley_store_writes_stopped" Count "1 while writes wait for compaction to catch up.";
     Gauge SESSION_QUEUE_BYTES "parley_session_queue_bytes" Bytes "Bytes that wait in all session queues.";
 
     // Accounts.

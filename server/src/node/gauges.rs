@@ -8,18 +8,25 @@ use tokio_util::sync::CancellationToken;
 use crate::home::Homes;
 use crate::metrics::{Metrics, list as metric};
 use crate::shard::States;
+use crate::store::Store;
 
 const EVERY: Duration = Duration::from_secs(5);
 
 pub(super) struct Gauges {
     homes: Arc<Homes>,
     states: Arc<States>,
+    store: Store,
     metrics: Metrics,
 }
 
 impl Gauges {
-    pub(super) const fn new(homes: Arc<Homes>, states: Arc<States>, metrics: Metrics) -> Self {
-        Self { homes, states, metrics }
+    pub(super) const fn new(
+        homes: Arc<Homes>,
+        states: Arc<States>,
+        store: Store,
+        metrics: Metrics,
+    ) -> Self {
+        Self { homes, states, store, metrics }
     }
 
     /// Reads them until `shutdown`.
@@ -38,6 +45,24 @@ impl Gauges {
         metrics::gauge!(metric::SESSION_QUEUE_BYTES).set(queued as f64);
         metrics::gauge!(metric::FEED_DIRTY).set(self.homes.dirty() as f64);
         metrics::gauge!(metric::CONVERSATIONS_LOADED).set(self.states.loaded() as f64);
+        self.read_store();
         self.metrics.upkeep();
+    }
+
+    /// Reads counters that the engine keeps in memory; no data.
+    fn read_store(&self) {
+        let usage = self.store.usage();
+        for family in &usage.families {
+            let set =
+                |name, value: u64| metrics::gauge!(name, "family" => family.name).set(value as f64);
+            set(metric::STORE_ROWS, family.rows);
+            set(metric::STORE_DISK_BYTES, family.table_bytes + family.blob_bytes);
+            set(metric::STORE_MEMORY_BYTES, family.memory_bytes);
+            set(metric::STORE_COMPACTION_BYTES, family.compaction_bytes);
+        }
+        metrics::gauge!(metric::STORE_MEMORY_BYTES, "family" => "cache")
+            .set(usage.cache_bytes as f64);
+        let stopped = if usage.writes_stopped { 1.0 } else { 0.0 };
+        metrics::gauge!(metric::STORE_WRITES_STOPPED).set(stopped);
     }
 }

@@ -213,6 +213,7 @@ impl Node {
         let gauges = gauges::Gauges::new(
             Arc::clone(&self.homes),
             Arc::clone(&self.states),
+            self.store.clone(),
             self.metrics.clone(),
         );
         let beside = [

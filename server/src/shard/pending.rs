@@ -27,7 +27,6 @@ pub enum Pending {
 }
 
 /// A stamped entry.
-#[derive(Debug)]
 pub struct PendingEntry {
     /// Which send it is.
     pub key: SendKey,
@@ -41,6 +40,17 @@ pub struct PendingEntry {
     pub entry: Bytes,
     /// Whom to answer.
     pub reply: ReplyTo,
+}
+
+/// Without the entry: what people write stays out of debug output, and so out of logs.
+impl std::fmt::Debug for PendingEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PendingEntry")
+            .field("conversation", &self.key.conversation)
+            .field("stamped", &self.stamped)
+            .field("entry_bytes", &self.entry.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A moved cursor.
