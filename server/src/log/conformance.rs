@@ -59,6 +59,18 @@ impl Running {
         self.log.try_append(append).expect("room");
     }
 
+    /// The sink is called before the room is given back: waits until `appends`
+    /// fit at once.
+    fn wait_for_room(&self, appends: usize) {
+        let begun = std::time::Instant::now();
+        let fit =
+            || (0..appends).map(|_| self.log.reserve(1)).collect::<Result<Vec<_>, _>>().is_ok();
+        while !fit() {
+            assert!(begun.elapsed() < LONG, "the room never came back");
+            std::thread::yield_now();
+        }
+    }
+
     fn failed(&self) -> LogError {
         (self.pump)();
         self.fatal.recv_timeout(LONG).expect("a fatal error")
@@ -351,6 +363,7 @@ fn a_full_log_refuses_and_later_takes(subject: &mut dyn Subject) {
         running.settle(1);
     }
     assert_holds(&running, S0, 1, 20);
+    running.wait_for_room(3);
     // What is being synced counts as well.
     let held = running.faults.hold_syncs();
     for seq in 21..=23 {
