@@ -13,7 +13,8 @@ use std::collections::{HashMap, VecDeque};
 use bytes::Bytes;
 use parley_core::conversation::dedupe::{Known, SendKey};
 use parley_core::conversation::{
-    Admitted, Conversation, Cursor, Given, Head, Interval, Kind, Member, Move, Stamped,
+    Act, Admitted, Conversation, Cursor, Given, Head, Interval, Move, Progress, Shown, Stamped,
+    State, Target, Told,
 };
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId, UserId};
@@ -40,6 +41,7 @@ impl Dice {
 struct Said {
     key: SendKey,
     sender: UserId,
+    act: Act,
     digest: u64,
     stamped: Stamped,
 }
@@ -66,7 +68,7 @@ fn user(n: u8) -> UserId {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let shard = Shard::new(1, 3);
+        let shard = Shard::new(1, 3, 200);
         Self {
             dice: Dice(seed),
             shard,
@@ -89,13 +91,17 @@ impl World {
             ordinal: said.stamped.ordinal,
             time_ms: said.stamped.time_ms,
         });
-        let members = fresh.members().iter().map(|member| {
+        let mut progress = HashMap::new();
+        for user in [a, b] {
             let (delivered, read) =
-                self.reference.cursors.get(&(fresh.id(), member.user)).copied().unwrap_or_default();
+                self.reference.cursors.get(&(fresh.id(), user)).copied().unwrap_or_default();
             let at = |seq| Cursor { seq, ordinal: seq, time_ms: 0 };
-            Member::new(member.user).with_cursors(at(delivered), at(read))
-        });
-        Conversation::restore(fresh.id(), Kind::Direct, members.collect(), head)
+            let (delivered, read) = (at(delivered), at(read));
+            let told = Told { delivered, read };
+            progress.insert(user, Progress { delivered, read, told, sent_seq: head.seq });
+        }
+        let state = State { created_ms: 1, ..State::direct(a, b) };
+        Conversation::restore(fresh.id(), state, progress, head)
     }
 
     fn load(&mut self, a: UserId, b: UserId) -> ConversationId {
@@ -123,18 +129,22 @@ impl World {
         let id = ClientMessageId::new(Bytes::from(format!("{}", self.dice.roll(40)))).unwrap();
         let key = SendKey { conversation, device: DeviceId::new(*sender.as_bytes()), id };
         let digest = self.dice.roll(2);
-        let countable = digest == 0 || self.dice.roll(2) == 0;
+        let quiet = Act::React { seq: 1, emoji: String::new(), removed: false };
+        let loud = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
+        let act = if digest == 0 || self.dice.roll(2) == 0 { loud } else { quiet };
+        let target = Some(Target { sender, message: true, ordinal: 1, erased: false });
         let committed =
             self.committed(&key).map(|said| Known { answer: said.stamped, digest: said.digest });
         let command =
-            SendCommand { key: key.clone(), entry: Admitted { sender, countable }, digest };
+            SendCommand { key: key.clone(), entry: Admitted { sender, act: act.clone(), target }, digest };
         let got = self.shard.send(command, committed, self.now_ms);
         assert_eq!(
-            got.map(|decision| self.check_new(&key, decision)),
+            got.clone().map(|decision| self.check_new(&key, decision)),
             self.expect(a, b, sender, &key, digest)
         );
-        if let Ok(Decision::Append(stamped)) = got {
-            self.in_flight.push_back(Said { key, sender, digest, stamped });
+        if let Ok(Decision::Append(stamping)) = got {
+            let stamped = stamping.stamped;
+            self.in_flight.push_back(Said { key, sender, act, digest, stamped });
         }
     }
 
@@ -168,7 +178,8 @@ impl World {
     /// waited for while in flight and given at once after.
     fn check_new(&self, key: &SendKey, decision: Decision) -> Option<Stamped> {
         match decision {
-            Decision::Append(stamped) => {
+            Decision::Append(stamping) => {
+                let stamped = stamping.stamped;
                 let in_flight =
                     self.in_flight.iter().filter(|said| said.key.conversation == key.conversation);
                 let log = self.reference.logs.get(&key.conversation);
@@ -196,7 +207,7 @@ impl World {
     fn commit(&mut self) {
         for _ in 0..self.dice.roll(6) {
             let Some(said) = self.in_flight.pop_front() else { return };
-            let applied = self.shard.apply(&said.key, said.sender, said.stamped);
+            let applied = self.shard.apply(&said.key, said.sender, &said.act, said.stamped);
             assert_eq!(applied.head.seq, said.stamped.seq);
             self.reference.logs.entry(said.key.conversation).or_default().push(said);
         }
@@ -232,14 +243,14 @@ impl World {
             }
             assert_eq!((moved.delivered.seq, moved.read.seq), *cursors);
             if moved.delivered_moved || moved.read_moved {
-                self.shard.apply_move(id, mover, &moved);
+                self.shard.apply_move(id, mover, &moved, Shown::All);
             }
         }
     }
 
     /// All memory is gone, and with it what was never committed.
     fn crash(&mut self) {
-        self.shard = Shard::new(2, 3);
+        self.shard = Shard::new(2, 3, 200);
         self.in_flight.clear();
     }
 

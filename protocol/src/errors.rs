@@ -119,6 +119,13 @@ codes! {
     308 TooManyRequests "too_many_requests" After 429 "Too many requests wait for an answer.";
     309 MethodNotAllowed "method_not_allowed" Stop 405 "This resource does not know this method.";
     310 MediaTypeUnsupported "media_type_unsupported" Stop 415 "The body is not of the expected media type.";
+    311 Forbidden "forbidden" Stop 403 "Your role or your membership does not allow this.";
+    312 NotAccepted "not_accepted" Stop 403 "This person does not take this from you.";
+    313 GroupFull "group_full" Stop 409 "The group has as many members as it may.";
+    314 InviteInvalid "invite_invalid" Stop 404 "This invite link is unknown, used up, ended or revoked.";
+    315 TargetInvalid "target_invalid" Stop 409 "The entry this refers to does not exist, was deleted, or can not take this.";
+    316 ListFull "list_full" Stop 409 "There are as many of these as there may be.";
+    317 SessionNeeded "session_needed" Stop 400 "This request needs a session; it can not be made over HTTP.";
 
     // 5xx: the server's condition.
     500 Internal "internal" After 500 "The server failed; the operator finds the reason in its log.";

@@ -59,3 +59,75 @@ pub const DEVICE_NAME_CHARS: usize = 64;
 
 /// Missed heartbeats after which the server closes a session.
 pub const MISSED_HEARTBEATS: u32 = 3;
+
+/// Members of one group, unless configured otherwise.
+pub const GROUP_MEMBERS: u32 = 200;
+
+/// Characters in a group's title.
+pub const TITLE_CHARS: usize = 128;
+
+/// Characters in a group's description.
+pub const DESCRIPTION_CHARS: usize = 2048;
+
+/// Bytes in a reference to a picture.
+pub const PICTURE_BYTES: usize = 512;
+
+/// Mentions in one text.
+pub const MENTIONS: usize = 100;
+
+/// Bytes in a reaction.
+pub const EMOJI_BYTES: usize = 64;
+
+/// Reactions of one member to one message.
+pub const REACTIONS: usize = 8;
+
+/// Pinned messages in one conversation.
+pub const PINS: usize = 20;
+
+/// Invite links of one group that still work.
+pub const INVITES: usize = 50;
+
+/// Entries in `Fetched.related`.
+pub const RELATED_ENTRIES: usize = 1000;
+
+/// Bytes of entries in `Fetched.related`.
+pub const RELATED_BYTES: usize = 96 * 1024;
+
+/// Characters in a draft.
+pub const DRAFT_CHARS: usize = 4096;
+
+/// Bytes of feed entries in one page of the feed.
+pub const CHANGES_BYTES: usize = 256 * 1024;
+
+/// Messages in one `Hide`, and seqs in one `HiddenSeqs`.
+pub const HIDE_SEQS: usize = 500;
+
+/// Messages a user may hide in one conversation.
+pub const HIDDEN_SEQS: usize = 10_000;
+
+/// Users one session may be subscribed to, and in one `Subscribe`.
+pub const SUBSCRIPTIONS: usize = 500;
+
+/// How long `Typed` holds without news, milliseconds.
+pub const TYPING_MS: u32 = 6000;
+
+/// Contacts, and blocked users, of one account.
+pub const CONTACTS: usize = 2000;
+
+/// Characters in a display name.
+pub const DISPLAY_NAME_CHARS: usize = 64;
+
+/// Characters in what a user says about themselves.
+pub const ABOUT_CHARS: usize = 500;
+
+/// Bytes in a phone number.
+pub const PHONE_BYTES: usize = 64;
+
+/// Bytes in an e-mail address.
+pub const EMAIL_BYTES: usize = 254;
+
+/// Characters in the reason of a report.
+pub const REPORT_CHARS: usize = 1000;
+
+/// Messages a report may name.
+pub const REPORT_SEQS: usize = 100;

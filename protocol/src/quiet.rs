@@ -5,7 +5,29 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::wire::{Deliver, Entry, Fetched, Hello, Send, Text};
+use prost::Message;
+
+use crate::wire::{
+    AccountState, ConversationChanged, Deliver, Described, Edit, Entry, FeedEntry, Fetched,
+    GroupCreated, GroupInfo, Hello, InviteLink, InvitePreview, PeekInvite, Preferences, Profile,
+    ProfileChange, Reaction, Report, Send, SetPreferences, Text, send,
+};
+
+/// Shows of a message its name and its encoded size.
+macro_rules! sizes {
+    ($($message:ident)*) => {
+        $(impl Debug for $message {
+            fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+                write!(f, concat!(stringify!($message), "({} bytes)"), self.encoded_len())
+            }
+        })*
+    };
+}
+
+sizes! {
+    AccountState ConversationChanged Edit GroupCreated GroupInfo InviteLink InvitePreview
+    PeekInvite Preferences Profile ProfileChange Reaction Report SetPreferences Text
+}
 
 impl Debug for Hello {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -17,13 +39,8 @@ impl Debug for Hello {
             .field("client_version", &self.client_version)
             .field("features", &self.features)
             .field("feed_position", &self.feed_position)
+            .field("background", &self.background)
             .finish()
-    }
-}
-
-impl Debug for Text {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("Text").field("text_bytes", &self.text.len()).finish()
     }
 }
 
@@ -38,6 +55,18 @@ impl Debug for Send {
     }
 }
 
+impl Debug for send::To {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Conversation(id) => f.debug_tuple("Conversation").field(id).finish(),
+            Self::Peer(id) => f.debug_tuple("Peer").field(id).finish(),
+            Self::NewGroup(yes) => f.debug_tuple("NewGroup").field(yes).finish(),
+            // Whoever has the code can join.
+            Self::Invite(_) => f.write_str("Invite"),
+        }
+    }
+}
+
 impl Debug for Entry {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Entry")
@@ -48,6 +77,7 @@ impl Debug for Entry {
             .field("sender", &self.sender)
             .field("kind", &self.kind)
             .field("body_bytes", &self.body.len())
+            .field("erased", &self.erased)
             .finish()
     }
 }
@@ -70,7 +100,33 @@ impl Debug for Fetched {
             .field("at_start", &self.at_start)
             .field("at_end", &self.at_end)
             .field("last_seq", &self.last_seq)
+            .field("related", &self.related.len())
             .finish()
+    }
+}
+
+impl Debug for Described {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Described")
+            .field("conversation", &self.conversation)
+            .field("kind", &self.kind)
+            .field("members", &self.members.len())
+            .field("last_seq", &self.last_seq)
+            .field("former", &self.former)
+            .finish()
+    }
+}
+
+impl Debug for FeedEntry {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("FeedEntry")
+            .field("conversation", &self.conversation)
+            .field("version", &self.version)
+            .field("last_seq", &self.last_seq)
+            .field("unread", &self.unread)
+            .field("read", &self.read)
+            .field("delivered", &self.delivered)
+            .finish_non_exhaustive()
     }
 }
 
@@ -92,7 +148,7 @@ mod tests {
 
     #[test]
     fn no_token_or_text_shows_in_debug_output() {
-        let body = Text { text: SECRET.to_owned() }.encode_to_vec();
+        let body = Text { text: SECRET.to_owned(), ..Text::default() }.encode_to_vec();
         let entry = Entry { body: body.clone().into(), ..Entry::default() };
         let entries = vec![entry.encode_to_vec().into()];
         let from_client = [
@@ -112,7 +168,7 @@ mod tests {
         for kind in from_server {
             assert!(!shows(&wire::ServerEnvelope { request: 1, kind: Some(kind) }));
         }
-        assert!(!shows(&entry) && !shows(&Text { text: SECRET.to_owned() }));
+        assert!(!shows(&entry) && !shows(&Text { text: SECRET.to_owned(), ..Text::default() }));
         assert!(!shows(&ValidatedBody::new(1, body.into(), 100)));
     }
 

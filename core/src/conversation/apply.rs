@@ -1,17 +1,29 @@
 //! What a committed entry does to its conversation. The same on every replica;
 //! it never fails and never asks the time.
 
+use std::sync::Arc;
+
 use parley_protocol::UserId;
 
-use super::{Conversation, Head, Stamped};
+use super::{Act, Conversation, Head, Stamped, State};
 
 /// What follows from a committed entry for the members' feeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Applied {
     /// The end of the log after it.
     pub head: Head,
-    /// Who wrote it: for them it counts as read.
-    pub sender: UserId,
+    /// Who is in before it.
+    pub before: Arc<State>,
+    /// Who is in after it.
+    pub after: Arc<State>,
+}
+
+impl Applied {
+    /// Whether the entry changed who is in or how it works.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        !Arc::ptr_eq(&self.before, &self.after)
+    }
 }
 
 impl Conversation {
@@ -20,7 +32,7 @@ impl Conversation {
     /// # Panics
     /// When the entry is not the next one: the log broke its contract, and
     /// going on would lose or double a message.
-    pub fn apply(&mut self, sender: UserId, entry: Stamped) -> Applied {
+    pub fn apply(&mut self, sender: UserId, act: &Act, entry: Stamped) -> Applied {
         assert!(
             entry.seq == self.committed.seq + 1,
             "{}: applied seq {} after {}",
@@ -28,40 +40,95 @@ impl Conversation {
             entry.seq,
             self.committed.seq
         );
+        let before = Arc::clone(&self.state);
         self.committed = Head { seq: entry.seq, ordinal: entry.ordinal, time_ms: entry.time_ms };
         // A replica that didn't stamp follows what its leader stamped.
-        if self.stamped.seq < entry.seq {
+        let follows = self.stamped.seq < entry.seq;
+        if follows {
             self.stamped = self.committed;
         }
-        Applied { head: self.committed, sender }
+        if act.change().is_some() || entry.seq == 1 {
+            if self.stamped.seq == entry.seq && !follows {
+                // Nothing else is on its way: both are the same value again.
+                self.state = Arc::clone(&self.next);
+            } else {
+                Arc::make_mut(&mut self.state).take(sender, act, entry);
+            }
+            if follows {
+                self.next = Arc::clone(&self.state);
+            }
+        }
+        if act.is_countable() {
+            self.note_sent(sender, entry.seq);
+        }
+        Applied { head: self.committed, before, after: Arc::clone(&self.state) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::Admitted;
+    use crate::conversation::{Admitted, Change, Info, Settings};
+    use parley_protocol::ConversationId;
 
     const ANN: UserId = UserId::new([1; 16]);
     const BEN: UserId = UserId::new([2; 16]);
+    const HELLO: Act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
+
+    fn stamp(conversation: &mut Conversation, sender: UserId, act: &Act, now_ms: u64) -> Stamped {
+        let entry = Admitted { sender, act: act.clone(), target: None };
+        conversation.stamp(&entry, now_ms, 200).unwrap().stamped
+    }
 
     #[test]
     fn a_follower_that_applies_equals_the_leader_that_stamped() {
-        let mut leader = Conversation::direct(ANN, BEN);
+        let created = Act::Change(Change::Created {
+            info: Info::default(),
+            settings: Settings::default(),
+            members: vec![BEN],
+        });
+        let mut leader = Conversation::group(ConversationId::new([7; 16]));
         let mut follower = leader.clone();
-        for now_ms in [5, 9, 7] {
-            let entry = leader.stamp(Admitted { sender: ANN, countable: true }, now_ms).unwrap();
-            assert!(!leader.is_settled());
-            assert_eq!(leader.apply(ANN, entry), follower.apply(ANN, entry));
+        let acts = [created, HELLO, Act::Change(Change::Removed(BEN)), HELLO];
+        // All stamped before the first is applied, and one by one.
+        for together in [true, false] {
+            let (mut leader, mut follower) = (leader.clone(), follower.clone());
+            let mut waiting = Vec::new();
+            for (act, now_ms) in acts.iter().zip([5, 9, 7, 11]) {
+                waiting.push((act, stamp(&mut leader, ANN, act, now_ms)));
+                assert!(!leader.is_settled());
+                if !together {
+                    waiting.drain(..).for_each(|(act, entry)| both(&mut leader, &mut follower, act, entry));
+                }
+            }
+            waiting.drain(..).for_each(|(act, entry)| both(&mut leader, &mut follower, act, entry));
+            assert_eq!(leader.state, follower.state);
+            assert_eq!(leader, follower);
+            assert!(leader.is_settled() && leader.state == leader.next);
         }
-        assert_eq!(leader, follower);
-        assert!(leader.is_settled());
+        let first = stamp(&mut leader, ANN, &acts[0], 1);
+        both(&mut leader, &mut follower, &acts[0], first);
+        assert_eq!(leader.state().len(), 2);
+    }
+
+    fn both(leader: &mut Conversation, follower: &mut Conversation, act: &Act, entry: Stamped) {
+        let (led, followed) = (leader.apply(ANN, act, entry), follower.apply(ANN, act, entry));
+        assert_eq!((led.head, led.before, led.after), (followed.head, followed.before, followed.after));
+    }
+
+    #[test]
+    fn an_entry_that_changes_nobody_leaves_the_state_alone() {
+        let mut conversation = Conversation::direct(ANN, BEN);
+        let first = stamp(&mut conversation, ANN, &HELLO, 1);
+        assert!(conversation.apply(ANN, &HELLO, first).changed());
+        let second = stamp(&mut conversation, ANN, &HELLO, 2);
+        assert!(!conversation.apply(ANN, &HELLO, second).changed());
     }
 
     #[test]
     #[should_panic(expected = "applied seq 3 after 0")]
     fn a_hole_in_the_log_stops_everything() {
         let entry = Stamped { seq: 3, ordinal: 3, time_ms: 1 };
-        Conversation::direct(ANN, BEN).apply(ANN, entry);
+        Conversation::direct(ANN, BEN).apply(ANN, &HELLO, entry);
     }
 }

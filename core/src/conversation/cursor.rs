@@ -7,7 +7,7 @@
 
 use parley_protocol::{Code, UserId};
 
-use super::Conversation;
+use super::{Conversation, Kind};
 
 /// A position in the log and when it was reached.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,6 +96,19 @@ pub struct MovedCursor {
     pub delivered_moved: bool,
     /// Whether read moved.
     pub read_moved: bool,
+    /// From where the lower of what moved came.
+    pub from_seq: u64,
+}
+
+/// What others may learn of a member's cursors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Both.
+    All,
+    /// What was delivered; reading is hidden.
+    Delivered,
+    /// Nothing.
+    Nothing,
 }
 
 impl Conversation {
@@ -103,8 +116,8 @@ impl Conversation {
     /// Returns whether the move would change anything.
     ///
     /// # Errors
-    /// [`Code::NotFound`] when they are no member, [`Code::CursorAhead`] when
-    /// the cursor would pass the log or what the device was given.
+    /// [`Code::NotFound`] when they never were a member, [`Code::CursorAhead`]
+    /// when the cursor would pass what they may see or what the device was given.
     pub fn check_move(
         &self,
         user: UserId,
@@ -112,41 +125,65 @@ impl Conversation {
         up_to: u64,
         given: Given,
     ) -> Result<bool, Code> {
-        let member = self.member(user).ok_or(Code::NotFound)?;
-        let held = member.delivered.seq.max(member.joined_after);
-        if up_to > self.committed.seq || !given.covers(held, up_to) {
+        let member = self.state().member(user).ok_or(Code::NotFound)?;
+        let progress = self.progress(user);
+        let floor = member.sees_after.max(self.state().erased_up_to);
+        let held = progress.delivered.seq.max(floor);
+        let end = if member.is_active() { self.committed.seq } else { member.left_seq };
+        if up_to > end || !given.covers(held, up_to) {
             return Err(Code::CursorAhead);
         }
         Ok(match which {
-            Move::Delivered => up_to > member.delivered.seq,
-            Move::Read => up_to > member.read.seq,
+            Move::Delivered => up_to > progress.delivered.seq,
+            Move::Read => up_to > progress.read.seq,
         })
     }
 
     /// Moves a member's cursor to `to`; one that is already there stays. When
     /// something moved, [`Conversation::settle_move`] is due once that is
-    /// committed. Gives `None` when the user is no member.
+    /// committed. Gives `None` when the user never was a member.
     pub fn move_cursor(&mut self, user: UserId, which: Move, to: Cursor) -> Option<MovedCursor> {
-        let member = self.members.iter_mut().find(|member| member.user == user)?;
-        let read_moved = which == Move::Read && advance(&mut member.read, to);
+        self.state().member(user)?;
+        let unmoved = self.progress(user);
+        let progress = self.progress.entry(user).or_insert(unmoved);
+        let before = *progress;
+        let read_moved = which == Move::Read && advance(&mut progress.read, to);
         // Who has read it has it.
-        let delivered_moved = advance(&mut member.delivered, to);
+        let delivered_moved = advance(&mut progress.delivered, to);
+        let from_delivered = if delivered_moved { before.delivered.seq } else { u64::MAX };
+        let from_read = if read_moved { before.read.seq } else { u64::MAX };
         let moved = MovedCursor {
-            delivered: member.delivered,
-            read: member.read,
+            delivered: progress.delivered,
+            read: progress.read,
             delivered_moved,
             read_moved,
+            from_seq: from_delivered.min(from_read),
         };
         self.moves_in_flight += u32::from(delivered_moved || read_moved);
         Some(moved)
     }
 
-    /// A cursor move was committed: others may be told of it.
-    pub fn settle_move(&mut self, user: UserId, moved: &MovedCursor) {
+    /// A cursor move was committed: others may be told of what is shown.
+    pub fn settle_move(&mut self, user: UserId, moved: &MovedCursor, shown: Shown) {
         self.moves_in_flight = self.moves_in_flight.saturating_sub(1);
-        if let Some(member) = self.members.iter_mut().find(|member| member.user == user) {
-            advance(&mut member.told.delivered, moved.delivered);
-            advance(&mut member.told.read, moved.read);
+        if let Some(progress) = self.progress.get_mut(&user) {
+            if shown != Shown::Nothing {
+                advance(&mut progress.told.delivered, moved.delivered);
+            }
+            if shown == Shown::All {
+                advance(&mut progress.told.read, moved.read);
+            }
+        }
+    }
+
+    /// Whom it matters to that `user` moved a cursor onwards from `from_seq`:
+    /// in a 1:1 the other one, in a group those who sent something after it.
+    #[must_use]
+    pub fn receipt_readers(&self, user: UserId, from_seq: u64) -> Vec<UserId> {
+        let others = self.state().actives().map(|member| member.user).filter(|other| *other != user);
+        match self.state().kind {
+            Kind::Direct => others.collect(),
+            Kind::Group => others.filter(|other| self.progress(*other).sent_seq > from_seq).collect(),
         }
     }
 }
@@ -162,21 +199,30 @@ fn advance(cursor: &mut Cursor, to: Cursor) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::{Head, Kind, Member};
+    use crate::conversation::{Act, Admitted, Head, Membership, Role, State};
+    use std::collections::HashMap;
     use parley_protocol::ConversationId;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
     const ANN: UserId = UserId::new([1; 16]);
+    const BEN: UserId = UserId::new([2; 16]);
+    const EVE: UserId = UserId::new([3; 16]);
 
     fn conversation(seq: u64) -> Conversation {
         let head = Head { seq, ordinal: seq, time_ms: 1 };
-        Conversation::restore(
-            ConversationId::new([9; 16]),
-            Kind::Group,
-            vec![Member::new(ANN)],
-            head,
-        )
+        let mut state = State::empty();
+        state.members = [ANN, BEN, EVE]
+            .map(|user| Membership {
+                user,
+                role: Role::Member,
+                joined_seq: 1,
+                joined_ordinal: 0,
+                sees_after: 0,
+                left_seq: if user == EVE { 3 } else { 0 },
+            })
+            .into();
+        Conversation::restore(ConversationId::new([9; 16]), state, HashMap::new(), head)
     }
 
     fn given(runs: &[(u64, u64)]) -> Given {
@@ -235,10 +281,48 @@ mod tests {
         assert_eq!(conversation.check_move(ANN, Move::Read, 3, Given::default()), Ok(false));
         // One move is on its way, the other changed nothing.
         assert!(!conversation.is_settled());
-        assert_eq!(conversation.member(ANN).unwrap().told.read, Cursor::default());
-        conversation.settle_move(ANN, &moved);
+        assert_eq!(conversation.progress(ANN).told.read, Cursor::default());
+        conversation.settle_move(ANN, &moved, Shown::All);
         assert!(conversation.is_settled());
-        assert_eq!(conversation.member(ANN).unwrap().told.read, at(4));
+        assert_eq!(conversation.progress(ANN).told.read, at(4));
+    }
+
+    #[test]
+    fn others_are_told_what_is_shown() {
+        let mut conversation = conversation(5);
+        let at = |seq| Cursor { seq, ordinal: seq, time_ms: seq };
+        for (up_to, shown, delivered, read) in
+            [(2, Shown::Nothing, 0, 0), (3, Shown::Delivered, 3, 0), (4, Shown::All, 4, 4)]
+        {
+            let moved = conversation.move_cursor(ANN, Move::Read, at(up_to)).unwrap();
+            conversation.settle_move(ANN, &moved, shown);
+            let told = conversation.progress(ANN).told;
+            assert_eq!((told.delivered.seq, told.read.seq), (delivered, read));
+        }
+    }
+
+    #[test]
+    fn a_former_member_moves_up_to_where_they_left() {
+        let conversation = conversation(5);
+        let all = given(&[(1, 9)]);
+        assert_eq!(conversation.check_move(EVE, Move::Read, 3, all), Ok(true));
+        assert_eq!(conversation.check_move(EVE, Move::Read, 4, all), Err(Code::CursorAhead));
+    }
+
+    #[test]
+    fn a_receipt_matters_to_those_who_sent_something_since() {
+        let mut conversation = conversation(0);
+        let hello = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
+        let mut say = |sender: UserId| {
+            let entry = Admitted { sender, act: hello.clone(), target: None };
+            let stamped = conversation.stamp(&entry, 1, 200).unwrap().stamped;
+            conversation.apply(sender, &hello, stamped);
+        };
+        [ANN, ANN, BEN].into_iter().for_each(&mut say);
+        assert_eq!(conversation.receipt_readers(BEN, 0), [ANN]);
+        assert_eq!(conversation.receipt_readers(BEN, 1), [ANN]);
+        assert!(conversation.receipt_readers(BEN, 2).is_empty());
+        assert_eq!(conversation.receipt_readers(EVE, 2), [BEN]);
     }
 
     proptest! {

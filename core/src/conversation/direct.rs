@@ -10,15 +10,20 @@ const CONTEXT: &[u8] = b"parley direct 1";
 /// The id of the conversation between `a` and `b`, in either order.
 ///
 /// The first 16 bytes of SHA-256 over the context, the lower and the higher
-/// user id, with the version and variant bits of an RFC 9562 UUIDv8. Groups
-/// are UUIDv7, so the two kinds never meet.
+/// user id, with the version and variant bits of an RFC 9562 UUIDv8.
 #[must_use]
 pub fn direct_id(a: UserId, b: UserId) -> ConversationId {
-    let hash = Sha256::new()
-        .chain_update(CONTEXT)
-        .chain_update(a.min(b).as_bytes())
-        .chain_update(a.max(b).as_bytes())
-        .finalize();
+    id_from(
+        Sha256::new()
+            .chain_update(CONTEXT)
+            .chain_update(a.min(b).as_bytes())
+            .chain_update(a.max(b).as_bytes())
+            .finalize(),
+    )
+}
+
+/// The beginning of a hash as a UUIDv8.
+pub(super) fn id_from(hash: impl IntoIterator<Item = u8>) -> ConversationId {
     let mut id = [0u8; 16];
     for (to, from) in id.iter_mut().zip(hash) {
         *to = from;

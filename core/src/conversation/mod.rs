@@ -1,31 +1,34 @@
 //! One conversation: what its log's entries mean.
 //!
 //! A [`Conversation`] is the state that follows from the entries applied so
-//! far. The leader holds it twice in effect: [`Head`] counts what was stamped,
-//! the rest what was committed. `apply` is the same on every replica and never
-//! fails; what may be refused is refused before, when stamping.
+//! far. The leader holds it twice in effect: what was stamped, by which it
+//! admits the next entry, and what was committed, by which it delivers and
+//! lets read. `apply` is the same on every replica and never fails; what may
+//! be refused is refused before, when stamping.
 
+mod act;
 mod apply;
+mod change;
 mod cursor;
 pub mod dedupe;
 mod direct;
+mod group;
 mod send;
+mod state;
 
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+pub use act::{Act, Target};
 pub use apply::Applied;
-pub use cursor::{Cursor, Given, Interval, Move, MovedCursor};
+pub use change::{At, Change};
+pub use cursor::{Cursor, Given, Interval, Move, MovedCursor, Shown};
 pub use direct::direct_id;
-pub use send::{Admitted, Stamped};
+pub use group::group_id;
+pub use send::{Admitted, Stamped, Stamping};
+pub use state::{Info, Kind, Membership, Role, Settings, State};
 
 use parley_protocol::{ConversationId, UserId};
-
-/// What sort of conversation it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Two users, or one with themselves.
-    Direct,
-    /// Any number of users.
-    Group,
-}
 
 /// The end of a conversation's log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,48 +41,27 @@ pub struct Head {
     pub time_ms: u64,
 }
 
-/// One member and how far they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Who.
-    pub user: UserId,
-    /// Entries up to this seq are not theirs to see; 0 sees all.
-    pub joined_after: u64,
+/// How far one member is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
     /// Everything up to here is on at least one of their devices.
     pub delivered: Cursor,
     /// Everything up to here was read.
     pub read: Cursor,
-    /// The two as far as they are committed: what others may be told.
+    /// The two as far as they are committed and others may be told.
     pub told: Told,
+    /// Seq of the last message they sent, or a later one: to whoever sent
+    /// nothing after a seq, it doesn't matter who has that.
+    pub sent_seq: u64,
 }
 
-/// A member's cursors as far as they are committed.
+/// A member's cursors as others may be told of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Told {
-    /// As [`Member::delivered`].
+    /// As [`Progress::delivered`].
     pub delivered: Cursor,
-    /// As [`Member::read`].
+    /// As [`Progress::read`].
     pub read: Cursor,
-}
-
-impl Member {
-    /// A member with these committed cursors.
-    #[must_use]
-    pub fn with_cursors(self, delivered: Cursor, read: Cursor) -> Self {
-        Self { delivered, read, told: Told { delivered, read }, ..self }
-    }
-
-    /// A member who has seen nothing yet.
-    #[must_use]
-    pub fn new(user: UserId) -> Self {
-        Self {
-            user,
-            joined_after: 0,
-            delivered: Cursor::default(),
-            read: Cursor::default(),
-            told: Told::default(),
-        }
-    }
 }
 
 /// A conversation's state.
@@ -90,29 +72,53 @@ impl Member {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {
     id: ConversationId,
-    kind: Kind,
-    members: Vec<Member>,
+    /// As committed.
+    state: Arc<State>,
+    /// With everything stamped.
+    next: Arc<State>,
+    /// Of those who ever moved a cursor or sent something.
+    progress: HashMap<UserId, Progress>,
     committed: Head,
     stamped: Head,
     /// Cursor moves handed to the log and not yet committed.
     moves_in_flight: u32,
+    /// Messages whose deletion was stamped last: what is known of a target may
+    /// be from just before.
+    deleted: VecDeque<u64>,
 }
 
 impl Conversation {
     /// A direct conversation in which nothing was said yet.
     #[must_use]
     pub fn direct(a: UserId, b: UserId) -> Self {
-        let mut members = vec![Member::new(a)];
-        if a != b {
-            members.push(Member::new(b));
-        }
-        Self::restore(direct_id(a, b), Kind::Direct, members, Head::default())
+        Self::restore(direct_id(a, b), State::direct(a, b), HashMap::new(), Head::default())
+    }
+
+    /// A group before its first entry.
+    #[must_use]
+    pub fn group(id: ConversationId) -> Self {
+        Self::restore(id, State::empty(), HashMap::new(), Head::default())
     }
 
     /// A conversation as the store remembers it.
     #[must_use]
-    pub fn restore(id: ConversationId, kind: Kind, members: Vec<Member>, head: Head) -> Self {
-        Self { id, kind, members, committed: head, stamped: head, moves_in_flight: 0 }
+    pub fn restore(
+        id: ConversationId,
+        state: State,
+        progress: HashMap<UserId, Progress>,
+        head: Head,
+    ) -> Self {
+        let state = Arc::new(state);
+        Self {
+            id,
+            next: Arc::clone(&state),
+            state,
+            progress,
+            committed: head,
+            stamped: head,
+            moves_in_flight: 0,
+            deleted: VecDeque::new(),
+        }
     }
 
     /// Its id.
@@ -121,22 +127,28 @@ impl Conversation {
         self.id
     }
 
-    /// What sort it is.
+    /// Who is in it and how it works, as committed: by this it is delivered
+    /// and read.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
-        self.kind
+    pub const fn state(&self) -> &Arc<State> {
+        &self.state
     }
 
-    /// Its members, in order of joining.
+    /// The same with everything stamped: by this the next entry is admitted.
     #[must_use]
-    pub fn members(&self) -> &[Member] {
-        &self.members
+    pub const fn next_state(&self) -> &Arc<State> {
+        &self.next
     }
 
-    /// The member with this id, if they are one.
+    /// How far somebody is; at the beginning, for whoever never moved.
     #[must_use]
-    pub fn member(&self, user: UserId) -> Option<&Member> {
-        self.members.iter().find(|member| member.user == user)
+    pub fn progress(&self, user: UserId) -> Progress {
+        self.progress.get(&user).copied().unwrap_or_else(|| self.unmoved())
+    }
+
+    /// Whoever is not known to have sent nothing may have sent the last entry.
+    fn unmoved(&self) -> Progress {
+        Progress { sent_seq: self.committed.seq, ..Progress::default() }
     }
 
     /// The end of what is committed: all that a reader may see.

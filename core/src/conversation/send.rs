@@ -1,21 +1,25 @@
 //! The rule for the commonest act: a member sends an entry.
 //!
-//! Who may send is checked, then the entry gets its place: the next seq, the
+//! Who may do what is checked, then the entry gets its place: the next seq, the
 //! ordinal if it counts, a time that never goes back. From here on its bytes
 //! are fixed; the log makes them durable.
 
+use std::sync::Arc;
+
 use parley_protocol::{Code, UserId};
 
-use super::{Conversation, Head};
+use super::{Act, At, Conversation, Head, Progress, State, Target};
 
 /// What a member wants to append, checked as far as one can without the
 /// conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admitted {
     /// The author; set by the server from the session.
     pub sender: UserId,
-    /// Whether the entry moves the ordinal, and with it the unread counts.
-    pub countable: bool,
+    /// What the entry does.
+    pub act: Act,
+    /// The entry it refers to, as far as there is one.
+    pub target: Option<Target>,
 }
 
 /// An entry's place in its conversation.
@@ -29,67 +33,175 @@ pub struct Stamped {
     pub time_ms: u64,
 }
 
+/// A stamped entry and what has to be written with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamping {
+    /// Its place.
+    pub stamped: Stamped,
+    /// The conversation's state after it, if it changes.
+    pub state: Option<Arc<State>>,
+}
+
+impl Stamped {
+    /// Where a change in it stands.
+    #[must_use]
+    pub const fn at(&self) -> At {
+        At { seq: self.seq, ordinal: self.ordinal, time_ms: self.time_ms }
+    }
+}
+
+/// Deletions remembered, so that nothing is added to what is on its way out.
+const DELETED: usize = 64;
+
 impl Conversation {
-    /// Gives an entry its place behind everything stamped so far.
+    /// Gives an entry its place behind everything stamped so far. A group has
+    /// at most `most` members.
     ///
     /// # Errors
-    /// [`Code::NotFound`] when the sender is no member: whoever may not see a
-    /// conversation can't tell it from one that does not exist.
-    pub fn stamp(&mut self, entry: Admitted, now_ms: u64) -> Result<Stamped, Code> {
-        if self.member(entry.sender).is_none() {
-            return Err(Code::NotFound);
-        }
+    /// [`Code::NotFound`] when the sender never was a member: whoever may not
+    /// see a conversation can't tell it from one that does not exist. Else what
+    /// [`State::check_act`] gives.
+    pub fn stamp(&mut self, entry: &Admitted, now_ms: u64, most: usize) -> Result<Stamping, Code> {
+        let Admitted { sender, act, target } = entry;
+        let gone = |seq| self.deleted.contains(&seq);
+        let target = target.filter(|_| !act.target().is_some_and(gone));
+        self.next.check_act(*sender, act, target, self.stamped.seq, most)?;
+        let first = self.stamped.seq == 0;
         let head = Head {
             seq: self.stamped.seq + 1,
-            ordinal: self.stamped.ordinal + u64::from(entry.countable),
+            ordinal: self.stamped.ordinal + u64::from(act.is_countable()),
             // The wall clock may step back; a conversation's time may not.
             time_ms: now_ms.max(self.stamped.time_ms),
         };
         self.stamped = head;
-        Ok(Stamped { seq: head.seq, ordinal: head.ordinal, time_ms: head.time_ms })
+        let stamped = Stamped { seq: head.seq, ordinal: head.ordinal, time_ms: head.time_ms };
+        if let Act::Delete { seq, .. } = act {
+            self.deleted.truncate(DELETED - 1);
+            self.deleted.push_front(*seq);
+        }
+        if act.change().is_some() || first {
+            let next = Arc::make_mut(&mut self.next);
+            next.take(*sender, act, stamped);
+            return Ok(Stamping { stamped, state: Some(Arc::clone(&self.next)) });
+        }
+        Ok(Stamping { stamped, state: None })
+    }
+
+    pub(super) fn note_sent(&mut self, sender: UserId, seq: u64) {
+        let unmoved = Progress { sent_seq: seq, ..self.unmoved() };
+        let progress = self.progress.entry(sender).or_insert(unmoved);
+        progress.sent_seq = progress.sent_seq.max(seq);
+    }
+}
+
+impl State {
+    /// Takes what an entry changes. A conversation comes to be with its first.
+    pub(super) fn take(&mut self, sender: UserId, act: &Act, stamped: Stamped) {
+        if stamped.seq == 1 {
+            self.created_ms = stamped.time_ms;
+        }
+        if let Some(change) = act.change() {
+            self.apply(sender, change, stamped.at());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conversation::{Change, Info, Settings};
+    use parley_protocol::ConversationId;
 
     const ANN: UserId = UserId::new([1; 16]);
     const BEN: UserId = UserId::new([2; 16]);
     const EVE: UserId = UserId::new([3; 16]);
 
+    fn entry(sender: UserId, act: Act) -> Admitted {
+        Admitted { sender, act, target: None }
+    }
+
     fn message(sender: UserId) -> Admitted {
-        Admitted { sender, countable: true }
+        entry(sender, Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false })
+    }
+
+    fn stamp(conversation: &mut Conversation, entry: &Admitted, now_ms: u64) -> Stamped {
+        conversation.stamp(entry, now_ms, 200).unwrap().stamped
+    }
+
+    fn group() -> Conversation {
+        let mut group = Conversation::group(ConversationId::new([7; 16]));
+        let change = Change::Created {
+            info: Info::default(),
+            settings: Settings::default(),
+            members: vec![BEN],
+        };
+        stamp(&mut group, &entry(ANN, Act::Change(change)), 1);
+        group
     }
 
     #[test]
     fn seqs_are_dense_and_shared_by_all_senders() {
         let mut conversation = Conversation::direct(ANN, BEN);
         let seqs: Vec<u64> = [ANN, BEN, BEN, ANN]
-            .map(|sender| conversation.stamp(message(sender), 5).unwrap().seq)
+            .map(|sender| stamp(&mut conversation, &message(sender), 5).seq)
             .into();
         assert_eq!(seqs, [1, 2, 3, 4]);
     }
 
     #[test]
-    fn only_countable_entries_move_the_ordinal() {
+    fn only_messages_move_the_ordinal() {
         let mut conversation = Conversation::direct(ANN, BEN);
-        conversation.stamp(message(ANN), 5).unwrap();
-        let quiet = conversation.stamp(Admitted { sender: BEN, countable: false }, 6).unwrap();
-        assert_eq!(quiet, Stamped { seq: 2, ordinal: 1, time_ms: 6 });
+        stamp(&mut conversation, &message(ANN), 5);
+        let target = Some(Target { sender: ANN, message: true, ordinal: 1, erased: false });
+        let edit = Admitted { target, ..entry(ANN, Act::Edit(1)) };
+        assert_eq!(
+            stamp(&mut conversation, &edit, 6),
+            Stamped { seq: 2, ordinal: 1, time_ms: 6 }
+        );
     }
 
     #[test]
     fn time_never_goes_back() {
         let mut conversation = Conversation::direct(ANN, BEN);
-        conversation.stamp(message(ANN), 1000).unwrap();
-        assert_eq!(conversation.stamp(message(BEN), 10).unwrap().time_ms, 1000);
+        stamp(&mut conversation, &message(ANN), 1000);
+        assert_eq!(stamp(&mut conversation, &message(BEN), 10).time_ms, 1000);
     }
 
     #[test]
     fn strangers_find_nothing() {
         let mut conversation = Conversation::direct(ANN, BEN);
-        assert_eq!(conversation.stamp(message(EVE), 1), Err(Code::NotFound));
+        assert_eq!(conversation.stamp(&message(EVE), 1, 200), Err(Code::NotFound));
         assert!(conversation.is_settled());
+    }
+
+    #[test]
+    fn a_change_counts_for_the_next_entry_before_it_is_committed() {
+        let mut group = group();
+        let removed = entry(ANN, Act::Change(Change::Removed(BEN)));
+        let stamping = group.stamp(&removed, 2, 200).unwrap();
+        assert!(stamping.state.unwrap().active(BEN).is_none());
+        assert_eq!(group.stamp(&message(BEN), 3, 200), Err(Code::Forbidden));
+        // Readers still go by what is committed: nothing is.
+        assert!(group.state().member(BEN).is_none());
+    }
+
+    #[test]
+    fn nothing_is_added_to_what_is_on_its_way_out() {
+        let mut conversation = Conversation::direct(ANN, BEN);
+        stamp(&mut conversation, &message(ANN), 1);
+        let target = Some(Target { sender: ANN, message: true, ordinal: 1, erased: false });
+        let delete = entry(ANN, Act::Delete { seq: 1, ordinal: 1 });
+        stamp(&mut conversation, &Admitted { target, ..delete }, 2);
+        // What was looked up before the deletion doesn't know of it.
+        let edit = Admitted { target, ..entry(ANN, Act::Edit(1)) };
+        assert_eq!(conversation.stamp(&edit, 3, 200), Err(Code::TargetInvalid));
+    }
+
+    #[test]
+    fn the_first_entry_says_when_it_began() {
+        let mut conversation = Conversation::direct(ANN, BEN);
+        let first = conversation.stamp(&message(ANN), 77, 200).unwrap();
+        assert_eq!(first.state.unwrap().created_ms, 77);
+        assert_eq!(conversation.stamp(&message(ANN), 78, 200).unwrap().state, None);
     }
 }

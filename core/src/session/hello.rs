@@ -18,6 +18,8 @@ pub struct ValidatedHello {
     pub feed_position: u64,
     /// Features both sides know.
     pub features: Vec<i32>,
+    /// The app is not in front of its user.
+    pub background: bool,
 }
 
 // The token stays out of debug output, and so out of logs.
@@ -59,6 +61,7 @@ impl Session {
             client_version: hello.client_version,
             feed_position: hello.feed_position,
             features,
+            background: hello.background,
         })
     }
 }

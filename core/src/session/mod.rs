@@ -10,7 +10,9 @@
 //! requests in any order. What a frame says about its own author is never
 //! believed: user and device come from the token.
 
+mod act;
 mod hello;
+mod query;
 mod request;
 mod window;
 
@@ -23,8 +25,9 @@ use parley_protocol::{
     ClientMessageId, Code, ConversationId, DeviceId, Message, SessionId, UserId, limits,
 };
 
-use crate::conversation::{Given, Interval, Move};
+use crate::conversation::{Act, Given, Interval, Move};
 pub use hello::ValidatedHello;
+pub use query::{InviteAct, Query, Range};
 pub use request::pong;
 pub use window::{Overflow, Window};
 
@@ -33,8 +36,10 @@ pub use window::{Overflow, Window};
 pub struct Options {
     /// What `Welcome` announces and requests are held to.
     pub limits: wire::Limits,
-    /// How often the client is asked to send `Ping`.
+    /// How often a client in the foreground is asked to send `Ping`.
     pub heartbeat_ms: u32,
+    /// The same for one in the background.
+    pub background_heartbeat_ms: u32,
     /// How long the client has to authenticate.
     pub handshake_ms: u64,
 }
@@ -71,7 +76,7 @@ pub enum Action {
 }
 
 /// What changes a conversation. A closed set: the only way into a shard.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Append an entry.
     Send {
@@ -81,6 +86,8 @@ pub enum Command {
         id: ClientMessageId,
         /// The content, checked.
         body: ValidatedBody,
+        /// What it does.
+        act: Act,
     },
     /// Move a cursor of the session's user.
     MoveCursor {
@@ -96,50 +103,28 @@ pub enum Command {
 }
 
 /// The target of a send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum To {
     /// A conversation the sender is a member of.
     Conversation(ConversationId),
     /// The 1:1 conversation with this user.
     Peer(UserId),
+    /// The group that this send makes.
+    NewGroup,
+    /// The group of the invite link with this code.
+    Invite(String),
 }
 
-/// What only reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Query {
-    /// The feed position, as the answer to a heartbeat.
-    Ping,
-    /// Entries of a conversation.
-    Fetch {
-        /// Where.
-        conversation: ConversationId,
-        /// Which.
-        range: Range,
-        /// At most this many, 1 to the limit.
-        limit: u32,
-    },
-    /// What changed in the feed since a position.
-    Sync {
-        /// The position.
-        since: u64,
-    },
-    /// A user by exact name.
-    FindByName(String),
-    /// A user by id.
-    FindById(UserId),
-    /// Members and cursors of a conversation.
-    Describe(ConversationId),
-}
-
-/// Which entries a fetch wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Range {
-    /// Those above this seq.
-    After(u64),
-    /// The newest of those below this seq.
-    Before(u64),
-    /// Those on both sides of this seq.
-    Around(u64),
+// Whoever has the code can join.
+impl std::fmt::Debug for To {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Conversation(id) => write!(f, "Conversation({id})"),
+            Self::Peer(id) => write!(f, "Peer({id})"),
+            Self::NewGroup => f.write_str("NewGroup"),
+            Self::Invite(_) => f.write_str("Invite"),
+        }
+    }
 }
 
 /// Conversations whose given intervals a session remembers. Beyond it all are
@@ -154,6 +139,7 @@ pub struct Session {
     phase: Phase,
     /// When something last came in, or when the connection began.
     heard_ms: u64,
+    background: bool,
     unanswered: u32,
     given: HashMap<ConversationId, Given>,
 }
@@ -175,6 +161,7 @@ impl Session {
             id,
             phase: Phase::AwaitHello,
             heard_ms: now_ms,
+            background: false,
             unanswered: 0,
             given: HashMap::new(),
         }
@@ -190,6 +177,19 @@ impl Session {
     #[must_use]
     pub const fn frame_bytes(&self) -> u32 {
         self.options.limits.frame_bytes
+    }
+
+    /// A session for one request that comes without one, over HTTP: open from
+    /// the start, given nothing, and gone after its answer.
+    #[must_use]
+    pub fn for_request(options: Options, id: SessionId, now_ms: u64) -> Self {
+        Self { phase: Phase::Open, ..Self::new(options, id, now_ms) }
+    }
+
+    /// Whether the app is in front of its user, as the device last said.
+    #[must_use]
+    pub const fn is_foreground(&self) -> bool {
+        !self.background
     }
 
     /// Whether `Welcome` was given.
@@ -220,6 +220,16 @@ impl Session {
             },
         };
         match &action {
+            Action::Query(_, Query::Ping { background }) => self.background = *background,
+            Action::Authenticate(hello) => self.background = hello.background,
+            Action::Close(_)
+            | Action::End
+            | Action::Reply(_)
+            | Action::Submit(..)
+            | Action::Query(..)
+            | Action::Nothing => {}
+        }
+        match &action {
             Action::Close(_) | Action::End => self.phase = Phase::Closed,
             Action::Submit(request, _) | Action::Query(request, _) if *request != 0 => {
                 self.unanswered += 1;
@@ -240,6 +250,7 @@ impl Session {
         &mut self,
         identity: &Identity,
         changes: wire::Changes,
+        account_revision: u64,
         server_time_ms: u64,
         now_ms: u64,
     ) -> Option<wire::ServerEnvelope> {
@@ -262,6 +273,8 @@ impl Session {
                 server_time_ms,
                 heartbeat_ms: self.options.heartbeat_ms,
                 changes: Some(changes),
+                background_heartbeat_ms: self.options.background_heartbeat_ms,
+                account_revision,
             }),
         );
         Some(welcome)
@@ -295,7 +308,12 @@ impl Session {
     #[must_use]
     pub fn deadline_ms(&self) -> u64 {
         let patience = if self.is_open() {
-            u64::from(self.options.heartbeat_ms) * u64::from(limits::MISSED_HEARTBEATS)
+            let heartbeat_ms = if self.background {
+                self.options.background_heartbeat_ms
+            } else {
+                self.options.heartbeat_ms
+            };
+            u64::from(heartbeat_ms) * u64::from(limits::MISSED_HEARTBEATS)
         } else {
             self.options.handshake_ms
         };

@@ -2,9 +2,13 @@
 
 use bytes::Bytes;
 use parley_protocol::body::ValidatedBody;
-use parley_protocol::wire::{self, client_envelope::Kind, fetch, lookup, send, server_envelope};
-use parley_protocol::{ClientMessageId, Code, ConversationId, UserId};
+use parley_protocol::wire::{
+    self, EntryKind, client_envelope::Kind, fetch, lookup, send, server_envelope,
+};
+use parley_protocol::{ClientMessageId, Code};
 
+use super::act::act;
+use super::query::{self, conversation, user};
 use super::{Action, Command, Query, Range, Session, To, failure};
 use crate::conversation::Move;
 
@@ -26,23 +30,58 @@ impl Session {
             Kind::Hello(_) => Ok(Action::Close(Code::HelloTwice)),
             Kind::Goodbye(_) => Ok(Action::End),
             // The answer needs the feed position, which is the home's.
-            Kind::Ping(_) => Ok(Action::Query(request, Query::Ping)),
+            Kind::Ping(ping) => {
+                Ok(Action::Query(request, Query::Ping { background: ping.background }))
+            }
             Kind::Delivered(cursor) => {
                 self.cursor(request, &cursor.conversation, Move::Delivered, cursor.up_to)
             }
             Kind::Read(cursor) => {
                 self.cursor(request, &cursor.conversation, Move::Read, cursor.up_to)
             }
+            Kind::Typing(typing) => {
+                let conversation = conversation(&typing.conversation)?;
+                let stopped = typing.stopped;
+                Ok(Action::Query(request, Query::Typing { conversation, stopped }))
+            }
             // From here on the answer is the point: a number must name it.
             _ if request == 0 => Err(Code::BadRequest),
             Kind::Send(send) => self.send(send).map(|command| Action::Submit(request, command)),
-            Kind::Fetch(fetch) => self.fetch(&fetch).map(|query| Action::Query(request, query)),
-            Kind::Sync(sync) => {
-                Ok(Action::Query(request, Query::Sync { since: sync.feed_position }))
-            }
-            Kind::Lookup(wanted) => look_up(wanted).map(|query| Action::Query(request, query)),
-            Kind::Describe(describe) => conversation(&describe.conversation)
-                .map(|conversation| Action::Query(request, Query::Describe(conversation))),
+            other => self.ask(other).map(|query| Action::Query(request, query)),
+        }
+    }
+
+    fn ask(&self, kind: Kind) -> Result<Query, Code> {
+        match kind {
+            Kind::Fetch(fetch) => self.fetch(&fetch),
+            Kind::Sync(sync) => Ok(Query::Sync { since: sync.feed_position }),
+            Kind::Lookup(wanted) => look_up(wanted),
+            Kind::Describe(describe) => conversation(&describe.conversation).map(Query::Describe),
+            Kind::Receipts(wanted) => Ok(Query::Receipts {
+                conversation: conversation(&wanted.conversation)?,
+                seq: wanted.seq,
+            }),
+            Kind::Subscribe(subscribe) => query::subscribe(&subscribe),
+            Kind::SetPreferences(preferences) => query::set_preferences(preferences),
+            Kind::Hide(hide) => query::hide(hide),
+            Kind::Hidden(hidden) => Ok(Query::Hidden {
+                conversation: conversation(&hidden.conversation)?,
+                after: hidden.after,
+            }),
+            Kind::Invites(invites) => query::invites(&invites),
+            Kind::PeekInvite(peek) => Ok(Query::PeekInvite(peek.code)),
+            Kind::GetProfile(wanted) => user(&wanted.user).map(Query::GetProfile),
+            Kind::GetAccount(_) => Ok(Query::GetAccount),
+            Kind::UpdateAccount(update) => query::update_account(update),
+            Kind::Report(report) => query::report(report),
+            // The caller took these.
+            Kind::Hello(_)
+            | Kind::Ping(_)
+            | Kind::Send(_)
+            | Kind::Delivered(_)
+            | Kind::Read(_)
+            | Kind::Typing(_)
+            | Kind::Goodbye(_) => Err(Code::UnknownRequest),
         }
     }
 
@@ -50,10 +89,20 @@ impl Session {
         let to = match send.to.ok_or(Code::BadRequest)? {
             send::To::Conversation(id) => To::Conversation(conversation(&id)?),
             send::To::Peer(id) => To::Peer(user(&id)?),
+            send::To::NewGroup(true) => To::NewGroup,
+            send::To::NewGroup(false) => return Err(Code::BadRequest),
+            send::To::Invite(code) => To::Invite(code),
         };
         let id = ClientMessageId::new(send.client_message_id).map_err(|_| Code::BadRequest)?;
         let body = ValidatedBody::new(send.kind, send.body, self.options.limits.text_chars)?;
-        Ok(Command::Send { to, id, body })
+        // These two kinds and these two targets belong together.
+        let begins = body.kind() == EntryKind::GroupCreated;
+        let joins = body.kind() == EntryKind::MemberJoined;
+        if begins != (to == To::NewGroup) || joins != matches!(to, To::Invite(_)) {
+            return Err(Code::BadRequest);
+        }
+        let act = act(&body)?;
+        Ok(Command::Send { to, id, body, act })
     }
 
     fn fetch(&self, fetch: &wire::Fetch) -> Result<Query, Code> {
@@ -64,6 +113,10 @@ impl Session {
                 fetch::From::AfterSeq(seq) => Range::After(seq),
                 fetch::From::BeforeSeq(seq) => Range::Before(seq),
                 fetch::From::AroundSeq(seq) => Range::Around(seq),
+                fetch::From::AroundTimeMs(time_ms) => Range::AroundTime(time_ms),
+                fetch::From::MentionsBefore(seq) => Range::MentionsBefore(seq),
+                fetch::From::Pinned(_) => Range::Pinned,
+                fetch::From::EditsOf(seq) => Range::EditsOf(seq),
             },
             limit: if fetch.limit == 0 { most } else { fetch.limit.min(most) },
         })
@@ -81,14 +134,6 @@ fn look_up(wanted: wire::Lookup) -> Result<Query, Code> {
         lookup::By::Name(name) => Ok(Query::FindByName(name)),
         lookup::By::User(id) => user(&id).map(Query::FindById),
     }
-}
-
-fn conversation(id: &Bytes) -> Result<ConversationId, Code> {
-    ConversationId::from_slice(id).map_err(|_| Code::BadRequest)
-}
-
-fn user(id: &Bytes) -> Result<UserId, Code> {
-    UserId::from_slice(id).map_err(|_| Code::BadRequest)
 }
 
 /// Answers a heartbeat.

@@ -13,8 +13,10 @@ fn options() -> Options {
             frame_bytes: 1000,
             requests_in_flight: 2,
             fetch_entries: 50,
+            group_members: 200,
         },
         heartbeat_ms: 100,
+        background_heartbeat_ms: 1000,
         handshake_ms: 1000,
     }
 }
@@ -48,7 +50,7 @@ fn open() -> Session {
         session.handle_envelope(frame(1, Kind::Hello(hello())), NOW),
         Action::Authenticate(_)
     ));
-    assert!(session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW).is_some());
+    assert!(session.handle_authenticated(&identity(), wire::Changes::default(), 3, 77, NOW).is_some());
     session
 }
 
@@ -59,7 +61,7 @@ fn text_send(request: u64) -> Bytes {
             to: Some(send::To::Peer(vec![3; 16].into())),
             client_message_id: "a".into(),
             kind: 1,
-            body: wire::Text { text: "hi".into() }.encode_to_vec().into(),
+            body: wire::Text { text: "hi".into(), ..wire::Text::default() }.encode_to_vec().into(),
         }),
     )
 }
@@ -74,7 +76,7 @@ fn hello_leads_through_authentication_to_welcome() {
     assert_eq!((hello.token, hello.feed_position, &*hello.features), ([7; 32], 42, &[1][..]));
     assert!(!session.wants_input());
     let welcome =
-        session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW + 1).unwrap();
+        session.handle_authenticated(&identity(), wire::Changes::default(), 3, 77, NOW + 1).unwrap();
     assert_eq!(welcome.request, 9);
     let Some(server_envelope::Kind::Welcome(welcome)) = welcome.kind else { panic!() };
     assert_eq!((welcome.version, &*welcome.features, &*welcome.user_name), (1, &[1][..], "ann"));
@@ -84,7 +86,7 @@ fn hello_leads_through_authentication_to_welcome() {
 #[test]
 fn anything_but_hello_first_closes() {
     for kind in [
-        Kind::Ping(wire::Ping {}),
+        Kind::Ping(wire::Ping::default()),
         Kind::Goodbye(wire::Goodbye {}),
         Kind::Sync(wire::Sync::default()),
     ] {
@@ -137,7 +139,7 @@ fn silence_ends_a_session_and_dripping_does_not_stretch_the_handshake() {
 
     let mut session = open();
     assert_eq!(session.deadline_ms(), NOW + 300);
-    session.handle_envelope(frame(0, Kind::Ping(wire::Ping {})), NOW + 250);
+    session.handle_envelope(frame(0, Kind::Ping(wire::Ping::default())), NOW + 250);
     assert_eq!(session.handle_timeout(NOW + 300), None);
     assert_eq!(session.handle_timeout(NOW + 550), Some(Code::HeartbeatMissed));
 }
@@ -148,7 +150,7 @@ fn a_session_that_is_over_takes_nothing_more() {
     session.handle_envelope(frame(1, Kind::Hello(hello())), NOW);
     assert_eq!(session.handle_timeout(NOW + 1000), Some(Code::HandshakeTimeout));
     assert_eq!(session.handle_envelope(Bytes::from_static(b"\xff"), NOW), Action::Nothing);
-    assert_eq!(session.handle_authenticated(&identity(), wire::Changes::default(), 77, NOW), None);
+    assert_eq!(session.handle_authenticated(&identity(), wire::Changes::default(), 3, 77, NOW), None);
     assert!(!session.is_open());
 }
 
@@ -174,7 +176,7 @@ fn requests_that_need_an_answer_need_a_number() {
 #[test]
 fn an_unknown_kind_of_request_fails_alone() {
     // Field 1000, a message: what a newer client might send.
-    let mut bytes = frame(0, Kind::Ping(wire::Ping {})).to_vec();
+    let mut bytes = frame(0, Kind::Ping(wire::Ping::default())).to_vec();
     bytes.clear();
     bytes.extend_from_slice(&[0x08, 0x07, 0xc2, 0x3e, 0x00]);
     let mut session = open();

@@ -82,11 +82,16 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::Admitted;
+    use crate::conversation::{Act, Admitted};
     use parley_protocol::UserId;
 
     fn conversation(n: u8) -> Conversation {
         Conversation::direct(UserId::new([n; 16]), UserId::new([n; 16]))
+    }
+
+    fn message(n: u8) -> Admitted {
+        let act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
+        Admitted { sender: UserId::new([n; 16]), act, target: None }
     }
 
     #[test]
@@ -113,8 +118,8 @@ mod tests {
         let mut cache = Cache::new(2);
         for n in 0..5 {
             cache.insert(conversation(n));
-            let entry = Admitted { sender: UserId::new([n; 16]), countable: true };
-            cache.touch(conversation(n).id()).unwrap().stamp(entry, 1).unwrap();
+            let entry = message(n);
+            cache.touch(conversation(n).id()).unwrap().stamp(&entry, 1, 200).unwrap();
         }
         assert_eq!(cache.len(), 5);
     }
@@ -123,8 +128,8 @@ mod tests {
     fn loading_again_keeps_the_newer_state() {
         let mut cache = Cache::new(2);
         let mut newer = conversation(1);
-        let entry = Admitted { sender: UserId::new([1; 16]), countable: true };
-        newer.stamp(entry, 1).unwrap();
+        let entry = message(1);
+        newer.stamp(&entry, 1, 200).unwrap();
         cache.insert(newer.clone());
         cache.insert(conversation(1));
         assert_eq!(cache.touch(newer.id()), Some(&mut newer));

@@ -14,7 +14,9 @@ use std::collections::HashMap;
 use parley_protocol::{Code, ConversationId, UserId};
 
 use crate::conversation::dedupe::{Known, SendKey};
-use crate::conversation::{Applied, Conversation, Cursor, Given, Move, MovedCursor, Stamped};
+use crate::conversation::{
+    Act, Applied, Conversation, Cursor, Given, Move, MovedCursor, Shown, Stamped,
+};
 use cache::Cache;
 pub use send::{Decision, SendCommand};
 
@@ -22,16 +24,20 @@ pub use send::{Decision, SendCommand};
 #[derive(Debug)]
 pub struct Shard {
     epoch: u64,
+    /// Members of one group.
+    group_members: usize,
     conversations: Cache,
     /// Stamped, not yet committed.
     in_flight: HashMap<SendKey, Known>,
 }
 
 impl Shard {
-    /// An empty shard led in `epoch` that keeps about `capacity` conversations.
+    /// An empty shard led in `epoch` that keeps about `capacity` conversations
+    /// and lets groups have `group_members`.
     #[must_use]
-    pub fn new(epoch: u64, capacity: usize) -> Self {
-        Self { epoch, conversations: Cache::new(capacity), in_flight: HashMap::new() }
+    pub fn new(epoch: u64, capacity: usize, group_members: usize) -> Self {
+        let conversations = Cache::new(capacity);
+        Self { epoch, group_members, conversations, in_flight: HashMap::new() }
     }
 
     /// The epoch that goes into every entry stamped here.
@@ -73,14 +79,13 @@ impl Shard {
     /// # Panics
     /// When the conversation isn't loaded or the entry isn't its next one;
     /// both mean that log and shard disagree.
-    pub fn apply(&mut self, key: &SendKey, sender: UserId, entry: Stamped) -> Applied {
+    pub fn apply(&mut self, key: &SendKey, sender: UserId, act: &Act, entry: Stamped) -> Applied {
         self.in_flight.remove(key);
-        let conversation = self.conversations.touch(key.conversation);
-        assert!(conversation.is_some(), "{}: committed but not loaded", key.conversation);
-        // The assertion above makes the default unreachable.
-        conversation.map_or(Applied { head: Default::default(), sender }, |found| {
-            found.apply(sender, entry)
-        })
+        match self.conversations.touch(key.conversation) {
+            Some(conversation) => conversation.apply(sender, act, entry),
+            // Stamped entries keep their conversation here until now.
+            None => unreachable!("{}: committed but not loaded", key.conversation),
+        }
     }
 
     /// Checks a cursor move; see [`Conversation::check_move`].
@@ -116,9 +121,10 @@ impl Shard {
         id: ConversationId,
         user: UserId,
         moved: &MovedCursor,
+        shown: Shown,
     ) -> Option<&Conversation> {
         let conversation = self.conversations.touch(id)?;
-        conversation.settle_move(user, moved);
+        conversation.settle_move(user, moved, shown);
         Some(conversation)
     }
 

@@ -4,24 +4,24 @@ use parley_protocol::Code;
 
 use super::Shard;
 use crate::conversation::dedupe::{Known, SendKey};
-use crate::conversation::{Admitted, Stamped};
+use crate::conversation::{Admitted, Stamped, Stamping};
 
 /// A send on its way into a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendCommand {
     /// Conversation, device and client message id.
     pub key: SendKey,
-    /// Who, and whether it counts.
+    /// Who, and what it does.
     pub entry: Admitted,
     /// [`digest`](crate::conversation::dedupe::digest) of kind and body.
     pub digest: u64,
 }
 
 /// What the server does with a send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// New: append the entry at this place, answer once it is committed.
-    Append(Stamped),
+    Append(Stamping),
     /// The same send is stamped and on its way: answer once that is committed.
     Wait(Stamped),
     /// The same send is committed: answer now.
@@ -35,43 +35,45 @@ impl Shard {
     /// # Errors
     /// [`Code::MessageIdReused`] for the same key with other content,
     /// [`Code::NotFound`] when the sender may not see the conversation or it
-    /// isn't loaded.
+    /// isn't loaded, else what
+    /// [`stamp`](crate::conversation::Conversation::stamp) gives.
     pub fn send(
         &mut self,
         command: SendCommand,
         committed: Option<Known>,
         now_ms: u64,
     ) -> Result<Decision, Code> {
-        let conversation =
-            self.conversations.touch(command.key.conversation).ok_or(Code::NotFound)?;
-        if conversation.member(command.entry.sender).is_none() {
-            return Err(Code::NotFound);
-        }
-        if let Some(known) = self.in_flight.get(&command.key) {
-            return known.again(command.digest).map(Decision::Wait);
+        let SendCommand { key, entry, digest } = command;
+        let most = self.group_members;
+        let conversation = self.conversations.touch(key.conversation).ok_or(Code::NotFound)?;
+        // A resend gets its answer whatever changed since, but only its author
+        // hears of it: the key names their device.
+        if let Some(known) = self.in_flight.get(&key) {
+            return known.again(digest).map(Decision::Wait);
         }
         if let Some(known) = committed {
-            return known.again(command.digest).map(Decision::Again);
+            return known.again(digest).map(Decision::Again);
         }
-        let answer = conversation.stamp(command.entry, now_ms)?;
-        self.in_flight.insert(command.key, Known { answer, digest: command.digest });
-        Ok(Decision::Append(answer))
+        let stamping = conversation.stamp(&entry, now_ms, most)?;
+        self.in_flight.insert(key, Known { answer: stamping.stamped, digest });
+        Ok(Decision::Append(stamping))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::Conversation;
+    use crate::conversation::{Act, Conversation};
     use bytes::Bytes;
     use parley_protocol::{ClientMessageId, DeviceId, UserId};
 
     const ANN: UserId = UserId::new([1; 16]);
     const BEN: UserId = UserId::new([2; 16]);
+    const HELLO: Act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
 
     fn shard() -> (Shard, Conversation) {
         let conversation = Conversation::direct(ANN, BEN);
-        let mut shard = Shard::new(1, 10);
+        let mut shard = Shard::new(1, 10, 200);
         assert!(shard.load(conversation.clone(), 0));
         (shard, conversation)
     }
@@ -83,8 +85,15 @@ mod tests {
                 device: DeviceId::new(*sender.as_bytes()),
                 id: ClientMessageId::new(Bytes::from_static(id.as_bytes())).unwrap(),
             },
-            entry: Admitted { sender, countable: true },
+            entry: Admitted { sender, act: HELLO, target: None },
             digest,
+        }
+    }
+
+    fn append(shard: &mut Shard, command: SendCommand) -> Stamped {
+        match shard.send(command, None, 5) {
+            Ok(Decision::Append(stamping)) => stamping.stamped,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -92,9 +101,9 @@ mod tests {
     fn a_resend_waits_while_in_flight_and_is_answered_after() {
         let (mut shard, _) = shard();
         let first = command(ANN, "a", 7);
-        let Ok(Decision::Append(stamped)) = shard.send(first.clone(), None, 5) else { panic!() };
+        let stamped = append(&mut shard, first.clone());
         assert_eq!(shard.send(first.clone(), None, 6), Ok(Decision::Wait(stamped)));
-        shard.apply(&first.key, ANN, stamped);
+        shard.apply(&first.key, ANN, &HELLO, stamped);
         let known = Some(Known { answer: stamped, digest: 7 });
         assert_eq!(shard.send(first, known, 7), Ok(Decision::Again(stamped)));
     }
@@ -103,9 +112,9 @@ mod tests {
     fn other_content_under_the_same_id_is_refused_in_flight_and_after() {
         let (mut shard, _) = shard();
         let first = command(ANN, "a", 7);
-        let Ok(Decision::Append(stamped)) = shard.send(first.clone(), None, 5) else { panic!() };
+        let stamped = append(&mut shard, first.clone());
         assert_eq!(shard.send(command(ANN, "a", 8), None, 5), Err(Code::MessageIdReused));
-        shard.apply(&first.key, ANN, stamped);
+        shard.apply(&first.key, ANN, &HELLO, stamped);
         let known = Some(Known { answer: stamped, digest: 7 });
         assert_eq!(shard.send(command(ANN, "a", 8), known, 5), Err(Code::MessageIdReused));
     }
@@ -114,15 +123,12 @@ mod tests {
     fn the_same_id_of_another_device_is_another_send() {
         let (mut shard, _) = shard();
         assert!(matches!(shard.send(command(ANN, "a", 7), None, 5), Ok(Decision::Append(_))));
-        let Ok(Decision::Append(second)) = shard.send(command(BEN, "a", 7), None, 5) else {
-            panic!()
-        };
-        assert_eq!(second.seq, 2);
+        assert_eq!(append(&mut shard, command(BEN, "a", 7)).seq, 2);
     }
 
     #[test]
     fn what_was_read_before_an_eviction_is_not_taken() {
-        let mut shard = Shard::new(1, 1);
+        let mut shard = Shard::new(1, 1, 200);
         let direct = |n| Conversation::direct(UserId::new([n; 16]), UserId::new([n; 16]));
         let as_of = shard.evictions();
         assert!(shard.load(direct(1), as_of));
@@ -135,9 +141,7 @@ mod tests {
     fn strangers_and_unknown_conversations_look_the_same() {
         let (mut shard, _) = shard();
         let stranger = command(UserId::new([9; 16]), "a", 1);
-        // Even the dedupe answer of somebody else's send stays hidden.
-        let known = Some(Known { answer: Stamped { seq: 1, ordinal: 1, time_ms: 1 }, digest: 1 });
-        assert_eq!(shard.send(stranger.clone(), known, 5), Err(Code::NotFound));
-        assert_eq!(Shard::new(1, 10).send(stranger, None, 5), Err(Code::NotFound));
+        assert_eq!(shard.send(stranger.clone(), None, 5), Err(Code::NotFound));
+        assert_eq!(Shard::new(1, 10, 200).send(stranger, None, 5), Err(Code::NotFound));
     }
 }

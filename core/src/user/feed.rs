@@ -6,7 +6,7 @@
 //!
 //! Unread is not counted, it follows: messages up to the end of the log minus
 //! messages up to the floor, where the floor is the furthest of what was read,
-//! what the user last sent, and where they joined.
+//! what the user last sent, and where they joined; less those deleted since.
 
 /// One conversation as it stands for one user.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,6 +23,10 @@ pub struct FeedEntry {
     pub read_seq: u64,
     /// Messages up to the floor.
     pub floor_ordinal: u64,
+    /// Seq of the user's own last message.
+    pub sent_seq: u64,
+    /// Revision of what the user set here for themselves.
+    pub revision: u64,
 }
 
 impl FeedEntry {
@@ -34,12 +38,21 @@ impl FeedEntry {
         self.last_time_ms = self.last_time_ms.max(other.last_time_ms);
         self.read_seq = self.read_seq.max(other.read_seq);
         self.floor_ordinal = self.floor_ordinal.max(other.floor_ordinal);
+        self.sent_seq = self.sent_seq.max(other.sent_seq);
+        self.revision = self.revision.max(other.revision);
     }
 
-    /// Messages the user has not read.
+    /// Ordinals that may be unread: above the first, up to the second.
     #[must_use]
-    pub const fn unread(&self) -> u64 {
-        self.last_ordinal.saturating_sub(self.floor_ordinal)
+    pub const fn unread_range(&self) -> (u64, u64) {
+        (self.floor_ordinal, self.last_ordinal)
+    }
+
+    /// Messages the user has not read, when `deleted` of those in
+    /// [`unread_range`](Self::unread_range) are deleted.
+    #[must_use]
+    pub const fn unread(&self, deleted: u64) -> u64 {
+        self.last_ordinal.saturating_sub(self.floor_ordinal).saturating_sub(deleted)
     }
 }
 
@@ -82,6 +95,7 @@ mod tests {
         OtherSends { countable: bool },
         UserSends,
         UserReads { back: u64 },
+        Deletes { back: u64 },
     }
 
     fn happenings() -> impl Strategy<Value = Vec<Happening>> {
@@ -89,17 +103,19 @@ mod tests {
             4 => any::<bool>().prop_map(|countable| Happening::OtherSends { countable }),
             1 => Just(Happening::UserSends),
             2 => (0u64..6).prop_map(|back| Happening::UserReads { back }),
+            1 => (0u64..9).prop_map(|back| Happening::Deletes { back }),
         ];
         prop::collection::vec(one, 0..60)
     }
 
     proptest! {
-        /// The arithmetic equals counting, and neither order nor repetition of
+        /// The arithmetic equals counting, deletions included, and neither order nor repetition of
         /// the updates matters.
         #[test]
         fn unread_equals_counting(history in happenings(), shuffle: u64) {
             // (seq, countable, own) of every entry, and what is read.
             let (mut log, mut read, mut updates) = (Vec::new(), 0usize, Vec::new());
+            let mut deleted = std::collections::BTreeSet::new();
             let ordinal = |log: &[(bool, bool)], to: usize| log[..to].iter().filter(|e| e.0).count() as u64;
             for step in history {
                 let mut update = FeedEntry::default();
@@ -114,13 +130,22 @@ mod tests {
                         update.read_seq = read as u64;
                         update.floor_ordinal = ordinal(&log, read);
                     }
+                    Happening::Deletes { back } => {
+                        let seq = log.len().saturating_sub(back as usize);
+                        if seq > 0 && log[seq - 1].0 {
+                            deleted.insert(seq);
+                            log.push((false, false));
+                        }
+                    }
                 }
                 update.last_seq = log.len() as u64;
                 update.last_ordinal = ordinal(&log, log.len());
                 updates.push(update);
             }
             let own_last = log.iter().rposition(|e| e.1).map_or(0, |at| at + 1);
-            let expected = log[read.max(own_last)..].iter().filter(|e| e.0).count() as u64;
+            let floor = read.max(own_last);
+            let unread = |seq: &usize| *seq > floor && log[seq - 1].0 && !deleted.contains(seq);
+            let expected = (1..=log.len()).filter(unread).count() as u64;
 
             let mut entry = FeedEntry::default();
             let n = updates.len();
@@ -129,7 +154,10 @@ mod tests {
                 let pick = if at < n { at } else { (at as u64).wrapping_mul(shuffle | 1) as usize % n };
                 entry.merge(&updates[n - 1 - pick]);
             }
-            prop_assert_eq!(entry.unread(), expected);
+            let (above, to) = entry.unread_range();
+            let gone = deleted.iter().map(|seq| ordinal(&log, *seq));
+            let gone = gone.filter(|ordinal| *ordinal > above && *ordinal <= to).count() as u64;
+            prop_assert_eq!(entry.unread(gone), expected);
         }
     }
 

@@ -1,0 +1,231 @@
+//! What an entry does, and who may do it: messages and what refers to them.
+
+use parley_protocol::{Code, UserId};
+
+use super::change::Change;
+use super::state::{Kind, Role, State};
+
+/// What an entry does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Says something.
+    Message {
+        /// Seq of the message it answers; 0 for none.
+        reply_to: u64,
+        /// Whom it names.
+        mentions: Vec<UserId>,
+        /// It names everybody.
+        everyone: bool,
+    },
+    /// Gives a message another text.
+    Edit(u64),
+    /// Deletes a message for all.
+    Delete {
+        /// Its seq.
+        seq: u64,
+        /// Its ordinal, as the sender says.
+        ordinal: u64,
+    },
+    /// Reacts to a message, or takes it back.
+    React {
+        /// Its seq.
+        seq: u64,
+        /// With what.
+        emoji: String,
+        /// It is taken back.
+        removed: bool,
+    },
+    /// Changes who is in or how it works.
+    Change(Change),
+}
+
+/// What is known of the entry an act refers to, as committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// Who wrote it.
+    pub sender: UserId,
+    /// Whether it is a message.
+    pub message: bool,
+    /// Its ordinal.
+    pub ordinal: u64,
+    /// Its body is gone.
+    pub erased: bool,
+}
+
+impl Act {
+    /// Whether the entry counts as a message.
+    #[must_use]
+    pub const fn is_countable(&self) -> bool {
+        matches!(self, Self::Message { .. })
+    }
+
+    /// Seq of the message it refers to, if it does.
+    #[must_use]
+    pub const fn target(&self) -> Option<u64> {
+        match self {
+            Self::Message { reply_to: 0, .. } => None,
+            Self::Message { reply_to: seq, .. }
+            | Self::Edit(seq)
+            | Self::Delete { seq, .. }
+            | Self::React { seq, .. }
+            | Self::Change(Change::Pinned { seq, .. }) => Some(*seq),
+            Self::Change(_) => None,
+        }
+    }
+
+    /// The change of the conversation's state it makes.
+    #[must_use]
+    pub const fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Change(change) => Some(change),
+            Self::Message { .. } | Self::Edit(_) | Self::Delete { .. } | Self::React { .. } => None,
+        }
+    }
+}
+
+impl State {
+    /// Whether `actor` may do this as the entry after `last_seq`. `target` is
+    /// what is known of the entry it refers to; `None` when there is no such.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for whoever never was a member, [`Code::Forbidden`],
+    /// [`Code::TargetInvalid`], or what [`State::check`] gives for a change.
+    pub fn check_act(
+        &self,
+        actor: UserId,
+        act: &Act,
+        target: Option<Target>,
+        last_seq: u64,
+        most: usize,
+    ) -> Result<(), Code> {
+        if let Act::Change(change) = act {
+            self.check(actor, change, last_seq, most)?;
+            // A pin is taken off a message whatever became of it.
+            return match change {
+                Change::Pinned { seq, removed: false } => {
+                    self.readable(actor, *seq, target).map(drop)
+                }
+                _ => Ok(()),
+            };
+        }
+        let role = self.role(actor)?;
+        match act {
+            Act::Message { reply_to, everyone, .. } => {
+                self.needs(role, self.settings.send)?;
+                if *everyone {
+                    self.needs(role, self.settings.edit_info)?;
+                }
+                if *reply_to == 0 {
+                    return Ok(());
+                }
+                self.readable(actor, *reply_to, target).map(drop)
+            }
+            Act::Edit(seq) => {
+                self.needs(role, self.settings.send)?;
+                let target = self.readable(actor, *seq, target)?;
+                if target.sender == actor { Ok(()) } else { Err(Code::Forbidden) }
+            }
+            Act::Delete { seq, ordinal } => {
+                let target = self.readable(actor, *seq, target)?;
+                let admin = self.kind == Kind::Group && role >= Role::Admin;
+                if target.sender != actor && !admin {
+                    return Err(Code::Forbidden);
+                }
+                if target.ordinal == *ordinal { Ok(()) } else { Err(Code::TargetInvalid) }
+            }
+            Act::React { seq, .. } => {
+                self.needs(role, self.settings.send)?;
+                self.readable(actor, *seq, target).map(drop)
+            }
+            Act::Change(_) => Ok(()),
+        }
+    }
+
+    /// The target, if it is a message that is there for `actor` to see.
+    fn readable(&self, actor: UserId, seq: u64, target: Option<Target>) -> Result<Target, Code> {
+        let sees = self.member(actor).is_some_and(|member| member.sees(seq));
+        let there = target.filter(|target| target.message && !target.erased);
+        there.filter(|_| sees && seq > self.erased_up_to).ok_or(Code::TargetInvalid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::change::At;
+    use crate::conversation::state::{Info, Settings};
+
+    const OWNER: UserId = UserId::new([1; 16]);
+    const ANN: UserId = UserId::new([2; 16]);
+    const NEW: UserId = UserId::new([4; 16]);
+    const EVE: UserId = UserId::new([9; 16]);
+
+    fn group(settings: Settings) -> State {
+        let mut state = State::empty();
+        let at = |seq| At { seq, ordinal: seq, time_ms: seq };
+        let created = Change::Created { info: Info::default(), settings, members: vec![ANN] };
+        state.apply(OWNER, &created, at(1));
+        state.apply(OWNER, &Change::Added(vec![NEW]), at(10));
+        state
+    }
+
+    fn by(sender: UserId) -> Option<Target> {
+        Some(Target { sender, message: true, ordinal: 3, erased: false })
+    }
+
+    fn check(state: &State, actor: UserId, act: &Act, target: Option<Target>) -> Result<(), Code> {
+        state.check_act(actor, act, target, 20, 200)
+    }
+
+    const HELLO: Act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
+    const ALL: Act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: true };
+
+    #[test]
+    fn who_may_send_is_a_setting() {
+        let open = group(Settings::default());
+        assert_eq!(check(&open, ANN, &HELLO, None), Ok(()));
+        assert_eq!(check(&open, EVE, &HELLO, None), Err(Code::NotFound));
+        let quiet = group(Settings { send: Role::Admin, ..Settings::default() });
+        assert_eq!(check(&quiet, ANN, &HELLO, None), Err(Code::Forbidden));
+        assert_eq!(check(&quiet, OWNER, &HELLO, None), Ok(()));
+        let react = Act::React { seq: 12, emoji: "x".to_owned(), removed: false };
+        assert_eq!(check(&quiet, ANN, &react, by(OWNER)), Err(Code::Forbidden));
+    }
+
+    #[test]
+    fn everyone_is_named_by_whoever_may_edit_the_info() {
+        let state = group(Settings::default());
+        assert_eq!(check(&state, ANN, &ALL, None), Err(Code::Forbidden));
+        assert_eq!(check(&state, OWNER, &ALL, None), Ok(()));
+    }
+
+    #[test]
+    fn only_the_author_edits_and_the_author_or_an_admin_deletes() {
+        let state = group(Settings::default());
+        assert_eq!(check(&state, ANN, &Act::Edit(12), by(ANN)), Ok(()));
+        assert_eq!(check(&state, OWNER, &Act::Edit(12), by(ANN)), Err(Code::Forbidden));
+        let delete = Act::Delete { seq: 12, ordinal: 3 };
+        assert_eq!(check(&state, ANN, &delete, by(ANN)), Ok(()));
+        assert_eq!(check(&state, OWNER, &delete, by(ANN)), Ok(()));
+        assert_eq!(check(&state, ANN, &delete, by(OWNER)), Err(Code::Forbidden));
+        let direct = State::direct(OWNER, ANN);
+        assert_eq!(check(&direct, OWNER, &delete, by(ANN)), Err(Code::Forbidden));
+    }
+
+    #[test]
+    fn a_target_is_a_message_that_is_there_and_visible() {
+        let state = group(Settings::default());
+        let none = Err(Code::TargetInvalid);
+        assert_eq!(check(&state, ANN, &Act::Edit(12), None), none);
+        let gone = by(ANN).map(|target| Target { erased: true, ..target });
+        assert_eq!(check(&state, ANN, &Act::Edit(12), gone), none);
+        let other = by(ANN).map(|target| Target { message: false, ..target });
+        assert_eq!(check(&state, ANN, &Act::Edit(12), other), none);
+        // From before they joined.
+        let reply = Act::Message { reply_to: 9, mentions: Vec::new(), everyone: false };
+        assert_eq!(check(&state, NEW, &reply, by(ANN)), none);
+        assert_eq!(check(&state, ANN, &reply, by(ANN)), Ok(()));
+        let wrong = Act::Delete { seq: 12, ordinal: 4 };
+        assert_eq!(check(&state, ANN, &wrong, by(ANN)), none);
+    }
+}

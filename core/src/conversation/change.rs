@@ -1,0 +1,271 @@
+//! The rules of membership: who may change what, and what a change does.
+//!
+//! [`State::check`] refuses before anything is stamped; [`State::apply`] never
+//! refuses and gives every replica the same state.
+
+use parley_protocol::{Code, UserId, limits};
+
+use super::state::{Info, Kind, Membership, Role, Settings, State};
+
+/// A change of who is in a conversation or how it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A group begins; its maker owns it.
+    Created {
+        /// What it is called.
+        info: Info,
+        /// How it works.
+        settings: Settings,
+        /// Who is in besides its maker.
+        members: Vec<UserId>,
+    },
+    /// What is given changes.
+    Changed {
+        /// The title.
+        title: Option<String>,
+        /// What it is about.
+        description: Option<String>,
+        /// Where its picture is.
+        picture: Option<String>,
+        /// All settings.
+        settings: Option<Settings>,
+    },
+    /// These come in.
+    Added(Vec<UserId>),
+    /// A member is put out.
+    Removed(UserId),
+    /// The sender goes.
+    Left,
+    /// A member may do more or less; an owner's role is handed over.
+    Role(UserId, Role),
+    /// The sender came by an invite link.
+    Joined,
+    /// The beginning is erased, up to this seq.
+    Erased(u64),
+    /// A message is pinned, or no longer.
+    Pinned {
+        /// Its seq.
+        seq: u64,
+        /// Whether the pin is taken off.
+        removed: bool,
+    },
+}
+
+/// Where in the log a change stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At {
+    /// Seq of its entry.
+    pub seq: u64,
+    /// Messages up to it.
+    pub ordinal: u64,
+    /// Its time, Unix milliseconds.
+    pub time_ms: u64,
+}
+
+impl State {
+    /// Whether `actor` may make this change as the entry after `last_seq`, in
+    /// a group of at most `most` members.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for whoever never was a member, [`Code::Forbidden`],
+    /// [`Code::GroupFull`], [`Code::ListFull`] or [`Code::TargetInvalid`].
+    pub fn check(
+        &self,
+        actor: UserId,
+        change: &Change,
+        last_seq: u64,
+        most: usize,
+    ) -> Result<(), Code> {
+        match change {
+            Change::Created { members, .. } => {
+                // Only as the first entry, which makes the conversation.
+                if last_seq != 0 || self.kind != Kind::Group {
+                    return Err(Code::TargetInvalid);
+                }
+                if members.contains(&actor) {
+                    return Err(Code::BadRequest);
+                }
+                fits(members.len() + 1, most)
+            }
+            Change::Joined => {
+                if self.kind != Kind::Group {
+                    return Err(Code::Forbidden);
+                }
+                if self.active(actor).is_some() {
+                    return Err(Code::TargetInvalid);
+                }
+                fits(self.len() + 1, most)
+            }
+            _ => self.check_member(actor, change, last_seq, most),
+        }
+    }
+
+    fn check_member(
+        &self,
+        actor: UserId,
+        change: &Change,
+        last_seq: u64,
+        most: usize,
+    ) -> Result<(), Code> {
+        let role = self.role(actor)?;
+        match change {
+            Change::Pinned { seq, removed } => {
+                self.needs(role, self.settings.edit_info)?;
+                match (self.pinned.contains(seq), removed) {
+                    (true, false) | (false, true) => Err(Code::TargetInvalid),
+                    (false, false) if self.pinned.len() >= limits::PINS => Err(Code::ListFull),
+                    (false, false) | (true, true) => Ok(()),
+                }
+            }
+            Change::Changed { title, description, picture, settings } => {
+                if self.kind == Kind::Direct {
+                    let named = title.is_some() || description.is_some() || picture.is_some();
+                    return if named { Err(Code::Forbidden) } else { Ok(()) };
+                }
+                if title.is_some() || description.is_some() || picture.is_some() {
+                    self.needs(role, self.settings.edit_info)?;
+                }
+                if settings.is_some() { self.needs(role, Role::Admin) } else { Ok(()) }
+            }
+            // The rest is of groups alone.
+            _ if self.kind == Kind::Direct => Err(Code::Forbidden),
+            Change::Added(users) => {
+                self.needs(role, self.settings.add)?;
+                if users.iter().any(|user| self.active(*user).is_some()) {
+                    return Err(Code::TargetInvalid);
+                }
+                fits(self.len() + users.len(), most)
+            }
+            Change::Removed(user) => {
+                self.needs(role, Role::Admin)?;
+                let target = self.active(*user).ok_or(Code::TargetInvalid)?;
+                if target.role < role && *user != actor { Ok(()) } else { Err(Code::Forbidden) }
+            }
+            Change::Role(user, _) => {
+                self.needs(role, Role::Owner)?;
+                let known = self.active(*user).is_some() && *user != actor;
+                if known { Ok(()) } else { Err(Code::TargetInvalid) }
+            }
+            Change::Erased(up_to) => {
+                self.needs(role, Role::Owner)?;
+                if *up_to <= last_seq { Ok(()) } else { Err(Code::TargetInvalid) }
+            }
+            Change::Left | Change::Created { .. } | Change::Joined => Ok(()),
+        }
+    }
+
+    /// The role of somebody who is in.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for whoever never was, [`Code::Forbidden`] for whoever
+    /// is no longer a member.
+    pub(super) fn role(&self, user: UserId) -> Result<Role, Code> {
+        let member = self.member(user).ok_or(Code::NotFound)?;
+        if member.is_active() { Ok(member.role) } else { Err(Code::Forbidden) }
+    }
+
+    /// Refuses a role below `least`, in a group.
+    pub(super) fn needs(&self, role: Role, least: Role) -> Result<(), Code> {
+        let may = self.kind == Kind::Direct || role >= least;
+        if may { Ok(()) } else { Err(Code::Forbidden) }
+    }
+
+    /// Takes a committed change.
+    pub fn apply(&mut self, actor: UserId, change: &Change, at: At) {
+        match change {
+            Change::Created { info, settings, members } => {
+                self.info = info.clone();
+                self.settings = *settings;
+                self.created_ms = at.time_ms;
+                for user in members {
+                    self.bring_in(*user, Role::Member, at);
+                }
+                self.bring_in(actor, Role::Owner, at);
+            }
+            Change::Changed { title, description, picture, settings } => {
+                let Info { title: old_title, description: old_about, picture: old_picture } =
+                    &mut self.info;
+                replace(old_title, title.as_ref());
+                replace(old_about, description.as_ref());
+                replace(old_picture, picture.as_ref());
+                if let Some(settings) = settings {
+                    self.settings = *settings;
+                }
+            }
+            Change::Added(users) => {
+                for user in users {
+                    self.bring_in(*user, Role::Member, at);
+                }
+            }
+            // Whoever comes into an empty group takes it over.
+            Change::Joined if self.is_empty() => self.bring_in(actor, Role::Owner, at),
+            Change::Joined => self.bring_in(actor, Role::Member, at),
+            Change::Removed(user) => self.put_out(*user, at.seq),
+            Change::Left => {
+                let owned = self.member(actor).is_some_and(|member| member.role == Role::Owner);
+                self.put_out(actor, at.seq);
+                if owned {
+                    self.crown();
+                }
+            }
+            Change::Role(user, role) => {
+                if *role == Role::Owner
+                    && let Some(former) = self.member_mut(actor)
+                {
+                    former.role = Role::Admin;
+                }
+                if let Some(member) = self.member_mut(*user) {
+                    member.role = *role;
+                }
+            }
+            Change::Erased(up_to) => self.erased_up_to = self.erased_up_to.max(*up_to),
+            Change::Pinned { seq, removed } => {
+                self.pinned.retain(|pinned| pinned != seq);
+                if !removed {
+                    let place = self.pinned.partition_point(|pinned| pinned < seq);
+                    self.pinned.insert(place, *seq);
+                }
+            }
+        }
+        let erased_up_to = self.erased_up_to;
+        self.pinned.retain(|pinned| *pinned > erased_up_to);
+    }
+
+    fn bring_in(&mut self, user: UserId, role: Role, at: At) {
+        let sees_after = if self.settings.history_for_newcomers { 0 } else { at.seq - 1 };
+        self.put(Membership {
+            user,
+            role,
+            joined_seq: at.seq,
+            joined_ordinal: at.ordinal,
+            sees_after,
+            left_seq: 0,
+        });
+    }
+
+    /// Makes an owner of the admin, else the member, who is in the longest.
+    fn crown(&mut self) {
+        let heir = self.actives().min_by_key(|member| {
+            (std::cmp::Reverse(member.role), member.joined_seq, member.user)
+        });
+        if let Some(heir) = heir.map(|member| member.user)
+            && let Some(member) = self.member_mut(heir)
+        {
+            member.role = Role::Owner;
+        }
+    }
+}
+
+fn fits(members: usize, most: usize) -> Result<(), Code> {
+    if members <= most { Ok(()) } else { Err(Code::GroupFull) }
+}
+
+fn replace(old: &mut String, new: Option<&String>) {
+    if let Some(new) = new {
+        new.clone_into(old);
+    }
+}
+
+#[cfg(test)]
+#[path = "change_tests.rs"]
+mod tests;
