@@ -464,7 +464,7 @@ impl Client {
 }
 
 fn text_body(text: String) -> Result<bytes::Bytes, Error> {
-    let bytes: bytes::Bytes = wire::Text { text }.encode_to_vec().into();
+    let bytes: bytes::Bytes = wire::Text { text, ..wire::Text::default() }.encode_to_vec().into();
     // The server's own limit, known once connected, can only be lower and is
     // checked when the message leaves.
     body::ValidatedBody::new(wire::EntryKind::Text as u32, bytes.clone(), limits::TEXT_CHARS)

@@ -54,7 +54,10 @@ fn entry(rng: &mut Rng) -> Bytes {
         epoch: number(rng),
         sender: id(rng),
         kind: rng.u32(..3),
-        body: wire::Text { text: "x".repeat(rng.usize(..9)) }.encode_to_vec().into(),
+        body: wire::Text { text: "x".repeat(rng.usize(..9)), ..Default::default() }
+            .encode_to_vec()
+            .into(),
+        erased: rng.bool(),
     };
     entry.encode_to_vec().into()
 }
@@ -72,6 +75,9 @@ fn changes(rng: &mut Rng) -> wire::Changes {
         read: number(rng),
         last_time_ms: number(rng),
         delivered: number(rng),
+        last_ordinal: number(rng),
+        floor_ordinal: number(rng),
+        ..wire::FeedEntry::default()
     };
     let entries = (0..rng.usize(..4)).map(|_| entry(rng)).collect();
     wire::Changes { entries, feed_position: number(rng), more: rng.bool() }
@@ -85,9 +91,17 @@ fn described(rng: &mut Rng) -> wire::Described {
         read: number(rng),
         delivered_ms: number(rng),
         read_ms: number(rng),
+        role: rng.i32(-1..5),
+        joined_seq: number(rng),
     };
     let members = (0..rng.usize(..4)).map(|_| member(rng)).collect();
-    wire::Described { conversation: id(rng), kind: rng.i32(-1..4), members, last_seq: number(rng) }
+    wire::Described {
+        conversation: id(rng),
+        kind: rng.i32(-1..4),
+        members,
+        last_seq: number(rng),
+        ..wire::Described::default()
+    }
 }
 
 fn kind(rng: &mut Rng) -> Kind {
@@ -114,6 +128,8 @@ fn kind(rng: &mut Rng) -> Kind {
             at_start: rng.bool(),
             at_end: rng.bool(),
             last_seq: number(rng),
+            related: entries(rng),
+            related_cut: rng.bool(),
         }),
         7 => Kind::Receipt(wire::Receipt {
             conversation: id(rng),

@@ -80,17 +80,10 @@ impl Machine {
                 self.handle_failure(tick, error);
             }
             (Kind::Drain(drain), _) => self.connect.handle_drain(tick, drain.within_ms),
-            // An answer of another kind than the request, or to a request that
-            // was made in no session of ours.
-            (
-                Kind::Welcome(_)
-                | Kind::Sent(_)
-                | Kind::Fetched(_)
-                | Kind::Found(_)
-                | Kind::Described(_),
-                Some(_),
-            ) => return Err(Malformed),
+            // Nobody waits for it.
             (_, None) => {}
+            // An answer of another kind than the request.
+            (_, Some(_)) => return Err(Malformed),
         }
         Ok(())
     }
@@ -238,7 +231,8 @@ impl Machine {
         }
         let sender = self.me().map(UserId::to_wire).unwrap_or_default();
         let (ordinal, kind, body) = (answer.ordinal, item.kind, item.body);
-        let entry = wire::Entry { seq, ordinal, time_ms, epoch: 0, sender, kind, body };
+        let entry =
+            wire::Entry { seq, ordinal, time_ms, epoch: 0, sender, kind, body, erased: false };
         let known = self.conversation(conversation);
         if !answer.duplicate {
             known.acknowledged.handle_given(seq, seq);

@@ -209,6 +209,7 @@ impl Server {
                 read: truth.read,
                 last_time_ms: truth.last,
                 delivered: truth.delivered,
+                ..wire::FeedEntry::default()
             }
         });
         wire::Changes { entries: entries.collect(), feed_position, more }
@@ -238,6 +239,7 @@ impl Server {
                 log.members = members.into_iter().collect();
                 id
             }
+            other => panic!("not sent here: {other:?}"),
         };
         let log = self.conversations.get_mut(&id).unwrap();
         let origin = (device, send.client_message_id.clone());
@@ -255,6 +257,7 @@ impl Server {
             sender: me.to_wire(),
             kind: send.kind,
             body: send.body.clone(),
+            erased: false,
         };
         log.entries.push(entry.clone());
         log.origins.push(origin);
@@ -287,6 +290,7 @@ impl Server {
             at_start: after == 0,
             at_end: page.last().is_none_or(|entry| entry.seq == log.entries.len() as u64),
             last_seq: log.entries.len() as u64,
+            ..wire::Fetched::default()
         };
         let given: Vec<(Id, u64)> = page.iter().map(|entry| (id, entry.seq)).collect();
         self.sessions.get_mut(&session).unwrap().given.extend(given);
@@ -375,6 +379,7 @@ impl Log {
             kind: wire::ConversationKind::Direct as i32,
             members: members.collect(),
             last_seq: self.entries.len() as u64,
+            ..wire::Described::default()
         }
     }
 }

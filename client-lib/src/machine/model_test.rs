@@ -137,7 +137,8 @@ impl Device {
     fn send(&mut self, to: To, rng: &mut Rng) {
         let id = ClientMessageId::new(Bytes::from(rng.u128(..).to_be_bytes().to_vec())).unwrap();
         let text = format!("{} {}", self.number, self.sends.len());
-        let body = prost::Message::encode_to_vec(&wire::Text { text }).into();
+        let body =
+            prost::Message::encode_to_vec(&wire::Text { text, ..wire::Text::default() }).into();
         let local_id = self.machine.queue(to, id.clone(), 1, body);
         self.sends.insert(local_id, Outgoing { id, sent: None, failed: false });
     }

@@ -33,7 +33,7 @@ impl Machine {
         }
         if self.ping_at_ms <= now_ms {
             self.ping_at_ms = now_ms + self.heartbeat_ms;
-            return Some(self.request(now_ms, Pending::Ping, Kind::Ping(wire::Ping {})));
+            return Some(self.request(now_ms, Pending::Ping, Kind::Ping(wire::Ping::default())));
         }
         if !self.requests.has_room() {
             return None;
@@ -61,6 +61,7 @@ impl Machine {
             client_version,
             features: version::FEATURES.iter().map(|feature| *feature as i32).collect(),
             feed_position: self.feed_position,
+            background: false,
         };
         self.request(now_ms, Pending::Hello, Kind::Hello(hello))
     }
