@@ -36,6 +36,13 @@ pub fn notes(code: Code) -> (&'static str, &'static str) {
         | Code::TooManyRequests
         | Code::MethodNotAllowed
         | Code::MediaTypeUnsupported => request(code),
+        Code::Forbidden
+        | Code::NotAccepted
+        | Code::GroupFull
+        | Code::InviteInvalid
+        | Code::TargetInvalid
+        | Code::ListFull
+        | Code::SessionNeeded => rules(code),
         Code::Internal
         | Code::Overloaded
         | Code::RateLimited
@@ -173,6 +180,39 @@ fn request(code: Code) -> (&'static str, &'static str) {
     }
 }
 
+fn rules(code: Code) -> (&'static str, &'static str) {
+    match code {
+        Code::Forbidden => (
+            "The user is, or was, a member of the conversation, and their role or the group's settings don't allow this: a member who changes what only admins may, a former member who sends, an edit of somebody else's message.",
+            "Don't offer it: `Described` says the role of each member and what the group's settings allow. Ask an admin of the group.",
+        ),
+        Code::NotAccepted => (
+            "The person blocked the sender, was blocked by them, or lets only some write to them or add them to groups.",
+            "Tell the sender that the person can't be reached. Unblock them first, if it was the sender who blocked.",
+        ),
+        Code::GroupFull => (
+            "The group would have more members than `Welcome.limits.group_members`, or has as many already.",
+            "Remove somebody first, or make another group. Operators find the limit in the configuration.",
+        ),
+        Code::InviteInvalid => (
+            "No link has this code, or it was revoked, ran out or was used as often as it may. The four look the same on purpose.",
+            "Ask for a new link.",
+        ),
+        Code::TargetInvalid => (
+            "What the entry refers to can't take it: the message an edit, deletion, reaction, pin or answer names isn't there, isn't a message, was deleted, or is not visible to the sender; the ordinal of a deletion is not that of its message; a pin is set twice, or taken off twice; the user is already a member, or isn't one.",
+            "Fetch the conversation, which has changed meanwhile, and drop the request.",
+        ),
+        Code::ListFull => (
+            "There are as many as the protocol allows: pins of a conversation, reactions of one member to one message, invite links, hidden messages, contacts, blocked users, or subscriptions of a session.",
+            "Take one away first. `docs/protocol.md` lists the limits.",
+        ),
+        _ => (
+            "A request that means something only for a connected device came by `POST /v1/request`: opening and ending a session, heartbeats, cursors, and lasting subscriptions.",
+            "Open a session by QUIC, TLS or WebSocket for it.",
+        ),
+    }
+}
+
 fn server(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::Internal => (
@@ -184,8 +224,8 @@ fn server(code: Code) -> (&'static str, &'static str) {
             "Wait as told by `retry_after_ms`, or back off, and try again.",
         ),
         Code::RateLimited => (
-            "Too many sign-ups or logins from this address, or too many failed logins for this name.",
-            "Wait as told by `retry_after_ms`. Operators find the limits in the configuration.",
+            "Too many of these in too short a time, by this user, to this conversation or from this address: sends, look-ups, new groups, sign-ups, logins and others each have a bucket that fills again.",
+            "Wait as told by `retry_after_ms`, then the same request passes; a send keeps its client message id. Connecting again, by another transport or as another device of the same user, changes nothing. Operators find the limits in the configuration.",
         ),
         Code::StorageFailed => (
             "The server's disk is full, read-only or failing. The request was not accepted, and the server stops rather than promise what it can't keep.",

@@ -2,7 +2,7 @@
 //!
 //! Independent of prost on purpose: a vector is right when two encoders that
 //! share nothing but the `.proto` files agree about it. Knows what version 1
-//! uses: flat messages, enums, one-ofs, `repeated`; nothing else.
+//! uses: flat messages, enums, one-ofs, `repeated`, `optional`; nothing else.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ impl Schema {
     pub fn load() -> Self {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/parley/v1");
         let mut schema = Self::default();
-        for file in ["conversation", "envelope", "session"] {
+        for file in ["content", "conversation", "envelope", "people", "session"] {
             let text = std::fs::read_to_string(format!("{folder}/{file}.proto")).unwrap();
             schema.read(&text);
         }

@@ -38,7 +38,7 @@ fn opening() -> Vec<Vector> {
                 ..Hello::default()
             }),
         ),
-        client("ping", "A heartbeat.", 2, Kind::Ping(Ping {})),
+        client("ping", "A heartbeat.", 2, Kind::Ping(Ping::default())),
         client("goodbye", "The client leaves; nothing is answered.", 0, Kind::Goodbye(Goodbye {})),
     ]
 }
@@ -48,7 +48,7 @@ fn sending() -> Vec<Vector> {
         to: Some(send::To::Peer(wire(&BOB))),
         client_message_id: wire(b"my-1"),
         kind: EntryKind::Text as u32,
-        body: Text { text: "hi".into() }.encode_to_vec().into(),
+        body: Text { text: "hi".into(), ..Text::default() }.encode_to_vec().into(),
     };
     vec![
         client(
@@ -147,13 +147,13 @@ fn odd() -> Vec<Vector> {
             "ping_unanswered",
             "Request 0 asks for no answer and isn't written.",
             0,
-            Kind::Ping(Ping {}),
+            Kind::Ping(Ping::default()),
         ),
         client(
             "ping_highest_request",
             "The highest request number.",
             u64::MAX,
-            Kind::Ping(Ping {}),
+            Kind::Ping(Ping::default()),
         ),
         raw(
             "hello_from_the_future",
@@ -203,15 +203,22 @@ fn hello() -> Hello {
         client_name: "example".into(),
         client_version: "1.0".into(),
         features: vec![Feature::Receipts as i32],
-        feed_position: 0,
+        ..Hello::default()
     }
 }
 
 fn client(name: &'static str, about: &'static str, request: u64, kind: Kind) -> Vector {
     let bytes = ClientEnvelope { request, kind: Some(kind) }.encode_to_vec();
-    Vector { name, about, message: "ClientEnvelope", bytes, canonical: true }
+    Vector { name, about, message: "ClientEnvelope", bytes, canonical: true, late_choice: false }
 }
 
 fn raw(name: &'static str, about: &'static str, bytes: &[u8]) -> Vector {
-    Vector { name, about, message: "ClientEnvelope", bytes: bytes.to_vec(), canonical: false }
+    Vector {
+        name,
+        about,
+        message: "ClientEnvelope",
+        bytes: bytes.to_vec(),
+        canonical: false,
+        late_choice: false,
+    }
 }

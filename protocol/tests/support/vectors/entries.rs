@@ -27,6 +27,7 @@ pub fn from_the_future() -> Bytes {
         sender: wire(&BOB),
         kind: 4000,
         body: wire(b"\x08\x01"),
+        erased: false,
     }
     .encode_to_vec();
     // Field 100, a number.
@@ -57,6 +58,7 @@ pub fn vectors() -> Vec<Vector> {
                 sender: wire(&[0xff; 16]),
                 kind: u32::MAX,
                 body: Bytes::new(),
+                erased: false,
             }
             .encode_to_vec(),
             true,
@@ -156,11 +158,12 @@ fn entry(seq: u64, ordinal: u64, time_ms: u64, sender: [u8; 16], words: &str) ->
         sender: wire(&sender),
         kind: EntryKind::Text as u32,
         body: text(words).into(),
+        erased: false,
     }
 }
 
 fn text(words: &str) -> Vec<u8> {
-    Text { text: words.into() }.encode_to_vec()
+    Text { text: words.into(), ..Text::default() }.encode_to_vec()
 }
 
 fn vector(
@@ -170,5 +173,5 @@ fn vector(
     bytes: &[u8],
     canonical: bool,
 ) -> Vector {
-    Vector { name, about, message, bytes: bytes.to_vec(), canonical }
+    Vector { name, about, message, bytes: bytes.to_vec(), canonical, late_choice: false }
 }

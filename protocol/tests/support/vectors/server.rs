@@ -164,6 +164,7 @@ fn people() -> Vec<Vector> {
         read: 3,
         delivered_ms: TIME_MS,
         read_ms: TIME_MS - 1000,
+        ..Member::default()
     };
     vec![
         server(
@@ -181,6 +182,7 @@ fn people() -> Vec<Vector> {
                 kind: ConversationKind::Direct as i32,
                 members: vec![member(&ALICE, "alice"), member(&BOB, "bob")],
                 last_seq: 7,
+                ..Described::default()
             }),
         ),
     ]
@@ -263,10 +265,12 @@ fn welcome() -> Welcome {
             frame_bytes: limits::FRAME_BYTES,
             requests_in_flight: limits::REQUESTS_IN_FLIGHT,
             fetch_entries: limits::FETCH_ENTRIES,
+            ..Limits::default()
         }),
         server_time_ms: TIME_MS,
         heartbeat_ms: 10_000,
         changes: Some(Changes::default()),
+        ..Welcome::default()
     }
 }
 
@@ -279,14 +283,22 @@ fn feed_entry() -> FeedEntry {
         read: 5,
         last_time_ms: TIME_MS,
         delivered: 5,
+        ..FeedEntry::default()
     }
 }
 
 fn server(name: &'static str, about: &'static str, request: u64, kind: Kind) -> Vector {
     let bytes = ServerEnvelope { request, kind: Some(kind) }.encode_to_vec();
-    Vector { name, about, message: "ServerEnvelope", bytes, canonical: true }
+    Vector { name, about, message: "ServerEnvelope", bytes, canonical: true, late_choice: false }
 }
 
 fn raw(name: &'static str, about: &'static str, bytes: &[u8]) -> Vector {
-    Vector { name, about, message: "ServerEnvelope", bytes: bytes.to_vec(), canonical: false }
+    Vector {
+        name,
+        about,
+        message: "ServerEnvelope",
+        bytes: bytes.to_vec(),
+        canonical: false,
+        late_choice: false,
+    }
 }
