@@ -2,10 +2,12 @@
 //! a row that decodes encodes to bytes that decode to the same row.
 
 use parley_protocol::Message;
+use parley_protocol::wire::Entry;
 use parley_server::store::families::Family;
 use parley_server::store::keys::{RowKey, Table};
 use parley_server::store::{
-    ConversationRow, CursorRow, DedupeRow, DeviceRow, FeedRow, OutboxRow, Record, TokenRow, UserRow,
+    ConversationRow, CursorRow, DedupeRow, DeviceRow, FeedRow, InviteRow, OutboxRow,
+    PreferencesRow, Record, RetentionRow, TokenRow, UserRow, tables,
 };
 
 /// First byte: the family. The rest is the key.
@@ -21,10 +23,11 @@ pub fn key(data: &[u8]) {
 /// First byte: the table. The rest is the row.
 pub fn row(data: &[u8]) {
     let [table, row @ ..] = data else { return };
-    match table % 9 {
+    match table % 12 {
         0 => {
             if let Some(record) = round_trip::<Record>(row) {
                 let _ = (record.head(), record.device(), record.client_message_id(), record.peer());
+                erased(&record);
             }
         }
         1 => drop(round_trip::<DedupeRow>(row)),
@@ -34,11 +37,24 @@ pub fn row(data: &[u8]) {
         5 => drop(round_trip::<FeedRow>(row)),
         6 => drop(round_trip::<UserRow>(row)),
         7 => drop(round_trip::<DeviceRow>(row)),
+        9 => drop(round_trip::<InviteRow>(row)),
+        10 => drop(round_trip::<PreferencesRow>(row)),
+        11 => drop(round_trip::<RetentionRow>(row)),
         _ => {
             if let Some(token) = round_trip::<TokenRow>(row) {
                 let _ = token.owner();
             }
         }
+    }
+}
+
+/// What is erased has no body, and is otherwise what it was.
+fn erased(record: &Record) {
+    let entry = tables::entries::without_body(1, &record.entry);
+    let after = Entry::decode(entry).expect("what was erased is an entry");
+    assert!(after.body.is_empty() && after.erased);
+    if let Ok(before) = Entry::decode(record.entry.clone()) {
+        assert_eq!(Entry { body: before.body.clone(), erased: before.erased, ..after }, before);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Keys keep their bytes, their order and their calm.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
@@ -19,7 +20,7 @@ fn any_key() -> impl Strategy<Value = RowKey> {
     let fact =
         proptest::sample::select(vec![Fact::Format, Fact::ShardCount, Fact::Boots, Fact::NodeId]);
     let parts = (
-        0usize..12,
+        prop::sample::select(Table::ALL),
         shard,
         id.clone(),
         id,
@@ -28,26 +29,59 @@ fn any_key() -> impl Strategy<Value = RowKey> {
         "[a-z][a-z0-9._-]{2,31}",
         any::<[u8; 32]>(),
         fact,
+        0u8..3,
     );
-    parts.prop_map(|(table, shard, a, b, number, client_message_id, name, token_hash, fact)| {
-        let (conversation, user) = (ConversationId::new(a), UserId::new(a));
-        match Table::ALL[table] {
-            Table::Entries => RowKey::Entry { shard, conversation, seq: number },
-            Table::Dedupe => {
-                RowKey::Dedupe { shard, conversation, device: DeviceId::new(b), client_message_id }
+    parts.prop_map(
+        |(table, shard, a, b, number, client_message_id, name, token_hash, fact, pick)| {
+            let (conversation, user) = (ConversationId::new(a), UserId::new(a));
+            let (c, other) = (ConversationId::new(b), UserId::new(b));
+            let hash: [u8; 8] = token_hash[..8].try_into().unwrap();
+            let second = u64::from_be_bytes(hash);
+            match table {
+                Table::Entries => RowKey::Entry { shard, conversation, seq: number },
+                Table::Dedupe => RowKey::Dedupe {
+                    shard,
+                    conversation,
+                    device: DeviceId::new(b),
+                    client_message_id,
+                },
+                Table::Conversations => RowKey::Conversation { shard, conversation },
+                Table::Cursors => RowKey::Cursor { shard, conversation, user: UserId::new(b) },
+                Table::Outbox => RowKey::Outbox { shard, index: number },
+                Table::Relations => {
+                    let target = number;
+                    let reference = match pick {
+                        0 => Reference::Edit { target, seq: second },
+                        1 => Reference::Delete { target },
+                        _ => Reference::Reaction { target, user: other, emoji_hash: second },
+                    };
+                    RowKey::Relation { shard, conversation, reference }
+                }
+                Table::Mentions => {
+                    RowKey::Mention { shard, conversation, user: other, seq: number }
+                }
+                Table::Deleted => RowKey::Deleted { shard, conversation, ordinal: number },
+                Table::Steps => {
+                    let which = if pick == 0 { Which::Delivered } else { Which::Read };
+                    RowKey::Step { shard, conversation, user: other, which, seq: number }
+                }
+                Table::Invites => RowKey::Invite { shard, conversation, invite: hash },
+                Table::Retention => RowKey::Retention { shard, conversation },
+                Table::Preferences => RowKey::Preferences { shard, user, conversation: c },
+                Table::Hidden => {
+                    let number = u32::try_from(number % 300).unwrap();
+                    RowKey::Hidden { shard, user, conversation: c, number }
+                }
+                Table::Feed => RowKey::Feed { shard, user, conversation: ConversationId::new(b) },
+                Table::FeedIndex => RowKey::FeedIndex { shard, user, version: number },
+                Table::Users => RowKey::User { shard, user },
+                Table::Names => RowKey::Name { shard, name },
+                Table::Devices => RowKey::Device { shard, user, device: DeviceId::new(b) },
+                Table::Tokens => RowKey::Token { shard, token_hash },
+                Table::Meta => RowKey::Meta { fact },
             }
-            Table::Conversations => RowKey::Conversation { shard, conversation },
-            Table::Cursors => RowKey::Cursor { shard, conversation, user: UserId::new(b) },
-            Table::Outbox => RowKey::Outbox { shard, index: number },
-            Table::Feed => RowKey::Feed { shard, user, conversation: ConversationId::new(b) },
-            Table::FeedIndex => RowKey::FeedIndex { shard, user, version: number },
-            Table::Users => RowKey::User { shard, user },
-            Table::Names => RowKey::Name { shard, name },
-            Table::Devices => RowKey::Device { shard, user, device: DeviceId::new(b) },
-            Table::Tokens => RowKey::Token { shard, token_hash },
-            Table::Meta => RowKey::Meta { fact },
-        }
-    })
+        },
+    )
 }
 
 proptest! {
@@ -104,8 +138,8 @@ proptest! {
 
 #[test]
 fn kinds_are_unique_within_a_family_and_tables_without_one_are_alone() {
-    for a in Table::ALL {
-        for b in Table::ALL {
+    for a in Table::ALL.iter().copied() {
+        for b in Table::ALL.iter().copied() {
             if a != b && a.family() == b.family() {
                 assert!(a.kind().is_some() && b.kind().is_some(), "{a:?} {b:?}");
                 assert_ne!(a.kind(), b.kind(), "{a:?} {b:?}");
@@ -133,6 +167,46 @@ fn key_bytes_are_pinned() {
         (RowKey::Conversation { shard, conversation }, format!("010201{c}")),
         (RowKey::Cursor { shard, conversation, user }, format!("010202{c}{u}")),
         (RowKey::Outbox { shard, index: 7 }, "0102030000000000000007".to_owned()),
+        (
+            RowKey::Relation {
+                shard,
+                conversation,
+                reference: Reference::Edit { target: 5, seq: 9 },
+            },
+            format!("010204{c}0100000000000000050000000000000009"),
+        ),
+        (
+            RowKey::Relation { shard, conversation, reference: Reference::Delete { target: 5 } },
+            format!("010204{c}020000000000000005"),
+        ),
+        (
+            RowKey::Relation {
+                shard,
+                conversation,
+                reference: Reference::Reaction { target: 5, user, emoji_hash: 0xabcd },
+            },
+            format!("010204{c}030000000000000005{u}000000000000abcd"),
+        ),
+        (
+            RowKey::Mention { shard, conversation, user, seq: 7 },
+            format!("010205{c}{u}0000000000000007"),
+        ),
+        (RowKey::Deleted { shard, conversation, ordinal: 7 }, format!("010206{c}0000000000000007")),
+        (
+            RowKey::Step { shard, conversation, user, which: Which::Delivered, seq: 7 },
+            format!("010207{c}{u}010000000000000007"),
+        ),
+        (
+            RowKey::Step { shard, conversation, user, which: Which::Read, seq: 7 },
+            format!("010207{c}{u}020000000000000007"),
+        ),
+        (
+            RowKey::Invite { shard, conversation, invite: [0xe0; 8] },
+            format!("010208{c}e0e0e0e0e0e0e0e0"),
+        ),
+        (RowKey::Retention { shard, conversation }, format!("010209{c}")),
+        (RowKey::Preferences { shard, user, conversation }, format!("010224{u}{c}")),
+        (RowKey::Hidden { shard, user, conversation, number: 7 }, format!("010225{u}{c}00000007")),
         (RowKey::Feed { shard, user, conversation }, format!("010210{u}{c}")),
         (RowKey::FeedIndex { shard, user, version: 9 }, format!("010211{u}0000000000000009")),
         (RowKey::User { shard, user }, format!("010220{u}")),
@@ -163,6 +237,9 @@ fn what_is_no_key_is_refused_by_its_reason() {
     // A kind of another family.
     assert_eq!(decode(Family::State, "000020"), KeyError::Kind(0x20));
     assert_eq!(decode(Family::State, "000003000000000000000700"), KeyError::Length);
+    let relation = |rest: &str| format!("000004{}{rest}", "c0".repeat(16));
+    assert_eq!(decode(Family::State, &relation("040000000000000005")), KeyError::Field);
+    assert_eq!(decode(Family::State, &relation("020000000000000005aa")), KeyError::Length);
     assert_eq!(decode(Family::Accounts, "000021"), KeyError::Length);
     assert_eq!(decode(Family::Accounts, "000021ff"), KeyError::Field);
     assert_eq!(decode(Family::Meta, "ffff3063"), KeyError::Field);

@@ -23,15 +23,23 @@ use bytes::Bytes;
 use prost::Message;
 
 pub use engine::{Engine, EngineError, Scan, Scanned, Trouble, Usage, Write};
-pub use keys::{Key, RowKey, Table};
+pub use keys::{Key, RowKey, Table, Which};
 pub use open::{FORMAT, OpenError, Options};
 pub use tables::conversations::{ConversationRow, MemberRow};
 pub use tables::cursors::CursorRow;
 pub use tables::dedupe::DedupeRow;
+pub use tables::deleted::DeletedRow;
 pub use tables::devices::{DeviceRow, DeviceToken};
 pub use tables::entries::{EntryHead, ReadLimit, ReadRange, Record, StoredEntry, Tail};
 pub use tables::feed::{FeedPage, FeedRow};
+pub use tables::hidden::HiddenRow;
+pub use tables::invites::InviteRow;
+pub use tables::mentions::MentionRow;
 pub use tables::outbox::{OutboxRange, OutboxRow};
+pub use tables::preferences::PreferencesRow;
+pub use tables::relations::{Relation, RelationRow};
+pub use tables::retention::RetentionRow;
+pub use tables::steps::StepRow;
 pub use tables::tokens::TokenRow;
 pub use tables::users::UserRow;
 

@@ -97,6 +97,9 @@ pub struct EntryHead {
     /// What the body holds.
     #[prost(uint32, tag = "6")]
     pub kind: u32,
+    /// The body is gone.
+    #[prost(bool, tag = "8")]
+    pub erased: bool,
 }
 
 /// An entry as it was found.
@@ -146,6 +149,46 @@ const KEY_BYTES: usize = 2 + 16 + 8;
 pub fn put_encoded(shard: ShardId, conversation: ConversationId, seq: u64, record: Bytes) -> Write {
     let key = RowKey::Entry { shard, conversation, seq };
     Write { table: Table::Entries, key: key.encode(), value: Some(record) }
+}
+
+/// The write that takes the body out of an entry and leaves everything else,
+/// its digest included: a resend is still known.
+#[must_use]
+pub fn erase(shard: ShardId, conversation: ConversationId, seq: u64, record: &Record) -> Write {
+    let record = Record { entry: without_body(seq, &record.entry), ..record.clone() };
+    put_encoded(shard, conversation, seq, record.encode_to_vec().into())
+}
+
+/// An encoded entry without its body, marked as erased.
+#[must_use]
+pub fn without_body(seq: u64, entry: &Bytes) -> Bytes {
+    let kept = all_but_body(entry.clone()).unwrap_or_else(|_| {
+        // Bytes that are no entry may be anything: nothing of them stays.
+        EntryHead { seq, ..EntryHead::default() }.encode_to_vec()
+    });
+    let mut erased = kept;
+    prost::encoding::bool::encode(ERASED, &true, &mut erased);
+    erased.into()
+}
+
+/// Numbers of `wire::Entry.body` and `wire::Entry.erased`.
+const BODY: u32 = 7;
+const ERASED: u32 = 8;
+
+/// Field by field, so that those of a newer build stay.
+fn all_but_body(mut rest: Bytes) -> Result<Vec<u8>, prost::DecodeError> {
+    let mut kept = Vec::new();
+    while !rest.is_empty() {
+        let field = rest.clone();
+        let (tag, wire_type) = prost::encoding::decode_key(&mut rest)?;
+        let context = prost::encoding::DecodeContext::default();
+        prost::encoding::skip_field(wire_type, tag, &mut rest, context)?;
+        if tag != BODY && tag != ERASED {
+            let length = field.len() - rest.len();
+            kept.extend_from_slice(field.get(..length).unwrap_or_default());
+        }
+    }
+    Ok(kept)
 }
 
 impl Store {

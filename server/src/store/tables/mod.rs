@@ -7,12 +7,20 @@
 pub mod conversations;
 pub mod cursors;
 pub mod dedupe;
+pub mod deleted;
 pub mod devices;
 pub mod entries;
 pub mod feed;
+pub mod hidden;
+pub mod invites;
+pub mod mentions;
 pub mod meta;
 pub mod names;
 pub mod outbox;
+pub mod preferences;
+pub mod relations;
+pub mod retention;
+pub mod steps;
 pub mod tokens;
 pub mod users;
 
@@ -51,3 +59,7 @@ fn under(prefix: &Key) -> (Key, Key) {
 #[cfg(test)]
 #[path = "golden_tests.rs"]
 mod golden_tests;
+
+#[cfg(test)]
+#[path = "chat_tests.rs"]
+mod chat_tests;
