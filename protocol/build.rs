@@ -40,9 +40,6 @@ const SECRET: [&str; 22] = [
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     let descriptors = protox::compile(FILES, ["proto"])?;
-    prost_build::Config::new()
-        .bytes(["."])
-        .skip_debug(SECRET)
-        .compile_fds(descriptors)?;
+    prost_build::Config::new().bytes(["."]).skip_debug(SECRET).compile_fds(descriptors)?;
     Ok(())
 }

@@ -85,7 +85,7 @@ impl Dialect {
                 frame.freeze()
             }
             Self::Parley { peer, .. } => {
-                let body = Text { text: text(mark, size) }.encode_to_vec();
+                let body = Text { text: text(mark, size), ..Text::default() }.encode_to_vec();
                 let mut id = BytesMut::with_capacity(16);
                 id.put_u64(mark.run);
                 id.put_u64(mark.number);
@@ -119,7 +119,7 @@ impl Dialect {
     pub(crate) fn ping(&self) -> Option<Bytes> {
         match self {
             Self::Relay => None,
-            Self::Parley { .. } => Some(ask(PING, Ask::Ping(wire::Ping {}))),
+            Self::Parley { .. } => Some(ask(PING, Ask::Ping(wire::Ping::default()))),
         }
     }
 
@@ -297,7 +297,7 @@ mod tests {
                 seq,
                 sender: vec![sender; 16].into(),
                 kind: 1,
-                body: Text { text: text(MARK, 60) }.encode_to_vec().into(),
+                body: Text { text: text(MARK, 60), ..Text::default() }.encode_to_vec().into(),
                 ..wire::Entry::default()
             };
             Bytes::from(entry.encode_to_vec())

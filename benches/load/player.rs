@@ -121,6 +121,7 @@ impl Player {
             client_version: env!("CARGO_PKG_VERSION").to_owned(),
             features: vec![wire::Feature::Receipts as i32],
             feed_position: 0,
+            background: false,
         };
         let Say::Welcome(welcome) = call(&mut link, Ask::Hello(hello)).await? else {
             bail!("no Welcome (are the users of --tokens from another data folder?)");

@@ -135,8 +135,11 @@ impl World {
         let target = Some(Target { sender, message: true, ordinal: 1, erased: false });
         let committed =
             self.committed(&key).map(|said| Known { answer: said.stamped, digest: said.digest });
-        let command =
-            SendCommand { key: key.clone(), entry: Admitted { sender, act: act.clone(), target }, digest };
+        let command = SendCommand {
+            key: key.clone(),
+            entry: Admitted { sender, act: act.clone(), target },
+            digest,
+        };
         let got = self.shard.send(command, committed, self.now_ms);
         assert_eq!(
             got.clone().map(|decision| self.check_new(&key, decision)),

@@ -37,7 +37,7 @@ pub(crate) struct Session {
 
 /// The body of a text entry.
 pub(crate) fn text_body(text: &str) -> Bytes {
-    wire::Text { text: text.to_owned() }.encode_to_vec().into()
+    wire::Text { text: text.to_owned(), ..wire::Text::default() }.encode_to_vec().into()
 }
 
 /// The text of an entry.
@@ -61,6 +61,7 @@ pub(crate) fn hello(token: &[u8], feed_position: u64) -> Hello {
         client_version: "1".to_owned(),
         features: vec![wire::Feature::Receipts as i32],
         feed_position,
+        background: false,
     }
 }
 
@@ -276,7 +277,7 @@ impl Session {
     }
 
     pub(crate) async fn ping(&mut self) -> Result<Pong, Ended> {
-        match self.ask(Ask::Ping(Ping {})).await? {
+        match self.ask(Ask::Ping(Ping::default())).await? {
             Said::Pong(pong) => Ok(pong),
             other => panic!("not Pong: {other:?}"),
         }

@@ -338,7 +338,8 @@ mod tests {
                 answered_ns: seq * 10 + 5,
                 outcome: Outcome::Acked(ack),
             });
-            let body = Text { text: payload(id, PAIR, 3) }.encode_to_vec().into();
+            let body =
+                Text { text: payload(id, PAIR, 3), ..Text::default() }.encode_to_vec().into();
             let sender = users()[writer].clone();
             entries.push(Entry {
                 seq,
@@ -348,6 +349,7 @@ mod tests {
                 sender,
                 kind: 1,
                 body,
+                erased: false,
             });
         }
         (ops, entries)
@@ -410,7 +412,8 @@ mod tests {
     #[test]
     fn what_nobody_sent_is_found() {
         let (ops, mut entries) = healthy();
-        entries[3].body = Text { text: "hello".to_owned() }.encode_to_vec().into();
+        entries[3].body =
+            Text { text: "hello".to_owned(), ..Text::default() }.encode_to_vec().into();
         let verdicts = judge(&ops, &entries);
         assert!(verdicts.contains(&Verdict::Unexpected { seq: 4, why: "a text nobody sent" }));
         let (ops, mut entries) = healthy();
@@ -418,7 +421,8 @@ mod tests {
         let verdicts = judge(&ops, &entries);
         assert!(verdicts.contains(&Verdict::Unexpected { seq: 4, why: "under another name" }));
         let (ops, mut entries) = healthy();
-        entries[3].body = Text { text: payload((1, 4), (0, 5), 0) }.encode_to_vec().into();
+        entries[3].body =
+            Text { text: payload((1, 4), (0, 5), 0), ..Text::default() }.encode_to_vec().into();
         let why = "sent into another conversation";
         assert!(judge(&ops, &entries).contains(&Verdict::Unexpected { seq: 4, why }));
     }

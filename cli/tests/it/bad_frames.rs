@@ -32,7 +32,7 @@ fn nested(depth: usize) -> Vec<u8> {
 
 /// A ping that is padded by an unknown field to a whole size.
 fn padded_ping(size: usize) -> Vec<u8> {
-    let mut bytes = envelope(1, Ask::Ping(Ping {})).encode_to_vec();
+    let mut bytes = envelope(1, Ask::Ping(Ping::default())).encode_to_vec();
     encode_key(99, WireType::LengthDelimited, &mut bytes);
     let rest = size - bytes.len();
     let length = (1..=5).find(|digits| varint((rest - digits) as u64).len() == *digits);
@@ -214,7 +214,7 @@ async fn nesting_within_the_limit_and_unknown_fields_do_no_harm() {
     let besieged = Besieged::begin().await;
     for transport in Transport::ALL {
         let mut session = besieged.eve(transport).await;
-        let mut bytes = envelope(5, Ask::Ping(Ping {})).encode_to_vec();
+        let mut bytes = envelope(5, Ask::Ping(Ping::default())).encode_to_vec();
         bytes.extend(nested(20));
         for field in 1000..3000 {
             prost::encoding::uint64::encode(field, &1, &mut bytes);
@@ -232,7 +232,7 @@ async fn the_order_of_a_session_is_kept() {
     let unknown_kind = [&[0x08, 9][..], &[0xfa, 0x3e, 0]].concat();
     for transport in Transport::ALL {
         let early: Vec<Vec<u8>> = vec![
-            envelope(1, Ask::Ping(Ping {})).encode_to_vec(),
+            envelope(1, Ask::Ping(Ping::default())).encode_to_vec(),
             envelope(1, send_to(&besieged.ben.user, "id", "hello")).encode_to_vec(),
             unknown_kind.clone(),
         ];

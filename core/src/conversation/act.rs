@@ -52,6 +52,13 @@ pub struct Target {
     pub erased: bool,
 }
 
+/// Tells a member's reactions to one message apart: XXH3. The value is stored,
+/// so it is pinned.
+#[must_use]
+pub fn reaction_hash(emoji: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(emoji.as_bytes())
+}
+
 impl Act {
     /// Whether the entry counts as a message.
     #[must_use]

@@ -58,6 +58,14 @@ impl Conversation {
                 self.next = Arc::clone(&self.state);
             }
         }
+        if let Act::Edit(seq) = act
+            && let Some(waiting) = self.editing.get_mut(seq)
+        {
+            *waiting = waiting.saturating_sub(1);
+            if *waiting == 0 {
+                self.editing.remove(seq);
+            }
+        }
         if act.is_countable() {
             self.note_sent(sender, entry.seq);
         }
@@ -98,7 +106,9 @@ mod tests {
                 waiting.push((act, stamp(&mut leader, ANN, act, now_ms)));
                 assert!(!leader.is_settled());
                 if !together {
-                    waiting.drain(..).for_each(|(act, entry)| both(&mut leader, &mut follower, act, entry));
+                    waiting
+                        .drain(..)
+                        .for_each(|(act, entry)| both(&mut leader, &mut follower, act, entry));
                 }
             }
             waiting.drain(..).for_each(|(act, entry)| both(&mut leader, &mut follower, act, entry));
@@ -113,7 +123,10 @@ mod tests {
 
     fn both(leader: &mut Conversation, follower: &mut Conversation, act: &Act, entry: Stamped) {
         let (led, followed) = (leader.apply(ANN, act, entry), follower.apply(ANN, act, entry));
-        assert_eq!((led.head, led.before, led.after), (followed.head, followed.before, followed.after));
+        assert_eq!(
+            (led.head, led.before, led.after),
+            (followed.head, followed.before, followed.after)
+        );
     }
 
     #[test]

@@ -245,9 +245,9 @@ impl State {
 
     /// Makes an owner of the admin, else the member, who is in the longest.
     fn crown(&mut self) {
-        let heir = self.actives().min_by_key(|member| {
-            (std::cmp::Reverse(member.role), member.joined_seq, member.user)
-        });
+        let heir = self
+            .actives()
+            .min_by_key(|member| (std::cmp::Reverse(member.role), member.joined_seq, member.user));
         if let Some(heir) = heir.map(|member| member.user)
             && let Some(member) = self.member_mut(heir)
         {

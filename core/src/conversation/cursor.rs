@@ -180,10 +180,13 @@ impl Conversation {
     /// in a 1:1 the other one, in a group those who sent something after it.
     #[must_use]
     pub fn receipt_readers(&self, user: UserId, from_seq: u64) -> Vec<UserId> {
-        let others = self.state().actives().map(|member| member.user).filter(|other| *other != user);
+        let others =
+            self.state().actives().map(|member| member.user).filter(|other| *other != user);
         match self.state().kind {
             Kind::Direct => others.collect(),
-            Kind::Group => others.filter(|other| self.progress(*other).sent_seq > from_seq).collect(),
+            Kind::Group => {
+                others.filter(|other| self.progress(*other).sent_seq > from_seq).collect()
+            }
         }
     }
 }
@@ -200,10 +203,10 @@ fn advance(cursor: &mut Cursor, to: Cursor) -> bool {
 mod tests {
     use super::*;
     use crate::conversation::{Act, Admitted, Head, Membership, Role, State};
-    use std::collections::HashMap;
     use parley_protocol::ConversationId;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
+    use std::collections::HashMap;
 
     const ANN: UserId = UserId::new([1; 16]);
     const BEN: UserId = UserId::new([2; 16]);

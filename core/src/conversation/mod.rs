@@ -19,7 +19,7 @@ mod state;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-pub use act::{Act, Target};
+pub use act::{Act, Target, reaction_hash};
 pub use apply::Applied;
 pub use change::{At, Change};
 pub use cursor::{Cursor, Given, Interval, Move, MovedCursor, Shown};
@@ -85,6 +85,8 @@ pub struct Conversation {
     /// Messages whose deletion was stamped last: what is known of a target may
     /// be from just before.
     deleted: VecDeque<u64>,
+    /// Messages with edits between stamp and commit, and how many.
+    editing: HashMap<u64, u32>,
 }
 
 impl Conversation {
@@ -118,6 +120,7 @@ impl Conversation {
             stamped: head,
             moves_in_flight: 0,
             deleted: VecDeque::new(),
+            editing: HashMap::new(),
         }
     }
 
@@ -155,6 +158,13 @@ impl Conversation {
     #[must_use]
     pub const fn committed(&self) -> Head {
         self.committed
+    }
+
+    /// Whether an edit of the message with this seq is stamped and not yet
+    /// committed: its deletion has to wait, or would leave that edit's text.
+    #[must_use]
+    pub fn is_editing(&self, seq: u64) -> bool {
+        self.editing.contains_key(&seq)
     }
 
     /// Whether nothing is between here and its commit, so that the state may

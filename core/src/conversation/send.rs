@@ -79,6 +79,9 @@ impl Conversation {
             self.deleted.truncate(DELETED - 1);
             self.deleted.push_front(*seq);
         }
+        if let Act::Edit(seq) = act {
+            *self.editing.entry(*seq).or_default() += 1;
+        }
         if act.change().is_some() || first {
             let next = Arc::make_mut(&mut self.next);
             next.take(*sender, act, stamped);
@@ -154,10 +157,7 @@ mod tests {
         stamp(&mut conversation, &message(ANN), 5);
         let target = Some(Target { sender: ANN, message: true, ordinal: 1, erased: false });
         let edit = Admitted { target, ..entry(ANN, Act::Edit(1)) };
-        assert_eq!(
-            stamp(&mut conversation, &edit, 6),
-            Stamped { seq: 2, ordinal: 1, time_ms: 6 }
-        );
+        assert_eq!(stamp(&mut conversation, &edit, 6), Stamped { seq: 2, ordinal: 1, time_ms: 6 });
     }
 
     #[test]
@@ -195,6 +195,19 @@ mod tests {
         // What was looked up before the deletion doesn't know of it.
         let edit = Admitted { target, ..entry(ANN, Act::Edit(1)) };
         assert_eq!(conversation.stamp(&edit, 3, 200), Err(Code::TargetInvalid));
+    }
+
+    #[test]
+    fn an_edit_is_known_until_it_is_committed() {
+        let mut conversation = Conversation::direct(ANN, BEN);
+        let first = stamp(&mut conversation, &message(ANN), 1);
+        conversation.apply(ANN, &message(ANN).act, first);
+        let target = Some(Target { sender: ANN, message: true, ordinal: 1, erased: false });
+        let edit = Admitted { target, ..entry(ANN, Act::Edit(1)) };
+        let second = stamp(&mut conversation, &edit, 2);
+        assert!(conversation.is_editing(1) && !conversation.is_editing(2));
+        conversation.apply(ANN, &edit.act, second);
+        assert!(!conversation.is_editing(1));
     }
 
     #[test]

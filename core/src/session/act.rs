@@ -22,9 +22,7 @@ pub(super) fn act(body: &ValidatedBody) -> Result<Act, Code> {
             emoji: reaction.emoji.clone(),
             removed: reaction.removed,
         },
-        Content::Pin(pin) => {
-            Act::Change(Change::Pinned { seq: pin.seq, removed: pin.removed })
-        }
+        Content::Pin(pin) => Act::Change(Change::Pinned { seq: pin.seq, removed: pin.removed }),
         Content::GroupCreated(created) => Act::Change(Change::Created {
             info: info(created.info.as_ref()),
             settings: created.settings.map(|given| settings(&given)).unwrap_or_default(),

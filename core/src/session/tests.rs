@@ -50,7 +50,9 @@ fn open() -> Session {
         session.handle_envelope(frame(1, Kind::Hello(hello())), NOW),
         Action::Authenticate(_)
     ));
-    assert!(session.handle_authenticated(&identity(), wire::Changes::default(), 3, 77, NOW).is_some());
+    assert!(
+        session.handle_authenticated(&identity(), wire::Changes::default(), 3, 77, NOW).is_some()
+    );
     session
 }
 
@@ -75,8 +77,9 @@ fn hello_leads_through_authentication_to_welcome() {
     };
     assert_eq!((hello.token, hello.feed_position, &*hello.features), ([7; 32], 42, &[1][..]));
     assert!(!session.wants_input());
-    let welcome =
-        session.handle_authenticated(&identity(), wire::Changes::default(), 3, 77, NOW + 1).unwrap();
+    let welcome = session
+        .handle_authenticated(&identity(), wire::Changes::default(), 3, 77, NOW + 1)
+        .unwrap();
     assert_eq!(welcome.request, 9);
     let Some(server_envelope::Kind::Welcome(welcome)) = welcome.kind else { panic!() };
     assert_eq!((welcome.version, &*welcome.features, &*welcome.user_name), (1, &[1][..], "ann"));
@@ -150,7 +153,10 @@ fn a_session_that_is_over_takes_nothing_more() {
     session.handle_envelope(frame(1, Kind::Hello(hello())), NOW);
     assert_eq!(session.handle_timeout(NOW + 1000), Some(Code::HandshakeTimeout));
     assert_eq!(session.handle_envelope(Bytes::from_static(b"\xff"), NOW), Action::Nothing);
-    assert_eq!(session.handle_authenticated(&identity(), wire::Changes::default(), 3, 77, NOW), None);
+    assert_eq!(
+        session.handle_authenticated(&identity(), wire::Changes::default(), 3, 77, NOW),
+        None
+    );
     assert!(!session.is_open());
 }
 

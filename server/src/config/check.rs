@@ -94,6 +94,13 @@ impl Config {
             ("connections.handshake_ms", connections.handshake_ms, 100, 60_000),
             ("connections.idle_ms", connections.idle_ms, 1_000, 600_000),
             ("sessions.heartbeat_ms", u64::from(sessions.heartbeat_ms), 100, 300_000),
+            (
+                "sessions.background_heartbeat_ms",
+                u64::from(sessions.background_heartbeat_ms),
+                100,
+                3_600_000,
+            ),
+            ("groups.members", self.groups.members as u64, 2, 10_000),
             ("sessions.outbound_bytes", sessions.outbound_bytes as u64, 64 * 1024, 1 << 30),
             (
                 "sessions.text_chars",

@@ -74,6 +74,8 @@ pub struct Config {
     pub connections: Connections,
     /// `[sessions]`
     pub sessions: Sessions,
+    /// `[groups]`
+    pub groups: Groups,
     /// `[websocket]`
     pub websocket: WebSocket,
     /// `[accounts]`
@@ -97,6 +99,7 @@ impl Default for Config {
             tls: Tls::default(),
             connections: Connections::default(),
             sessions: Sessions::default(),
+            groups: Groups::default(),
             websocket: WebSocket::default(),
             accounts: Accounts::default(),
             rates: Rates::default(),
@@ -144,10 +147,17 @@ section! {
     /// Bounds of a session, announced to clients where they matter to them.
     Sessions SESSIONS "sessions."
     heartbeat_ms: u32 = 10_000, "How often clients send Ping, in milliseconds; three missed end the session.";
+    background_heartbeat_ms: u32 = 30_000, "The same for clients in the background, in milliseconds.";
     outbound_bytes: usize = 1024 * 1024, "Bytes that may wait for one session; above it the session is closed and resumes from the log.";
     text_chars: u32 = parley_protocol::limits::TEXT_CHARS, "Characters of one text.";
     frame_bytes: u32 = parley_protocol::limits::FRAME_BYTES, "Bytes of one frame from an authenticated client.";
     drain_ms: u64 = 5_000, "Milliseconds over which clients are spread when the server closes.";
+}
+
+section! {
+    /// Groups.
+    Groups GROUPS "groups."
+    members: usize = parley_protocol::limits::GROUP_MEMBERS as usize, "Members of one group, 2 to 10000.";
 }
 
 section! {
@@ -207,4 +217,4 @@ section! {
 
 /// Every key, in the order of `parley config init`.
 pub const KEYS: &[&[Key]] =
-    &[TOP, TLS, CONNECTIONS, SESSIONS, WEBSOCKET, ACCOUNTS, RATES, STORAGE, QUEUE, LOGGING];
+    &[TOP, TLS, CONNECTIONS, SESSIONS, GROUPS, WEBSOCKET, ACCOUNTS, RATES, STORAGE, QUEUE, LOGGING];

@@ -8,11 +8,12 @@
 use std::sync::Arc;
 
 use metrics::Counter;
+use parley_core::conversation::{Kind, Shown};
 use parley_core::user::FeedEntry;
 use parley_protocol::wire::Receipt;
 use parley_protocol::{ShardId, UserId};
 
-use crate::home::{Delivery, Homes};
+use crate::home::{Delivery, Homes, change_of};
 use crate::log::Committed;
 use crate::metrics::list as metric;
 use crate::shard::{
@@ -57,22 +58,9 @@ impl Fanout {
     }
 
     fn entry(&self, shard: ShardId, pending: &PendingEntry) {
-        let PendingEntry { key, sender, stamped, countable, entry, reply: to } = pending;
-        let members: Vec<UserId> = {
-            let mut state = self.states.lock(shard);
-            state.apply(key, *sender, *stamped);
-            let conversation = state.conversation(key.conversation);
-            conversation
-                .map(|found| found.members().iter().map(|member| member.user).collect())
-                .unwrap_or_default()
-        };
+        let PendingEntry { key, sender, stamped, act, entry, reply: to } = pending;
+        let applied = self.states.lock(shard).apply(key, *sender, act, *stamped);
         self.committed.increment(1);
-        let change = FeedEntry {
-            last_seq: stamped.seq,
-            last_ordinal: stamped.ordinal,
-            last_time_ms: stamped.time_ms,
-            ..FeedEntry::default()
-        };
         let delivery = Delivery {
             conversation: key.conversation,
             seq: stamped.seq,
@@ -80,13 +68,13 @@ impl Fanout {
             origin: to.link.id,
         };
         let mut feed_position = 0;
-        for member in members {
-            if member == *sender {
-                let floor_ordinal = if *countable { stamped.ordinal } else { 0 };
-                let own = FeedEntry { floor_ordinal, ..change };
-                feed_position = self.homes.handle_entry(member, own, &delivery);
-            } else {
-                self.homes.handle_entry(member, change, &delivery);
+        // Who was put out by this very entry sees it as their last.
+        for member in applied.after.members.iter().filter(|member| member.sees(stamped.seq)) {
+            let own = member.user == *sender;
+            let change = change_of(member, *stamped, own && act.is_countable());
+            let position = self.homes.handle_entry(member.user, change, &delivery);
+            if own {
+                feed_position = position;
             }
         }
         // Last, so that whoever hears of the answer finds every feed changed.
@@ -94,24 +82,30 @@ impl Fanout {
     }
 
     fn cursor(&self, shard: ShardId, pending: &PendingCursor) {
-        let PendingCursor { conversation, user, moved, reply: to } = pending;
+        let PendingCursor { conversation, user, moved, visibility, reply: to } = pending;
+        let (told, readers, direct) = {
+            let mut state = self.states.lock(shard);
+            let found = state.apply_move(*conversation, *user, moved, visibility.shown);
+            found.map_or_else(Default::default, |found| {
+                let readers = match visibility.shown {
+                    Shown::Nothing => Vec::new(),
+                    Shown::All | Shown::Delivered => found.receipt_readers(*user, moved.from_seq),
+                };
+                (found.progress(*user).told, readers, found.state().kind == Kind::Direct)
+            })
+        };
         let mut receipt = Receipt {
             conversation: conversation.to_wire(),
             user: user.to_wire(),
-            delivered: moved.delivered.seq,
-            read: moved.read.seq,
-            time_ms: moved.delivered.time_ms.max(moved.read.time_ms),
+            delivered: told.delivered.seq,
+            read: told.read.seq,
+            time_ms: told.delivered.time_ms.max(told.read.time_ms),
             feed_position: 0,
         };
-        let members: Vec<UserId> = {
-            let mut state = self.states.lock(shard);
-            let conversation = state.apply_move(*conversation, *user, moved);
-            conversation
-                .map(|found| found.members().iter().map(|member| member.user).collect())
-                .unwrap_or_default()
-        };
-        for member in members.into_iter().filter(|member| member != user) {
-            self.homes.handle_receipt(member, &receipt, None);
+        let moved_for_others = moved.delivered_moved || visibility.shown == Shown::All;
+        let readers = readers.into_iter().filter(|reader| !visibility.hidden_from.contains(reader));
+        for reader in readers.filter(|_| moved_for_others) {
+            self.tell(reader, &receipt, direct);
         }
         if moved.read_moved {
             let change = FeedEntry {
@@ -119,10 +113,18 @@ impl Fanout {
                 floor_ordinal: moved.read.ordinal,
                 ..FeedEntry::default()
             };
+            receipt.delivered = moved.delivered.seq;
+            receipt.read = moved.read.seq;
+            receipt.time_ms = moved.delivered.time_ms.max(moved.read.time_ms);
             receipt.feed_position = self.homes.handle_read(*user, *conversation, change);
             self.homes.handle_receipt(*user, &receipt, Some(to.link.id));
         }
         // Last, so that whoever has the answer finds the feed changed.
         answer_moved(to, *conversation, moved);
+    }
+
+    /// Tells somebody that another's cursors moved: at once in a 1:1.
+    fn tell(&self, reader: UserId, receipt: &Receipt, _direct: bool) {
+        self.homes.handle_receipt(reader, receipt, None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use parley_core::conversation::{Membership, Stamped};
 use parley_core::user::FeedEntry;
 use parley_protocol::wire::{self, Changes};
 use parley_protocol::{ConversationId, UserId};
@@ -98,10 +99,13 @@ impl Homes {
             conversation: id.to_wire(),
             version: entry.version,
             last_seq: entry.last_seq,
-            unread: entry.unread(),
+            unread: entry.unread(0),
             read: entry.read_seq,
             last_time_ms: entry.last_time_ms,
             delivered: cursor.delivered,
+            last_ordinal: entry.last_ordinal,
+            floor_ordinal: entry.floor_ordinal,
+            ..wire::FeedEntry::default()
         })
     }
 }
@@ -115,5 +119,29 @@ pub(super) fn entry(row: &FeedRow) -> FeedEntry {
         last_time_ms: row.last_time_ms,
         read_seq: row.read,
         floor_ordinal: row.floor_ordinal,
+        sent_seq: row.sent_seq,
+        revision: row.revision,
+    }
+}
+
+/// What an entry changes in the feed of somebody who sees it.
+pub(crate) fn change_of(member: &Membership, stamped: Stamped, own_message: bool) -> FeedEntry {
+    // What is older than their joining never counts as unread, nor what is
+    // older than their own last message.
+    let joined = member.joined_seq == stamped.seq;
+    let floor_ordinal = if own_message {
+        stamped.ordinal
+    } else if joined {
+        member.joined_ordinal
+    } else {
+        0
+    };
+    FeedEntry {
+        last_seq: stamped.seq,
+        last_ordinal: stamped.ordinal,
+        last_time_ms: stamped.time_ms,
+        floor_ordinal,
+        sent_seq: if own_message { stamped.seq } else { 0 },
+        ..FeedEntry::default()
     }
 }

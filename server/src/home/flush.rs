@@ -143,6 +143,8 @@ fn row(entry: &FeedEntry) -> FeedRow {
         last_time_ms: entry.last_time_ms,
         read: entry.read_seq,
         floor_ordinal: entry.floor_ordinal,
+        sent_seq: entry.sent_seq,
+        revision: entry.revision,
         ..FeedRow::default()
     }
 }

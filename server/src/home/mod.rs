@@ -28,6 +28,7 @@ use parley_protocol::{Code, ConversationId, DeviceId, SessionId, ShardId, UserId
 use crate::link::{Item, Link};
 use crate::metrics::list as metric;
 use crate::store::Store;
+pub(crate) use changes::change_of;
 pub use flush::Flusher;
 
 /// Bounds of the homes.

@@ -1,12 +1,14 @@
 //! After a start: the feed changes that the last run carried but had not yet
 //! written are worked out again from the outbox and the log.
 
+use parley_core::conversation::{Membership, Stamped, State};
 use parley_core::user::FeedEntry;
 use parley_protocol::body::is_countable;
 use parley_protocol::{ConversationId, ShardId, UserId};
 
 use super::Homes;
 use super::changes::entry;
+use crate::shard::row;
 use crate::store::{OutboxRange, ReadLimit, ReadRange, StoreError, StoredEntry};
 
 /// Outbox rows and entries read at a time.
@@ -50,9 +52,8 @@ impl Homes {
         let Some(row) = self.store.conversation(shard, conversation)? else {
             return Ok(0);
         };
-        let members: Vec<UserId> =
-            row.members.iter().filter_map(|member| UserId::from_slice(&member.user).ok()).collect();
-        self.replay_cursors(shard, conversation, &members)?;
+        let state = row::to_state(&row);
+        self.replay_cursors(shard, conversation, &state)?;
         let (mut after, mut count) = (range.from_seq.saturating_sub(1), 0);
         while after < range.to_seq {
             let limit = ReadLimit { entries: PAGE, bytes: 4 << 20 };
@@ -61,7 +62,7 @@ impl Homes {
             after = last.seq;
             for stored in page.iter().filter(|stored| stored.seq <= range.to_seq) {
                 count += 1;
-                self.replay_entry(conversation, &members, stored)?;
+                self.replay_entry(conversation, &state, stored)?;
             }
         }
         Ok(count)
@@ -73,12 +74,12 @@ impl Homes {
         &self,
         shard: ShardId,
         id: ConversationId,
-        members: &[UserId],
+        state: &State,
     ) -> Result<(), StoreError> {
-        for member in members {
-            let Some(cursor) = self.store.cursor(shard, id, *member)? else { continue };
+        for Membership { user, .. } in &state.members {
+            let Some(cursor) = self.store.cursor(shard, id, *user)? else { continue };
             let (read_seq, floor_ordinal) = (cursor.read, cursor.read_ordinal);
-            self.note(*member, id, FeedEntry { read_seq, floor_ordinal, ..FeedEntry::default() })?;
+            self.note(*user, id, FeedEntry { read_seq, floor_ordinal, ..FeedEntry::default() })?;
         }
         Ok(())
     }
@@ -86,24 +87,20 @@ impl Homes {
     fn replay_entry(
         &self,
         conversation: ConversationId,
-        members: &[UserId],
+        state: &State,
         stored: &StoredEntry,
     ) -> Result<(), StoreError> {
         let Ok(head) = stored.record.head() else {
             tracing::error!(%conversation, seq = stored.seq, "an entry can't be read; passed over");
             return Ok(());
         };
-        let change = FeedEntry {
-            last_seq: head.seq,
-            last_ordinal: head.ordinal,
-            last_time_ms: head.time_ms,
-            ..FeedEntry::default()
-        };
+        let stamped = Stamped { seq: head.seq, ordinal: head.ordinal, time_ms: head.time_ms };
         let sender = UserId::from_slice(&head.sender).ok();
-        for member in members {
-            let own = Some(*member) == sender && is_countable(head.kind);
-            let floor_ordinal = if own { head.ordinal } else { 0 };
-            self.note(*member, conversation, FeedEntry { floor_ordinal, ..change })?;
+        // Who left and came again is known since they came again; what they saw
+        // before, lower seqs say in vain.
+        for member in state.members.iter().filter(|member| member.sees(stamped.seq)) {
+            let own = Some(member.user) == sender && is_countable(head.kind);
+            self.note(member.user, conversation, super::change_of(member, stamped, own))?;
         }
         Ok(())
     }

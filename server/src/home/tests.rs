@@ -138,8 +138,15 @@ fn commit_entry(log: &MemoryLog<()>, id: ConversationId, seq: u64) {
         ..Default::default()
     };
     let record = Record { entry: entry.encode_to_vec().into(), ..Record::default() };
-    let members = [ANN, BEN].map(|user| MemberRow { user: user.to_wire(), joined_seq: 1 }).to_vec();
-    let row = ConversationRow { kind: ConversationKind::Direct as u32, members, created_ms: 1 };
+    let members = [ANN, BEN]
+        .map(|user| MemberRow { user: user.to_wire(), joined_seq: 1, ..MemberRow::default() })
+        .to_vec();
+    let row = ConversationRow {
+        kind: ConversationKind::Direct as u32,
+        members,
+        created_ms: 1,
+        ..ConversationRow::default()
+    };
     let shard = count().of_conversation(id);
     let stamped = StampedEntry {
         conversation: id,

@@ -133,7 +133,10 @@ impl Node {
         }
         let epoch = store.facts().boots;
         let conversations = config.storage.conversation_cache;
-        let states = Arc::new(States::new(count, shard::Options { conversations, epoch }));
+        let states = Arc::new(States::new(
+            count,
+            shard::Options { conversations, epoch, group_members: config.groups.members },
+        ));
         let fanout = Fanout::new(Arc::clone(&states), Arc::clone(&homes));
         let sink = move |batch| fanout.handle_committed(batch);
         let log = log::LocalLog::start(store.clone(), log_options(&config), sink, on_fatal)?;
@@ -302,8 +305,10 @@ fn session_options(config: &Config) -> session::Options {
                 frame_bytes: config.sessions.frame_bytes,
                 requests_in_flight: limits::REQUESTS_IN_FLIGHT,
                 fetch_entries: limits::FETCH_ENTRIES,
+                group_members: u32::try_from(config.groups.members).unwrap_or(u32::MAX),
             },
             heartbeat_ms: config.sessions.heartbeat_ms,
+            background_heartbeat_ms: config.sessions.background_heartbeat_ms,
             handshake_ms: config.connections.handshake_ms,
         },
         outbound_bytes: config.sessions.outbound_bytes,

@@ -32,10 +32,10 @@ pub async fn fetch(
     limit: u32,
 ) -> Result<Page, Code> {
     let visible = shards.visible(identity, conversation).await.map_err(|error| error.code())?;
-    let floor = visible.joined_after;
+    let floor = visible.floor;
     let range = match range {
         ReadRange::After(seq) => ReadRange::After(seq.max(floor)),
-        ReadRange::Before(seq) => ReadRange::Before(seq),
+        ReadRange::Before(seq) => ReadRange::Before(seq.min(visible.last_seq.saturating_add(1))),
         ReadRange::Around(seq) => {
             ReadRange::Around(seq.clamp(floor + 1, visible.last_seq.max(floor + 1)))
         }
@@ -48,7 +48,7 @@ pub async fn fetch(
         tracing::error!(%error, "a conversation could not be read");
         Code::Internal
     })?;
-    entries.retain(|entry| entry.seq > floor);
+    entries.retain(|entry| entry.seq > floor && entry.seq <= visible.last_seq);
     // An empty page lies wholly at the side it was asked towards.
     let (at_start, at_end) = match (entries.first(), entries.last(), range) {
         (Some(first), Some(last), _) => (first.seq <= floor + 1, last.seq >= visible.last_seq),

@@ -11,32 +11,43 @@ mod fetch;
 pub use describe::describe;
 pub use fetch::{Page, fetch};
 
-use parley_core::conversation::{Conversation, Kind};
+use std::sync::Arc;
+
+use parley_core::conversation::{Conversation, Membership, State};
 use parley_core::session::Identity;
 use parley_protocol::{Code, ConversationId, ShardId};
 
 use crate::shard::{Error, Shards};
 
-/// What a member may see of a conversation.
+/// What a member, or former member, may see of a conversation.
 #[derive(Debug, Clone)]
 pub struct Visible {
     /// The shard that owns it.
     pub shard: ShardId,
-    /// What sort it is.
-    pub kind: Kind,
-    /// Seqs up to this one are from before the member joined.
-    pub joined_after: u64,
-    /// Last committed seq.
+    /// Who is in it and how it works.
+    pub state: Arc<State>,
+    /// The asker in it.
+    pub member: Membership,
+    /// Seqs up to this one are not theirs to see: from before they joined, or
+    /// erased.
+    pub floor: u64,
+    /// Last committed seq that is theirs to see.
     pub last_seq: u64,
 }
 
 impl Visible {
     fn of(conversation: &Conversation, shard: ShardId, identity: &Identity) -> Option<Self> {
-        conversation.member(identity.user).map(|member| Self {
+        let state = conversation.state();
+        state.member(identity.user).map(|member| Self {
             shard,
-            kind: conversation.kind(),
-            joined_after: member.joined_after,
-            last_seq: conversation.committed().seq,
+            state: Arc::clone(state),
+            member: *member,
+            floor: member.sees_after.max(state.erased_up_to),
+            last_seq: if member.is_active() {
+                conversation.committed().seq
+            } else {
+                member.left_seq
+            },
         })
     }
 }
@@ -46,7 +57,7 @@ impl Shards {
     ///
     /// # Errors
     /// [`Code::NotFound`] when there is no such conversation or they are no
-    /// member of it.
+    /// member of it and never were.
     pub async fn visible(
         &self,
         identity: &Identity,

@@ -33,7 +33,7 @@ use crate::home::Homes;
 use crate::link::{Item, Link};
 use crate::listen::{ConnectionPermit, FrameReader, FrameWriter, Peer, SessionHost};
 use crate::metrics::list as metric;
-use crate::shard::{MoveRequest, SendRequest, Shards};
+use crate::shard::{MoveRequest, SendRequest, SendTo, Shards, Visibility};
 
 /// What sessions are held to.
 #[derive(Debug, Clone)]
@@ -198,7 +198,7 @@ impl Running<'_> {
         match self.session.handle_envelope(envelope, self.host.now_ms()) {
             Action::Reply(envelope) => self.opened.link.push(Item::Notice(envelope)),
             Action::Submit(request, command) => self.submit(request, command).await,
-            Action::Query(request, Query::Ping) => self.ping(request),
+            Action::Query(request, Query::Ping { .. }) => self.ping(request),
             Action::Query(request, query) => return Ok(Some(self.query(request, query))),
             Action::Nothing => {}
             Action::Close(code) => return Err(End::Close(code)),
@@ -213,24 +213,23 @@ impl Running<'_> {
         let (inner, opened) = (&self.host.inner, self.opened);
         let (identity, link) = (&opened.identity, &opened.link);
         let result = match command {
-            Command::Send { to, id, body } => match self.known_target(to).await {
-                Ok(()) => inner
+            Command::Send { to, id, body, act } => match self.target(to).await {
+                Ok(to) => inner
                     .shards
-                    .send(identity, link, request, SendRequest { to, id, body })
+                    .send(identity, link, request, SendRequest { to, id, body, act })
                     .await
                     .map_err(|error| self.explain(&error)),
                 Err(code) => Err(code),
             },
-            Command::MoveCursor { conversation, which, up_to, given } => inner
-                .shards
-                .move_cursor(
-                    identity,
-                    link,
-                    request,
-                    MoveRequest { conversation, which, up_to, given },
-                )
-                .await
-                .map_err(|error| self.explain(&error)),
+            Command::MoveCursor { conversation, which, up_to, given } => {
+                let visibility = Visibility::default();
+                let wanted = MoveRequest { conversation, which, up_to, given, visibility };
+                inner
+                    .shards
+                    .move_cursor(identity, link, request, wanted)
+                    .await
+                    .map_err(|error| self.explain(&error))
+            }
         };
         // Request 0 asked for no answer, not even this one.
         if let Err(code) = result
@@ -240,13 +239,15 @@ impl Running<'_> {
         }
     }
 
-    /// Whether somebody is there to send to.
-    async fn known_target(&self, to: To) -> Result<(), Code> {
+    /// What a send is for, if there is such.
+    async fn target(&self, to: To) -> Result<SendTo, Code> {
         match to {
-            To::Conversation(_) => Ok(()),
-            To::Peer(peer) if peer == self.opened.identity.user => Ok(()),
+            To::Conversation(id) => Ok(SendTo::Conversation(id)),
+            To::NewGroup => Ok(SendTo::NewGroup),
+            To::Invite(_) => Err(Code::InviteInvalid),
+            To::Peer(peer) if peer == self.opened.identity.user => Ok(SendTo::Peer(peer)),
             To::Peer(peer) => match self.host.inner.accounts.exists(peer).await {
-                Ok(true) => Ok(()),
+                Ok(true) => Ok(SendTo::Peer(peer)),
                 Ok(false) => Err(Code::NotFound),
                 Err(error) => Err(error.code()),
             },

@@ -93,6 +93,7 @@ impl Host {
         let welcome = session.handle_authenticated(
             &opened.identity,
             changes,
+            0,
             server_time_ms(),
             self.now_ms(),
         );

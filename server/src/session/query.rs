@@ -41,7 +41,19 @@ impl Host {
     async fn answer(&self, identity: &Identity, request: u64, query: Query) -> Result<Item, Code> {
         let answer = |kind| Item::Answer(reply(request, kind));
         match query {
-            Query::Ping => Err(Code::UnknownRequest),
+            Query::Ping { .. }
+            | Query::Receipts { .. }
+            | Query::Typing { .. }
+            | Query::Subscribe { .. }
+            | Query::SetPreferences(..)
+            | Query::Hide { .. }
+            | Query::Hidden { .. }
+            | Query::Invites { .. }
+            | Query::PeekInvite(_)
+            | Query::GetProfile(_)
+            | Query::GetAccount
+            | Query::UpdateAccount(_)
+            | Query::Report(_) => Err(Code::UnknownRequest),
             Query::Sync { since } => {
                 Ok(answer(Kind::Changes(self.changes(identity.user, since).await?)))
             }
@@ -81,6 +93,9 @@ impl Host {
             Range::After(seq) => ReadRange::After(seq),
             Range::Before(seq) => ReadRange::Before(seq),
             Range::Around(seq) => ReadRange::Around(seq),
+            Range::AroundTime(_) | Range::MentionsBefore(_) | Range::Pinned | Range::EditsOf(_) => {
+                return Err(Code::UnknownRequest);
+            }
         };
         let _turn = self.inner.reads.acquire().await.map_err(|_| Code::Draining)?;
         router::fetch(&self.inner.shards, identity, conversation, range, limit).await
@@ -124,6 +139,7 @@ fn fetched(request: u64, conversation: ConversationId, page: Page) -> ServerEnve
             at_start,
             at_end,
             last_seq,
+            ..Fetched::default()
         }),
     )
 }

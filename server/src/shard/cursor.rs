@@ -4,20 +4,21 @@
 //! its own (see the decision on receipts): a killed process keeps it, after a
 //! power cut a device may have to say it again.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use parley_core::conversation::{Cursor, Given, Move, MovedCursor};
+use parley_core::conversation::{Cursor, Given, Move, MovedCursor, Progress, Shown, Told};
 use parley_core::session::Identity;
-use parley_protocol::{Code, ConversationId, ShardId};
+use parley_protocol::{Code, ConversationId, UserId};
 
-use super::{Error, Pending, PendingCursor, ReplyTo, Shards};
+use super::{Error, Fresh, Pending, PendingCursor, ReplyTo, Shards, row};
 use crate::clock::wall_ms;
 use crate::link::Link;
 use crate::log::{Append, Durability, Op};
-use crate::store::{CursorRow, tables};
+use crate::store::{Which, Write, tables};
 
 /// A move as its session gives it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct MoveRequest {
     /// Where.
     pub conversation: ConversationId,
@@ -27,10 +28,27 @@ pub struct MoveRequest {
     pub up_to: u64,
     /// What the session was given.
     pub given: Given,
+    /// What others may learn of it.
+    pub visibility: Visibility,
+}
+
+/// What others may learn of a user's cursors.
+#[derive(Debug, Clone)]
+pub struct Visibility {
+    /// Which of the two.
+    pub shown: Shown,
+    /// Who learns nothing whatever is shown.
+    pub hidden_from: Arc<HashSet<UserId>>,
+}
+
+impl Default for Visibility {
+    fn default() -> Self {
+        Self { shown: Shown::All, hidden_from: Arc::default() }
+    }
 }
 
 /// Bytes a cursor's append takes.
-const APPEND_BYTES: usize = 128;
+const APPEND_BYTES: usize = 256;
 
 impl Shards {
     /// Takes a cursor move; the answer goes to `link`. Cancel safe: dropped, it
@@ -47,11 +65,11 @@ impl Shards {
     ) -> Result<(), Error> {
         let reply = ReplyTo { link: Arc::clone(link), request };
         loop {
-            if !self.load(wanted.conversation, None).await? {
+            if !self.load(wanted.conversation, Fresh::None).await? {
                 return Err(Code::NotFound.into());
             }
-            let ordinal = self.ordinal(identity, wanted).await?;
-            if self.advance(identity, &reply, wanted, ordinal)? {
+            let ordinal = self.ordinal(identity, &wanted).await?;
+            if self.advance(identity, &reply, &wanted, ordinal)? {
                 return Ok(());
             }
         }
@@ -59,11 +77,11 @@ impl Shards {
 
     /// Countable entries up to the seq. Only a read cursor needs them, and only
     /// one that is not at the end has to look into the log.
-    async fn ordinal(&self, identity: &Identity, wanted: MoveRequest) -> Result<u64, Error> {
+    async fn ordinal(&self, identity: &Identity, wanted: &MoveRequest) -> Result<u64, Error> {
         let shard = self.shard_of(wanted.conversation);
         {
             let mut state = self.states.lock(shard);
-            let MoveRequest { conversation, which, up_to, given } = wanted;
+            let MoveRequest { conversation, which, up_to, given, .. } = *wanted;
             let moves = state.check_move(conversation, identity.user, which, up_to, given);
             let head =
                 state.conversation(conversation).map(|found| found.committed()).unwrap_or_default();
@@ -72,7 +90,8 @@ impl Shards {
             }
         }
         let this = self.clone();
-        let read = move || this.store.entry(shard, wanted.conversation, wanted.up_to);
+        let (conversation, up_to) = (wanted.conversation, wanted.up_to);
+        let read = move || this.store.entry(shard, conversation, up_to);
         let record = tokio::task::spawn_blocking(read).await.map_err(|_| Code::Internal)??;
         let head = record.and_then(|record| record.head().ok()).ok_or(Code::Internal)?;
         Ok(head.ordinal)
@@ -82,10 +101,10 @@ impl Shards {
         &self,
         identity: &Identity,
         reply: &ReplyTo,
-        wanted: MoveRequest,
+        wanted: &MoveRequest,
         ordinal: u64,
     ) -> Result<bool, Error> {
-        let MoveRequest { conversation, which, up_to, given } = wanted;
+        let MoveRequest { conversation, which, up_to, given, ref visibility } = *wanted;
         let shard = self.shard_of(conversation);
         let permit = self.log.reserve(APPEND_BYTES)?;
         let mut state = self.states.lock(shard);
@@ -107,32 +126,55 @@ impl Shards {
             );
             return Ok(true);
         }
-        let row = row(shard, conversation, identity, &moved);
-        let moved_read = moved.read_moved;
-        let pending =
-            PendingCursor { conversation, user: identity.user, moved, reply: reply.clone() };
-        let context = Pending::Cursor(Box::new(pending));
-        let mut ops = vec![Op::Rows(vec![row])];
-        if moved_read {
+        let progress = state
+            .conversation(conversation)
+            .map(|found| found.progress(identity.user))
+            .unwrap_or_default();
+        let rows = self.rows(identity.user, conversation, &progress, &moved, visibility.shown);
+        let pending = PendingCursor {
+            conversation,
+            user: identity.user,
+            moved,
+            visibility: visibility.clone(),
+            reply: reply.clone(),
+        };
+        let mut ops = vec![Op::Rows(rows)];
+        if moved.read_moved {
             ops.push(Op::Touched(conversation));
         }
+        let context = Pending::Cursor(Box::new(pending));
         self.log.append(permit, Append { shard, ops, durability: Durability::Written, context });
         Ok(true)
     }
-}
 
-fn row(
-    shard: ShardId,
-    id: ConversationId,
-    identity: &Identity,
-    moved: &MovedCursor,
-) -> crate::store::Write {
-    let row = CursorRow {
-        delivered: moved.delivered.seq,
-        delivered_ms: moved.delivered.time_ms,
-        read: moved.read.seq,
-        read_ms: moved.read.time_ms,
-        read_ordinal: moved.read.ordinal,
-    };
-    tables::cursors::put(shard, id, identity.user, &row)
+    /// The cursor's row, and the steps that say when others could know of it.
+    fn rows(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        progress: &Progress,
+        moved: &MovedCursor,
+        shown: Shown,
+    ) -> Vec<Write> {
+        let shard = self.shard_of(id);
+        let tell_delivered = shown != Shown::Nothing;
+        let tell_read = shown == Shown::All;
+        // Moves before this one may still be on their way to be told.
+        let told = Told {
+            delivered: if tell_delivered { moved.delivered } else { progress.told.delivered },
+            read: if tell_read { moved.read } else { progress.told.read },
+        };
+        let row = row::of_progress(&Progress { told, ..*progress });
+        let mut rows = vec![tables::cursors::put(shard, id, user, &row)];
+        let mut step = |which, to: &Cursor| {
+            rows.push(tables::steps::put(shard, id, user, which, to.seq, to.time_ms));
+        };
+        if moved.delivered_moved && tell_delivered {
+            step(Which::Delivered, &moved.delivered);
+        }
+        if moved.read_moved && tell_read {
+            step(Which::Read, &moved.read);
+        }
+        rows
+    }
 }

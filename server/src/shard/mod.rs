@@ -10,8 +10,12 @@
 
 mod answer;
 mod cursor;
+mod effects;
+mod facts;
+mod invite;
 mod load;
 mod pending;
+pub(crate) mod row;
 mod send;
 
 use std::sync::Arc;
@@ -25,9 +29,10 @@ use parley_protocol::{Code, ConversationId, ShardId};
 use crate::log::{Log, Refused};
 use crate::store::{Store, StoreError};
 pub(crate) use answer::{answer_again, answer_moved, answer_sent};
-pub use cursor::MoveRequest;
+pub use cursor::{MoveRequest, Visibility};
+pub(crate) use load::Fresh;
 pub use pending::{Pending, PendingCursor, PendingEntry, ReplyTo};
-pub use send::SendRequest;
+pub use send::{SendRequest, SendTo};
 
 /// What the shards of one node need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub struct Options {
     pub conversations: usize,
     /// Epoch of this start: the number of starts of the data folder.
     pub epoch: u64,
+    /// Members of one group.
+    pub group_members: usize,
 }
 
 /// The states of all shards; shared by the way in and the fan-out.
@@ -49,7 +56,10 @@ impl States {
     #[must_use]
     pub fn new(count: ShardCount, options: Options) -> Self {
         let capacity = options.conversations.div_ceil(usize::from(count.get()));
-        let shards = count.all().map(|_| Mutex::new(Shard::new(options.epoch, capacity))).collect();
+        let shards = count
+            .all()
+            .map(|_| Mutex::new(Shard::new(options.epoch, capacity, options.group_members)))
+            .collect();
         Self { count, shards }
     }
 
@@ -83,6 +93,7 @@ pub struct Shards {
     states: Arc<States>,
     log: Arc<dyn Log<Pending>>,
     store: Store,
+    invites: Arc<invite::Uses>,
 }
 
 /// Why a command was not taken.
@@ -122,7 +133,7 @@ impl Shards {
     /// The way into `states` over `log`.
     #[must_use]
     pub fn new(states: Arc<States>, log: Arc<dyn Log<Pending>>, store: Store) -> Self {
-        Self { states, log, store }
+        Self { states, log, store, invites: Arc::default() }
     }
 
     /// How many shards there are.
@@ -154,7 +165,7 @@ impl Shards {
         look: impl Fn(&Conversation, ShardId) -> T,
     ) -> Result<Option<T>, Error> {
         let shard = self.shard_of(id);
-        while self.load(id, None).await? {
+        while self.load(id, Fresh::None).await? {
             if let Some(found) = self.states.lock(shard).conversation(id) {
                 return Ok(Some(look(found, shard)));
             }

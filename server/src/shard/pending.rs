@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parley_core::conversation::dedupe::SendKey;
-use parley_core::conversation::{MovedCursor, Stamped};
+use parley_core::conversation::{Act, MovedCursor, Stamped};
 use parley_protocol::{ConversationId, UserId};
 use tokio::sync::oneshot;
 
@@ -34,8 +34,8 @@ pub struct PendingEntry {
     pub sender: UserId,
     /// Its place.
     pub stamped: Stamped,
-    /// Whether it counts as a message, and so as read by its author.
-    pub countable: bool,
+    /// What it does.
+    pub act: Act,
     /// The encoded entry.
     pub entry: Bytes,
     /// Whom to answer.
@@ -62,6 +62,8 @@ pub struct PendingCursor {
     pub user: UserId,
     /// Where it stands.
     pub moved: MovedCursor,
+    /// What others may learn of it.
+    pub visibility: super::Visibility,
     /// Whom to answer.
     pub reply: ReplyTo,
 }

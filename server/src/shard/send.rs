@@ -1,34 +1,57 @@
 //! A send on its way in: reserved, decided, stamped, encoded once, queued.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
 use parley_core::conversation::dedupe::{Known, SendKey, digest};
-use parley_core::conversation::{Admitted, Stamped, direct_id};
-use parley_core::session::{Identity, To};
+use parley_core::conversation::{Act, Admitted, Stamped, Stamping, State, direct_id, group_id};
+use parley_core::session::Identity;
 use parley_core::shard::{Decision, SendCommand};
-use parley_protocol::body::{ValidatedBody, is_countable};
-use parley_protocol::wire::{ConversationKind, Entry};
-use parley_protocol::{ClientMessageId, Code, ConversationId, Message, ShardId, UserId};
+use parley_protocol::body::ValidatedBody;
+use parley_protocol::wire::Entry;
+use parley_protocol::{ClientMessageId, Code, ConversationId, Message, UserId};
 
-use super::{Error, Pending, PendingEntry, ReplyTo, Shards};
+use super::facts::Facts;
+use super::load::Fresh;
+use super::{Error, Pending, PendingEntry, ReplyTo, Shards, effects, row};
 use crate::clock::wall_ms;
 use crate::link::Link;
 use crate::log::{Append, Durability, Op, Permit, StampedEntry};
-use crate::store::{ConversationRow, DedupeRow, MemberRow, Record, tables};
+use crate::store::{DedupeRow, Record, tables};
 
 /// A send as its session gives it.
 pub struct SendRequest {
-    /// Where to. A peer is known to exist.
-    pub to: To,
+    /// Where to.
+    pub to: SendTo,
     /// What the device calls it.
     pub id: ClientMessageId,
     /// The content, checked.
     pub body: ValidatedBody,
+    /// What it does.
+    pub act: Act,
+}
+
+/// The target of a send, found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendTo {
+    /// A conversation.
+    Conversation(ConversationId),
+    /// The 1:1 with this user, who exists.
+    Peer(UserId),
+    /// The group this send makes.
+    NewGroup,
+    /// A group, by the invite link with this id.
+    Invite(ConversationId, [u8; 8]),
 }
 
 /// Bytes an append takes beside its body.
 const APPEND_OVERHEAD: usize = 512;
+
+/// How long a deletion waits for an edit before it to commit.
+const EDIT_PAUSE: Duration = Duration::from_millis(2);
+
+/// How often a send is decided again because what was read for it changed.
+const ATTEMPTS: usize = 500;
 
 impl Shards {
     /// Takes a send. The answer goes to `link` once the entry is committed; an
@@ -47,101 +70,160 @@ impl Shards {
         request: u64,
         send: SendRequest,
     ) -> Result<(), Error> {
-        let (conversation, direct) = match send.to {
-            To::Conversation(id) => (id, None),
-            To::Peer(peer) => (direct_id(identity.user, peer), Some((identity.user, peer))),
+        let user = identity.user;
+        let (conversation, fresh) = match send.to {
+            SendTo::Conversation(id) | SendTo::Invite(id, _) => (id, Fresh::None),
+            SendTo::Peer(peer) => (direct_id(user, peer), Fresh::Direct(user, peer)),
+            SendTo::NewGroup => (group_id(identity.device, &send.id), Fresh::Group),
         };
-        let kind = send.body.kind() as u32;
-        let command = SendCommand {
+        let invite = match send.to {
+            SendTo::Invite(_, id) => Some(id),
+            SendTo::Conversation(_) | SendTo::Peer(_) | SendTo::NewGroup => None,
+        };
+        let mut sending = Sending {
+            digest: digest(send.body.kind() as u32, send.body.bytes()),
             key: SendKey { conversation, device: identity.device, id: send.id },
-            entry: Admitted { sender: identity.user, countable: is_countable(kind) },
-            digest: digest(kind, send.body.bytes()),
+            sender: user,
+            body: send.body,
+            act: send.act,
+            invite,
+            facts: Facts::default(),
+            reply: ReplyTo { link: Arc::clone(link), request },
         };
-        let reply = ReplyTo { link: Arc::clone(link), request };
-        loop {
-            if !self.load(conversation, direct).await? {
+        for _ in 0..ATTEMPTS {
+            if !self.load(conversation, fresh).await? {
                 return Err(Code::NotFound.into());
             }
-            let permit = self.log.reserve(send.body.bytes().len() + APPEND_OVERHEAD)?;
-            if self.decide(permit, &command, &send.body, &reply)? {
-                return Ok(());
+            sending.facts = self.facts(conversation, user, &sending.act).await?;
+            let size = sending.body.bytes().len() + sending.facts.size_bytes();
+            let permit = self.log.reserve(size + APPEND_OVERHEAD)?;
+            match self.decide(permit, &sending)? {
+                Decided::Done => return Ok(()),
+                // It was dropped from memory between the two steps.
+                Decided::Reload => {}
+                Decided::Later => tokio::time::sleep(EDIT_PAUSE).await,
             }
-            // It was dropped from memory between the two steps: load it again.
         }
+        Err(Code::Overloaded.into())
     }
 
-    /// Decides and queues under one hold of the shard. Gives false when the
-    /// conversation is not loaded.
-    fn decide(
-        &self,
-        permit: Permit,
-        command: &SendCommand,
-        body: &ValidatedBody,
-        reply: &ReplyTo,
-    ) -> Result<bool, Error> {
-        let key = &command.key;
+    /// Decides and queues under one hold of the shard.
+    fn decide(&self, permit: Permit, sending: &Sending) -> Result<Decided, Error> {
+        let key = &sending.key;
         let shard = self.shard_of(key.conversation);
         let mut state = self.states.lock(shard);
         let Some(conversation) = state.conversation(key.conversation) else {
-            return Ok(false);
+            return Ok(Decided::Reload);
         };
-        let members: Vec<UserId> =
-            conversation.members().iter().map(|member| member.user).collect();
+        if let Act::Delete { seq, .. } = sending.act {
+            if conversation.is_editing(seq) {
+                return Ok(Decided::Later);
+            }
+            if self.edits(shard, key.conversation, seq)? != sending.facts.edits() {
+                return Ok(Decided::Reload);
+            }
+        }
         let found = self.log.find(shard, key.conversation, key.device, &key.id)?;
         let known = found.map(|row| Known {
             answer: Stamped { seq: row.seq, ordinal: row.ordinal, time_ms: row.time_ms },
             digest: row.digest,
         });
-        match state.send(command.clone(), known, wall_ms())? {
-            Decision::Append(stamped) => {
-                let append = append(shard, state.epoch(), command, stamped, body, &members, reply);
-                self.log.append(permit, append);
+        let mut rows = Vec::new();
+        let mut body = sending.body.bytes().clone();
+        if let (Some(invite), None) = (sending.invite, known) {
+            rows.push(self.use_invite(shard, key.conversation, invite)?);
+            body = effects::joined_body(invite);
+        }
+        let command = SendCommand {
+            key: key.clone(),
+            entry: Admitted {
+                sender: sending.sender,
+                act: sending.act.clone(),
+                target: sending.facts.target(),
+            },
+            digest: sending.digest,
+        };
+        match state.send(command, known, wall_ms())? {
+            Decision::Append(Stamping { stamped, state: changed }) => {
+                let entry = Entry {
+                    seq: stamped.seq,
+                    ordinal: stamped.ordinal,
+                    time_ms: stamped.time_ms,
+                    epoch: state.epoch(),
+                    sender: sending.sender.to_wire(),
+                    kind: sending.body.kind() as u32,
+                    body,
+                    erased: false,
+                };
+                if let Some(changed) = &changed {
+                    let row = row::of_state(changed);
+                    rows.push(tables::conversations::put(shard, key.conversation, &row));
+                }
+                let members = match &changed {
+                    Some(changed) => Arc::clone(changed),
+                    None => state.conversation(key.conversation).map_or_else(
+                        || Arc::new(State::empty()),
+                        |found| Arc::clone(found.next_state()),
+                    ),
+                };
+                effects::rows(shard, sending, stamped, &members, &mut rows);
+                let peer = (stamped.seq == 1).then(|| members.peer(sending.sender)).flatten();
+                self.log.append(permit, append(shard, sending, stamped, &entry, peer, rows));
             }
             Decision::Wait(stamped) => {
                 // Commits come in order: behind the first try, durable with it.
-                let context = Pending::Again(reply.clone(), key.conversation, stamped);
+                let context = Pending::Again(sending.reply.clone(), key.conversation, stamped);
                 self.log.append(
                     permit,
                     Append { shard, ops: Vec::new(), durability: Durability::Synced, context },
                 );
             }
-            Decision::Again(stamped) => super::answer_again(reply, key.conversation, stamped),
+            Decision::Again(stamped) => {
+                super::answer_again(&sending.reply, key.conversation, stamped);
+            }
         }
-        Ok(true)
+        Ok(Decided::Done)
     }
+}
+
+/// A send at work.
+pub(super) struct Sending {
+    pub(super) key: SendKey,
+    pub(super) sender: UserId,
+    pub(super) body: ValidatedBody,
+    pub(super) act: Act,
+    pub(super) invite: Option<[u8; 8]>,
+    pub(super) digest: u64,
+    pub(super) facts: Facts,
+    pub(super) reply: ReplyTo,
+}
+
+enum Decided {
+    /// Queued or answered.
+    Done,
+    /// What was read is no longer so, or no longer here: read it again.
+    Reload,
+    /// Something before it has to commit first.
+    Later,
 }
 
 /// The append of a stamped entry. Its bytes are made here, once: the log, the
 /// store and every delivery have the same.
 fn append(
-    shard: ShardId,
-    epoch: u64,
-    command: &SendCommand,
+    shard: parley_protocol::ShardId,
+    sending: &Sending,
     stamped: Stamped,
-    body: &ValidatedBody,
-    members: &[UserId],
-    reply: &ReplyTo,
+    entry: &Entry,
+    peer: Option<UserId>,
+    rows: Vec<crate::store::Write>,
 ) -> Append<Pending> {
-    let key = &command.key;
-    let sender = command.entry.sender;
-    let entry: Bytes = Entry {
-        seq: stamped.seq,
-        ordinal: stamped.ordinal,
-        time_ms: stamped.time_ms,
-        epoch,
-        sender: sender.to_wire(),
-        kind: body.kind() as u32,
-        body: body.bytes().clone(),
-    }
-    .encode_to_vec()
-    .into();
-    let first = stamped.seq == 1;
-    let peer = members.iter().find(|member| first && **member != sender);
+    let key = &sending.key;
+    let entry: bytes::Bytes = entry.encode_to_vec().into();
     let record = Record {
         device: key.device.to_wire(),
         client_message_id: key.id.as_bytes().clone(),
-        peer: peer.map(|peer| peer.to_wire()).unwrap_or_default(),
-        content_digest: command.digest,
+        peer: peer.map(UserId::to_wire).unwrap_or_default(),
+        content_digest: sending.digest,
         entry: entry.clone(),
     };
     let mut ops = vec![Op::Entry(StampedEntry {
@@ -154,32 +236,19 @@ fn append(
             seq: stamped.seq,
             ordinal: stamped.ordinal,
             time_ms: stamped.time_ms,
-            digest: command.digest,
+            digest: sending.digest,
         },
     })];
-    if first {
-        ops.push(Op::Rows(vec![direct_row(shard, key.conversation, members, stamped.time_ms)]));
+    if !rows.is_empty() {
+        ops.push(Op::Rows(rows));
     }
     let context = Pending::Entry(Box::new(PendingEntry {
         key: key.clone(),
-        sender,
+        sender: sending.sender,
         stamped,
-        countable: command.entry.countable,
+        act: sending.act.clone(),
         entry,
-        reply: reply.clone(),
+        reply: sending.reply.clone(),
     }));
     Append { shard, ops, durability: Durability::Synced, context }
-}
-
-/// A 1:1 comes to be with its first entry, in the same batch.
-fn direct_row(
-    shard: ShardId,
-    id: ConversationId,
-    members: &[UserId],
-    created_ms: u64,
-) -> crate::store::Write {
-    let members =
-        members.iter().map(|user| MemberRow { user: user.to_wire(), joined_seq: 1 }).collect();
-    let row = ConversationRow { kind: ConversationKind::Direct as u32, members, created_ms };
-    tables::conversations::put(shard, id, &row)
 }

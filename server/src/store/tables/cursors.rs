@@ -24,6 +24,26 @@ pub struct CursorRow {
     /// Countable entries up to `read`.
     #[prost(uint64, tag = "5")]
     pub read_ordinal: u64,
+    /// What others may know of it, where that is less.
+    #[prost(message, optional, tag = "6")]
+    pub told: Option<ToldRow>,
+}
+
+/// A member's cursors as others may know them.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct ToldRow {
+    /// As [`CursorRow::delivered`].
+    #[prost(uint64, tag = "1")]
+    pub delivered: u64,
+    /// As [`CursorRow::delivered_ms`].
+    #[prost(uint64, tag = "2")]
+    pub delivered_ms: u64,
+    /// As [`CursorRow::read`].
+    #[prost(uint64, tag = "3")]
+    pub read: u64,
+    /// As [`CursorRow::read_ms`].
+    #[prost(uint64, tag = "4")]
+    pub read_ms: u64,
 }
 
 /// The write that creates or replaces the row.

@@ -37,6 +37,12 @@ pub struct FeedRow {
     /// is above counts as unread.
     #[prost(uint64, tag = "7")]
     pub floor_ordinal: u64,
+    /// Seq of the user's own last message.
+    #[prost(uint64, tag = "8")]
+    pub sent_seq: u64,
+    /// Revision of what the user set for the conversation.
+    #[prost(uint64, tag = "9")]
+    pub revision: u64,
 }
 
 /// The writes that give a conversation its new row. `old_version` is the

@@ -43,11 +43,62 @@ fn row_bytes_are_pinned() {
     assert_eq!(hex(&record), "0a02d0d112046d792d311a02b0b12108070605040302012a020801");
     let dedupe = DedupeRow { seq: 1, ordinal: 2, time_ms: 300, digest: 4 };
     assert_eq!(hex(&dedupe), "0801100218ac02210400000000000000");
-    let member = MemberRow { user: id(b"\xb0\xb1"), joined_seq: 5 };
-    let row = ConversationRow { kind: 1, members: vec![member], created_ms: 300 };
+    let member = MemberRow { user: id(b"\xb0\xb1"), joined_seq: 5, ..MemberRow::default() };
+    let row = ConversationRow {
+        kind: 1,
+        members: vec![member],
+        created_ms: 300,
+        ..ConversationRow::default()
+    };
     assert_eq!(hex(&row), "080112060a02b0b1100518ac02");
-    let row = CursorRow { delivered: 1, delivered_ms: 2, read: 3, read_ms: 4, read_ordinal: 5 };
+    let row = CursorRow {
+        delivered: 1,
+        delivered_ms: 2,
+        read: 3,
+        read_ms: 4,
+        read_ordinal: 5,
+        told: None,
+    };
     assert_eq!(hex(&row), "08011002180320042805");
+    let told = ToldRow { delivered: 1, delivered_ms: 2, read: 3, read_ms: 4 };
+    let row = CursorRow { delivered: 5, told: Some(told), ..CursorRow::default() };
+    assert_eq!(hex(&row), "080532080801100218032004");
+    let member = MemberRow {
+        user: id(b"\xb0\xb1"),
+        joined_seq: 5,
+        role: 2,
+        joined_ordinal: 3,
+        sees_after: 4,
+        left_seq: 9,
+    };
+    let settings = SettingsRow {
+        send: 1,
+        add: 2,
+        edit_info: 1,
+        history_for_newcomers: true,
+        retention_s: 300,
+    };
+    let row = ConversationRow {
+        kind: 2,
+        members: vec![member],
+        created_ms: 300,
+        title: "t".into(),
+        description: "d".into(),
+        picture: "p".into(),
+        settings: Some(settings),
+        pinned: vec![7],
+        erased_up_to: 6,
+    };
+    let expected = "0802120e0a02b0b1100518022003280430091".to_owned()
+        + "8ac02220174"
+        + "2a0164"
+        + "320170"
+        + "3a0b080110021801200128ac02"
+        + "420107"
+        + "4806";
+    assert_eq!(hex(&row), expected);
+    let row = FeedRow { sent_seq: 8, revision: 9, ..FeedRow::default() };
+    assert_eq!(hex(&row), "40084809");
     let range = OutboxRange { conversation: id(b"\xc0\xc1"), from_seq: 1, to_seq: 2 };
     assert_eq!(hex(&OutboxRow { ranges: vec![range] }), "0a080a02c0c110011802");
     let row = FeedRow {
@@ -58,6 +109,7 @@ fn row_bytes_are_pinned() {
         delivered: 5,
         read: 6,
         floor_ordinal: 7,
+        ..FeedRow::default()
     };
     assert_eq!(hex(&row), "0801100218032004280530063807");
     let row = UserRow { name: "bob".into(), password_hash: "$a".into(), created_ms: 3 };
