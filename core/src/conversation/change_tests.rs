@@ -1,3 +1,5 @@
+//! The rules of membership, one by one and over random histories.
+
 use super::*;
 use proptest::prelude::*;
 

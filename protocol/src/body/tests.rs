@@ -1,3 +1,5 @@
+//! Bodies that are taken and bodies that are refused.
+
 use super::*;
 use crate::wire::mention::Who;
 use crate::wire::{GroupInfo, Role};
