@@ -205,7 +205,7 @@ impl World {
         } else {
             To::Conversation(conversation_id(conversation))
         };
-        let body = wire::Text { text: "hi".into() }.encode_to_vec();
+        let body = wire::Text { text: "hi".into(), ..wire::Text::default() }.encode_to_vec();
         self.machine.queue(to, name, 1, body.into());
     }
 
@@ -267,6 +267,7 @@ impl World {
                     at_start: after == 0,
                     at_end: to >= last,
                     last_seq: last,
+                    ..wire::Fetched::default()
                 })
             }
             Asked::Delivered(cursor) => honest_move(cursor.conversation.clone(), cursor.up_to),
@@ -278,8 +279,9 @@ impl World {
                 kind: 1,
                 members: vec![member(0, 0), member(1, 0), member(2, 0)],
                 last_seq: last(&describe.conversation),
+                ..wire::Described::default()
             }),
-            Asked::Goodbye(_) => return None,
+            _ => return None,
         })
     }
 
@@ -292,6 +294,8 @@ impl World {
             read: 0,
             last_time_ms: 5,
             delivered: 0,
+            last_ordinal: *last,
+            ..wire::FeedEntry::default()
         };
         let entries = self.last.iter().enumerate().map(entry).collect();
         wire::Changes { entries, feed_position: self.feed, more: false }
@@ -399,6 +403,8 @@ fn answer(asked: &client_envelope::Kind, how: u8, a: u8, b: u8) -> Option<Kind> 
                 at_start: how.is_multiple_of(2),
                 at_end: how.is_multiple_of(3),
                 last_seq: b.into(),
+                related: (0..u64::from(b % 4)).map(|n| entry(n * 5)).collect(),
+                related_cut: how % 8 == 7,
             })
         }
         Asked::Delivered(cursor) => moved(&cursor.conversation, a, b),
@@ -410,8 +416,12 @@ fn answer(asked: &client_envelope::Kind, how: u8, a: u8, b: u8) -> Option<Kind> 
             kind: i32::from(how % 3),
             members: (0..a % 4).map(|n| member(n, b)).collect(),
             last_seq: b.into(),
+            former: how % 8 == 6,
+            pinned: vec![b.into(), a.into()],
+            first_after: u64::from(a % 5),
+            ..wire::Described::default()
         }),
-        Asked::Goodbye(_) => return None,
+        _ => return None,
     })
 }
 
@@ -421,6 +431,7 @@ fn welcome(how: u8, a: u8, b: u8) -> wire::Welcome {
         frame_bytes: 1000,
         requests_in_flight: 8,
         fetch_entries: 4,
+        group_members: 3,
     };
     wire::Welcome {
         version: if how == 9 { 7 } else { 1 },
@@ -433,6 +444,8 @@ fn welcome(how: u8, a: u8, b: u8) -> wire::Welcome {
         server_time_ms: 5,
         heartbeat_ms: if how == 17 { 0 } else { 100 },
         changes: (how != 19).then(|| changes(a, b, how % 4 == 3, a)),
+        background_heartbeat_ms: if how == 21 { 0 } else { 300 },
+        account_revision: b.into(),
     }
 }
 
@@ -445,6 +458,17 @@ fn changes(conversation: u8, last: u8, more: bool, feed: u8) -> wire::Changes {
         read: u64::from(last / 2),
         last_time_ms: 5,
         delivered: u64::from(last / 3),
+        last_ordinal: u64::from(last % 30),
+        floor_ordinal: u64::from(feed % 32),
+        mentions: u32::from(last % 3),
+        preferences: (last % 5 == 4).then(|| wire::Preferences {
+            muted_until_ms: u64::MAX,
+            cleared_up_to: u64::from(last / 4),
+            draft: "so".into(),
+            ..wire::Preferences::default()
+        }),
+        hidden: u32::from(last % 4),
+        request: last % 6 == 5,
     };
     wire::Changes { entries: vec![entry], feed_position: feed.into(), more }
 }
@@ -459,15 +483,54 @@ fn moved(conversation: &Bytes, delivered: u8, read: u8) -> Kind {
 }
 
 fn entry(seq: u64) -> Bytes {
-    let body = wire::Text { text: "hi".into() }.encode_to_vec();
-    // Some from another user, some of an unknown kind, some that are no entry.
-    let (sender, kind) = (id((seq % 3) as u8), if seq % 7 == 6 { 4000 } else { 1 });
     if seq % 23 == 22 {
         return Bytes::from_static(b"\xff\xff");
     }
-    wire::Entry { seq, ordinal: seq, time_ms: 5, epoch: 1, sender, kind, body: body.into() }
-        .encode_to_vec()
-        .into()
+    let (kind, body) = content(seq);
+    wire::Entry {
+        seq,
+        ordinal: seq,
+        time_ms: 5,
+        epoch: 1,
+        sender: id((seq % 3) as u8),
+        kind,
+        body: body.into(),
+        erased: seq % 13 == 12,
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Mostly texts; now and then each other kind, of a message that may not be
+/// there, one of an unknown kind, and bodies that don't parse.
+fn content(seq: u64) -> (u32, Vec<u8>) {
+    use wire::EntryKind as Kind;
+    let (back, text) = (seq.saturating_sub(2), "ho".to_owned());
+    let (kind, body) = match seq % 17 {
+        3 => (Kind::Edit, wire::Edit { seq: back, text, mentions: Vec::new() }.encode_to_vec()),
+        5 => (Kind::Delete, wire::Delete { seq: back, ordinal: back }.encode_to_vec()),
+        6 => return (4000, b"hm".to_vec()),
+        7 => (
+            Kind::Reaction,
+            wire::Reaction { seq: back, emoji: "x".into(), removed: seq % 2 == 0 }.encode_to_vec(),
+        ),
+        8 => (Kind::Pin, wire::Pin { seq: seq + 9, removed: false }.encode_to_vec()),
+        9 => {
+            (Kind::MembersAdded, wire::MembersAdded { users: vec![id(3), id(255)] }.encode_to_vec())
+        }
+        10 => {
+            (Kind::MemberRemoved, wire::MemberRemoved { user: id((seq % 4) as u8) }.encode_to_vec())
+        }
+        11 => (Kind::HistoryErased, wire::HistoryErased { up_to: back }.encode_to_vec()),
+        13 => (Kind::GroupCreated, b"\xff".to_vec()),
+        14 => (Kind::RoleChanged, wire::RoleChanged { user: id(1), role: 9 }.encode_to_vec()),
+        15 => (Kind::Edit, b"\xff".to_vec()),
+        _ => (
+            Kind::Text,
+            wire::Text { text, reply_to: back, ..wire::Text::default() }.encode_to_vec(),
+        ),
+    };
+    (kind as u32, body)
 }
 
 fn user(number: u8) -> wire::User {
@@ -479,7 +542,15 @@ fn user(number: u8) -> wire::User {
 
 fn member(number: u8, up_to: u8) -> wire::Member {
     let wire::User { id, name } = user(number);
-    wire::Member { user: id, name, delivered: up_to.into(), read: 1, delivered_ms: 5, read_ms: 5 }
+    wire::Member {
+        user: id,
+        name,
+        delivered: up_to.into(),
+        read: 1,
+        delivered_ms: 5,
+        read_ms: 5,
+        ..wire::Member::default()
+    }
 }
 
 /// Few ids, so that steps meet; sometimes one that is none.

@@ -1,15 +1,15 @@
 //! A conversation in its shard against a naive model: any sends, resends,
-//! commits, cursor moves and crashes, in any order and with any clock. The
+//! deletions, commits, cursor moves and crashes, in any order and with any clock. The
 //! model is a list of entries and counts; the shard must agree with it about
 //! every answer, every cursor and every unread count.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use arbitrary::Arbitrary;
 use bytes::Bytes;
 use parley_core::conversation::dedupe::{Known, SendKey, digest};
 use parley_core::conversation::{
-    Admitted, Conversation, Cursor, Given, Interval, Move, MovedCursor, Stamped,
+    Act, Admitted, Conversation, Cursor, Given, Interval, Move, MovedCursor, Shown, Stamped, Target,
 };
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_core::user::FeedEntry;
@@ -19,7 +19,7 @@ use crate::program::steps;
 
 #[derive(Debug, Arbitrary)]
 enum Step {
-    Send { user: u8, device: u8, id: u8, content: u8 },
+    Send { user: u8, device: u8, id: u8, content: u8, back: u8 },
     Commit { count: u8 },
     Crash,
     Give { session: u8, from: u8, length: u8 },
@@ -32,8 +32,8 @@ pub fn conversation(data: &[u8]) {
     let mut world = World::new();
     for step in steps::<Step>(data) {
         match step {
-            Step::Send { user, device, id, content } => {
-                world.send(user % 3, device % 2, id % 4, content % 3);
+            Step::Send { user, device, id, content, back } => {
+                world.send(user % 3, device % 2, id % 16, content % 4, back.into());
             }
             Step::Commit { count } => (0..=count % 4).for_each(|_| world.commit()),
             Step::Crash => world.crash(),
@@ -51,7 +51,35 @@ struct Said {
     key: SendKey,
     user: u8,
     content: u8,
+    act: Act,
     place: Stamped,
+}
+
+impl Said {
+    const fn deletes(&self) -> Option<u64> {
+        match self.act {
+            Act::Delete { seq, .. } => Some(seq),
+            _ => None,
+        }
+    }
+}
+
+/// A decision without what the store is told.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Append(Stamped),
+    Wait(Stamped),
+    Again(Stamped),
+}
+
+impl From<Decision> for Answer {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Append(stamping) => Self::Append(stamping.stamped),
+            Decision::Wait(stamped) => Self::Wait(stamped),
+            Decision::Again(stamped) => Self::Again(stamped),
+        }
+    }
 }
 
 /// One session's user and what it was given.
@@ -80,7 +108,7 @@ impl World {
     fn new() -> Self {
         let conversation = Conversation::direct(user(0), user(1));
         let id = conversation.id();
-        let mut shard = Shard::new(1, 2);
+        let mut shard = Shard::new(1, 2, 2);
         assert!(shard.load(conversation, 0));
         Self {
             shard,
@@ -96,7 +124,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, sender: u8, device: u8, id: u8, content: u8) {
+    fn send(&mut self, sender: u8, device: u8, id: u8, content: u8, back: u64) {
         let key = SendKey {
             conversation: self.id,
             device: DeviceId::new([16 + sender * 2 + device; 16]),
@@ -104,10 +132,12 @@ impl World {
             id: ClientMessageId::new(Bytes::copy_from_slice(&[id]))
                 .unwrap_or_else(|e| panic!("{e}")),
         };
-        let countable = content != 2;
+        let (act, target) = self.act(content, back);
+        let countable = act.is_countable();
+        let refused = self.refuses(sender, &act, target);
         let command = SendCommand {
             key: key.clone(),
-            entry: Admitted { sender: user(sender), countable },
+            entry: Admitted { sender: user(sender), act: act.clone(), target },
             digest: digest(1, &[content]),
         };
         let committed = self.log.iter().find(|said| said.key == key).cloned();
@@ -115,9 +145,9 @@ impl World {
         let known = committed
             .as_ref()
             .map(|said| Known { answer: said.place, digest: digest(1, &[said.content]) });
-        let got = self.shard.send(command, known, self.now_ms);
+        let got = self.shard.send(command, known, self.now_ms).map(Answer::from);
 
-        let again = |said: Said, decision: fn(Stamped) -> Decision| {
+        let again = |said: Said, decision: fn(Stamped) -> Answer| {
             if said.content == content {
                 Ok(decision(said.place))
             } else {
@@ -125,14 +155,15 @@ impl World {
             }
         };
         let wanted = match (sender, waiting, committed) {
-            (2, _, _) => Err(Code::NotFound),
-            (_, Some(said), _) => again(said, Decision::Wait),
-            (_, None, Some(said)) => again(said, Decision::Again),
+            (_, Some(said), _) => again(said, Answer::Wait),
+            (_, None, Some(said)) => again(said, Answer::Again),
+            (2, None, None) => Err(Code::NotFound),
+            (_, None, None) if refused.is_some() => Err(refused.unwrap_or(Code::Internal)),
             (_, None, None) => {
                 let last = self.in_flight.back().or(self.log.last()).map(|said| said.place);
                 let (seq, ordinal, time_ms) =
                     last.map_or((0, 0, 0), |p| (p.seq, p.ordinal, p.time_ms));
-                Ok(Decision::Append(Stamped {
+                Ok(Answer::Append(Stamped {
                     seq: seq + 1,
                     ordinal: ordinal + u64::from(countable),
                     time_ms: time_ms.max(self.now_ms),
@@ -140,20 +171,20 @@ impl World {
             }
         };
         assert_eq!(got, wanted);
-        if let Ok(Decision::Append(place)) = got {
-            self.in_flight.push_back(Said { key, user: sender, content, place });
+        if let Ok(Answer::Append(place)) = got {
+            self.in_flight.push_back(Said { key, user: sender, content, act, place });
         }
     }
 
     fn commit(&mut self) {
         if let Some((member, moved)) = self.moves_in_flight.pop_front() {
-            assert!(self.shard.apply_move(self.id, member, &moved).is_some());
+            assert!(self.shard.apply_move(self.id, member, &moved, Shown::All).is_some());
         }
         let Some(said) = self.in_flight.pop_front() else { return };
-        let applied = self.shard.apply(&said.key, user(said.user), said.place);
-        assert_eq!((applied.head.seq, applied.sender), (said.place.seq, user(said.user)));
+        let applied = self.shard.apply(&said.key, user(said.user), &said.act, said.place);
+        assert_eq!(applied.head.seq, said.place.seq);
         for (member, feed) in self.feeds.iter_mut().enumerate() {
-            let own = member == usize::from(said.user);
+            let own = member == usize::from(said.user) && said.act.is_countable();
             feed.merge(&FeedEntry {
                 last_seq: applied.head.seq,
                 last_ordinal: applied.head.ordinal,
@@ -173,9 +204,11 @@ impl World {
         self.in_flight.clear();
         self.moves_in_flight.clear();
         self.sessions = Default::default();
-        self.shard = Shard::new(self.epoch, 2);
-        let members = there.members().to_vec();
-        let restored = Conversation::restore(self.id, there.kind(), members, there.committed());
+        self.shard = Shard::new(self.epoch, 2, 2);
+        let progress: HashMap<_, _> =
+            [user(0), user(1)].map(|user| (user, there.progress(user))).into();
+        let state = there.state().as_ref().clone();
+        let restored = Conversation::restore(self.id, state, progress, there.committed());
         assert!(self.shard.load(restored, 0));
     }
 
@@ -243,22 +276,65 @@ impl World {
         assert_eq!(conversation.committed().seq, last);
         assert_eq!(conversation.is_settled(), settled);
         for (member, (delivered, read)) in self.cursors.iter().enumerate() {
-            let held =
-                conversation.member(user(member as u8)).map(|m| (m.delivered.seq, m.read.seq));
-            assert_eq!(held, Some((*delivered, *read)));
+            let progress = conversation.progress(user(member as u8));
+            assert_eq!((progress.delivered.seq, progress.read.seq), (*delivered, *read));
             assert!(read <= delivered && *delivered <= last);
         }
+        let deleted: BTreeSet<u64> = self.log.iter().filter_map(Said::deletes).collect();
         for member in 0..2u8 {
-            let own = self.log.iter().rposition(|said| said.user == member).map_or(0, |at| at + 1);
+            let wrote = |said: &Said| said.user == member && said.act.is_countable();
+            let own = self.log.iter().rposition(wrote).map_or(0, |at| at + 1);
             let floor = own.max(self.cursors[usize::from(member)].1 as usize);
-            let unread = self.log[floor..].iter().filter(|said| said.content != 2).count() as u64;
-            assert_eq!(self.feeds[usize::from(member)].unread(), unread, "unread of {member}");
+            let counts =
+                |said: &&Said| said.act.is_countable() && !deleted.contains(&said.place.seq);
+            let unread = self.log[floor..].iter().filter(counts).count() as u64;
+            let feed = self.feeds[usize::from(member)];
+            let (above, to) = feed.unread_range();
+            let gone = deleted.iter().map(|seq| self.ordinal(*seq));
+            let gone = gone.filter(|ordinal| *ordinal > above && *ordinal <= to).count() as u64;
+            assert_eq!(feed.unread(gone), unread, "unread of {member}");
+        }
+    }
+
+    /// What a send of this content does. Deletions and reactions are of an
+    /// entry somewhere before the end, which may not be a message.
+    fn act(&self, content: u8, back: u64) -> (Act, Option<Target>) {
+        if content < 2 {
+            return (Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false }, None);
+        }
+        let seq = (self.log.len() as u64 + 1).saturating_sub(back % 8).max(1);
+        let deleted = |said: &Said| said.deletes() == Some(seq);
+        let target = self.log.get(seq as usize - 1).map(|said| Target {
+            sender: user(said.user),
+            message: said.act.is_countable(),
+            ordinal: said.place.ordinal,
+            erased: self.log.iter().any(deleted),
+        });
+        let ordinal = target.map_or(0, |target| target.ordinal);
+        let act = if content == 2 {
+            Act::React { seq, emoji: "x".into(), removed: false }
+        } else {
+            Act::Delete { seq, ordinal }
+        };
+        (act, target)
+    }
+
+    /// Why a member's act is refused, if it is.
+    fn refuses(&self, sender: u8, act: &Act, target: Option<Target>) -> Option<Code> {
+        let seq = act.target()?;
+        let waiting = self.in_flight.iter().any(|said| said.deletes() == Some(seq));
+        match target.filter(|target| target.message && !target.erased && !waiting) {
+            None => Some(Code::TargetInvalid),
+            Some(target) if matches!(act, Act::Delete { .. }) && target.sender != user(sender) => {
+                Some(Code::Forbidden)
+            }
+            Some(_) => None,
         }
     }
 
     /// Countable entries up to `seq`, counted.
     fn ordinal(&self, seq: u64) -> u64 {
-        self.log.iter().take(seq as usize).filter(|said| said.content != 2).count() as u64
+        self.log.iter().take(seq as usize).filter(|said| said.act.is_countable()).count() as u64
     }
 }
 

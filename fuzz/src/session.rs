@@ -23,6 +23,7 @@ enum Step {
     Fetch { request: u64, conversation: [u8; 16], after: u64, limit: u32 },
     Read { request: u64, conversation: [u8; 16], up_to: u64 },
     Sync { request: u64, position: u64 },
+    Other { request: u64, what: u8, id: Blob, number: u64, text: Blob },
     Goodbye,
     Authenticated,
     Answered,
@@ -41,8 +42,13 @@ pub fn session(data: &[u8]) {
         }
         let envelope = match step {
             Step::Authenticated => {
-                let welcome =
-                    session.handle_authenticated(&identity(), wire::Changes::default(), 9, now_ms);
+                let welcome = session.handle_authenticated(
+                    &identity(),
+                    wire::Changes::default(),
+                    3,
+                    9,
+                    now_ms,
+                );
                 assert_eq!(welcome.is_some(), authenticating, "a welcome out of turn");
                 assert!(!authenticating || session.is_open());
                 authenticating = false;
@@ -112,9 +118,10 @@ pub(crate) fn fresh() -> Session {
         frame_bytes: 1000,
         requests_in_flight: IN_FLIGHT,
         fetch_entries: 50,
+        group_members: 4,
     };
     Session::new(
-        Options { limits, heartbeat_ms: 100, handshake_ms: 1000 },
+        Options { limits, heartbeat_ms: 100, background_heartbeat_ms: 300, handshake_ms: 1000 },
         SessionId::new([5; 16]),
         0,
     )
@@ -124,7 +131,7 @@ pub(crate) fn open() -> Session {
     let mut session = fresh();
     let action = session.handle_envelope(envelope(Step::Hello { version: 1, token: 1 }), 1);
     assert!(matches!(action, Action::Authenticate(_)));
-    assert!(session.handle_authenticated(&identity(), wire::Changes::default(), 9, 1).is_some());
+    assert!(session.handle_authenticated(&identity(), wire::Changes::default(), 3, 9, 1).is_some());
     session
 }
 
@@ -148,7 +155,9 @@ fn envelope(step: Step) -> Bytes {
                 }),
             )
         }
-        Step::Ping { request } => (request, Kind::Ping(wire::Ping {})),
+        Step::Ping { request } => {
+            (request, Kind::Ping(wire::Ping { background: request % 2 == 1 }))
+        }
         Step::Send { request, to, id, kind, body } => {
             let to = Some(wire::send::To::Peer(to.to_vec().into()));
             (
@@ -156,7 +165,7 @@ fn envelope(step: Step) -> Bytes {
                 Kind::Send(wire::Send {
                     to,
                     client_message_id: id.0.into(),
-                    kind: (kind % 3).into(),
+                    kind: (kind % 25).into(),
                     body: body.0.into(),
                 }),
             )
@@ -172,7 +181,61 @@ fn envelope(step: Step) -> Bytes {
         Step::Sync { request, position } => {
             (request, Kind::Sync(wire::Sync { feed_position: position }))
         }
+        Step::Other { request, what, id, number, text } => {
+            (request, other(what, id.0.into(), number, String::from_utf8_lossy(&text.0).into()))
+        }
         _ => (0, Kind::Goodbye(wire::Goodbye {})),
     };
     ClientEnvelope { request, kind: Some(kind) }.encode_to_vec().into()
+}
+
+/// The requests that ask for something else than entries.
+fn other(what: u8, id: Bytes, number: u64, text: String) -> Kind {
+    let conversation = id.clone();
+    let flag = number.is_multiple_of(2);
+    match what % 14 {
+        0 => Kind::Receipts(wire::Receipts { conversation, seq: number }),
+        1 => Kind::Typing(wire::Typing { conversation, stopped: flag }),
+        2 => {
+            let users = vec![id; (number % 600) as usize];
+            Kind::Subscribe(wire::Subscribe { users, drop: Vec::new(), once: flag })
+        }
+        3 => Kind::SetPreferences(wire::SetPreferences {
+            conversation,
+            level: Some(number as i32),
+            draft: Some(text),
+            accepted: Some(flag),
+            ..wire::SetPreferences::default()
+        }),
+        4 => Kind::Hide(wire::Hide { conversation, seqs: vec![number; (number % 600) as usize] }),
+        5 => Kind::Hidden(wire::Hidden { conversation, after: number as u32 }),
+        6 => {
+            let act = if flag {
+                wire::invites::Act::Revoke(text.into_bytes().into())
+            } else {
+                wire::invites::Act::List(true)
+            };
+            Kind::Invites(wire::Invites { conversation, act: Some(act) })
+        }
+        7 => Kind::PeekInvite(wire::PeekInvite { code: text }),
+        8 => Kind::GetProfile(wire::GetProfile { user: id }),
+        9 => Kind::GetAccount(wire::GetAccount {}),
+        10 => {
+            let profile =
+                wire::ProfileChange { about: Some(text), ..wire::ProfileChange::default() };
+            let change = Some(wire::update_account::Change::Profile(profile));
+            Kind::UpdateAccount(wire::UpdateAccount { change })
+        }
+        11 => {
+            let change = Some(wire::update_account::Change::Block(id));
+            Kind::UpdateAccount(wire::UpdateAccount { change })
+        }
+        12 => Kind::Report(wire::Report {
+            user: id,
+            conversation: Bytes::new(),
+            seqs: vec![number],
+            reason: text,
+        }),
+        _ => Kind::Describe(wire::Describe { conversation }),
+    }
 }
