@@ -10,15 +10,18 @@
 pub mod accounts;
 pub mod address;
 pub mod clock;
+pub mod commit;
 pub mod config;
 pub mod fanout;
 pub mod home;
 pub mod http;
 pub mod link;
 pub mod listen;
+mod locks;
 pub mod log;
 pub mod metrics;
 pub mod node;
+pub mod people;
 pub mod router;
 pub mod session;
 pub mod shard;

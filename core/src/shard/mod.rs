@@ -74,6 +74,12 @@ impl Shard {
         self.conversations.touch(conversation.id()).is_some()
     }
 
+    /// Whether this send is stamped and not yet committed.
+    #[must_use]
+    pub fn is_in_flight(&self, key: &SendKey) -> bool {
+        self.in_flight.contains_key(key)
+    }
+
     /// Takes a committed entry: the send is no longer in flight.
     ///
     /// # Panics

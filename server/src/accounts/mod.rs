@@ -14,7 +14,6 @@ mod check;
 mod devices;
 mod error;
 mod failures;
-mod locks;
 mod password;
 mod rates;
 mod sign_in;
@@ -22,38 +21,20 @@ mod tokens;
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use parley_core::shard::placement::ShardCount;
-use parley_protocol::{Code, DeviceId, ShardId, UserId};
+use parley_protocol::{Code, DeviceId, UserId};
 use tokio::sync::Semaphore;
 
-use crate::store::{Store, StoreError, Write};
+use crate::locks::Stripes;
+use crate::store::{Store, StoreError};
 
+pub use crate::commit::{Commit, CommitError};
 pub use error::{AccountError, StartError};
 pub use password::HashOptions;
 pub use rates::RateOptions;
 
 /// Reads of the store at a time; more wait.
 const PARALLEL_READS: usize = 16;
-
-/// Makes writes durable; the node implements it over the log.
-pub trait Commit: Send + Sync + 'static {
-    /// Resolves once all of `writes` are durable. They commit together or not
-    /// at all. Dropping the future does not take them back.
-    fn commit(&self, shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>>;
-}
-
-/// Why writes were not committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CommitError {
-    /// The commit queue is full; nothing was accepted.
-    #[error("the commit queue is full")]
-    Full,
-    /// The node is closing or its disk failed. Whether the writes were kept is
-    /// unknown.
-    #[error("the log is closed")]
-    Closed,
-}
 
 /// Reaches the live sessions of a device; the node implements it over the hub.
 pub trait Sessions: Send + Sync + 'static {
@@ -119,8 +100,8 @@ struct Inner {
     hasher: password::Hasher,
     rates: rates::Rates,
     cache: tokens::Cache,
-    names: locks::Stripes,
-    users: locks::Stripes,
+    names: Stripes,
+    users: Stripes,
 }
 
 impl Accounts {
@@ -141,8 +122,8 @@ impl Accounts {
                 hasher: password::Hasher::new(&options.hash).map_err(|_| StartError::Hash)?,
                 rates: rates::Rates::new(&options.rates),
                 cache: tokens::Cache::new(options.token_cache),
-                names: locks::Stripes::new(),
-                users: locks::Stripes::new(),
+                names: Stripes::new(),
+                users: Stripes::new(),
                 reads: Arc::new(Semaphore::new(PARALLEL_READS)),
                 options,
                 shards,

@@ -137,7 +137,7 @@ impl Accounts {
         let user = UserId::new(Uuid::now_v7().into_bytes());
         let home = shards.of_user(user);
         let now = wall_ms();
-        let row = UserRow { name: name.clone(), password_hash, created_ms: now };
+        let row = UserRow { name: name.clone(), password_hash, created_ms: now, deleted_ms: 0 };
         let mut device = NewToken::mint(user, DeviceId::new(Uuid::now_v7().into_bytes()))?;
         let token = std::mem::take(&mut device.token);
         let device_row = DeviceRow {

@@ -1,8 +1,11 @@
 //! The accounts over the memory engine: what each call changes, refuses and costs.
 
 use super::*;
+use crate::store::Write;
 use crate::store::engine::memory::MemoryEngine;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
+use parley_protocol::ShardId;
 use parley_protocol::http::{Credentials, DeviceLabel, SignedIn};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -118,6 +118,7 @@ impl Config {
             ("accounts.parallel_hashes", accounts.parallel_hashes as u64, 1, 256),
             ("accounts.waiting_hashes", accounts.waiting_hashes as u64, 1, 100_000),
             ("accounts.token_cache", accounts.token_cache as u64, 1, 10_000_000),
+            ("accounts.people_cache_bytes", accounts.people_cache_bytes as u64, 64 * 1024, 1 << 40),
             (
                 "rates.sign_ups_per_minute",
                 u64::from(rates.sign_ups_per_minute),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::check::address;
 use super::{Config, Problem, SignUp};
-use crate::{accounts, listen, tls};
+use crate::{accounts, listen, people, tls};
 
 impl Config {
     /// Options of the listeners.
@@ -47,6 +47,12 @@ impl Config {
             tls12: self.tls.tls12,
             reload: Duration::from_millis(self.tls.reload_ms),
         }
+    }
+
+    /// Options of people.
+    #[must_use]
+    pub const fn people_options(&self) -> people::Options {
+        people::Options { cache_bytes: self.accounts.people_cache_bytes }
     }
 
     /// Options of accounts.

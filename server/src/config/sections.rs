@@ -178,6 +178,7 @@ section! {
     parallel_hashes: usize = 4, "Password hashes at a time.";
     waiting_hashes: usize = 256, "Requests that may wait for a hash; more are refused as overloaded.";
     token_cache: usize = 65_536, "Session tokens remembered so that authentication needs no read.";
+    people_cache_bytes: usize = 32 * 1024 * 1024, "Memory for settings, contacts and blocks of users, so that most checks need no read.";
 }
 
 section! {

@@ -10,6 +10,7 @@
 mod changes;
 mod flush;
 mod rebuild;
+mod standing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use parking_lot::{Mutex, MutexGuard};
 use parley_core::session::reply;
 use parley_core::shard::placement::ShardCount;
 use parley_core::user::{FeedEntry, FeedVersions};
-use parley_protocol::wire::{Receipt, server_envelope::Kind};
+use parley_protocol::wire::{Receipt, ServerEnvelope, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId, DeviceId, SessionId, ShardId, UserId};
 
 use crate::link::{Item, Link};
@@ -143,6 +144,15 @@ impl Homes {
         let wanting = |link: &&Arc<Link>| link.receipts && Some(link.id) != except;
         for link in sessions.into_iter().flatten().filter(wanting) {
             link.push(Item::Notice(reply(0, Kind::Receipt(receipt.clone()))));
+        }
+    }
+
+    /// Tells all the user's sessions but `except`.
+    pub fn notify(&self, user: UserId, notice: &ServerEnvelope, except: Option<SessionId>) {
+        let home = self.lock(user);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        for link in sessions.into_iter().flatten().filter(|link| Some(link.id) != except) {
+            link.push(Item::Notice(notice.clone()));
         }
     }
 

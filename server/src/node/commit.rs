@@ -1,4 +1,4 @@
-//! Makes account rows durable through the same log as everything else.
+//! Makes rows of accounts and people durable through the same log as everything else.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use parley_protocol::ShardId;
 use tokio::sync::oneshot;
 
-use crate::accounts::{Commit, CommitError};
+use crate::commit::{Commit, CommitError};
 use crate::log::{Append, Durability, Log, Op, Refused};
 use crate::shard::Pending;
 use crate::store::Write;
@@ -23,20 +23,31 @@ impl Commits {
     }
 }
 
+impl Commits {
+    async fn append(
+        &self,
+        shard: ShardId,
+        writes: Vec<Write>,
+        durability: Durability,
+    ) -> Result<(), CommitError> {
+        let (done, committed) = oneshot::channel();
+        let ops = vec![Op::Rows(writes)];
+        let append = Append { shard, ops, durability, context: Pending::Rows(done) };
+        self.log.try_append(append).map_err(|refused| match refused.refused {
+            Refused::Full => CommitError::Full,
+            Refused::Closed => CommitError::Closed,
+        })?;
+        // The log drops what it can't commit.
+        committed.await.map_err(|_| CommitError::Closed)
+    }
+}
+
 impl Commit for Commits {
     fn commit(&self, shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
-        async move {
-            let (done, committed) = oneshot::channel();
-            let ops = vec![Op::Rows(writes)];
-            let append =
-                Append { shard, ops, durability: Durability::Synced, context: Pending::Rows(done) };
-            self.log.try_append(append).map_err(|refused| match refused.refused {
-                Refused::Full => CommitError::Full,
-                Refused::Closed => CommitError::Closed,
-            })?;
-            // The log drops what it can't commit.
-            committed.await.map_err(|_| CommitError::Closed)
-        }
-        .boxed()
+        self.append(shard, writes, Durability::Synced).boxed()
+    }
+
+    fn keep(&self, shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
+        self.append(shard, writes, Durability::Written).boxed()
     }
 }

@@ -28,6 +28,7 @@ use crate::http;
 use crate::listen::{BindError, Connections, Services, Sockets, WebSockets};
 use crate::log::{self, Log, LogError};
 use crate::metrics::Metrics;
+use crate::people::{self, People};
 use crate::session::{self, Host};
 use crate::shard::{self, Shards, States};
 use crate::store::{self, OpenError, Store, StoreError};
@@ -144,14 +145,23 @@ impl Node {
         let flusher = Flusher::start(Arc::clone(&homes), FLUSH_EVERY)?;
 
         let commits = Arc::new(Commits::new(Arc::clone(&log)));
+        let standings = Arc::clone(&homes) as Arc<dyn people::Standings>;
+        let rows = Arc::clone(&commits) as Arc<dyn crate::commit::Commit>;
+        let people = People::new(config.people_options(), count, store.clone(), rows, standings);
         let cut = Arc::clone(&homes) as Arc<dyn crate::accounts::Sessions>;
         let accounts =
             Accounts::new(config.accounts_options(), count, store.clone(), commits, cut)?;
         let shards = Shards::new(Arc::clone(&states), Arc::clone(&log), store.clone());
         let draining = CancellationToken::new();
         let options = session_options(&config);
-        let host =
-            Host::new(options, accounts.clone(), shards, Arc::clone(&homes), draining.clone());
+        let host = Host::new(
+            options,
+            accounts.clone(),
+            people,
+            shards,
+            Arc::clone(&homes),
+            draining.clone(),
+        );
 
         let certificates = Certificates::load(config.tls_options())?;
         let listen = config.listen_options().map_err(StartError::Config)?;

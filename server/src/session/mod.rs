@@ -12,7 +12,10 @@
 //! and the deadline are watched together, and whoever ends the link wakes it.
 
 mod open;
+mod people;
 mod query;
+mod refusal;
+mod submit;
 mod write;
 
 use std::sync::Arc;
@@ -20,9 +23,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use parley_core::session::{
-    Action, Command, Identity, Options as Rules, Query, Session, To, failure,
-};
+use parley_core::session::{Action, Identity, Options as Rules, Query, Session};
 use parley_protocol::{Code, SessionId};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +34,8 @@ use crate::home::Homes;
 use crate::link::{Item, Link};
 use crate::listen::{ConnectionPermit, FrameReader, FrameWriter, Peer, SessionHost};
 use crate::metrics::list as metric;
-use crate::shard::{MoveRequest, SendRequest, SendTo, Shards, Visibility};
+use crate::people::People;
+use crate::shard::Shards;
 
 /// What sessions are held to.
 #[derive(Debug, Clone)]
@@ -58,6 +60,7 @@ pub struct Host {
 struct Inner {
     options: Options,
     accounts: Accounts,
+    people: People,
     shards: Shards,
     homes: Arc<Homes>,
     reads: Semaphore,
@@ -72,13 +75,25 @@ impl Host {
     pub fn new(
         options: Options,
         accounts: Accounts,
+        people: People,
         shards: Shards,
         homes: Arc<Homes>,
         draining: CancellationToken,
     ) -> Self {
         let reads = Semaphore::new(options.reads.max(1));
         let clock = Monotonic::start();
-        Self { inner: Arc::new(Inner { options, accounts, shards, homes, reads, clock, draining }) }
+        Self {
+            inner: Arc::new(Inner {
+                options,
+                accounts,
+                people,
+                shards,
+                homes,
+                reads,
+                clock,
+                draining,
+            }),
+        }
     }
 
     fn now_ms(&self) -> u64 {
@@ -197,7 +212,10 @@ impl Running<'_> {
     async fn handle(&mut self, envelope: Bytes) -> Result<Option<Asked>, End> {
         match self.session.handle_envelope(envelope, self.host.now_ms()) {
             Action::Reply(envelope) => self.opened.link.push(Item::Notice(envelope)),
-            Action::Submit(request, command) => self.submit(request, command).await,
+            Action::Submit(request, command) => {
+                let opened = self.opened;
+                self.host.submit(&opened.identity, &opened.link, request, command).await;
+            }
             Action::Query(request, Query::Ping { .. }) => self.ping(request),
             Action::Query(request, query) => return Ok(Some(self.query(request, query))),
             Action::Nothing => {}
@@ -207,59 +225,6 @@ impl Running<'_> {
             Action::Authenticate(_) => return Err(End::Close(Code::HelloTwice)),
         }
         Ok(None)
-    }
-
-    async fn submit(&mut self, request: u64, command: Command) {
-        let (inner, opened) = (&self.host.inner, self.opened);
-        let (identity, link) = (&opened.identity, &opened.link);
-        let result = match command {
-            Command::Send { to, id, body, act } => match self.target(to).await {
-                Ok(to) => inner
-                    .shards
-                    .send(identity, link, request, SendRequest { to, id, body, act })
-                    .await
-                    .map_err(|error| self.explain(&error)),
-                Err(code) => Err(code),
-            },
-            Command::MoveCursor { conversation, which, up_to, given } => {
-                let visibility = Visibility::default();
-                let wanted = MoveRequest { conversation, which, up_to, given, visibility };
-                inner
-                    .shards
-                    .move_cursor(identity, link, request, wanted)
-                    .await
-                    .map_err(|error| self.explain(&error))
-            }
-        };
-        // Request 0 asked for no answer, not even this one.
-        if let Err(code) = result
-            && request != 0
-        {
-            link.push(Item::Answer(failure(request, code, retry_after_ms(code))));
-        }
-    }
-
-    /// What a send is for, if there is such.
-    async fn target(&self, to: To) -> Result<SendTo, Code> {
-        match to {
-            To::Conversation(id) => Ok(SendTo::Conversation(id)),
-            To::NewGroup => Ok(SendTo::NewGroup),
-            To::Invite(_) => Err(Code::InviteInvalid),
-            To::Peer(peer) if peer == self.opened.identity.user => Ok(SendTo::Peer(peer)),
-            To::Peer(peer) => match self.host.inner.accounts.exists(peer).await {
-                Ok(true) => Ok(SendTo::Peer(peer)),
-                Ok(false) => Err(Code::NotFound),
-                Err(error) => Err(error.code()),
-            },
-        }
-    }
-
-    fn explain(&self, error: &crate::shard::Error) -> Code {
-        let code = error.code();
-        if code == Code::Internal {
-            tracing::error!(session = %self.session.id(), %error, "a command failed");
-        }
-        code
     }
 }
 
@@ -271,16 +236,6 @@ async fn answer(query: &mut Option<Asked>) -> Item {
     match query {
         Some(query) => query.await,
         None => std::future::pending().await,
-    }
-}
-
-/// What a client is asked to wait before it tries the same again.
-fn retry_after_ms(code: Code) -> u64 {
-    match code.retry() {
-        parley_protocol::Retry::After => 1000,
-        parley_protocol::Retry::Now
-        | parley_protocol::Retry::Stop
-        | parley_protocol::Retry::SignIn => 0,
     }
 }
 

@@ -89,11 +89,13 @@ impl Host {
         opened: &Opened,
         since: u64,
     ) -> Result<parley_protocol::wire::ServerEnvelope, Code> {
-        let changes = self.changes(opened.identity.user, since).await?;
+        let user = opened.identity.user;
+        let changes = self.changes(user, since).await?;
+        let person = self.inner.people.person(user).await.map_err(|error| error.code())?;
         let welcome = session.handle_authenticated(
             &opened.identity,
             changes,
-            0,
+            person.revision(),
             server_time_ms(),
             self.now_ms(),
         );

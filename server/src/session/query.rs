@@ -3,11 +3,12 @@
 
 use futures_util::FutureExt as _;
 use parley_core::conversation::Interval;
-use parley_core::session::{Identity, Query, Range, failure, pong, reply};
+use parley_core::session::{Identity, Query, Range, pong, reply};
 use parley_protocol::wire::{Fetched, Found, ServerEnvelope, User, server_envelope::Kind};
-use parley_protocol::{Code, ConversationId};
+use parley_protocol::{Code, ConversationId, SessionId};
 
-use super::{Asked, Host, Running, retry_after_ms, server_time_ms};
+use super::refusal::Refusal;
+use super::{Asked, Host, Running, server_time_ms};
 use crate::accounts::AccountError;
 use crate::link::Item;
 use crate::router::{self, Page};
@@ -27,10 +28,11 @@ impl Running<'_> {
 
     pub(super) fn query(&self, request: u64, query: Query) -> Asked {
         let (host, identity) = (self.host.clone(), self.opened.identity.clone());
+        let session = self.opened.link.id;
         let answer = async move {
-            match host.answer(&identity, request, query).await {
+            match host.answer(&identity, session, request, query).await {
                 Ok(item) => item,
-                Err(code) => Item::Answer(failure(request, code, retry_after_ms(code))),
+                Err(refusal) => Item::Answer(refusal.answer(request)),
             }
         };
         answer.boxed()
@@ -38,7 +40,13 @@ impl Running<'_> {
 }
 
 impl Host {
-    async fn answer(&self, identity: &Identity, request: u64, query: Query) -> Result<Item, Code> {
+    async fn answer(
+        &self,
+        identity: &Identity,
+        session: SessionId,
+        request: u64,
+        query: Query,
+    ) -> Result<Item, Refusal> {
         let answer = |kind| Item::Answer(reply(request, kind));
         match query {
             Query::Ping { .. }
@@ -49,21 +57,23 @@ impl Host {
             | Query::Hide { .. }
             | Query::Hidden { .. }
             | Query::Invites { .. }
-            | Query::PeekInvite(_)
-            | Query::GetProfile(_)
-            | Query::GetAccount
-            | Query::UpdateAccount(_)
-            | Query::Report(_) => Err(Code::UnknownRequest),
+            | Query::PeekInvite(_) => Err(Code::UnknownRequest.into()),
+            Query::GetProfile(user) => Ok(answer(self.profile(identity.user, user).await?)),
+            Query::GetAccount => Ok(answer(self.account(identity.user).await?)),
+            Query::UpdateAccount(change) => {
+                Ok(answer(self.update_account(identity.user, change, session).await?))
+            }
+            Query::Report(report) => Ok(answer(self.report(identity, report).await?)),
             Query::Sync { since } => {
                 Ok(answer(Kind::Changes(self.changes(identity.user, since).await?)))
             }
             Query::FindByName(name) => {
                 let found = self.inner.accounts.find_by_name(&name).await;
-                user(found).map(|found| answer(Kind::Found(found)))
+                Ok(answer(Kind::Found(user(found)?)))
             }
             Query::FindById(id) => {
                 let found = self.inner.accounts.find_by_id(id).await;
-                user(found).map(|found| answer(Kind::Found(found)))
+                Ok(answer(Kind::Found(user(found)?)))
             }
             Query::Describe(conversation) => {
                 let described = router::describe(

@@ -4,7 +4,8 @@ use parley_core::conversation::Interval;
 use parley_core::session::close;
 use parley_protocol::Code;
 
-use super::{End, Host, Running, retry_after_ms};
+use super::refusal::retry_after_ms;
+use super::{End, Host, Running};
 use crate::link::{Item, Next};
 use crate::listen::FrameWriter;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parley_core::conversation::dedupe::{Known, SendKey, digest};
 use parley_core::conversation::{Act, Admitted, Stamped, Stamping, State, direct_id, group_id};
 use parley_core::session::Identity;
-use parley_core::shard::{Decision, SendCommand};
+use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_protocol::body::ValidatedBody;
 use parley_protocol::wire::Entry;
 use parley_protocol::{ClientMessageId, Code, ConversationId, Message, UserId};
@@ -29,6 +29,9 @@ pub struct SendRequest {
     pub body: ValidatedBody,
     /// What it does.
     pub act: Act,
+    /// Why other people don't take it, if they don't. A resend of what is
+    /// committed gets its answer all the same.
+    pub refused: Option<Code>,
 }
 
 /// The target of a send, found.
@@ -73,6 +76,8 @@ impl Shards {
         let user = identity.user;
         let (conversation, fresh) = match send.to {
             SendTo::Conversation(id) | SendTo::Invite(id, _) => (id, Fresh::None),
+            // What is refused brings no conversation about.
+            SendTo::Peer(peer) if send.refused.is_some() => (direct_id(user, peer), Fresh::None),
             SendTo::Peer(peer) => (direct_id(user, peer), Fresh::Direct(user, peer)),
             SendTo::NewGroup => (group_id(identity.device, &send.id), Fresh::Group),
         };
@@ -87,12 +92,13 @@ impl Shards {
             body: send.body,
             act: send.act,
             invite,
+            refused: send.refused,
             facts: Facts::default(),
             reply: ReplyTo { link: Arc::clone(link), request },
         };
         for _ in 0..ATTEMPTS {
             if !self.load(conversation, fresh).await? {
-                return Err(Code::NotFound.into());
+                return Err(send.refused.unwrap_or(Code::NotFound).into());
             }
             sending.facts = self.facts(conversation, user, &sending.act).await?;
             let size = sending.body.bytes().len() + sending.facts.size_bytes();
@@ -128,6 +134,11 @@ impl Shards {
             answer: Stamped { seq: row.seq, ordinal: row.ordinal, time_ms: row.time_ms },
             digest: row.digest,
         });
+        if let (Some(code), None) = (sending.refused, known)
+            && !state.is_in_flight(key)
+        {
+            return Err(self.refusal(&mut state, sending, code).into());
+        }
         let mut rows = Vec::new();
         let mut body = sending.body.bytes().clone();
         if let (Some(invite), None) = (sending.invite, known) {
@@ -186,6 +197,23 @@ impl Shards {
     }
 }
 
+impl Shards {
+    /// What to answer to a send that people don't take. What the conversation
+    /// itself says comes first: whoever may not do it learns nothing of people.
+    fn refusal(&self, state: &mut Shard, sending: &Sending, code: Code) -> Code {
+        let Some(conversation) = state.conversation(sending.key.conversation) else {
+            return Code::NotFound;
+        };
+        let entry = Admitted {
+            sender: sending.sender,
+            act: sending.act.clone(),
+            target: sending.facts.target(),
+        };
+        let tried = conversation.clone().stamp(&entry, wall_ms(), usize::MAX);
+        tried.err().unwrap_or(code)
+    }
+}
+
 /// A send at work.
 pub(super) struct Sending {
     pub(super) key: SendKey,
@@ -193,6 +221,7 @@ pub(super) struct Sending {
     pub(super) body: ValidatedBody,
     pub(super) act: Act,
     pub(super) invite: Option<[u8; 8]>,
+    pub(super) refused: Option<Code>,
     pub(super) digest: u64,
     pub(super) facts: Facts,
     pub(super) reply: ReplyTo,

@@ -152,6 +152,13 @@ row_keys! {
     Token of Tokens { token_hash: [u8; 32] }
     Preferences of Preferences { user: UserId, conversation: ConversationId }
     Hidden of Hidden { user: UserId, conversation: ConversationId, number: u32 }
+    Person of Persons { user: UserId }
+    Contact of Contacts { user: UserId, contact: UserId }
+    Block of Blocks { user: UserId, blocked: UserId }
+    BlockedBy of BlockedBy { user: UserId, blocker: UserId }
+    Report of Reports { time_ms: u64, report: [u8; 16] }
+    Seen of Seen { user: UserId, device: DeviceId }
+    Departure of Departures { user: UserId }
 }
 
 impl RowKey {

@@ -72,6 +72,13 @@ fn any_key() -> impl Strategy<Value = RowKey> {
                     let number = u32::try_from(number % 300).unwrap();
                     RowKey::Hidden { shard, user, conversation: c, number }
                 }
+                Table::Persons => RowKey::Person { shard, user },
+                Table::Contacts => RowKey::Contact { shard, user, contact: other },
+                Table::Blocks => RowKey::Block { shard, user, blocked: other },
+                Table::BlockedBy => RowKey::BlockedBy { shard, user, blocker: other },
+                Table::Reports => RowKey::Report { shard, time_ms: number, report: a },
+                Table::Seen => RowKey::Seen { shard, user, device: DeviceId::new(b) },
+                Table::Departures => RowKey::Departure { shard, user },
                 Table::Feed => RowKey::Feed { shard, user, conversation: ConversationId::new(b) },
                 Table::FeedIndex => RowKey::FeedIndex { shard, user, version: number },
                 Table::Users => RowKey::User { shard, user },

@@ -80,6 +80,20 @@ tables! {
     Preferences Accounts 0x24 "preferences";
     /// shard, kind, user, conversation, number → `HiddenRow`.
     Hidden Accounts 0x25 "hidden";
+    /// shard, kind, user → `PersonRow`.
+    Persons Accounts 0x26 "persons";
+    /// shard, kind, user, contact → `KnownRow`.
+    Contacts Accounts 0x27 "contacts";
+    /// shard, kind, user, blocked → `KnownRow`.
+    Blocks Accounts 0x28 "blocks";
+    /// shard, kind, user, blocker → `KnownRow`.
+    BlockedBy Accounts 0x29 "blocked_by";
+    /// shard, kind, time, report → `ReportRow`.
+    Reports Accounts 0x2a "reports";
+    /// shard, kind, user, device → `SeenRow`.
+    Seen Accounts 0x2b "seen";
+    /// shard, kind, user → `DepartureRow`.
+    Departures Accounts 0x2c "departures";
     /// 0xffff, kind, fact → value.
     Meta Meta 0x30 "meta";
 }

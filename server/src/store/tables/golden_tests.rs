@@ -112,12 +112,42 @@ fn row_bytes_are_pinned() {
         ..FeedRow::default()
     };
     assert_eq!(hex(&row), "0801100218032004280530063807");
-    let row = UserRow { name: "bob".into(), password_hash: "$a".into(), created_ms: 3 };
-    assert_eq!(hex(&row), "0a03626f6212022461".to_owned() + "1803");
+    let row =
+        UserRow { name: "bob".into(), password_hash: "$a".into(), created_ms: 3, deleted_ms: 4 };
+    assert_eq!(hex(&row), "0a03626f6212022461".to_owned() + "18032004");
     let token = DeviceToken { hash: id(b"\xa5\xa6"), created_ms: 4 };
     let row =
         DeviceRow { name: "n".into(), platform: "p".into(), created_ms: 3, tokens: vec![token] };
     assert_eq!(hex(&row), "0a016e12017018032206".to_owned() + "0a02a5a61004");
+    let row = PersonRow {
+        revision: 1,
+        display_name: "B".into(),
+        about: "a".into(),
+        picture: "p".into(),
+        phone: "1".into(),
+        email: "e".into(),
+        presence: 2,
+        phone_for: 3,
+        email_for: 1,
+        group_adds: 2,
+        messages: 3,
+        hides_reads: true,
+        hides_typing: true,
+    };
+    let pinned =
+        "08011201421a0161220170".to_owned() + "2a013132016538024003480150025803" + "60016801";
+    assert_eq!(hex(&row), pinned);
+    assert_eq!(hex(&KnownRow { since_ms: 300 }), "08ac02");
+    let row = ReportRow {
+        reporter: id(b"\xb0\xb1"),
+        user: id(b"\xb2\xb3"),
+        conversation: id(b"\xc0\xc1"),
+        seqs: vec![1, 300],
+        reason: "r".into(),
+    };
+    assert_eq!(hex(&row), "0a02b0b11202b2b31a02c0c1220301ac022a0172");
+    assert_eq!(hex(&SeenRow { active_ms: 300 }), "08ac02");
+    assert_eq!(hex(&DepartureRow { device: id(b"\xd0\xd1") }), "0a02d0d1");
     let row = TokenRow { user: id(b"\xb0\xb1"), device: id(b"\xd0\xd1") };
     assert_eq!(hex(&row), "0a02b0b11202d0d1");
     assert_eq!(hex(&RelationRow { seq: 300 }), "08ac02");
@@ -186,7 +216,12 @@ fn debug_output_shows_no_text_and_no_hash() {
     let text = wire::Text { text: "a-secret".into(), ..wire::Text::default() }.encode_to_vec();
     let entry = wire::Entry { seq: 1, body: text.into(), ..wire::Entry::default() };
     let record = Record { entry: entry.encode_to_vec().into(), ..Record::default() };
-    let user = UserRow { name: "bob".into(), password_hash: "a-secret".into(), created_ms: 1 };
+    let user = UserRow {
+        name: "bob".into(),
+        password_hash: "a-secret".into(),
+        created_ms: 1,
+        deleted_ms: 0,
+    };
     let token = DeviceToken { hash: Bytes::from_static(b"a-secret"), created_ms: 1 };
     let invite = InviteRow { secret: Bytes::from_static(b"a-secret"), ..InviteRow::default() };
     let preferences = PreferencesRow { draft: "a-secret".into(), ..PreferencesRow::default() };
@@ -243,7 +278,8 @@ fn rows_of_neighbours_are_not_mixed_up() {
 #[test]
 fn a_user_is_found_by_name_and_by_token() {
     let (store, _) = store();
-    let row = UserRow { name: "bob".into(), password_hash: "$".into(), created_ms: 1 };
+    let row =
+        UserRow { name: "bob".into(), password_hash: "$".into(), created_ms: 1, deleted_ms: 0 };
     let token = TokenRow::new(user(1), DeviceId::new([2; 16]));
     store
         .write_synced(&[
@@ -360,4 +396,51 @@ proptest! {
         prost::encoding::uint64::encode(tag, &number, &mut bytes);
         prop_assert_eq!(DedupeRow::decode(&*bytes), Ok(row));
     }
+}
+
+#[test]
+fn lists_of_people_are_read_and_a_block_is_in_both_homes() {
+    let (store, _) = store();
+    let (ann, bob, cat) = ((SHARD, user(1)), (ShardId(0), user(2)), (SHARD, user(3)));
+    let since = KnownRow { since_ms: 1 };
+    let mut writes = vec![
+        contacts::put(ann.0, ann.1, cat.1, &since),
+        contacts::put(ann.0, ann.1, bob.1, &since),
+        contacts::put(cat.0, cat.1, ann.1, &since),
+    ];
+    writes.extend(blocks::put(ann, bob, &since));
+    writes.extend(blocks::put(cat, bob, &since));
+    store.write_synced(&writes).unwrap();
+    assert_eq!(store.contacts(SHARD, ann.1, 10).unwrap(), [bob.1, cat.1]);
+    assert_eq!(store.contacts(SHARD, ann.1, 1).unwrap(), [bob.1]);
+    assert_eq!(store.blocked(SHARD, ann.1, 10).unwrap(), [bob.1]);
+    assert_eq!(store.blocked_by(bob.0, bob.1, 10).unwrap(), [ann.1, cat.1]);
+    assert!(store.blocked(bob.0, bob.1, 10).unwrap().is_empty());
+    let mut writes = blocks::delete(ann, bob);
+    writes.push(contacts::delete(ann.0, ann.1, bob.1));
+    store.write_synced(&writes).unwrap();
+    assert!(store.blocked(SHARD, ann.1, 10).unwrap().is_empty());
+    assert_eq!(store.blocked_by(bob.0, bob.1, 10).unwrap(), [cat.1]);
+    assert_eq!(store.contacts(SHARD, ann.1, 10).unwrap(), [cat.1]);
+}
+
+#[test]
+fn reports_are_read_in_order_of_time_and_departures_all() {
+    let (store, _) = store();
+    let row = |reason: &str| ReportRow { reason: reason.into(), ..ReportRow::default() };
+    let leaving = DepartureRow { device: Bytes::from_static(&[7; 16]) };
+    store
+        .write_synced(&[
+            reports::put(SHARD, 300, [1; 16], &row("late")),
+            reports::put(SHARD, 20, [2; 16], &row("early")),
+            reports::put(ShardId(2), 1, [3; 16], &row("elsewhere")),
+            departures::put(SHARD, user(1), &leaving),
+        ])
+        .unwrap();
+    let found = |since, limit| -> Vec<u64> {
+        store.reports(SHARD, since, limit).unwrap().iter().map(|found| found.time_ms).collect()
+    };
+    assert_eq!((found(0, 9), found(21, 9), found(0, 1)), (vec![20, 300], vec![300], vec![20]));
+    assert_eq!(store.departures(SHARD, 9).unwrap(), [(user(1), leaving)]);
+    assert!(store.departures(ShardId(2), 9).unwrap().is_empty());
 }

@@ -4,10 +4,13 @@
 //! Rows are small protobuf messages. A reader ignores fields it doesn't know,
 //! so fields may be added without a new format; a number is never used again.
 
+pub mod blocks;
+pub mod contacts;
 pub mod conversations;
 pub mod cursors;
 pub mod dedupe;
 pub mod deleted;
+pub mod departures;
 pub mod devices;
 pub mod entries;
 pub mod feed;
@@ -17,9 +20,12 @@ pub mod mentions;
 pub mod meta;
 pub mod names;
 pub mod outbox;
+pub mod persons;
 pub mod preferences;
 pub mod relations;
+pub mod reports;
 pub mod retention;
+pub mod seen;
 pub mod steps;
 pub mod tokens;
 pub mod users;

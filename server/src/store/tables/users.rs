@@ -19,6 +19,18 @@ pub struct UserRow {
     /// When it was made, Unix milliseconds.
     #[prost(uint64, tag = "3")]
     pub created_ms: u64,
+    /// When it was deleted, Unix milliseconds; 0 while it is there. What is
+    /// left then keeps its name from being taken again.
+    #[prost(uint64, tag = "4")]
+    pub deleted_ms: u64,
+}
+
+impl UserRow {
+    /// Whether the account is no more.
+    #[must_use]
+    pub const fn is_deleted(&self) -> bool {
+        self.deleted_ms != 0
+    }
 }
 
 /// Without the hash: whoever has it can try passwords in peace.

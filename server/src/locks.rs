@@ -10,19 +10,19 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 const STRIPES: usize = 64;
 
-pub(super) struct Stripes {
+pub(crate) struct Stripes {
     hasher: RandomState,
     locks: [Arc<Mutex<()>>; STRIPES],
 }
 
 impl Stripes {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { hasher: RandomState::new(), locks: std::array::from_fn(|_| Arc::default()) }
     }
 
     /// Waits until no other key of the stripe is held. A task may hold one of
     /// each set of stripes at most.
-    pub(super) async fn lock(&self, key: impl Hash) -> OwnedMutexGuard<()> {
+    pub(crate) async fn lock(&self, key: impl Hash) -> OwnedMutexGuard<()> {
         let stripe = usize::try_from(self.hasher.hash_one(key) % STRIPES as u64).unwrap_or(0);
         match self.locks.get(stripe) {
             Some(lock) => Arc::clone(lock).lock_owned().await,

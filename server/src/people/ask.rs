@@ -1,0 +1,142 @@
+//! The questions others ask before they let something through.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use parley_core::conversation::{Shown, direct_id};
+use parley_protocol::{Code, UserId};
+
+use super::{Audience, People, PeopleError, Person, Standing, Welcome};
+use crate::store::StoreError;
+
+impl People {
+    /// Whether `from` may write to `to` in their 1:1. Cancel safe.
+    ///
+    /// # Errors
+    /// `not_found` when `to` has no account, `not_accepted` when one of the two
+    /// blocked the other or `to` doesn't take messages of strangers, `internal`.
+    pub async fn may_message(&self, from: UserId, to: UserId) -> Result<(), Code> {
+        if from == to {
+            return Ok(());
+        }
+        let asked = async {
+            // First, so that who isn't there is not told from who never was.
+            let to = self.person(to).await?;
+            let from = self.person(from).await?;
+            let mut welcome = to.takes_from(&from, Standing::None);
+            if welcome == Welcome::No && !to.is_apart_from(&from) {
+                welcome = to.takes_from(&from, self.standing(to.user, from.user).await?);
+            }
+            Ok::<_, PeopleError>(welcome)
+        };
+        match asked.await.map_err(|error| error.code())? {
+            Welcome::Yes | Welcome::Request => Ok(()),
+            Welcome::No => Err(Code::NotAccepted),
+        }
+    }
+
+    /// Whether `actor` may bring all of `users` into a group. Cancel safe.
+    ///
+    /// # Errors
+    /// `not_found` when one of them has no account, else `not_accepted` when
+    /// one of them doesn't let the actor, `internal`.
+    pub async fn may_add(&self, actor: UserId, users: &[UserId]) -> Result<(), Code> {
+        let users: Vec<UserId> = users.iter().copied().filter(|user| *user != actor).collect();
+        let found = self.read(move |this| {
+            let persons = users.iter().map(|user| this.person_blocking(*user));
+            let persons = persons.collect::<Result<Option<Vec<_>>, _>>()?;
+            Ok(persons.zip(this.person_blocking(actor)?))
+        });
+        let found = found.await.map_err(|error| error.code())?;
+        let (persons, actor) = found.ok_or(Code::NotFound)?;
+        let all = persons.iter().all(|person| person.lets_add(&actor));
+        if all { Ok(()) } else { Err(Code::NotAccepted) }
+    }
+
+    /// Whether `viewer` may see if `target` is there, and when they last were.
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// `internal`.
+    pub async fn sees_presence(&self, viewer: UserId, target: UserId) -> Result<bool, PeopleError> {
+        self.read(move |this| this.sees_presence_blocking(viewer, target)).await
+    }
+
+    /// As [`People::sees_presence`]. May block on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub fn sees_presence_blocking(
+        &self,
+        viewer: UserId,
+        target: UserId,
+    ) -> Result<bool, StoreError> {
+        let (viewer, target) = (self.person_blocking(viewer)?, self.person_blocking(target)?);
+        let Some((viewer, target)) = viewer.zip(target) else { return Ok(false) };
+        let standing = self.standing_if_asked(&target, viewer.user)?;
+        Ok(target.shows_presence_to(&viewer, standing))
+    }
+
+    /// Whether `to` may learn that `typist` writes in their 1:1. Cancel safe.
+    ///
+    /// # Errors
+    /// `internal`.
+    pub async fn shows_typing(&self, typist: UserId, to: UserId) -> Result<bool, PeopleError> {
+        let (shown, _) = self.shown(typist, Some(to)).await?;
+        Ok(shown != Shown::Nothing && self.person(typist).await?.settings.typing)
+    }
+
+    /// What others may learn of how far `reader` is, in a 1:1 with `peer` or in
+    /// a group, and from which members of a group even that is kept. Cancel safe.
+    ///
+    /// # Errors
+    /// `not_found` when the reader has no account any more, `internal`.
+    pub async fn shown(
+        &self,
+        reader: UserId,
+        peer: Option<UserId>,
+    ) -> Result<(Shown, Arc<HashSet<UserId>>), PeopleError> {
+        let reader = self.person(reader).await?;
+        let nothing = match peer.filter(|peer| *peer != reader.user) {
+            Some(peer) => reader.is_hushed_for(peer) || self.is_request(reader.user, peer).await?,
+            None => false,
+        };
+        let shown = match (nothing || reader.shunned, reader.settings.read_receipts) {
+            (true, _) => Shown::Nothing,
+            (false, true) => Shown::All,
+            (false, false) => Shown::Delivered,
+        };
+        Ok((shown, Arc::clone(&reader.hushed)))
+    }
+
+    /// Whether the 1:1 with `peer` waits for `user` to take it up. Cancel safe.
+    ///
+    /// # Errors
+    /// `not_found` when the user has no account any more, `internal`.
+    pub async fn is_request(&self, user: UserId, peer: UserId) -> Result<bool, PeopleError> {
+        let person = self.person(user).await?;
+        if !asks(&person, peer) {
+            return Ok(false);
+        }
+        let standing = self.standing(user, peer).await?;
+        Ok(person.has_request_of(peer, standing))
+    }
+
+    async fn standing(&self, user: UserId, peer: UserId) -> Result<Standing, PeopleError> {
+        self.read(move |this| this.inner.standings.standing(user, direct_id(user, peer))).await
+    }
+
+    fn standing_if_asked(&self, person: &Person, peer: UserId) -> Result<Standing, StoreError> {
+        if asks(person, peer) {
+            self.inner.standings.standing(person.user, direct_id(person.user, peer))
+        } else {
+            Ok(Standing::None)
+        }
+    }
+}
+
+/// Whether it matters how the 1:1 stands: a message of `peer` would be a
+/// request. Saves the look-up for nearly everybody.
+fn asks(person: &Person, peer: UserId) -> bool {
+    person.settings.messages != Audience::Everyone && person.has_request_of(peer, Standing::Pending)
+}

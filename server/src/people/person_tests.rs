@@ -1,0 +1,165 @@
+//! The rules between two people, one by one.
+
+use super::*;
+
+const ANN: UserId = UserId::new([1; 16]);
+const BOB: UserId = UserId::new([2; 16]);
+
+fn person(user: UserId, change: impl FnOnce(&mut Person)) -> Person {
+    let row = PersonRow::default();
+    let mut person = Person {
+        user,
+        name: "x".into(),
+        created_ms: 1,
+        settings: Settings::of(&row),
+        row,
+        contacts: Users::default(),
+        blocked: Users::default(),
+        shunned: false,
+        hushed: Arc::default(),
+    };
+    change(&mut person);
+    person
+}
+
+fn ann(change: impl FnOnce(&mut Person)) -> Person {
+    person(ANN, change)
+}
+
+fn bob() -> Person {
+    person(BOB, |_| {})
+}
+
+fn knows_bob(person: &mut Person) {
+    person.contacts = Users::new(vec![BOB]);
+}
+
+fn blocks_bob(person: &mut Person) {
+    person.blocked = Users::new(vec![BOB]);
+    person.hushed = Arc::new([BOB].into());
+}
+
+#[test]
+fn settings_begin_open_and_numbers_to_contacts() {
+    let settings = Settings::of(&PersonRow::default());
+    assert_eq!(settings.presence, Audience::Everyone);
+    assert_eq!((settings.phone, settings.email), (Audience::Contacts, Audience::Contacts));
+    assert_eq!((settings.group_adds, settings.messages), (Audience::Everyone, Audience::Everyone));
+    assert!(settings.read_receipts && settings.typing);
+    // A number of a newer release is the default, not an error.
+    let row = PersonRow { presence: 99, ..PersonRow::default() };
+    assert_eq!(Settings::of(&row).presence, Audience::Everyone);
+}
+
+#[test]
+fn a_block_works_in_both_directions() {
+    let (blocker, blocked) = (ann(blocks_bob), bob());
+    assert!(blocker.is_apart_from(&blocked) && blocked.is_apart_from(&blocker));
+    for standing in [Standing::None, Standing::Pending, Standing::TakenUp] {
+        assert_eq!(blocker.takes_from(&blocked, standing), Welcome::No);
+        assert_eq!(blocked.takes_from(&blocker, standing), Welcome::No);
+        assert!(!blocker.shows_presence_to(&blocked, standing));
+        assert!(!blocked.shows_presence_to(&blocker, standing));
+    }
+    assert!(!blocker.lets_add(&blocked) && !blocked.lets_add(&blocker));
+    assert!(blocker.is_hushed_for(BOB));
+    let other_way = ann(|ann| ann.hushed = Arc::new([BOB].into()));
+    assert!(other_way.is_hushed_for(BOB) && !other_way.is_hushed_for(ANN));
+}
+
+#[test]
+fn a_block_counts_for_more_than_being_known() {
+    let both = ann(|ann| {
+        knows_bob(ann);
+        blocks_bob(ann);
+    });
+    assert_eq!(both.takes_from(&bob(), Standing::TakenUp), Welcome::No);
+    assert!(!both.lets_add(&bob()));
+}
+
+#[test]
+fn first_messages_come_as_the_setting_says() {
+    use {Audience as A, Standing as S, Welcome as W};
+    for (audience, stranger, pending) in [
+        (A::Everyone, W::Yes, W::Yes),
+        (A::Contacts, W::Request, W::Request),
+        (A::Nobody, W::No, W::No),
+    ] {
+        let strict = ann(|ann| ann.settings.messages = audience);
+        assert_eq!(strict.takes_from(&bob(), S::None), stranger, "{audience:?}");
+        assert_eq!(strict.takes_from(&bob(), S::Pending), pending, "{audience:?}");
+        assert_eq!(strict.takes_from(&bob(), S::TakenUp), W::Yes, "{audience:?}");
+        let known = ann(|ann| {
+            ann.settings.messages = audience;
+            knows_bob(ann);
+        });
+        assert_eq!(known.takes_from(&bob(), S::None), W::Yes, "{audience:?}");
+        assert_eq!(strict.takes_from(&strict, S::None), W::Yes, "a note to oneself");
+    }
+}
+
+#[test]
+fn a_request_shows_the_stranger_nothing() {
+    let asked = ann(|ann| ann.settings.messages = Audience::Contacts);
+    assert!(asked.has_request_of(BOB, Standing::Pending));
+    assert!(!asked.shows_presence_to(&bob(), Standing::Pending));
+    assert!(asked.shows_presence_to(&bob(), Standing::TakenUp));
+    assert!(!asked.has_request_of(BOB, Standing::TakenUp));
+    assert!(!ann(|_| {}).has_request_of(BOB, Standing::Pending), "everyone may write");
+    let knows = ann(|ann| {
+        ann.settings.messages = Audience::Contacts;
+        knows_bob(ann);
+    });
+    assert!(!knows.has_request_of(BOB, Standing::Pending));
+}
+
+#[test]
+fn presence_is_for_its_audience_and_for_who_shows_theirs() {
+    use {Audience as A, Standing as S};
+    let shows = |target: &Person, viewer: &Person| target.shows_presence_to(viewer, S::None);
+    assert!(shows(&ann(|_| {}), &bob()));
+    assert!(!shows(&ann(|ann| ann.settings.presence = A::Contacts), &bob()));
+    let to_bob = ann(|ann| {
+        ann.settings.presence = A::Contacts;
+        knows_bob(ann);
+    });
+    assert!(shows(&to_bob, &bob()));
+    let hidden = ann(|ann| ann.settings.presence = A::Nobody);
+    assert!(!shows(&hidden, &bob()) && !shows(&bob(), &hidden));
+    assert!(shows(&hidden, &hidden), "oneself is always there");
+}
+
+#[test]
+fn group_adds_are_for_their_audience() {
+    for (audience, strangers, contacts) in [
+        (Audience::Everyone, true, true),
+        (Audience::Contacts, false, true),
+        (Audience::Nobody, false, false),
+    ] {
+        let strict = ann(|ann| ann.settings.group_adds = audience);
+        assert_eq!(strict.lets_add(&bob()), strangers, "{audience:?}");
+        let known = ann(|ann| {
+            ann.settings.group_adds = audience;
+            knows_bob(ann);
+        });
+        assert_eq!(known.lets_add(&bob()), contacts, "{audience:?}");
+        assert!(strict.lets_add(&strict));
+    }
+}
+
+#[test]
+fn who_is_shunned_lets_nothing_out() {
+    let shunned = ann(|ann| ann.shunned = true);
+    assert!(shunned.is_hushed_for(BOB) && !shunned.is_hushed_for(ANN));
+}
+
+#[test]
+fn debug_output_says_nothing_of_the_person() {
+    let secret = ann(|ann| {
+        ann.name = "a-secret".into();
+        ann.row.about = "a-secret".into();
+        ann.row.phone = "a-secret".into();
+    });
+    let shown = format!("{secret:?} {:?}", secret.row);
+    assert!(!shown.contains("a-secret") && shown.contains("revision"), "{shown}");
+}

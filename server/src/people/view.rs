@@ -1,0 +1,126 @@
+//! What one person is shown of another, and of themselves.
+
+use std::sync::Arc;
+
+use parley_protocol::wire::{AccountSettings, AccountState, Profile};
+use parley_protocol::{Code, UserId};
+
+use super::{People, PeopleError, Person, Users};
+use crate::store::StoreError;
+
+/// Bytes of names in one `AccountState`. A list at its limit with the longest
+/// of names would not fit a frame; what is left out is there in `GetProfile`.
+const NAMES_BYTES: usize = 256 * 1024;
+
+impl People {
+    /// What `viewer` may know of `user`. Cancel safe.
+    ///
+    /// # Errors
+    /// `not_found` for whoever never had an account, `internal`.
+    pub async fn profile(&self, viewer: UserId, user: UserId) -> Result<Profile, PeopleError> {
+        let read = move |this: &Self| {
+            let found = this.person_blocking(user)?;
+            match found {
+                Some(found) => Ok(Some((Some(found), this.person_blocking(viewer)?))),
+                None => Ok(this.existed(user)?.then_some((None, None))),
+            }
+        };
+        Ok(match self.read(read).await?.ok_or(Code::NotFound)? {
+            (Some(person), Some(viewer)) => profile(&person, &viewer),
+            // The viewer's own account is gone: nothing but the name.
+            (Some(person), None) => name_only(&person),
+            (None, _) => deleted(user),
+        })
+    }
+
+    /// All of a user's own account data. Cancel safe.
+    ///
+    /// # Errors
+    /// `not_found` when the account is gone, `internal`.
+    pub async fn account(&self, user: UserId) -> Result<AccountState, PeopleError> {
+        let read = move |this: &Self| {
+            let Some(person) = this.person_blocking(user)? else { return Ok(None) };
+            let mut room = NAMES_BYTES;
+            let contacts = this.listed(&person.contacts, &mut room)?;
+            // Of whom one blocked one sees the name.
+            let blocked = this.listed(&person.blocked, &mut 0)?;
+            Ok(Some(AccountState {
+                revision: person.revision(),
+                profile: Some(own(&person)),
+                settings: Some(settings(&person)),
+                contacts,
+                blocked,
+            }))
+        };
+        Ok(self.read(read).await?.ok_or(Code::NotFound)?)
+    }
+
+    /// Names of a list. Display names as long as there is room.
+    fn listed(&self, users: &Users, room: &mut usize) -> Result<Vec<Profile>, StoreError> {
+        let shown = |user| {
+            let Some(person) = self.person_blocking(user)? else { return Ok(deleted(user)) };
+            let mut shown = name_only(&person);
+            let bytes = person.row.display_name.len();
+            if bytes <= *room {
+                *room -= bytes;
+                shown.display_name.clone_from(&person.row.display_name);
+            }
+            Ok(shown)
+        };
+        users.iter().map(shown).collect()
+    }
+
+    fn existed(&self, user: UserId) -> Result<bool, StoreError> {
+        let inner = &self.inner;
+        Ok(inner.store.user(inner.shards.of_user(user), user)?.is_some())
+    }
+}
+
+fn profile(person: &Arc<Person>, viewer: &Person) -> Profile {
+    if person.is_apart_from(viewer) {
+        return name_only(person);
+    }
+    let mut shown = own(person);
+    if !person.admits(person.settings.phone, viewer.user) {
+        shown.phone.clear();
+    }
+    if !person.admits(person.settings.email, viewer.user) {
+        shown.email.clear();
+    }
+    shown
+}
+
+fn own(person: &Person) -> Profile {
+    let row = &person.row;
+    Profile {
+        user: person.user.to_wire(),
+        name: person.name.to_string(),
+        display_name: row.display_name.clone(),
+        about: row.about.clone(),
+        picture: row.picture.clone(),
+        phone: row.phone.clone(),
+        email: row.email.clone(),
+        deleted: false,
+    }
+}
+
+fn name_only(person: &Person) -> Profile {
+    Profile { user: person.user.to_wire(), name: person.name.to_string(), ..Profile::default() }
+}
+
+fn deleted(user: UserId) -> Profile {
+    Profile { user: user.to_wire(), deleted: true, ..Profile::default() }
+}
+
+fn settings(person: &Person) -> AccountSettings {
+    let of = &person.settings;
+    AccountSettings {
+        presence: of.presence.number(),
+        phone: of.phone.number(),
+        email: of.email.number(),
+        group_adds: of.group_adds.number(),
+        messages: of.messages.number(),
+        read_receipts: Some(of.read_receipts),
+        typing: Some(of.typing),
+    }
+}
