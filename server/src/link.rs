@@ -7,11 +7,13 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use parley_core::conversation::Interval;
 use parley_core::session::Window;
+use parley_core::user::Sign;
 use parley_protocol::wire::ServerEnvelope;
 use parley_protocol::{Code, ConversationId, DeviceId, Message, SessionId, UserId};
 use tokio::sync::Notify;
@@ -50,8 +52,22 @@ pub struct Link {
     pub device: DeviceId,
     /// Whether it wants `Receipt`.
     pub receipts: bool,
+    cap_bytes: usize,
+    /// The last sign of life: milliseconds shifted left by one, and whether
+    /// it is in the foreground.
+    sign: AtomicU64,
     queue: Mutex<Queue>,
     wake: Notify,
+}
+
+/// What is not worth much waiting for: it is dropped once as much waits for
+/// the session, so that messages have the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shed {
+    /// Who is there and who writes: from an eighth of the cap on.
+    Early,
+    /// Who has what: from a half on.
+    Late,
 }
 
 #[derive(Debug)]
@@ -83,7 +99,34 @@ impl Link {
         cap_bytes: usize,
     ) -> Self {
         let queue = Queue { items: VecDeque::new(), window: Window::new(cap_bytes), end: None };
-        Self { id, user, device, receipts, queue: Mutex::new(queue), wake: Notify::new() }
+        Self {
+            id,
+            user,
+            device,
+            receipts,
+            cap_bytes,
+            sign: AtomicU64::new(0),
+            queue: Mutex::new(queue),
+            wake: Notify::new(),
+        }
+    }
+
+    /// Notes that something came from the device at `now_ms`. Gives true when it
+    /// came to the foreground or left it with this.
+    pub fn heard(&self, now_ms: u64, foreground: bool) -> bool {
+        // One session's task alone calls this; others only read.
+        let was = self.sign().foreground;
+        if foreground || was {
+            self.sign.store(now_ms << 1 | u64::from(foreground), Ordering::Relaxed);
+        }
+        foreground != was
+    }
+
+    /// The last sign of life in the foreground.
+    #[must_use]
+    pub fn sign(&self) -> Sign {
+        let sign = self.sign.load(Ordering::Relaxed);
+        Sign { foreground: sign & 1 == 1, seen_ms: sign >> 1 }
     }
 
     /// Queues an item. Over the cap the session ends instead.
@@ -101,6 +144,20 @@ impl Link {
         }
         drop(queue);
         self.wake.notify_one();
+    }
+
+    /// Queues a notice, unless too much waits for what it is worth. Gives false
+    /// when it was dropped.
+    pub fn offer(&self, notice: ServerEnvelope, shed: Shed) -> bool {
+        let room = match shed {
+            Shed::Early => self.cap_bytes / 8,
+            Shed::Late => self.cap_bytes / 2,
+        };
+        if self.queued_bytes() >= room {
+            return false;
+        }
+        self.push(Item::Notice(notice));
+        true
     }
 
     /// Ends the session with `code`; the first reason given stays. What waits
@@ -242,6 +299,30 @@ mod tests {
         let conversation = ConversationId::new([3; 16]);
         let item = Item::Deliver { conversation, feed_position: 1, seq: 1, entry };
         assert_eq!(format!("{item:?}"), "Deliver(104 bytes)");
+    }
+
+    #[test]
+    fn what_is_worth_little_is_dropped_first() {
+        let notice = || ServerEnvelope { request: 0, kind: None };
+        let link = link(8000);
+        assert!(link.offer(notice(), Shed::Early));
+        link.push(deliver(1, 1000));
+        assert!(!link.offer(notice(), Shed::Early));
+        assert!(link.offer(notice(), Shed::Late));
+        (2..=4).for_each(|seq| link.push(deliver(seq, 1000)));
+        assert!(!link.offer(notice(), Shed::Late));
+        assert_eq!(link.ending(), None);
+    }
+
+    #[test]
+    fn the_sign_is_the_last_one_in_the_foreground() {
+        let link = link(5000);
+        assert!(!link.heard(3, false));
+        assert_eq!(link.sign(), Sign { foreground: false, seen_ms: 0 });
+        assert!(link.heard(5, true) && !link.heard(6, true));
+        assert_eq!(link.sign(), Sign { foreground: true, seen_ms: 6 });
+        assert!(link.heard(8, false) && !link.heard(9, false));
+        assert_eq!(link.sign(), Sign { foreground: false, seen_ms: 8 });
     }
 
     #[test]

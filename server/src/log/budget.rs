@@ -51,6 +51,12 @@ impl Budget {
         Ok(Permit { budget: Arc::clone(self), size_bytes })
     }
 
+    /// Whether over half of either bound is taken.
+    pub(super) fn is_strained(&self) -> bool {
+        let taken = self.taken.lock();
+        taken.appends > self.appends / 2 || taken.bytes > self.bytes / 2
+    }
+
     /// Refuses from now on. True the first time.
     pub(super) fn close(&self) -> bool {
         !std::mem::replace(&mut self.taken.lock().closed, true)
@@ -84,6 +90,21 @@ mod tests {
         assert_eq!(budget.reserve(1).unwrap_err(), Refused::Full);
         drop(big);
         drop(budget.reserve(100).unwrap());
+    }
+
+    #[test]
+    fn over_half_of_either_bound_is_strained() {
+        let budget = Budget::new(4, 100);
+        let two = [budget.reserve(0).unwrap(), budget.reserve(50).unwrap()];
+        assert!(!budget.is_strained());
+        drop(budget.reserve(1).unwrap());
+        let bytes = budget.reserve(0).unwrap();
+        assert!(budget.is_strained());
+        drop(bytes);
+        assert!(!budget.is_strained());
+        drop(two);
+        let _big = budget.reserve(51).unwrap();
+        assert!(budget.is_strained());
     }
 
     #[test]

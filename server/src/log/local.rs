@@ -152,6 +152,10 @@ impl<T: Send> Log<T> for LocalLog<T> {
         self.view.find(shard, conversation, device, client_message_id)
     }
 
+    fn is_strained(&self) -> bool {
+        self.budget.is_strained()
+    }
+
     fn counts(&self) -> &Counts {
         &self.counts
     }

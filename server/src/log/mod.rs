@@ -122,6 +122,10 @@ pub trait Log<T: Send>: Send + Sync {
         client_message_id: &ClientMessageId,
     ) -> Result<Option<DedupeRow>, StoreError>;
 
+    /// Whether over half of what may be on its way is: time to leave undone
+    /// what can be.
+    fn is_strained(&self) -> bool;
+
     /// What the log did so far.
     fn counts(&self) -> &Counts;
 
