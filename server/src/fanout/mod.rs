@@ -16,6 +16,7 @@ use parley_protocol::{ShardId, UserId};
 use crate::home::{Delivery, Homes, change_of};
 use crate::log::Committed;
 use crate::metrics::list as metric;
+use crate::receipts::Receipts;
 use crate::shard::{
     Pending, PendingCursor, PendingEntry, States, answer_again, answer_moved, answer_sent,
 };
@@ -24,15 +25,17 @@ use crate::shard::{
 pub struct Fanout {
     states: Arc<States>,
     homes: Arc<Homes>,
+    receipts: Receipts,
     /// Registered once: looking a counter up by name costs more than counting.
     committed: Counter,
 }
 
 impl Fanout {
-    /// Fan-out from these shards to these homes.
+    /// Fan-out from these shards to these homes; receipts of groups by way of
+    /// `receipts`.
     #[must_use]
-    pub fn new(states: Arc<States>, homes: Arc<Homes>) -> Self {
-        Self { states, homes, committed: metric::messages_committed() }
+    pub fn new(states: Arc<States>, homes: Arc<Homes>, receipts: Receipts) -> Self {
+        Self { states, homes, receipts, committed: metric::messages_committed() }
     }
 
     /// Takes a commit batch, in order. Called by the commit thread only.
@@ -123,8 +126,13 @@ impl Fanout {
         answer_moved(to, *conversation, moved);
     }
 
-    /// Tells somebody that another's cursors moved: at once in a 1:1.
-    fn tell(&self, reader: UserId, receipt: &Receipt, _direct: bool) {
-        self.homes.handle_receipt(reader, receipt, None);
+    /// Tells somebody that another's cursors moved: at once in a 1:1; gathered
+    /// in a group, where many say it of every message.
+    fn tell(&self, reader: UserId, receipt: &Receipt, direct: bool) {
+        if direct {
+            self.homes.handle_receipt(reader, receipt, None);
+        } else {
+            self.receipts.note(reader, receipt);
+        }
     }
 }

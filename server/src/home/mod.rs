@@ -26,7 +26,7 @@ use parley_core::user::{FeedEntry, FeedVersions};
 use parley_protocol::wire::{Receipt, ServerEnvelope, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId, DeviceId, SessionId, ShardId, UserId};
 
-use crate::link::{Item, Link};
+use crate::link::{Item, Link, Shed};
 use crate::metrics::list as metric;
 use crate::store::Store;
 pub(crate) use changes::change_of;
@@ -56,6 +56,7 @@ pub struct Homes {
     nudge: (Sender<()>, Receiver<()>),
     /// Registered once: looking a counter up by name costs more than counting.
     deliveries: Counter,
+    receipts_shed: Counter,
 }
 
 /// The users whose home shard this is, as far as anything about them is in memory.
@@ -105,6 +106,7 @@ impl Homes {
             pass: Mutex::default(),
             nudge: bounded(1),
             deliveries: metric::deliveries(),
+            receipts_shed: metric::shed("receipt"),
         }
     }
 
@@ -137,13 +139,20 @@ impl Homes {
         self.change(&mut home, user, conversation, change)
     }
 
-    /// Tells the user's sessions that want to know, all but `except`.
+    /// Tells the user's sessions that want to know, all but `except`. What is
+    /// said of others is left out where too much waits for it; it can be asked.
     pub fn handle_receipt(&self, user: UserId, receipt: &Receipt, except: Option<SessionId>) {
         let home = self.lock(user);
         let sessions = home.users.get(&user).map(|user| &user.sessions);
         let wanting = |link: &&Arc<Link>| link.receipts && Some(link.id) != except;
         for link in sessions.into_iter().flatten().filter(wanting) {
-            link.push(Item::Notice(reply(0, Kind::Receipt(receipt.clone()))));
+            let notice = reply(0, Kind::Receipt(receipt.clone()));
+            // One with a feed position is of the user's own reading.
+            if receipt.feed_position > 0 {
+                link.push(Item::Notice(notice));
+            } else if !link.offer(notice, Shed::Late) {
+                self.receipts_shed.increment(1);
+            }
         }
     }
 
@@ -246,6 +255,12 @@ impl Shard {
         {
             self.users.remove(&user);
         }
+    }
+}
+
+impl crate::receipts::Tell for Homes {
+    fn tell(&self, reader: UserId, receipt: &Receipt) {
+        self.handle_receipt(reader, receipt, None);
     }
 }
 

@@ -56,6 +56,9 @@ metrics! {
     Counter SESSION_ENDS "parley_session_ends_total" Count "Sessions that ended, by reason: an error name, or gone.";
     Counter MESSAGES_COMMITTED "parley_messages_committed_total" Count "Entries committed.";
     Counter DELIVERIES "parley_deliveries_total" Count "Entries queued for a session.";
+    Counter RECEIPTS_NOTED "parley_receipts_noted_total" Count "Receipts of groups before they are gathered, one a reader and cursor move.";
+    Counter RECEIPTS_TOLD "parley_receipts_told_total" Count "Receipts of groups after they are gathered.";
+    Counter SHED "parley_shed_total" Count "Notices dropped or put off in favour of messages, by kind: receipt, presence, typing.";
     Gauge FEED_DIRTY "parley_feed_dirty" Count "Feed changes not yet written.";
     Gauge CONVERSATIONS_LOADED "parley_conversations_loaded" Count "Conversations in memory.";
     Gauge STORE_ROWS "parley_store_rows" Count "Rows of the store by column family, estimated.";
@@ -131,6 +134,21 @@ pub fn messages_committed() -> Counter {
 /// The counter of queued deliveries.
 pub fn deliveries() -> Counter {
     metrics::counter!(DELIVERIES)
+}
+
+/// The counter of receipts of groups before they are gathered.
+pub fn receipts_noted() -> Counter {
+    metrics::counter!(RECEIPTS_NOTED)
+}
+
+/// The counter of receipts of groups after they are gathered.
+pub fn receipts_told() -> Counter {
+    metrics::counter!(RECEIPTS_TOLD)
+}
+
+/// The counter of notices dropped or put off.
+pub fn shed(kind: &'static str) -> Counter {
+    metrics::counter!(SHED, "kind" => kind)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use crate::listen::{BindError, Connections, Services, Sockets, WebSockets};
 use crate::log::{self, Log, LogError};
 use crate::metrics::Metrics;
 use crate::people::{self, People};
+use crate::receipts::{self, Gatherer, Receipts};
 use crate::session::{self, Host};
 use crate::shard::{self, Shards, States};
 use crate::store::{self, OpenError, Store, StoreError};
@@ -106,6 +107,7 @@ pub struct Node {
     log: Arc<dyn Log<shard::Pending>>,
     store: Store,
     flusher: Flusher,
+    gatherer: Gatherer,
     readiness: http::Readiness,
     draining: CancellationToken,
     metrics: Metrics,
@@ -138,7 +140,9 @@ impl Node {
             count,
             shard::Options { conversations, epoch, group_members: config.groups.members },
         ));
-        let fanout = Fanout::new(Arc::clone(&states), Arc::clone(&homes));
+        let receipts = Receipts::new(Arc::clone(&homes) as Arc<dyn receipts::Tell>);
+        let gatherer = Gatherer::start(&receipts, receipts::EVERY)?;
+        let fanout = Fanout::new(Arc::clone(&states), Arc::clone(&homes), receipts);
         let sink = move |batch| fanout.handle_committed(batch);
         let log = log::LocalLog::start(store.clone(), log_options(&config), sink, on_fatal)?;
         let log: Arc<dyn Log<shard::Pending>> = Arc::new(log);
@@ -199,6 +203,7 @@ impl Node {
             log,
             store,
             flusher,
+            gatherer,
             readiness,
             draining,
             metrics,
@@ -253,6 +258,7 @@ impl Node {
         }
         let last = tokio::task::spawn_blocking(move || {
             self.log.close();
+            drop(self.gatherer);
             drop(self.flusher);
             // The last feed rows were written without a sync of their own.
             self.store.write_synced(&[])

@@ -159,6 +159,7 @@ row_keys! {
     Report of Reports { time_ms: u64, report: [u8; 16] }
     Seen of Seen { user: UserId, device: DeviceId }
     Departure of Departures { user: UserId }
+    Presence of Presence { user: UserId }
 }
 
 impl RowKey {

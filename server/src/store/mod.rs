@@ -40,6 +40,7 @@ pub use tables::mentions::MentionRow;
 pub use tables::outbox::{OutboxRange, OutboxRow};
 pub use tables::persons::PersonRow;
 pub use tables::preferences::PreferencesRow;
+pub use tables::presence::PresenceRow;
 pub use tables::relations::{Relation, RelationRow};
 pub use tables::reports::{ReportRow, Reported};
 pub use tables::retention::RetentionRow;

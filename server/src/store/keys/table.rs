@@ -94,6 +94,8 @@ tables! {
     Seen Accounts 0x2b "seen";
     /// shard, kind, user → `DepartureRow`.
     Departures Accounts 0x2c "departures";
+    /// shard, kind, user → `PresenceRow`.
+    Presence Accounts 0x2d "presence";
     /// 0xffff, kind, fact → value.
     Meta Meta 0x30 "meta";
 }

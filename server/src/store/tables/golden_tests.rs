@@ -155,6 +155,7 @@ fn row_bytes_are_pinned() {
     assert_eq!(hex(&DeletedRow { seq: 300 }), "08ac02");
     assert_eq!(hex(&StepRow { time_ms: 300 }), "08ac02");
     assert_eq!(hex(&HiddenRow { seq: 300 }), "08ac02");
+    assert_eq!(hex(&PresenceRow { last_seen_ms: 300 }), "08ac02");
     assert_eq!(hex(&RetentionRow { seq: 300, ordinal: 2 }), "08ac021002");
     let row = InviteRow {
         secret: id(b"\xa5\xa6"),

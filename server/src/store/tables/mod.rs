@@ -22,6 +22,7 @@ pub mod names;
 pub mod outbox;
 pub mod persons;
 pub mod preferences;
+pub mod presence;
 pub mod relations;
 pub mod reports;
 pub mod retention;
