@@ -312,7 +312,7 @@ async fn what_a_client_says_about_itself_is_not_believed() {
         body: text_body("hello"),
     };
     let mut inner = send.encode_to_vec();
-    for field in [6u32, 7, 8, 20] {
+    for field in [8u32, 9, 10, 20] {
         prost::encoding::bytes::encode(field, &ben.user.to_wire(), &mut inner);
         prost::encoding::uint64::encode(field + 100, &999, &mut inner);
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
 mod accounts;
+mod actions;
 mod bad_frames;
 mod bad_http;
 mod bad_requests;
@@ -14,6 +15,7 @@ mod delivery;
 mod devices;
 mod disk;
 mod drain;
+mod groups;
 mod honest;
 mod recovery;
 mod slow;
