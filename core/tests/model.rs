@@ -98,7 +98,7 @@ impl World {
             let at = |seq| Cursor { seq, ordinal: seq, time_ms: 0 };
             let (delivered, read) = (at(delivered), at(read));
             let told = Told { delivered, read };
-            progress.insert(user, Progress { delivered, read, told, sent_seq: head.seq });
+            progress.insert(user, Progress { delivered, read, told });
         }
         let state = State { created_ms: 1, ..State::direct(a, b) };
         Conversation::restore(fresh.id(), state, progress, head)

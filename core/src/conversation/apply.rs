@@ -67,7 +67,7 @@ impl Conversation {
             }
         }
         if act.is_countable() {
-            self.note_sent(sender, entry.seq);
+            self.senders.note(sender, entry.seq);
         }
         Applied { head: self.committed, before, after: Arc::clone(&self.state) }
     }

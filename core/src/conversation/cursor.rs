@@ -144,8 +144,7 @@ impl Conversation {
     /// committed. Gives `None` when the user never was a member.
     pub fn move_cursor(&mut self, user: UserId, which: Move, to: Cursor) -> Option<MovedCursor> {
         self.state().member(user)?;
-        let unmoved = self.progress(user);
-        let progress = self.progress.entry(user).or_insert(unmoved);
+        let progress = self.progress.entry(user).or_default();
         let before = *progress;
         let read_moved = which == Move::Read && advance(&mut progress.read, to);
         // Who has read it has it.
@@ -180,12 +179,15 @@ impl Conversation {
     /// in a 1:1 the other one, in a group those who sent something after it.
     #[must_use]
     pub fn receipt_readers(&self, user: UserId, from_seq: u64) -> Vec<UserId> {
-        let others =
-            self.state().actives().map(|member| member.user).filter(|other| *other != user);
-        match self.state().kind {
-            Kind::Direct => others.collect(),
-            Kind::Group => {
-                others.filter(|other| self.progress(*other).sent_seq > from_seq).collect()
+        let state = self.state();
+        match (state.kind, self.senders.since(from_seq)) {
+            (Kind::Group, Some(waiting)) => {
+                let there = |other: &UserId| *other != user && state.active(*other).is_some();
+                waiting.filter(there).collect()
+            }
+            (Kind::Direct, _) | (Kind::Group, None) => {
+                let others = state.actives().map(|member| member.user);
+                others.filter(|other| *other != user).collect()
             }
         }
     }

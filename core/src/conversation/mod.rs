@@ -14,6 +14,7 @@ pub mod dedupe;
 mod direct;
 mod group;
 mod send;
+mod senders;
 mod state;
 
 use std::collections::{HashMap, VecDeque};
@@ -29,6 +30,7 @@ pub use send::{Admitted, Stamped, Stamping};
 pub use state::{Info, Kind, Membership, Role, Settings, State};
 
 use parley_protocol::{ConversationId, UserId};
+use senders::Senders;
 
 /// The end of a conversation's log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,9 +52,6 @@ pub struct Progress {
     pub read: Cursor,
     /// The two as far as they are committed and others may be told.
     pub told: Told,
-    /// Seq of the last message they sent, or a later one: to whoever sent
-    /// nothing after a seq, it doesn't matter who has that.
-    pub sent_seq: u64,
 }
 
 /// A member's cursors as others may be told of them.
@@ -76,8 +75,9 @@ pub struct Conversation {
     state: Arc<State>,
     /// With everything stamped.
     next: Arc<State>,
-    /// Of those who ever moved a cursor or sent something.
+    /// Of those who ever moved a cursor.
     progress: HashMap<UserId, Progress>,
+    senders: Senders,
     committed: Head,
     stamped: Head,
     /// Cursor moves handed to the log and not yet committed.
@@ -116,6 +116,7 @@ impl Conversation {
             next: Arc::clone(&state),
             state,
             progress,
+            senders: Senders::unknown_up_to(head.seq),
             committed: head,
             stamped: head,
             moves_in_flight: 0,
@@ -146,12 +147,7 @@ impl Conversation {
     /// How far somebody is; at the beginning, for whoever never moved.
     #[must_use]
     pub fn progress(&self, user: UserId) -> Progress {
-        self.progress.get(&user).copied().unwrap_or_else(|| self.unmoved())
-    }
-
-    /// Whoever is not known to have sent nothing may have sent the last entry.
-    fn unmoved(&self) -> Progress {
-        Progress { sent_seq: self.committed.seq, ..Progress::default() }
+        self.progress.get(&user).copied().unwrap_or_default()
     }
 
     /// The end of what is committed: all that a reader may see.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use parley_protocol::{Code, UserId};
 
-use super::{Act, At, Conversation, Head, Progress, State, Target};
+use super::{Act, At, Conversation, Head, State, Target};
 
 /// What a member wants to append, checked as far as one can without the
 /// conversation.
@@ -88,12 +88,6 @@ impl Conversation {
             return Ok(Stamping { stamped, state: Some(Arc::clone(&self.next)) });
         }
         Ok(Stamping { stamped, state: None })
-    }
-
-    pub(super) fn note_sent(&mut self, sender: UserId, seq: u64) {
-        let unmoved = Progress { sent_seq: seq, ..self.unmoved() };
-        let progress = self.progress.entry(sender).or_insert(unmoved);
-        progress.sent_seq = progress.sent_seq.max(seq);
     }
 }
 

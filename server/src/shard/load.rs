@@ -65,7 +65,7 @@ impl Shards {
             time_ms: tail.time_ms,
         });
         let cursors = self.store.cursors(shard, id, MEMBERS)?;
-        let progress = row::to_progress(&cursors, head.seq);
+        let progress = row::to_progress(&cursors);
         Ok(Some(Conversation::restore(id, row::to_state(&stored), progress, head)))
     }
 }

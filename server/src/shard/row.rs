@@ -101,7 +101,7 @@ const fn role(number: u32) -> Role {
 
 /// The row of a member's cursors.
 pub(crate) fn of_progress(progress: &Progress) -> CursorRow {
-    let Progress { delivered, read, told, .. } = progress;
+    let Progress { delivered, read, told } = progress;
     let all = told.delivered == *delivered && told.read == *read;
     CursorRow {
         delivered: delivered.seq,
@@ -118,11 +118,8 @@ pub(crate) fn of_progress(progress: &Progress) -> CursorRow {
     }
 }
 
-/// How far the members of a conversation that ends at `last_seq` are.
-pub(crate) fn to_progress(
-    rows: &[(UserId, CursorRow)],
-    last_seq: u64,
-) -> HashMap<UserId, Progress> {
+/// How far members are.
+pub(crate) fn to_progress(rows: &[(UserId, CursorRow)]) -> HashMap<UserId, Progress> {
     let at = |seq, time_ms, ordinal| Cursor { seq, ordinal, time_ms };
     let progress = |row: &CursorRow| {
         let delivered = at(row.delivered, row.delivered_ms, 0);
@@ -131,8 +128,7 @@ pub(crate) fn to_progress(
             delivered: at(told.delivered, told.delivered_ms, 0),
             read: at(told.read, told.read_ms, 0),
         });
-        // Who sent what last isn't kept: it may have been any of them.
-        Progress { delivered, read, told, sent_seq: last_seq }
+        Progress { delivered, read, told }
     };
     rows.iter().map(|(user, row)| (*user, progress(row))).collect()
 }
@@ -168,11 +164,10 @@ mod tests {
             delivered: at(7),
             read: Cursor { ordinal: 4, ..at(5) },
             told: Told { delivered: at(7), read: Cursor { ordinal: 4, ..at(5) } },
-            sent_seq: 9,
         };
         let hidden = Progress { told: Told { delivered: at(7), read: at(2) }, ..shown };
-        for progress in [shown, hidden, Progress { sent_seq: 9, ..Progress::default() }] {
-            assert_eq!(to_progress(&[(user, of_progress(&progress))], 9)[&user], progress);
+        for progress in [shown, hidden, Progress::default()] {
+            assert_eq!(to_progress(&[(user, of_progress(&progress))])[&user], progress);
         }
         assert_eq!(of_progress(&shown).told, None);
     }
