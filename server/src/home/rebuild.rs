@@ -8,7 +8,6 @@ use parley_protocol::{ConversationId, ShardId, UserId};
 
 use super::Homes;
 use super::changes::entry;
-use crate::shard::row;
 use crate::store::{OutboxRange, ReadLimit, ReadRange, StoreError, StoredEntry};
 
 /// Outbox rows and entries read at a time.
@@ -52,7 +51,7 @@ impl Homes {
         let Some(row) = self.store.conversation(shard, conversation)? else {
             return Ok(0);
         };
-        let state = row::to_state(&row);
+        let state = crate::store::state::to_state(&row);
         self.replay_cursors(shard, conversation, &state)?;
         let (mut after, mut count) = (range.from_seq.saturating_sub(1), 0);
         while after < range.to_seq {

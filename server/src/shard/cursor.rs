@@ -11,11 +11,11 @@ use parley_core::conversation::{Cursor, Given, Move, MovedCursor, Progress, Show
 use parley_core::session::Identity;
 use parley_protocol::{Code, ConversationId, UserId};
 
-use super::{Error, Fresh, Pending, PendingCursor, ReplyTo, Shards, row};
+use super::{Error, Fresh, Pending, PendingCursor, ReplyTo, Shards};
 use crate::clock::wall_ms;
 use crate::link::Link;
 use crate::log::{Append, Durability, Op};
-use crate::store::{Which, Write, tables};
+use crate::store::{self, Which, Write, tables};
 
 /// A move as its session gives it.
 #[derive(Debug, Clone)]
@@ -164,7 +164,7 @@ impl Shards {
             delivered: if tell_delivered { moved.delivered } else { progress.told.delivered },
             read: if tell_read { moved.read } else { progress.told.read },
         };
-        let row = row::of_progress(&Progress { told, ..*progress });
+        let row = store::state::of_progress(&Progress { told, ..*progress });
         let mut rows = vec![tables::cursors::put(shard, id, user, &row)];
         let mut step = |which, to: &Cursor| {
             rows.push(tables::steps::put(shard, id, user, which, to.seq, to.time_ms));

@@ -3,8 +3,8 @@
 use parley_core::conversation::{Conversation, Head};
 use parley_protocol::{ConversationId, ShardId, UserId};
 
-use super::{Error, Shards, row};
-use crate::store::StoreError;
+use super::{Error, Shards};
+use crate::store::{StoreError, state as rows};
 
 /// Members read with a conversation; groups above it are refused when made.
 const MEMBERS: usize = 100_000;
@@ -65,7 +65,7 @@ impl Shards {
             time_ms: tail.time_ms,
         });
         let cursors = self.store.cursors(shard, id, MEMBERS)?;
-        let progress = row::to_progress(&cursors);
-        Ok(Some(Conversation::restore(id, row::to_state(&stored), progress, head)))
+        let progress = rows::to_progress(&cursors);
+        Ok(Some(Conversation::restore(id, rows::to_state(&stored), progress, head)))
     }
 }

@@ -15,7 +15,6 @@ mod facts;
 mod invite;
 mod load;
 mod pending;
-pub(crate) mod row;
 mod send;
 
 use std::sync::Arc;

@@ -13,11 +13,11 @@ use parley_protocol::{ClientMessageId, Code, ConversationId, Message, UserId};
 
 use super::facts::Facts;
 use super::load::Fresh;
-use super::{Error, Pending, PendingEntry, ReplyTo, Shards, effects, row};
+use super::{Error, Pending, PendingEntry, ReplyTo, Shards, effects};
 use crate::clock::wall_ms;
 use crate::link::Link;
 use crate::log::{Append, Durability, Op, Permit, StampedEntry};
-use crate::store::{DedupeRow, Record, tables};
+use crate::store::{DedupeRow, Record, state as rows, tables};
 
 /// A send as its session gives it.
 pub struct SendRequest {
@@ -167,7 +167,7 @@ impl Shards {
                     erased: false,
                 };
                 if let Some(changed) = &changed {
-                    let row = row::of_state(changed);
+                    let row = rows::of_state(changed);
                     rows.push(tables::conversations::put(shard, key.conversation, &row));
                 }
                 let members = match &changed {

@@ -14,6 +14,7 @@ pub mod engine;
 pub mod families;
 pub mod keys;
 pub mod open;
+pub(crate) mod state;
 pub mod tables;
 
 use std::path::Path;

@@ -8,7 +8,7 @@ use parley_core::conversation::{
 use parley_protocol::UserId;
 use parley_protocol::wire::ConversationKind;
 
-use crate::store::{ConversationRow, CursorRow, MemberRow, SettingsRow, ToldRow};
+use super::{ConversationRow, CursorRow, MemberRow, SettingsRow, ToldRow};
 
 /// The row of this state.
 pub(crate) fn of_state(state: &State) -> ConversationRow {
