@@ -7,9 +7,13 @@
 
 mod describe;
 mod fetch;
+mod receipts;
+mod related;
+mod sight;
 
 pub use describe::describe;
 pub use fetch::{Page, fetch};
+pub use receipts::receipts;
 
 use std::sync::Arc;
 
@@ -18,6 +22,7 @@ use parley_core::session::Identity;
 use parley_protocol::{Code, ConversationId, ShardId};
 
 use crate::shard::{Error, Shards};
+use crate::store::StoreError;
 
 /// What a member, or former member, may see of a conversation.
 #[derive(Debug, Clone)]
@@ -67,4 +72,22 @@ impl Shards {
             self.with(conversation, |found, shard| Visible::of(found, shard, identity)).await?;
         seen.flatten().ok_or(Error::Refused(Code::NotFound))
     }
+}
+
+/// Runs a read of the store on the blocking pool.
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Code> {
+    let done = tokio::task::spawn_blocking(read).await.map_err(|_| Code::Internal)?;
+    done.map_err(|error| {
+        if let Error::Store(error) = &error {
+            tracing::error!(%error, "a conversation could not be read");
+        }
+        error.code()
+    })
+}
+
+/// An entry that is committed is there, unless the store is damaged.
+fn missing(conversation: ConversationId) -> Error {
+    Error::Store(StoreError::corrupt(crate::store::Table::Entries, conversation.as_bytes()))
 }

@@ -2,17 +2,17 @@
 //! time is bounded over all sessions.
 
 use futures_util::FutureExt as _;
-use parley_core::conversation::Interval;
-use parley_core::session::{Identity, Query, Range, pong, reply};
+use parley_core::session::{Identity, Query, pong, reply};
 use parley_protocol::wire::{Fetched, Found, ServerEnvelope, User, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId, SessionId};
+use tokio::sync::SemaphorePermit;
 
 use super::refusal::Refusal;
 use super::{Asked, Host, Running, server_time_ms};
 use crate::accounts::AccountError;
 use crate::link::Item;
 use crate::router::{self, Page};
-use crate::store::{ReadRange, StoreError};
+use crate::store::StoreError;
 
 impl Running<'_> {
     /// Answers a heartbeat from memory.
@@ -50,7 +50,6 @@ impl Host {
         let answer = |kind| Item::Answer(reply(request, kind));
         match query {
             Query::Ping { .. }
-            | Query::Receipts { .. }
             | Query::Typing { .. }
             | Query::Subscribe { .. }
             | Query::SetPreferences(..)
@@ -76,39 +75,32 @@ impl Host {
                 Ok(answer(Kind::Found(user(found)?)))
             }
             Query::Describe(conversation) => {
-                let described = router::describe(
-                    &self.inner.shards,
-                    &self.inner.accounts,
-                    identity,
-                    conversation,
-                );
-                Ok(answer(Kind::Described(described.await?)))
+                let asker = self.inner.people.person(identity.user).await?;
+                let _turn = self.turn().await?;
+                let shards = &self.inner.shards;
+                let described = router::describe(shards, &asker, identity, conversation).await?;
+                Ok(answer(Kind::Described(described)))
+            }
+            Query::Receipts { conversation, seq } => {
+                let asker = self.inner.people.person(identity.user).await?;
+                let _turn = self.turn().await?;
+                let shards = &self.inner.shards;
+                let list = router::receipts(shards, &asker, identity, conversation, seq).await?;
+                Ok(answer(Kind::ReceiptList(list)))
             }
             Query::Fetch { conversation, range, limit } => {
-                let page = self.fetch(identity, conversation, range, limit).await?;
+                let _turn = self.turn().await?;
+                let shards = &self.inner.shards;
+                let page = router::fetch(shards, identity, conversation, range, limit).await?;
                 let given = page.interval();
                 Ok(Item::Fetched(fetched(request, conversation, page), conversation, given))
             }
         }
     }
 
-    async fn fetch(
-        &self,
-        identity: &Identity,
-        conversation: ConversationId,
-        range: Range,
-        limit: u32,
-    ) -> Result<Page, Code> {
-        let range = match range {
-            Range::After(seq) => ReadRange::After(seq),
-            Range::Before(seq) => ReadRange::Before(seq),
-            Range::Around(seq) => ReadRange::Around(seq),
-            Range::AroundTime(_) | Range::MentionsBefore(_) | Range::Pinned | Range::EditsOf(_) => {
-                return Err(Code::UnknownRequest);
-            }
-        };
-        let _turn = self.inner.reads.acquire().await.map_err(|_| Code::Draining)?;
-        router::fetch(&self.inner.shards, identity, conversation, range, limit).await
+    /// Waits for a place among those who read.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, Code> {
+        self.inner.reads.acquire().await.map_err(|_| Code::Draining)
     }
 
     /// Runs a read of the store on the blocking pool, in turn.
@@ -116,7 +108,7 @@ impl Host {
         &self,
         read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Code> {
-        let _turn = self.inner.reads.acquire().await.map_err(|_| Code::Draining)?;
+        let _turn = self.turn().await?;
         match tokio::task::spawn_blocking(read).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
@@ -139,8 +131,8 @@ fn user(found: Result<Option<crate::accounts::User>, AccountError>) -> Result<Fo
 }
 
 fn fetched(request: u64, conversation: ConversationId, page: Page) -> ServerEnvelope {
-    let Page { entries, at_start, at_end, last_seq } = page;
-    let entries = entries.into_iter().map(|entry| entry.record.entry).collect();
+    let Page { entries, related, related_cut, at_start, at_end, last_seq, dense: _ } = page;
+    let entries = entries.into_iter().map(|(_, entry)| entry).collect();
     reply(
         request,
         Kind::Fetched(Fetched {
@@ -149,15 +141,8 @@ fn fetched(request: u64, conversation: ConversationId, page: Page) -> ServerEnve
             at_start,
             at_end,
             last_seq,
-            ..Fetched::default()
+            related,
+            related_cut,
         }),
     )
-}
-
-impl Page {
-    /// The seqs it holds, which are dense.
-    fn interval(&self) -> Option<Interval> {
-        let (first, last) = (self.entries.first()?, self.entries.last()?);
-        Some(Interval { from: first.seq, to: last.seq })
-    }
 }

@@ -2,7 +2,7 @@
 //! message mentions, what is deleted.
 
 use bytes::Bytes;
-use parley_core::conversation::{Act, Stamped, State, reaction_hash};
+use parley_core::conversation::{Act, Change, Stamped, State, reaction_hash};
 use parley_protocol::wire::{EntryKind, MemberJoined, Text, mention::Who};
 use parley_protocol::{Message, ShardId, UserId};
 
@@ -48,6 +48,12 @@ pub(super) fn rows(
                 }
                 rows.push(tables::entries::erase(shard, id, stored.seq, &stored.record));
             }
+        }
+        Act::Change(Change::Pinned { seq, removed: false }) => {
+            rows.push(tables::relations::put(shard, id, *seq, &Relation::Pin, stamped.seq));
+        }
+        Act::Change(Change::Pinned { seq, removed: true }) => {
+            rows.push(tables::relations::delete(shard, id, *seq, &Relation::Pin));
         }
         Act::Change(_) => {}
     }

@@ -134,12 +134,15 @@ pub enum Reference {
     Delete { target: u64 },
     /// Somebody reacted; the emoji is known by its XXH3-64.
     Reaction { target: u64, user: UserId, emoji_hash: u64 },
+    /// It is pinned.
+    Pin { target: u64 },
 }
 
 impl Reference {
     pub(in crate::store) const EDIT: u8 = 1;
     pub(in crate::store) const DELETE: u8 = 2;
     pub(in crate::store) const REACTION: u8 = 3;
+    pub(in crate::store) const PIN: u8 = 4;
 }
 
 impl Field for Reference {
@@ -160,6 +163,10 @@ impl Field for Reference {
                 user.put(key);
                 emoji_hash.put(key);
             }
+            Self::Pin { target } => {
+                key.push(Self::PIN);
+                target.put(key);
+            }
         }
     }
 
@@ -174,6 +181,7 @@ impl Field for Reference {
                 user: Field::take(rest)?,
                 emoji_hash: Field::take(rest)?,
             }),
+            Self::PIN => Ok(Self::Pin { target }),
             _ => Err(KeyError::Field),
         }
     }

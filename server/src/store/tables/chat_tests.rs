@@ -30,22 +30,27 @@ fn related(target: u64, relation: &Relation, seq: u64) -> Write {
 
 #[test]
 fn relations_come_by_sort_and_target_and_reactions_are_left_out_first() {
-    let laugh = Relation::reaction(ANN, "😂");
+    let laugh = Relation::Reaction { user: ANN, emoji_hash: 77 };
     let store = store(&[
         related(5, &laugh, 9),
         related(5, &Relation::Edit { seq: 7 }, 7),
         related(5, &Relation::Edit { seq: 8 }, 8),
         related(6, &Relation::Delete, 10),
         related(9, &Relation::Edit { seq: 12 }, 12),
+        related(9, &Relation::Pin, 13),
         relations::put(SHARD, NEXT, 5, &Relation::Delete, 99),
     ]);
     let all = store.relations(SHARD, HERE, 5, 6, 10).unwrap();
     let edit = |seq| (5, Relation::Edit { seq }, seq);
     assert_eq!(all, [edit(7), edit(8), (6, Relation::Delete, 10), (5, laugh, 9)]);
     assert_eq!(store.relations(SHARD, HERE, 5, 6, 3).unwrap(), all[..3]);
-    assert_eq!(store.relations(SHARD, HERE, 6, 5, 9).unwrap(), []);
+    assert!(store.relations(SHARD, HERE, 6, 5, 9).unwrap().is_empty());
     assert_eq!(store.edits(SHARD, HERE, 5, 0, 10).unwrap(), [7, 8]);
     assert_eq!(store.edits(SHARD, HERE, 5, 7, 10).unwrap(), [8]);
+    assert_eq!(store.edits_before(SHARD, HERE, 5, 9, 10).unwrap(), [8, 7]);
+    assert_eq!(store.edits_before(SHARD, HERE, 5, 8, 10).unwrap(), [7]);
+    assert_eq!(store.edits_before(SHARD, HERE, 9, 99, 1).unwrap(), [12]);
+    assert_eq!(store.relation(SHARD, HERE, 9, &Relation::Pin).unwrap(), Some(13));
     assert_eq!(store.deletions(SHARD, HERE, 1, 9, 10).unwrap(), [(6, 10)]);
     assert_eq!(store.relation(SHARD, HERE, 5, &laugh).unwrap(), Some(9));
     assert_eq!(store.relation(SHARD, HERE, 6, &laugh).unwrap(), None);
@@ -53,19 +58,19 @@ fn relations_come_by_sort_and_target_and_reactions_are_left_out_first() {
 
 #[test]
 fn a_reaction_taken_back_is_gone_and_counts_are_of_one_user_and_message() {
-    let reaction = |user, emoji: &str| Relation::reaction(user, emoji);
+    let reaction = |user, emoji_hash| Relation::Reaction { user, emoji_hash };
     let store = store(&[
-        related(5, &reaction(ANN, "a"), 6),
-        related(5, &reaction(ANN, "b"), 7),
-        related(5, &reaction(BEN, "a"), 8),
-        related(6, &reaction(ANN, "a"), 9),
+        related(5, &reaction(ANN, 1), 6),
+        related(5, &reaction(ANN, 2), 7),
+        related(5, &reaction(BEN, 1), 8),
+        related(6, &reaction(ANN, 1), 9),
     ]);
     let count = |target, user| store.count_reactions(SHARD, HERE, target, user, 8).unwrap();
     assert_eq!((count(5, ANN), count(5, BEN), count(6, ANN), count(6, BEN)), (2, 1, 1, 0));
     assert_eq!(store.count_reactions(SHARD, HERE, 5, ANN, 1).unwrap(), 1);
     assert_eq!(store.reactions(SHARD, HERE, 5, 6, 10).unwrap(), (vec![6, 7, 8, 9], false));
     assert!(store.reactions(SHARD, HERE, 5, 6, 3).unwrap().1);
-    store.write_synced(&[relations::delete(SHARD, HERE, 5, &reaction(ANN, "b"))]).unwrap();
+    store.write_synced(&[relations::delete(SHARD, HERE, 5, &reaction(ANN, 2))]).unwrap();
     assert_eq!(count(5, ANN), 1);
 }
 

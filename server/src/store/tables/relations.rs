@@ -1,10 +1,9 @@
 //! What refers to a message: shard, kind, conversation, sort, target seq, and
 //! by sort the edit's seq or who reacted with what → [`RelationRow`].
 //!
-//! A reaction has a row while it stands; edits and deletions have one for ever.
+//! Reactions and pins have a row while they stand, edits and deletions for ever.
 
 use parley_protocol::ids::{ConversationId, ShardId, UserId};
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::store::engine::{Order, Scan, Scanned, Write};
 use crate::store::keys::{Key, Reference, RowKey, Table};
@@ -27,20 +26,17 @@ pub enum Relation {
         /// With what: XXH3-64 of the emoji.
         emoji_hash: u64,
     },
+    /// It pins the message.
+    Pin,
 }
 
 impl Relation {
-    /// A user's reaction.
-    #[must_use]
-    pub fn reaction(user: UserId, emoji: &str) -> Self {
-        Self::Reaction { user, emoji_hash: xxh3_64(emoji.as_bytes()) }
-    }
-
     const fn of(self, target: u64) -> Reference {
         match self {
             Self::Edit { seq } => Reference::Edit { target, seq },
             Self::Delete => Reference::Delete { target },
             Self::Reaction { user, emoji_hash } => Reference::Reaction { target, user, emoji_hash },
+            Self::Pin => Reference::Pin { target },
         }
     }
 
@@ -51,6 +47,7 @@ impl Relation {
             Reference::Reaction { target, user, emoji_hash } => {
                 (target, Self::Reaction { user, emoji_hash })
             }
+            Reference::Pin { target } => (target, Self::Pin),
         }
     }
 }
@@ -76,7 +73,7 @@ pub fn put(
     super::put(&RowKey::Relation { shard, conversation, reference }, &RelationRow { seq })
 }
 
-/// The write that forgets it: the reaction was taken back.
+/// The write that forgets it: the reaction or the pin was taken back.
 #[must_use]
 pub fn delete(
     shard: ShardId,
@@ -139,6 +136,26 @@ impl Store {
         let start = [target.to_be_bytes(), after.saturating_add(1).to_be_bytes()].concat();
         let end = target.saturating_add(1).to_be_bytes();
         let within = Within { start: &start, end: &end, order: Order::Ascending, limit };
+        let (found, _) = self.related(shard, conversation, Reference::EDIT, &within)?;
+        Ok(found.into_iter().map(|(_, _, seq)| seq).collect())
+    }
+
+    /// The newest edits of one message below the entry `below`, newest first, at
+    /// most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn edits_before(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        target: u64,
+        below: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        let start = target.to_be_bytes();
+        let end = [target.to_be_bytes(), below.to_be_bytes()].concat();
+        let within = Within { start: &start, end: &end, order: Order::Descending, limit };
         let (found, _) = self.related(shard, conversation, Reference::EDIT, &within)?;
         Ok(found.into_iter().map(|(_, _, seq)| seq).collect())
     }
