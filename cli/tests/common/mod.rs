@@ -6,6 +6,9 @@
 //! - [`tls`]: trust by certificate fingerprint.
 //! - [`wire`]: a connection on one of three transports; also writes raw bytes.
 //! - [`session`]: requests and pushes over such a connection.
+//! - [`asks`]: everything a client can ask.
+//! - [`caller`]: the same asked in four ways, over HTTP without a session too.
+//! - [`ledger`]: what a conversation's log means for somebody, counted by hand.
 //! - [`http`]: the HTTP API, and people signed up with it.
 //! - [`chat`]: `parley chat --json` as a process.
 //!
@@ -15,8 +18,11 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code, reason = "shared by several test binaries")]
 
+pub(crate) mod asks;
+pub(crate) mod caller;
 pub(crate) mod chat;
 pub(crate) mod http;
+pub(crate) mod ledger;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod tls;
