@@ -19,6 +19,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// 1:1 conversations: users in pairs, each sends to the other.
     Pairs(PairsArgs),
+    /// Groups: one member sends, all others take and acknowledge.
+    Group(GroupArgs),
     /// Connections held and nothing said: memory and CPU of each.
     Idle(IdleArgs),
     /// What this machine can do at best: syncs of the disk, bare relays.
@@ -58,6 +60,23 @@ pub(crate) struct PairsArgs {
     /// How many users, an even number.
     #[arg(long, default_value_t = 100)]
     pub(crate) users: usize,
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct GroupArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// How many users in all; a multiple of the members.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) users: usize,
+    /// Members of each group, its one sender included; all users without it.
+    #[arg(long)]
+    pub(crate) members: Option<usize>,
+    /// Members only take: no acknowledgements, and so no receipts.
+    #[arg(long)]
+    pub(crate) no_receipts: bool,
     #[command(flatten)]
     pub(crate) load: LoadArgs,
 }

@@ -104,6 +104,7 @@ async fn relay(
         load,
         server_pid: Some(process.0.id()),
         metrics: None,
+        cast: pairs::Cast::Pairs,
     };
     pairs::drive(&plan, &run, players).await
 }

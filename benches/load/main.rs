@@ -15,6 +15,7 @@ mod args;
 mod audit;
 mod dialect;
 mod floor;
+mod group;
 mod idle;
 mod link;
 mod net;
@@ -57,6 +58,11 @@ fn start(command: &Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Pairs(args) => {
                 let result = pairs::measure(args).await?;
+                report::write(&result, args.target.json.as_deref())?;
+                Ok(result.exit_code())
+            }
+            Command::Group(args) => {
+                let result = group::measure(args).await?;
                 report::write(&result, args.target.json.as_deref())?;
                 Ok(result.exit_code())
             }

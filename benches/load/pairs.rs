@@ -42,6 +42,33 @@ pub(crate) struct Plan<'a> {
     pub(crate) load: &'a LoadArgs,
     pub(crate) server_pid: Option<u32>,
     pub(crate) metrics: Option<&'a str>,
+    pub(crate) cast: Cast,
+}
+
+/// Who talks to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cast {
+    /// Neighbours, both ways.
+    Pairs,
+    /// So many to a group; the first of each talks to the others.
+    Groups(usize),
+}
+
+impl Cast {
+    const fn sends(self, index: usize) -> bool {
+        match self {
+            Self::Pairs => true,
+            Self::Groups(members) => index.is_multiple_of(members),
+        }
+    }
+
+    /// Who takes a message.
+    const fn takers(self) -> u64 {
+        match self {
+            Self::Pairs => 1,
+            Self::Groups(members) => (members - 1) as u64,
+        }
+    }
 }
 
 /// The scenario: makes users, connects, drives.
@@ -70,6 +97,7 @@ pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Result> {
         load: &args.load,
         server_pid: target.server_pid,
         metrics: target.metrics.as_deref(),
+        cast: Cast::Pairs,
     };
     drive(&plan, &run, players).await
 }
@@ -77,6 +105,11 @@ pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Result> {
 /// Whether pairs can be made of so many users, with messages of that size.
 pub(crate) fn check(users: usize, load: &LoadArgs) -> anyhow::Result<()> {
     ensure!(users >= 2 && users.is_multiple_of(2), "--users is an even number above 0");
+    check_load(load)
+}
+
+/// Whether such a load can be made.
+pub(crate) fn check_load(load: &LoadArgs) -> anyhow::Result<()> {
     ensure!(
         (crate::dialect::LEAST_BYTES..=100_000).contains(&load.size),
         "--size is from 48 (every message carries a mark) to 100000"
@@ -100,8 +133,10 @@ pub(crate) async fn drive(
     let mut queues = Vec::new();
     let tasks: Vec<JoinHandle<Outcome>> = players
         .into_iter()
-        .map(|player| {
+        .enumerate()
+        .map(|(index, player)| {
             let source = match load {
+                _ if !plan.cast.sends(index) => Source::Silent,
                 Load::Open { .. } => {
                     let (queue, due) = mpsc::channel(pacer::QUEUE);
                     queues.push(queue);
@@ -119,7 +154,7 @@ pub(crate) async fn drive(
     run.set_window(from_ns, to_ns);
     let pacer = match load {
         Load::Open { rate, arrivals } => {
-            let schedule = Schedule::new(users, rate, arrivals, start_ns, run.id);
+            let schedule = Schedule::new(queues.len(), rate, arrivals, start_ns, run.id);
             Some(pacer::spawn(Arc::clone(run), schedule, queues, to_ns))
         }
         Load::Closed { .. } => None,
@@ -138,7 +173,7 @@ pub(crate) async fn drive(
         Some(pacer) => tokio::task::spawn_blocking(|| pacer.join()).await?.unwrap_or(u64::MAX),
         None => 0,
     };
-    drain(run).await;
+    drain(run, plan.cast.takers()).await;
     phase.send_replace(Phase::Settling);
     settle(run, users).await;
     phase.send_replace(Phase::Ended);
@@ -201,17 +236,27 @@ fn conclude(
         void: false,
         void_reasons: Vec::new(),
     };
-    for pair in outcomes.chunks_exact(2) {
-        if let [one, other] = pair {
-            for (from, to) in [(one, other), (other, one)] {
-                let verdict = audit::check(&from.said, &to.heard);
-                result.lost += verdict.lost;
-                result.duplicates += verdict.duplicates;
-                result.reordered += verdict.reordered;
-                result.unanswered += from.said.not_acknowledged.len() as u64;
+    let mut audited = |from: &Outcome, to: &Outcome| {
+        let verdict = audit::check(&from.said, &to.heard);
+        result.lost += verdict.lost;
+        result.duplicates += verdict.duplicates;
+        result.reordered += verdict.reordered;
+    };
+    let together = match plan.cast {
+        Cast::Pairs => 2,
+        Cast::Groups(members) => members,
+    };
+    for talk in outcomes.chunks_exact(together) {
+        let Some((one, others)) = talk.split_first() else { continue };
+        for other in others {
+            audited(one, other);
+            if plan.cast == Cast::Pairs {
+                audited(other, one);
             }
         }
     }
+    result.unanswered =
+        outcomes.iter().map(|outcome| outcome.said.not_acknowledged.len() as u64).sum();
     result.unanswered = result.unanswered.saturating_sub(result.refused);
     judge(&mut result, load, outcomes, overflow);
     Ok(result)
@@ -235,11 +280,11 @@ fn judge(result: &mut Result, load: Load, outcomes: &[Outcome], overflow: u64) {
 }
 
 /// Waits until all that was acknowledged is delivered and all that was said is answered.
-async fn drain(run: &Run) {
+async fn drain(run: &Run, takers: u64) {
     wait(DRAIN, || {
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let answered = load(&run.acknowledged) + load(&run.refused);
-        load(&run.written) <= answered && load(&run.acknowledged) <= load(&run.delivered)
+        load(&run.written) <= answered && load(&run.acknowledged) * takers <= load(&run.delivered)
     })
     .await;
 }

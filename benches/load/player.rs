@@ -85,6 +85,8 @@ pub(crate) struct Player {
     own_seq: u64,
     receipt: u64,
     settled: bool,
+    /// Acknowledges nothing.
+    quiet: bool,
 }
 
 /// What a player knows at the end.
@@ -133,6 +135,32 @@ impl Player {
         Ok(Self::new(link, Arc::clone(run), index, size, dialect, heartbeat))
     }
 
+    /// Makes a group of this user and `others`; what is sent goes there.
+    ///
+    /// # Errors
+    /// When the server refuses it.
+    pub(crate) async fn found_group(&mut self, others: &[Account]) -> anyhow::Result<()> {
+        let info = wire::GroupInfo { title: "Load".to_owned(), ..wire::GroupInfo::default() };
+        let members = others.iter().map(Account::user).collect::<anyhow::Result<_>>()?;
+        let body = wire::GroupCreated { info: Some(info), settings: None, members };
+        let send = wire::Send {
+            to: Some(wire::send::To::NewGroup(true)),
+            client_message_id: self.run.id.to_be_bytes().to_vec().into(),
+            kind: wire::EntryKind::GroupCreated as u32,
+            body: body.encode_to_vec().into(),
+        };
+        let Say::Sent(sent) = call(&mut self.link, Ask::Send(send)).await? else {
+            bail!("no Sent");
+        };
+        self.conversation = Some(sent.conversation);
+        Ok(())
+    }
+
+    /// Acknowledges nothing from now on.
+    pub(crate) const fn stay_quiet(&mut self) {
+        self.quiet = true;
+    }
+
     /// Connects to the bare relay.
     ///
     /// # Errors
@@ -179,6 +207,7 @@ impl Player {
             own_seq: 0,
             receipt: 0,
             settled: false,
+            quiet: false,
         }
     }
 
@@ -208,7 +237,7 @@ impl Player {
         }
         Outcome {
             gaps: self.seqs.gaps(),
-            without_receipt: self.receipt < self.own_seq,
+            without_receipt: !self.quiet && self.receipt < self.own_seq,
             said: self.said,
             heard: self.heard,
             broke,
@@ -291,7 +320,7 @@ impl Player {
     /// Queues an acknowledgement when one is due; says whether it did.
     fn acknowledge(&mut self, phase: Phase) -> bool {
         let settling = matches!(phase, Phase::Settling);
-        if self.acknowledging || self.wanted <= self.confirmed {
+        if self.quiet || self.acknowledging || self.wanted <= self.confirmed {
             return false;
         }
         let early = self.acknowledged_at.is_some_and(|at| at.elapsed() < ACKNOWLEDGE_EVERY);
@@ -389,7 +418,8 @@ impl Player {
     }
 
     fn settle(&mut self) {
-        let complete = self.wanted <= self.confirmed && self.own_seq <= self.receipt;
+        let complete =
+            self.quiet || (self.wanted <= self.confirmed && self.own_seq <= self.receipt);
         if complete && !self.settled {
             self.settled = true;
             self.run.settled.fetch_add(1, Ordering::Relaxed);
