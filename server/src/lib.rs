@@ -22,6 +22,7 @@ pub mod log;
 pub mod metrics;
 pub mod node;
 pub mod people;
+pub mod preferences;
 pub mod receipts;
 pub mod router;
 pub mod session;

@@ -18,7 +18,8 @@ use crate::log::Committed;
 use crate::metrics::list as metric;
 use crate::receipts::Receipts;
 use crate::shard::{
-    Pending, PendingCursor, PendingEntry, States, answer_again, answer_moved, answer_sent,
+    Pending, PendingCursor, PendingEntry, PendingOwn, States, answer_again, answer_moved,
+    answer_sent,
 };
 
 /// Carries out what follows from commits.
@@ -52,6 +53,10 @@ impl Fanout {
                     answer_moved(&to, conversation, &moved);
                 }
                 Pending::Cursor(cursor) => self.cursor(shard, &cursor),
+                Pending::Own(own) => {
+                    let PendingOwn { conversation, user, change, done } = *own;
+                    let _ = done.send(self.homes.handle_read(user, conversation, change));
+                }
                 // Whoever waited may have gone; the rows are durable all the same.
                 Pending::Rows(done) => drop(done.send(())),
             }

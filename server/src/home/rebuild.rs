@@ -52,7 +52,7 @@ impl Homes {
             return Ok(0);
         };
         let state = crate::store::state::to_state(&row);
-        self.replay_cursors(shard, conversation, &state)?;
+        self.replay_own(shard, conversation, &state)?;
         let (mut after, mut count) = (range.from_seq.saturating_sub(1), 0);
         while after < range.to_seq {
             let limit = ReadLimit { entries: PAGE, bytes: 4 << 20 };
@@ -67,18 +67,26 @@ impl Homes {
         Ok(count)
     }
 
-    /// Read cursors are rows of their own; what they say of the feed is merged
-    /// again, for all members, since the outbox doesn't name which moved.
-    fn replay_cursors(
+    /// Read cursors and preferences are rows of their own; what they say of the
+    /// feed is merged again, for all members, since the outbox doesn't name
+    /// whose changed.
+    fn replay_own(
         &self,
         shard: ShardId,
         id: ConversationId,
         state: &State,
     ) -> Result<(), StoreError> {
         for Membership { user, .. } in &state.members {
-            let Some(cursor) = self.store.cursor(shard, id, *user)? else { continue };
-            let (read_seq, floor_ordinal) = (cursor.read, cursor.read_ordinal);
-            self.note(*user, id, FeedEntry { read_seq, floor_ordinal, ..FeedEntry::default() })?;
+            let cursor = self.store.cursor(shard, id, *user)?.unwrap_or_default();
+            let own = self.store.preferences(self.count.of_user(*user), *user, id)?;
+            let own = own.unwrap_or_default();
+            let change = FeedEntry {
+                read_seq: cursor.read,
+                floor_ordinal: cursor.read_ordinal.max(own.cleared_ordinal),
+                revision: own.revision,
+                ..FeedEntry::default()
+            };
+            self.note(*user, id, change)?;
         }
         Ok(())
     }

@@ -3,23 +3,13 @@
 use parley_protocol::{ConversationId, UserId};
 
 use super::Homes;
-use super::changes::entry;
 use crate::people::{Standing, Standings};
 use crate::store::StoreError;
 
 impl Standings for Homes {
     fn standing(&self, user: UserId, conversation: ConversationId) -> Result<Standing, StoreError> {
         let shard = self.count.of_user(user);
-        // Memory first: a change that is flushed in between is seen twice.
-        let changed = {
-            let home = self.lock(user);
-            home.users.get(&user).and_then(|user| user.changed.get(&conversation).copied())
-        };
-        let stored = self.store.feed_row(shard, user, conversation)?;
-        let mut now = stored.as_ref().map(entry).unwrap_or_default();
-        if let Some(changed) = changed {
-            now.merge(&changed);
-        }
+        let now = self.merged(user, conversation)?;
         if now.last_seq == 0 {
             return Ok(Standing::None);
         }

@@ -43,7 +43,7 @@ fn read_all(
 ) -> (Vec<wire::FeedEntry>, u64) {
     let mut entries = Vec::new();
     loop {
-        let page = homes.changes(user, since, limit).unwrap();
+        let page = homes.changes(user, since, limit, None).unwrap();
         assert!(page.entries.len() <= limit);
         assert!(page.entries.iter().all(|entry| entry.version > since), "nothing old comes again");
         assert!(page.entries.is_sorted_by_key(|entry| entry.version));
@@ -122,7 +122,7 @@ proptest! {
 fn a_position_from_elsewhere_starts_from_the_beginning() {
     let homes = homes_over(&Arc::new(MemoryEngine::new()));
     homes.handle_read(ANN, conversation(1), change(3));
-    let page = homes.changes(ANN, u64::MAX, 10).unwrap();
+    let page = homes.changes(ANN, u64::MAX, 10, None).unwrap();
     assert_eq!((page.entries.len(), page.entries[0].last_seq), (1, 3));
     assert_eq!(homes.position(ANN).unwrap(), page.feed_position);
 }

@@ -7,12 +7,14 @@
 
 mod describe;
 mod fetch;
+mod invites;
 mod receipts;
 mod related;
 mod sight;
 
 pub use describe::describe;
 pub use fetch::{Page, fetch};
+pub use invites::{invites, peek, resolve};
 pub use receipts::receipts;
 
 use std::sync::Arc;

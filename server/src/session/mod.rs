@@ -35,6 +35,7 @@ use crate::link::{Item, Link};
 use crate::listen::{ConnectionPermit, FrameReader, FrameWriter, Peer, SessionHost};
 use crate::metrics::list as metric;
 use crate::people::People;
+use crate::preferences::Preferences;
 use crate::shard::Shards;
 
 /// What sessions are held to.
@@ -61,6 +62,7 @@ struct Inner {
     options: Options,
     accounts: Accounts,
     people: People,
+    preferences: Preferences,
     shards: Shards,
     homes: Arc<Homes>,
     reads: Semaphore,
@@ -80,6 +82,7 @@ impl Host {
         homes: Arc<Homes>,
         draining: CancellationToken,
     ) -> Self {
+        let preferences = Preferences::new(shards.clone(), Arc::clone(&homes), people.clone());
         let reads = Semaphore::new(options.reads.max(1));
         let clock = Monotonic::start();
         Self {
@@ -87,6 +90,7 @@ impl Host {
                 options,
                 accounts,
                 people,
+                preferences,
                 shards,
                 homes,
                 reads,

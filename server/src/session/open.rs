@@ -104,7 +104,9 @@ impl Host {
 
     /// A page of the feed.
     pub(super) async fn changes(&self, user: UserId, since: u64) -> Result<Changes, Code> {
+        let person = self.inner.people.person(user).await.map_err(|error| error.code())?;
         let homes = Arc::clone(&self.inner.homes);
-        self.read(move || homes.changes(user, since, limits::CHANGES_ENTRIES)).await
+        let most = limits::CHANGES_ENTRIES;
+        self.read(move || homes.changes(user, since, most, Some(&person))).await
     }
 }

@@ -49,14 +49,9 @@ impl Host {
     ) -> Result<Item, Refusal> {
         let answer = |kind| Item::Answer(reply(request, kind));
         match query {
-            Query::Ping { .. }
-            | Query::Typing { .. }
-            | Query::Subscribe { .. }
-            | Query::SetPreferences(..)
-            | Query::Hide { .. }
-            | Query::Hidden { .. }
-            | Query::Invites { .. }
-            | Query::PeekInvite(_) => Err(Code::UnknownRequest.into()),
+            Query::Ping { .. } | Query::Typing { .. } | Query::Subscribe { .. } => {
+                Err(Code::UnknownRequest.into())
+            }
             Query::GetProfile(user) => Ok(answer(self.profile(identity.user, user).await?)),
             Query::GetAccount => Ok(answer(self.account(identity.user).await?)),
             Query::UpdateAccount(change) => {
@@ -87,6 +82,31 @@ impl Host {
                 let shards = &self.inner.shards;
                 let list = router::receipts(shards, &asker, identity, conversation, seq).await?;
                 Ok(answer(Kind::ReceiptList(list)))
+            }
+            Query::SetPreferences(conversation, change) => {
+                let preferences = &self.inner.preferences;
+                let changed = preferences.set(identity, session, conversation, change).await?;
+                Ok(answer(Kind::Changed(changed)))
+            }
+            Query::Hide { conversation, seqs } => {
+                let preferences = &self.inner.preferences;
+                let changed = preferences.hide(identity, session, conversation, seqs).await?;
+                Ok(answer(Kind::Changed(changed)))
+            }
+            Query::Hidden { conversation, after } => {
+                let _turn = self.turn().await?;
+                let hidden = self.inner.preferences.hidden(identity, conversation, after).await?;
+                Ok(answer(Kind::HiddenSeqs(hidden)))
+            }
+            Query::Invites { conversation, act } => {
+                let shards = &self.inner.shards;
+                let links = router::invites(shards, identity, conversation, act).await?;
+                Ok(answer(Kind::InviteLinks(links)))
+            }
+            Query::PeekInvite(code) => {
+                let _turn = self.turn().await?;
+                let preview = router::peek(&self.inner.shards, identity, &code).await?;
+                Ok(answer(Kind::InvitePreview(preview)))
             }
             Query::Fetch { conversation, range, limit } => {
                 let _turn = self.turn().await?;

@@ -10,6 +10,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 use super::Host;
 use super::refusal::Refusal;
 use crate::link::{Item, Link};
+use crate::router;
 use crate::shard::{Error, MoveRequest, SendRequest, SendTo, Visibility};
 
 impl Host {
@@ -58,7 +59,10 @@ impl Host {
         match to {
             To::Conversation(id) => Ok(SendTo::Conversation(id)),
             To::NewGroup => Ok(SendTo::NewGroup),
-            To::Invite(_) => Err(Code::InviteInvalid),
+            To::Invite(code) => {
+                let (group, link) = router::resolve(&self.inner.shards, &code).await?;
+                Ok(SendTo::Invite(group, link))
+            }
             To::Peer(peer) => Ok(SendTo::Peer(peer)),
         }
     }

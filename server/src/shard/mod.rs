@@ -14,6 +14,7 @@ mod effects;
 mod facts;
 mod invite;
 mod load;
+mod own;
 mod pending;
 mod send;
 
@@ -29,8 +30,9 @@ use crate::log::{Log, Refused};
 use crate::store::{Store, StoreError};
 pub(crate) use answer::{answer_again, answer_moved, answer_sent};
 pub use cursor::{MoveRequest, Visibility};
+pub use invite::{InviteChange, InviteId, invite_id};
 pub(crate) use load::Fresh;
-pub use pending::{Pending, PendingCursor, PendingEntry, ReplyTo};
+pub use pending::{Pending, PendingCursor, PendingEntry, PendingOwn, ReplyTo};
 pub use send::{SendRequest, SendTo};
 
 /// What the shards of one node need.
@@ -92,7 +94,7 @@ pub struct Shards {
     states: Arc<States>,
     log: Arc<dyn Log<Pending>>,
     store: Store,
-    invites: Arc<invite::Uses>,
+    invites: Arc<invite::Links>,
 }
 
 /// Why a command was not taken.

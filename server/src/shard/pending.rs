@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parley_core::conversation::dedupe::SendKey;
 use parley_core::conversation::{Act, MovedCursor, Stamped};
+use parley_core::user::FeedEntry;
 use parley_protocol::{ConversationId, UserId};
 use tokio::sync::oneshot;
 
@@ -22,6 +23,8 @@ pub enum Pending {
     Unmoved(ReplyTo, ConversationId, MovedCursor),
     /// A cursor moved: answer, tell the others.
     Cursor(Box<PendingCursor>),
+    /// A user's own rows: change their feed, say where it is.
+    Own(Box<PendingOwn>),
     /// Other rows: say that they are durable.
     Rows(oneshot::Sender<()>),
 }
@@ -66,6 +69,19 @@ pub struct PendingCursor {
     pub visibility: super::Visibility,
     /// Whom to answer.
     pub reply: ReplyTo,
+}
+
+/// A user's own rows of a conversation.
+#[derive(Debug)]
+pub struct PendingOwn {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Whose.
+    pub user: UserId,
+    /// What they change in the user's feed.
+    pub change: FeedEntry,
+    /// Who waits for the feed position after it.
+    pub done: oneshot::Sender<u64>,
 }
 
 /// The request to answer. The session may be gone by then.

@@ -141,8 +141,9 @@ impl Shards {
         }
         let mut rows = Vec::new();
         let mut body = sending.body.bytes().clone();
+        let mut used = None;
         if let (Some(invite), None) = (sending.invite, known) {
-            rows.push(self.use_invite(shard, key.conversation, invite)?);
+            used = Some((invite, self.working_invite(shard, key.conversation, invite)?));
             body = effects::joined_body(invite);
         }
         let command = SendCommand {
@@ -166,6 +167,9 @@ impl Shards {
                     body,
                     erased: false,
                 };
+                if let Some((invite, row)) = used {
+                    rows.push(self.use_invite(shard, key.conversation, invite, row));
+                }
                 if let Some(changed) = &changed {
                     let row = rows::of_state(changed);
                     rows.push(tables::conversations::put(shard, key.conversation, &row));
