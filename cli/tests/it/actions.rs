@@ -7,8 +7,8 @@ use parley_protocol::wire::{
 };
 use parley_protocol::{Code, Message as _};
 
-use crate::common::session::{conversation_of, entries_of, send_into};
-use crate::common::{Session, Transport};
+use crate::common::session::{Said, conversation_of, entries_of, send_into};
+use crate::common::{Api, Session, Transport};
 use crate::groups::{create, people, put, seen};
 
 fn edit(seq: u64, text: &str) -> Edit {
@@ -157,4 +157,40 @@ async fn an_answer_names_a_message_that_is_there() {
     let ask = put(&id, "none", EntryKind::Text, &answer(7));
     assert_eq!(a.refused(ask).await, Some(Code::TargetInvalid));
     a.send(put(&id, "2", EntryKind::Text, &answer(1))).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_edit_survives_a_deletion_that_races_it() {
+    let (_folder, server, [ann, ben]) = people(["ann", "ben"]).await;
+    let again = Api::plain(&server.ready).login("ann", "tablet").await;
+    let mut phone = Session::open(&server.ready, Transport::Tls, &ann).await;
+    let mut tablet = Session::open(&server.ready, Transport::Quic, &again).await;
+    for round in 1..=20 {
+        let sent = phone.say(&ben, &format!("{round}"), "to be regretted").await;
+        let id = conversation_of(&sent);
+        let edits: Vec<_> = (0..30)
+            .map(|n| put(&id, &format!("{round}/{n}"), EntryKind::Edit, &edit(sent.seq, "secret")))
+            .collect();
+        let delete = Delete { seq: sent.seq, ordinal: sent.ordinal };
+        let delete = put(&id, &format!("{round}/x"), EntryKind::Delete, &delete);
+        let pause = std::time::Duration::from_micros(fastrand::u64(0..8000));
+        let deleting = async {
+            tokio::time::sleep(pause).await;
+            tablet.send(delete).await
+        };
+        let (answers, deleted) = tokio::join!(phone.ask_all(edits), deleting);
+        let deleted = deleted.unwrap();
+        // Before it edits were taken, behind it none.
+        for said in answers.unwrap() {
+            match said {
+                Said::Sent(edit) => assert!(edit.seq < deleted.seq, "round {round}"),
+                Said::Failure(failure) => assert_eq!(failure.code, Code::TargetInvalid as u32),
+                other => panic!("{other:?}"),
+            }
+        }
+        let all = seen(&mut tablet, &id).await;
+        let of_round = all.iter().filter(|entry| entry.seq >= sent.seq);
+        let told: Vec<_> = of_round.filter(|entry| !entry.erased).map(|entry| entry.kind).collect();
+        assert_eq!(told, [EntryKind::Delete as u32], "round {round}");
+    }
 }
