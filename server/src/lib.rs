@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod node;
 pub mod people;
 pub mod preferences;
+pub mod presence;
 pub mod receipts;
 pub mod router;
 pub mod session;

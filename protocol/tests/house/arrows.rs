@@ -57,7 +57,7 @@ fn inside_the_server_arrows_point_one_way() {
         "log", "accounts", "config", "fanout", "home", "http", "hub", "listen", "metrics", "node",
         "router", "session", "shard", "tls",
     ];
-    let rules: [(&str, &[&str]); 13] = [
+    let rules: [(&str, &[&str]); 15] = [
         ("listen", &["shard", "log", "store", "home", "fanout", "router", "node", "accounts"]),
         ("http", &["shard", "log", "home", "fanout", "router", "session", "node"]),
         (
@@ -74,6 +74,14 @@ fn inside_the_server_arrows_point_one_way() {
             &["shard", "log", "store", "home", "fanout", "router", "session", "listen", "accounts"],
         ),
         ("config", &["shard", "log", "home", "fanout", "router", "session", "http", "node"]),
+        (
+            "presence",
+            &["log", "fanout", "router", "session", "listen", "http", "node", "config", "accounts"],
+        ),
+        (
+            "receipts",
+            &["shard", "log", "store", "home", "fanout", "router", "session", "listen", "node"],
+        ),
         ("log", &up_from_store[1..]),
         ("store", &up_from_store),
         (

@@ -101,6 +101,7 @@ impl Config {
                 3_600_000,
             ),
             ("groups.members", self.groups.members as u64, 2, 10_000),
+            ("presence.offline_after_ms", self.presence.offline_after_ms, 100, 3_600_000),
             ("sessions.outbound_bytes", sessions.outbound_bytes as u64, 64 * 1024, 1 << 30),
             (
                 "sessions.text_chars",

@@ -74,6 +74,8 @@ pub struct Config {
     pub connections: Connections,
     /// `[sessions]`
     pub sessions: Sessions,
+    /// `[presence]`
+    pub presence: Presence,
     /// `[groups]`
     pub groups: Groups,
     /// `[websocket]`
@@ -99,6 +101,7 @@ impl Default for Config {
             tls: Tls::default(),
             connections: Connections::default(),
             sessions: Sessions::default(),
+            presence: Presence::default(),
             groups: Groups::default(),
             websocket: WebSocket::default(),
             accounts: Accounts::default(),
@@ -146,7 +149,7 @@ section! {
 section! {
     /// Bounds of a session, announced to clients where they matter to them.
     Sessions SESSIONS "sessions."
-    heartbeat_ms: u32 = 10_000, "How often clients send Ping, in milliseconds; three missed end the session.";
+    heartbeat_ms: u32 = 4_000, "How often clients in the foreground send Ping, in milliseconds; three missed end the session.";
     background_heartbeat_ms: u32 = 30_000, "The same for clients in the background, in milliseconds.";
     outbound_bytes: usize = 1024 * 1024, "Bytes that may wait for one session; above it the session is closed and resumes from the log.";
     text_chars: u32 = parley_protocol::limits::TEXT_CHARS, "Characters of one text.";
@@ -158,6 +161,12 @@ section! {
     /// Groups.
     Groups GROUPS "groups."
     members: usize = parley_protocol::limits::GROUP_MEMBERS as usize, "Members of one group, 2 to 10000.";
+}
+
+section! {
+    /// Who is there.
+    Presence PRESENCE "presence."
+    offline_after_ms: u64 = 10_000, "Milliseconds of silence after which somebody is offline; never less than two and a half times `sessions.heartbeat_ms`.";
 }
 
 section! {
@@ -217,5 +226,17 @@ section! {
 }
 
 /// Every key, in the order of `parley config init`.
-pub const KEYS: &[&[Key]] =
-    &[TOP, TLS, CONNECTIONS, SESSIONS, GROUPS, WEBSOCKET, ACCOUNTS, RATES, STORAGE, QUEUE, LOGGING];
+pub const KEYS: &[&[Key]] = &[
+    TOP,
+    TLS,
+    CONNECTIONS,
+    SESSIONS,
+    PRESENCE,
+    GROUPS,
+    WEBSOCKET,
+    ACCOUNTS,
+    RATES,
+    STORAGE,
+    QUEUE,
+    LOGGING,
+];

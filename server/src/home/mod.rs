@@ -87,6 +87,15 @@ pub struct Delivery<'a> {
     pub origin: SessionId,
 }
 
+/// How many sessions took a notice.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Offered {
+    /// These did.
+    pub taken: u64,
+    /// These had too much waiting.
+    pub dropped: u64,
+}
+
 impl Homes {
     /// Homes over `store`, whose changes since the last flush are rebuilt by
     /// [`Homes::rebuild`] before any session is attached.
@@ -163,6 +172,21 @@ impl Homes {
         for link in sessions.into_iter().flatten().filter(|link| Some(link.id) != except) {
             link.push(Item::Notice(notice.clone()));
         }
+    }
+
+    /// Offers a notice of little worth to all the user's sessions.
+    pub fn offer(&self, user: UserId, notice: &ServerEnvelope, shed: Shed) -> Offered {
+        let home = self.lock(user);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        let mut offered = Offered::default();
+        for link in sessions.into_iter().flatten() {
+            if link.offer(notice.clone(), shed) {
+                offered.taken += 1;
+            } else {
+                offered.dropped += 1;
+            }
+        }
+        offered
     }
 
     /// From here on the session is delivered to.

@@ -5,7 +5,7 @@
 //! a conversation or an address. The table is given to the recorder when it is
 //! installed, so `/metrics` explains itself.
 
-use metrics::{Counter, Gauge, Unit};
+use metrics::{Counter, Gauge, Histogram, Unit};
 
 use crate::listen::{Refused, State, Transport};
 
@@ -53,11 +53,16 @@ metrics! {
 
     // Messages.
     Gauge SESSIONS "parley_sessions" Count "Open sessions.";
-    Counter SESSION_ENDS "parley_session_ends_total" Count "Sessions that ended, by reason: an error name, or gone.";
+    Counter SESSION_ENDS "parley_session_ends_total" Count "Sessions that ended, by reason: an error name, goodbye, or gone.";
     Counter MESSAGES_COMMITTED "parley_messages_committed_total" Count "Entries committed.";
     Counter DELIVERIES "parley_deliveries_total" Count "Entries queued for a session.";
     Counter RECEIPTS_NOTED "parley_receipts_noted_total" Count "Receipts of groups before they are gathered, one a reader and cursor move.";
     Counter RECEIPTS_TOLD "parley_receipts_told_total" Count "Receipts of groups after they are gathered.";
+    Gauge USERS_ONLINE "parley_users_online" Count "Users who are online.";
+    Gauge PRESENCE_SUBSCRIPTIONS "parley_presence_subscriptions" Count "Users watched, summed over all sessions.";
+    Counter PRESENCE_PUSHES "parley_presence_pushes_total" Count "News of presence and profiles queued for a session.";
+    Histogram PRESENCE_PASS_SECONDS "parley_presence_pass_seconds" Seconds "Time of one look at everybody's signs of life, once a second.";
+    Counter TYPING "parley_typing_total" Count "Words of who writes queued for a session.";
     Counter SHED "parley_shed_total" Count "Notices dropped or put off in favour of messages, by kind: receipt, presence, typing.";
     Gauge FEED_DIRTY "parley_feed_dirty" Count "Feed changes not yet written.";
     Gauge CONVERSATIONS_LOADED "parley_conversations_loaded" Count "Conversations in memory.";
@@ -144,6 +149,31 @@ pub fn receipts_noted() -> Counter {
 /// The counter of receipts of groups after they are gathered.
 pub fn receipts_told() -> Counter {
     metrics::counter!(RECEIPTS_TOLD)
+}
+
+/// The gauge of users who are online.
+pub fn users_online() -> Gauge {
+    metrics::gauge!(USERS_ONLINE)
+}
+
+/// The gauge of subscriptions to presence.
+pub fn presence_subscriptions() -> Gauge {
+    metrics::gauge!(PRESENCE_SUBSCRIPTIONS)
+}
+
+/// The counter of queued news of presence.
+pub fn presence_pushes() -> Counter {
+    metrics::counter!(PRESENCE_PUSHES)
+}
+
+/// The time of a sweep of presence.
+pub fn presence_pass_seconds() -> Histogram {
+    metrics::histogram!(PRESENCE_PASS_SECONDS)
+}
+
+/// The counter of queued words of who writes.
+pub fn typing() -> Counter {
+    metrics::counter!(TYPING)
 }
 
 /// The counter of notices dropped or put off.

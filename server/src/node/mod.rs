@@ -16,11 +16,13 @@ use std::time::Duration;
 
 use parley_core::session::Options as Rules;
 use parley_core::shard::placement::ShardCount;
+use parley_core::user::patience_ms;
 use parley_protocol::{limits, wire};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
+use crate::clock::Monotonic;
 use crate::config::{Config, Problem};
 use crate::fanout::Fanout;
 use crate::home::{self, Flusher, Homes};
@@ -29,6 +31,7 @@ use crate::listen::{BindError, Connections, Services, Sockets, WebSockets};
 use crate::log::{self, Log, LogError};
 use crate::metrics::Metrics;
 use crate::people::{self, People};
+use crate::presence::{self, Presence, Watcher};
 use crate::receipts::{self, Gatherer, Receipts};
 use crate::session::{self, Host};
 use crate::shard::{self, Shards, States};
@@ -108,6 +111,7 @@ pub struct Node {
     store: Store,
     flusher: Flusher,
     gatherer: Gatherer,
+    watcher: Watcher,
     readiness: http::Readiness,
     draining: CancellationToken,
     metrics: Metrics,
@@ -157,15 +161,30 @@ impl Node {
             Accounts::new(config.accounts_options(), count, store.clone(), commits, cut)?;
         let shards = Shards::new(Arc::clone(&states), Arc::clone(&log), store.clone());
         let draining = CancellationToken::new();
-        let options = session_options(&config);
-        let host = Host::new(
-            options,
-            accounts.clone(),
+        let clock = Monotonic::start();
+        let presence = Presence::new(
+            presence_options(&config),
+            presence::Parts {
+                store: store.clone(),
+                count,
+                privacy: Arc::new(people.clone()),
+                busy: Box::new({
+                    let log = Arc::clone(&log);
+                    move || log.is_strained()
+                }),
+                clock,
+            },
+        );
+        let watcher = Watcher::start(&presence)?;
+        let parts = session::Parts {
+            accounts: accounts.clone(),
             people,
             shards,
-            Arc::clone(&homes),
-            draining.clone(),
-        );
+            homes: Arc::clone(&homes),
+            presence,
+            clock,
+        };
+        let host = Host::new(session_options(&config), parts, draining.clone());
 
         let certificates = Certificates::load(config.tls_options())?;
         let listen = config.listen_options().map_err(StartError::Config)?;
@@ -204,6 +223,7 @@ impl Node {
             store,
             flusher,
             gatherer,
+            watcher,
             readiness,
             draining,
             metrics,
@@ -259,6 +279,7 @@ impl Node {
         let last = tokio::task::spawn_blocking(move || {
             self.log.close();
             drop(self.gatherer);
+            drop(self.watcher);
             drop(self.flusher);
             // The last feed rows were written without a sync of their own.
             self.store.write_synced(&[])
@@ -311,6 +332,12 @@ fn log_options(config: &Config) -> log::Options {
 
 const fn home_options() -> home::Options {
     home::Options { sessions_per_user: SESSIONS_PER_USER, dirty_entries: DIRTY_ENTRIES }
+}
+
+fn presence_options(config: &Config) -> presence::Options {
+    let heartbeat_ms = config.sessions.heartbeat_ms;
+    let patience_ms = patience_ms(config.presence.offline_after_ms, heartbeat_ms);
+    presence::Options { patience_ms }
 }
 
 fn session_options(config: &Config) -> session::Options {

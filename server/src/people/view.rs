@@ -55,6 +55,22 @@ impl People {
         Ok(self.read(read).await?.ok_or(Code::NotFound)?)
     }
 
+    /// What `viewer` is told when the profile of `user` changes: nothing, when
+    /// one blocked the other. May block on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub fn profile_news(
+        &self,
+        viewer: UserId,
+        user: UserId,
+    ) -> Result<Option<Profile>, StoreError> {
+        let Some(person) = self.person_blocking(user)? else { return Ok(Some(deleted(user))) };
+        let viewer = self.person_blocking(viewer)?;
+        let told = viewer.filter(|viewer| !person.is_apart_from(viewer));
+        Ok(told.map(|viewer| profile(&person, &viewer)))
+    }
+
     /// Names of a list. Display names as long as there is room.
     fn listed(&self, users: &Users, room: &mut usize) -> Result<Vec<Profile>, StoreError> {
         let shown = |user| {

@@ -11,6 +11,7 @@
 //! The task never waits for the client without a way out: reading, writing
 //! and the deadline are watched together, and whoever ends the link wakes it.
 
+mod live;
 mod open;
 mod people;
 mod query;
@@ -36,6 +37,7 @@ use crate::listen::{ConnectionPermit, FrameReader, FrameWriter, Peer, SessionHos
 use crate::metrics::list as metric;
 use crate::people::People;
 use crate::preferences::Preferences;
+use crate::presence::{Gone, Presence, Typing};
 use crate::shard::Shards;
 
 /// What sessions are held to.
@@ -65,26 +67,38 @@ struct Inner {
     preferences: Preferences,
     shards: Shards,
     homes: Arc<Homes>,
+    presence: Presence,
+    typing: Typing,
     reads: Semaphore,
     clock: Monotonic,
     /// Cancelled when the node stops taking sessions.
     draining: CancellationToken,
 }
 
+/// The parts of the node that sessions use.
+pub struct Parts {
+    /// Who somebody is.
+    pub accounts: Accounts,
+    /// Whom they let do what.
+    pub people: People,
+    /// The way into the conversations.
+    pub shards: Shards,
+    /// Feeds and live sessions.
+    pub homes: Arc<Homes>,
+    /// Who is there; on the same clock.
+    pub presence: Presence,
+    /// The clock of deadlines and signs of life.
+    pub clock: Monotonic,
+}
+
 impl Host {
     /// A host whose sessions use these parts.
     #[must_use]
-    pub fn new(
-        options: Options,
-        accounts: Accounts,
-        people: People,
-        shards: Shards,
-        homes: Arc<Homes>,
-        draining: CancellationToken,
-    ) -> Self {
+    pub fn new(options: Options, parts: Parts, draining: CancellationToken) -> Self {
+        let Parts { accounts, people, shards, homes, presence, clock } = parts;
         let preferences = Preferences::new(shards.clone(), Arc::clone(&homes), people.clone());
         let reads = Semaphore::new(options.reads.max(1));
-        let clock = Monotonic::start();
+        let typing = Typing::new(shards.clone(), Arc::clone(&homes), people.clone(), clock);
         Self {
             inner: Arc::new(Inner {
                 options,
@@ -93,6 +107,8 @@ impl Host {
                 preferences,
                 shards,
                 homes,
+                presence,
+                typing,
                 reads,
                 clock,
                 draining,
@@ -126,9 +142,12 @@ impl SessionHost for Host {
                 permit.set_authenticated();
                 reader.set_authenticated(session.frame_bytes());
                 tracing::debug!(session = %session.id(), transport = peer.transport.name(), "session opened");
+                opened.link.heard(self.now_ms(), session.is_foreground());
+                self.inner.presence.attach(&opened.link);
                 let end = Running { host: self, session: &mut session, opened: &opened }
                     .run(&mut reader, &mut writer)
                     .await;
+                self.inner.presence.detach(&opened.link, end.gone());
                 self.inner.homes.detach(&opened.link);
                 end
             }
@@ -152,7 +171,9 @@ struct Opened {
 enum End {
     /// Tell the client this.
     Close(Code),
-    /// The client said goodbye, or its connection is gone.
+    /// The client said goodbye.
+    Goodbye,
+    /// The connection is gone.
     Gone,
 }
 
@@ -160,7 +181,16 @@ impl End {
     const fn name(self) -> &'static str {
         match self {
             Self::Close(code) => code.name(),
+            Self::Goodbye => "goodbye",
             Self::Gone => "gone",
+        }
+    }
+
+    /// Whether the user may be back in a moment.
+    const fn gone(self) -> Gone {
+        match self {
+            Self::Goodbye | Self::Close(Code::SessionRevoked) => Gone::Left,
+            Self::Gone | Self::Close(_) => Gone::Lost,
         }
     }
 }
@@ -187,7 +217,9 @@ impl Running<'_> {
                 () = link.woken() => {}
                 item = answer(&mut query) => {
                     query = None;
-                    link.push(item);
+                    if let Some(item) = item {
+                        link.push(item);
+                    }
                 }
                 read = reader.next(), if reads => match read {
                     Ok(Some(envelope)) => match self.handle(envelope).await {
@@ -214,17 +246,25 @@ impl Running<'_> {
 
     /// Takes an envelope; gives the query it began, if it did.
     async fn handle(&mut self, envelope: Bytes) -> Result<Option<Asked>, End> {
-        match self.session.handle_envelope(envelope, self.host.now_ms()) {
+        let now_ms = self.host.now_ms();
+        let action = self.session.handle_envelope(envelope, now_ms);
+        if self.opened.link.heard(now_ms, self.session.is_foreground()) {
+            self.host.inner.presence.turned(self.opened.identity.user);
+        }
+        match action {
             Action::Reply(envelope) => self.opened.link.push(Item::Notice(envelope)),
             Action::Submit(request, command) => {
                 let opened = self.opened;
                 self.host.submit(&opened.identity, &opened.link, request, command).await;
             }
             Action::Query(request, Query::Ping { .. }) => self.ping(request),
-            Action::Query(request, query) => return Ok(Some(self.query(request, query))),
+            Action::Query(request, query) => {
+                let Opened { identity, link } = self.opened;
+                return Ok(Some(self.host.ask(identity, link, request, query)));
+            }
             Action::Nothing => {}
             Action::Close(code) => return Err(End::Close(code)),
-            Action::End => return Err(End::Gone),
+            Action::End => return Err(End::Goodbye),
             // Only an unopened session authenticates.
             Action::Authenticate(_) => return Err(End::Close(Code::HelloTwice)),
         }
@@ -232,11 +272,11 @@ impl Running<'_> {
     }
 }
 
-/// A query at work.
-type Asked = BoxFuture<'static, Item>;
+/// A query at work; gives what is to be written for it, if anything.
+type Asked = BoxFuture<'static, Option<Item>>;
 
 /// The answer of the query at work; never, while there is none. Cancel safe.
-async fn answer(query: &mut Option<Asked>) -> Item {
+async fn answer(query: &mut Option<Asked>) -> Option<Item> {
     match query {
         Some(query) => query.await,
         None => std::future::pending().await,

@@ -25,6 +25,7 @@ impl Host {
         origin: SessionId,
     ) -> Result<Kind, Refusal> {
         let updated = self.inner.people.update(user, change).await?;
+        self.account_changed(user, &updated);
         let changed = Kind::AccountChanged(AccountChanged { revision: updated.revision });
         self.inner.homes.notify(user, &reply(0, changed.clone()), Some(origin));
         Ok(changed)

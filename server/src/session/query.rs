@@ -1,14 +1,13 @@
 //! Requests that only read, one at a time for each session; how many read at a
 //! time is bounded over all sessions.
 
-use futures_util::FutureExt as _;
 use parley_core::session::{Identity, Query, pong, reply};
 use parley_protocol::wire::{Fetched, Found, ServerEnvelope, User, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId, SessionId};
 use tokio::sync::SemaphorePermit;
 
 use super::refusal::Refusal;
-use super::{Asked, Host, Running, server_time_ms};
+use super::{Host, Running, server_time_ms};
 use crate::accounts::AccountError;
 use crate::link::Item;
 use crate::router::{self, Page};
@@ -25,22 +24,10 @@ impl Running<'_> {
         let item = if request == 0 { Item::Notice(answer) } else { Item::Answer(answer) };
         self.opened.link.push(item);
     }
-
-    pub(super) fn query(&self, request: u64, query: Query) -> Asked {
-        let (host, identity) = (self.host.clone(), self.opened.identity.clone());
-        let session = self.opened.link.id;
-        let answer = async move {
-            match host.answer(&identity, session, request, query).await {
-                Ok(item) => item,
-                Err(refusal) => Item::Answer(refusal.answer(request)),
-            }
-        };
-        answer.boxed()
-    }
 }
 
 impl Host {
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         identity: &Identity,
         session: SessionId,
@@ -85,7 +72,12 @@ impl Host {
             }
             Query::SetPreferences(conversation, change) => {
                 let preferences = &self.inner.preferences;
+                let accepts = change.accepted.unwrap_or(false);
                 let changed = preferences.set(identity, session, conversation, change).await?;
+                if accepts {
+                    // The stranger who was taken up sees the user from now on.
+                    self.inner.presence.reconsider(identity.user);
+                }
                 Ok(answer(Kind::Changed(changed)))
             }
             Query::Hide { conversation, seqs } => {

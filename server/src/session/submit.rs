@@ -42,6 +42,7 @@ impl Host {
             Command::Send { to, id, body, act } => {
                 let to = self.target(identity, to).await?;
                 let refused = self.refused(identity.user, to, &act).await?;
+                self.wrote(identity.user, &act);
                 let send = SendRequest { to, id, body, act, refused };
                 shards.send(identity, link, request, send).await
             }

@@ -82,7 +82,7 @@ impl Host {
     /// Says why, as far as the peer still listens, and ends the connection.
     pub(super) async fn close<W: FrameWriter>(&self, writer: &mut W, end: End) {
         match end {
-            End::Gone => writer.close(None).await,
+            End::Gone | End::Goodbye => writer.close(None).await,
             End::Close(code) => {
                 // A peer that doesn't read gets no more into its buffer.
                 if code != Code::SlowConsumer {
