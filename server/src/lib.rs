@@ -25,6 +25,7 @@ pub mod people;
 pub mod preferences;
 pub mod presence;
 pub mod receipts;
+pub mod retention;
 pub mod router;
 pub mod session;
 pub mod shard;

@@ -143,6 +143,7 @@ impl Config {
             ("storage.shards", u64::from(storage.shards), 1, 256),
             ("storage.cache_bytes", storage.cache_bytes as u64, 1024 * 1024, 1 << 40),
             ("storage.write_buffer_bytes", storage.write_buffer_bytes as u64, 1024 * 1024, 1 << 40),
+            ("storage.erase_every_ms", storage.erase_every_ms, 10, 86_400_000),
             ("storage.conversation_cache", storage.conversation_cache as u64, 1, 100_000_000),
             ("queue.appends", queue.appends as u64, 1, 1_000_000),
             ("queue.batch_records", queue.batch_records as u64, 1, 1_000_000),

@@ -208,6 +208,7 @@ section! {
     cache_bytes: usize = 64 * 1024 * 1024, "Block cache of the store.";
     write_buffer_bytes: usize = 64 * 1024 * 1024, "Memory for writes not yet in sorted files.";
     conversation_cache: usize = 100_000, "Conversations kept in memory.";
+    erase_every_ms: u64 = 10_000, "How often entries that are too old to keep are looked for and erased.";
 }
 
 section! {

@@ -17,6 +17,7 @@ use crate::home::{Delivery, Homes, change_of};
 use crate::log::Committed;
 use crate::metrics::list as metric;
 use crate::receipts::Receipts;
+use crate::retention::Watch;
 use crate::shard::{
     Pending, PendingCursor, PendingEntry, PendingOwn, States, answer_again, answer_moved,
     answer_sent,
@@ -26,6 +27,7 @@ use crate::shard::{
 pub struct Fanout {
     states: Arc<States>,
     homes: Arc<Homes>,
+    watch: Arc<Watch>,
     receipts: Receipts,
     /// Registered once: looking a counter up by name costs more than counting.
     committed: Counter,
@@ -33,10 +35,15 @@ pub struct Fanout {
 
 impl Fanout {
     /// Fan-out from these shards to these homes; receipts of groups by way of
-    /// `receipts`.
+    /// `receipts`, what has to be erased by way of `watch`.
     #[must_use]
-    pub fn new(states: Arc<States>, homes: Arc<Homes>, receipts: Receipts) -> Self {
-        Self { states, homes, receipts, committed: metric::messages_committed() }
+    pub fn new(
+        states: Arc<States>,
+        homes: Arc<Homes>,
+        receipts: Receipts,
+        watch: Arc<Watch>,
+    ) -> Self {
+        Self { states, homes, watch, receipts, committed: metric::messages_committed() }
     }
 
     /// Takes a commit batch, in order. Called by the commit thread only.
@@ -69,6 +76,11 @@ impl Fanout {
         let PendingEntry { key, sender, stamped, act, entry, reply: to } = pending;
         let applied = self.states.lock(shard).apply(key, *sender, act, *stamped);
         self.committed.increment(1);
+        let (before, after) = (&applied.before, &applied.after);
+        let erases = after.settings.retention_s > 0 || after.erased_up_to > before.erased_up_to;
+        if applied.changed() && erases {
+            self.watch.note(key.conversation);
+        }
         let delivery = Delivery {
             conversation: key.conversation,
             seq: stamped.seq,

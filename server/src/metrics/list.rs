@@ -56,6 +56,7 @@ metrics! {
     Counter SESSION_ENDS "parley_session_ends_total" Count "Sessions that ended, by reason: an error name, goodbye, or gone.";
     Counter MESSAGES_COMMITTED "parley_messages_committed_total" Count "Entries committed.";
     Counter DELIVERIES "parley_deliveries_total" Count "Entries queued for a session.";
+    Counter ENTRIES_ERASED "parley_entries_erased_total" Count "Entries whose bodies were taken out of the store because they are too old or were erased by a group's owner.";
     Counter RECEIPTS_NOTED "parley_receipts_noted_total" Count "Receipts of groups before they are gathered, one a reader and cursor move.";
     Counter RECEIPTS_TOLD "parley_receipts_told_total" Count "Receipts of groups after they are gathered.";
     Gauge USERS_ONLINE "parley_users_online" Count "Users who are online.";
@@ -174,6 +175,11 @@ pub fn presence_pass_seconds() -> Histogram {
 /// The counter of queued words of who writes.
 pub fn typing() -> Counter {
     metrics::counter!(TYPING)
+}
+
+/// The counter of entries erased in the background.
+pub fn entries_erased() -> Counter {
+    metrics::counter!(ENTRIES_ERASED)
 }
 
 /// The counter of notices dropped or put off.

@@ -33,6 +33,7 @@ use crate::metrics::Metrics;
 use crate::people::{self, People};
 use crate::presence::{self, Presence, Watcher};
 use crate::receipts::{self, Gatherer, Receipts};
+use crate::retention::{Eraser, Watch};
 use crate::session::{self, Host};
 use crate::shard::{self, Shards, States};
 use crate::store::{self, OpenError, Store, StoreError};
@@ -110,6 +111,7 @@ pub struct Node {
     log: Arc<dyn Log<shard::Pending>>,
     store: Store,
     flusher: Flusher,
+    eraser: Eraser,
     gatherer: Gatherer,
     watcher: Watcher,
     readiness: http::Readiness,
@@ -146,11 +148,15 @@ impl Node {
         ));
         let receipts = Receipts::new(Arc::clone(&homes) as Arc<dyn receipts::Tell>);
         let gatherer = Gatherer::start(&receipts, receipts::EVERY)?;
-        let fanout = Fanout::new(Arc::clone(&states), Arc::clone(&homes), receipts);
+        let watch = Arc::new(Watch::default());
+        let fanout =
+            Fanout::new(Arc::clone(&states), Arc::clone(&homes), receipts, Arc::clone(&watch));
         let sink = move |batch| fanout.handle_committed(batch);
         let log = log::LocalLog::start(store.clone(), log_options(&config), sink, on_fatal)?;
         let log: Arc<dyn Log<shard::Pending>> = Arc::new(log);
         let flusher = Flusher::start(Arc::clone(&homes), FLUSH_EVERY)?;
+        let every = Duration::from_millis(config.storage.erase_every_ms);
+        let eraser = Eraser::start(watch, count, store.clone(), Arc::clone(&log), every)?;
 
         let commits = Arc::new(Commits::new(Arc::clone(&log)));
         let standings = Arc::clone(&homes) as Arc<dyn people::Standings>;
@@ -222,6 +228,7 @@ impl Node {
             log,
             store,
             flusher,
+            eraser,
             gatherer,
             watcher,
             readiness,
@@ -277,6 +284,7 @@ impl Node {
             let _ = task.await;
         }
         let last = tokio::task::spawn_blocking(move || {
+            drop(self.eraser);
             self.log.close();
             drop(self.gatherer);
             drop(self.watcher);

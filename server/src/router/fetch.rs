@@ -6,8 +6,9 @@ use parley_core::session::{Identity, Range};
 use parley_protocol::{Code, ConversationId, UserId, body, limits};
 
 use super::related::{Nearness, Related};
-use super::sight::{Sight, first_from};
+use super::sight::Sight;
 use super::{blocking, missing};
+use crate::retention::first_from;
 use crate::shard::{Error, Shards};
 use crate::store::tables::entries::without_body;
 use crate::store::{ReadLimit, ReadRange};

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use parley_protocol::ids::{ConversationId, ShardId};
 
-use crate::store::engine::Write;
-use crate::store::keys::RowKey;
+use crate::store::engine::{Order, Scan, Write};
+use crate::store::keys::{Key, RowKey, Table};
 use crate::store::{Store, StoreError};
 
 /// A conversation: who is in it and how it works.
@@ -100,6 +100,30 @@ pub fn put(shard: ShardId, conversation: ConversationId, row: &ConversationRow) 
 }
 
 impl Store {
+    /// The conversations of a shard above `after`, by id, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn conversations(
+        &self,
+        shard: ShardId,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<(ConversationId, ConversationRow)>, StoreError> {
+        let prefix = Key::prefix(Table::Conversations, shard);
+        let (from, to) = super::under(&prefix);
+        let from = match after {
+            // No key is between an id and the same with a zero behind it.
+            Some(after) => prefix.with(after.as_bytes()).with(&[0]),
+            None => from,
+        };
+        let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
+        self.rows(Table::Conversations, &scan, |key, row| match key {
+            RowKey::Conversation { conversation, .. } => Some((conversation, row)),
+            _ => None,
+        })
+    }
+
     /// What the conversation is.
     ///
     /// # Errors
