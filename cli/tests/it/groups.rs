@@ -235,3 +235,53 @@ async fn a_group_takes_as_many_as_configured() {
     // A refused send may be tried again under its id.
     a.send(added(&group, "dan", dan)).await.unwrap();
 }
+
+async fn invite(session: &mut Session, group: &ConversationId, max_uses: u32) -> String {
+    let create = wire::NewInvite { expires_ms: 0, max_uses };
+    let act = Some(wire::invites::Act::Create(create));
+    let ask = Ask::Invites(wire::Invites { conversation: group.to_wire(), act });
+    match session.ask(ask).await.unwrap() {
+        Said::InviteLinks(mut links) => links.links.remove(0).code,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn join(code: &str, id: &str) -> Ask {
+    Ask::Send(Send {
+        to: Some(send::To::Invite(code.to_owned())),
+        client_message_id: id.as_bytes().to_vec().into(),
+        kind: EntryKind::MemberJoined as u32,
+        body: bytes::Bytes::new(),
+    })
+}
+
+#[tokio::test]
+async fn who_joined_by_the_last_use_of_a_link_is_answered_again() {
+    let (_folder, mut server, [ann, ben, cat]) = people(["ann", "ben", "cat"]).await;
+    let mut a = Session::open(&server.ready, Transport::Tls, &ann).await;
+    let made = a.send(create("g", ConversationSettings::default(), &[])).await.unwrap();
+    let group = conversation_of(&made);
+    let code = invite(&mut a, &group, 1).await;
+    let mut b = Session::open(&server.ready, Transport::Quic, &ben).await;
+    // Twice at once, as after an answer that was lost.
+    let twice = vec![join(&code, "in"), join(&code, "in")];
+    let seqs: Vec<u64> = b
+        .ask_all(twice)
+        .await
+        .unwrap()
+        .iter()
+        .map(|said| match said {
+            Said::Sent(sent) => sent.seq,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(seqs, [2, 2]);
+    let mut c = Session::open(&server.ready, Transport::Tls, &cat).await;
+    assert_eq!(c.refused(join(&code, "in")).await, Some(Code::InviteInvalid));
+    server.kill();
+    server.restart().await;
+    let mut b = Session::open(&server.ready, Transport::WebSocket, &ben).await;
+    let again = b.send(join(&code, "in")).await.unwrap();
+    assert!(again.duplicate && again.seq == 2);
+    assert_eq!(b.refused(join(&code, "another")).await, Some(Code::InviteInvalid));
+}

@@ -49,16 +49,17 @@ fn on_wire(conversation: ConversationId, id: InviteId, row: InviteRow) -> Invite
     }
 }
 
-/// The group and the link that a code leads to. Cancel safe.
+/// The group and the link that a code leads to, also when the link has ended:
+/// who joined by it and asks again is answered. Cancel safe.
 ///
 /// # Errors
-/// [`Code::InviteInvalid`] for a code that leads nowhere, whatever the reason.
+/// [`Code::InviteInvalid`] for a code that leads nowhere.
 pub async fn resolve(shards: &Shards, code: &str) -> Result<(ConversationId, InviteId), Code> {
     let (conversation, secret) = read(code).ok_or(Code::InviteInvalid)?;
     let (shards, id) = (shards.clone(), invite_id(&secret));
     let look = move || {
         let shard = shards.count().of_conversation(conversation);
-        let row = shards.working_invite(shard, conversation, id)?;
+        let row = shards.known_invite(shard, conversation, id)?;
         verify_slices_are_equal(&row.secret, &secret).map_err(|_| Code::InviteInvalid)?;
         Ok((conversation, id))
     };
@@ -68,9 +69,13 @@ pub async fn resolve(shards: &Shards, code: &str) -> Result<(ConversationId, Inv
 /// What a code leads to, for somebody who may not be in it. Cancel safe.
 ///
 /// # Errors
-/// As [`resolve`].
+/// [`Code::InviteInvalid`] for a code that leads nowhere, whatever the reason.
 pub async fn peek(shards: &Shards, identity: &Identity, code: &str) -> Result<InvitePreview, Code> {
-    let (conversation, _) = resolve(shards, code).await?;
+    let (conversation, id) = resolve(shards, code).await?;
+    let this = shards.clone();
+    let works =
+        move || this.working_invite(this.count().of_conversation(conversation), conversation, id);
+    blocking(works).await?;
     let preview = shards.with(conversation, |found, _| {
         let state = found.state();
         InvitePreview {

@@ -184,12 +184,27 @@ impl Shards {
         conversation: ConversationId,
         id: InviteId,
     ) -> Result<InviteRow, Error> {
+        let row = self.known_invite(shard, conversation, id)?;
+        if row.works(wall_ms()) { Ok(row) } else { Err(Code::InviteInvalid.into()) }
+    }
+
+    /// One link as it was stamped last, also one that ended. May block on the
+    /// disk.
+    ///
+    /// # Errors
+    /// [`Code::InviteInvalid`] when there is none.
+    pub fn known_invite(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        id: InviteId,
+    ) -> Result<InviteRow, Error> {
         let known = self.invites.0.lock().get(&(conversation, id)).cloned();
         let row = match known {
             Some(row) => Some(row),
             None => self.store.invite(shard, conversation, id)?,
         };
-        Ok(row.filter(|row| row.works(wall_ms())).ok_or(Code::InviteInvalid)?)
+        Ok(row.ok_or(Code::InviteInvalid)?)
     }
 
     /// Takes one use of a link; gives the write that records it. Called under

@@ -134,15 +134,15 @@ impl Shards {
             answer: Stamped { seq: row.seq, ordinal: row.ordinal, time_ms: row.time_ms },
             digest: row.digest,
         });
-        if let (Some(code), None) = (sending.refused, known)
-            && !state.is_in_flight(key)
-        {
+        // What is repeated is answered, whatever became of people and links.
+        let repeated = known.is_some() || state.is_in_flight(key);
+        if let (Some(code), false) = (sending.refused, repeated) {
             return Err(self.refusal(&mut state, sending, code).into());
         }
         let mut rows = Vec::new();
         let mut body = sending.body.bytes().clone();
         let mut used = None;
-        if let (Some(invite), None) = (sending.invite, known) {
+        if let (Some(invite), false) = (sending.invite, repeated) {
             used = Some((invite, self.working_invite(shard, key.conversation, invite)?));
             body = effects::joined_body(invite);
         }
