@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_util::Stream;
 
-use crate::model::Event;
+use crate::model::{Event, What};
 
 /// A stream of events. Dropping it ends it; a new one starts at the present.
 pub struct Events {
@@ -203,11 +203,27 @@ impl Buffer {
 fn size(event: &Event) -> usize {
     match event {
         Event::Message(message) => message.text.len(),
+        Event::Edited(edit) => edit.text.len(),
         Event::UnknownEntry(entry) => entry.body.len(),
-        Event::Receipt(_)
+        // Lines and changes of groups hold titles, drafts and lists of members.
+        Event::Conversation(line) => line.info.description.len() + line.preferences.draft.len(),
+        Event::Changed(change) => match &change.what {
+            What::Created { info, members, .. } => info.description.len() + 64 * members.len(),
+            What::Added(members) => 64 * members.len(),
+            _ => 0,
+        },
+        Event::Hidden { seqs, .. } => 8 * seqs.len(),
+        Event::Deleted(_)
+        | Event::Reacted(_)
+        | Event::Pinned(_)
+        | Event::Erased(_)
+        | Event::Typing(_)
+        | Event::Presence(_)
+        | Event::Profile(_)
+        | Event::AccountChanged { .. }
+        | Event::Receipt(_)
         | Event::Sent { .. }
         | Event::SendFailed { .. }
-        | Event::Conversation(_)
         | Event::StateChanged(_)
         | Event::FellBack { .. }
         | Event::Lagged(_) => 0,

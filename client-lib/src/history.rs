@@ -1,82 +1,289 @@
-//! Entries as the application sees them.
+//! Entries as the application sees them, and pages of them as they are now.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parley_protocol::ids::{ConversationId, UserId};
-use parley_protocol::wire;
+use parley_protocol::wire::{self, EntryKind, mention};
 use prost::Message as _;
 
+use crate::convert;
 use crate::machine::Page;
-use crate::model::{Description, Entry, HistoryPage, Message, UnknownEntry, User};
+use crate::model::{
+    Change, Deletion, Edit, Edited, Entry, Erased, HistoryPage, Mention, Mentioned, Message,
+    Origin, Pin, Reaction, ReactionGroup, UnknownEntry, User, What,
+};
 
-/// What an entry says; one whose body can't be read is passed on as it came.
-pub(crate) fn entry(
-    conversation: ConversationId,
-    entry: wire::Entry,
-    sender: User,
-    own: bool,
-) -> Entry {
-    let wire::Entry { seq, time_ms, kind, body, .. } = entry;
-    match text(kind, &body) {
-        Some(text) => Entry::Message(Message { conversation, seq, sender, text, time_ms, own }),
-        None => Entry::Unknown(UnknownEntry { conversation, seq, sender, kind, body, time_ms }),
-    }
+/// What is needed to say what an entry means.
+pub(crate) struct Reader<'a> {
+    pub(crate) conversation: ConversationId,
+    pub(crate) me: Option<UserId>,
+    /// The user with this id; called by the id when the name is not known.
+    pub(crate) name: &'a dyn Fn(UserId) -> User,
 }
 
-/// A page with the names of its authors.
-pub(crate) fn page(
-    conversation: ConversationId,
-    page: Page,
-    description: &Description,
-) -> HistoryPage {
-    let name = |id: UserId| {
-        let member = description.members.iter().find(|member| member.user.id == id);
-        member.map_or_else(
-            || User { id, name: Arc::from(id.to_string()) },
-            |member| member.user.clone(),
-        )
-    };
-    let entries = page.entries.into_iter().map(|raw| {
-        let sender = UserId::from_slice(&raw.sender).unwrap_or(UserId::new([0; 16]));
-        entry(conversation, raw, name(sender), Some(sender) == page.me)
-    });
-    HistoryPage {
-        entries: entries.collect(),
-        at_start: page.at_start,
-        at_end: page.at_end,
-        last_seq: page.last_seq,
-        from_cache: false,
-    }
-}
-
-fn text(kind: u32, body: &Bytes) -> Option<Arc<str>> {
-    if kind != wire::EntryKind::Text as u32 {
-        return None;
-    }
-    wire::Text::decode(body.clone()).ok().map(|body| Arc::from(body.text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unknown_kinds_and_broken_bodies_are_passed_on() {
-        let sender = || User { id: UserId::new([1; 16]), name: "ann".into() };
-        let make = |kind, body: &'static [u8]| wire::Entry {
-            seq: 3,
-            kind,
-            body: Bytes::from_static(body),
-            ..wire::Entry::default()
+impl Reader<'_> {
+    /// What an entry says; one whose body can't be read is passed on as it came.
+    pub(crate) fn entry(&self, entry: wire::Entry) -> Entry {
+        let sender = sender(&entry);
+        let origin = Origin {
+            conversation: self.conversation,
+            seq: entry.seq,
+            sender: (self.name)(sender),
+            time_ms: entry.time_ms,
+            own: Some(sender) == self.me,
         };
-        let id = ConversationId::new([2; 16]);
-        let text = entry(id, make(1, b"\x0a\x02hi"), sender(), false);
-        assert_eq!(text.message().map(|message| &*message.text), Some("hi"));
-        for odd in [make(77, b"\x0a\x02hi"), make(1, b"\xff\xff")] {
-            let entry = entry(id, odd, sender(), false);
-            assert!(entry.message().is_none());
-            assert_eq!(entry.seq(), 3);
+        let known = EntryKind::try_from(i32::try_from(entry.kind).unwrap_or(0));
+        let read = match known.unwrap_or(EntryKind::Unspecified) {
+            EntryKind::Unspecified => None,
+            EntryKind::Text => self.message(&entry, &origin),
+            _ if entry.erased => {
+                Some(Entry::Erased(Erased { origin: origin.clone(), kind: entry.kind }))
+            }
+            kind => self.action(kind, &entry.body, &origin),
+        };
+        read.unwrap_or_else(|| {
+            let Origin { conversation, seq, sender, time_ms, .. } = origin;
+            let (kind, body) = (entry.kind, entry.body);
+            Entry::Unknown(UnknownEntry { conversation, seq, sender, kind, body, time_ms })
+        })
+    }
+
+    fn message(&self, entry: &wire::Entry, origin: &Origin) -> Option<Entry> {
+        let text = wire::Text::decode(entry.body.clone()).ok()?;
+        let Origin { conversation, seq, sender, time_ms, own } = origin.clone();
+        let mentions = mentions(&text.mentions);
+        Some(Entry::Message(Message {
+            ordinal: entry.ordinal,
+            reply_to: (text.reply_to > 0).then_some(text.reply_to),
+            mentions_me: names(&mentions, self.me),
+            mentions,
+            forwarded: text.forwarded,
+            deleted: entry.erased,
+            ..Message::plain(conversation, seq, sender, text.text, time_ms, own)
+        }))
+    }
+
+    /// Everything but messages.
+    fn action(&self, kind: EntryKind, body: &Bytes, origin: &Origin) -> Option<Entry> {
+        let origin = origin.clone();
+        Some(match kind {
+            EntryKind::Edit => {
+                let body: wire::Edit = read(body)?;
+                let (target, text) = (body.seq, body.text.into());
+                Entry::Edit(Edit { origin, target, text, mentions: mentions(&body.mentions) })
+            }
+            EntryKind::Delete => {
+                let body: wire::Delete = read(body)?;
+                let (target, target_ordinal) = (body.seq, body.ordinal);
+                Entry::Deletion(Deletion { origin, target, target_ordinal })
+            }
+            EntryKind::Reaction => {
+                let body: wire::Reaction = read(body)?;
+                let (target, emoji, removed) = (body.seq, body.emoji.into(), body.removed);
+                Entry::Reaction(Reaction { origin, target, emoji, removed })
+            }
+            EntryKind::Pin => {
+                let body: wire::Pin = read(body)?;
+                Entry::Pin(Pin { origin, target: body.seq, removed: body.removed })
+            }
+            _ => Entry::Change(Change { origin, what: self.what(kind, body)? }),
+        })
+    }
+
+    fn what(&self, kind: EntryKind, body: &Bytes) -> Option<What> {
+        let user = |bytes: &Bytes| UserId::from_slice(bytes).ok().map(self.name);
+        let users = |ids: &[Bytes]| ids.iter().map(user).collect::<Option<Vec<User>>>();
+        Some(match kind {
+            EntryKind::GroupCreated => {
+                let body: wire::GroupCreated = read(body)?;
+                What::Created {
+                    info: body.info.as_ref().map(convert::info).unwrap_or_default(),
+                    settings: body.settings.as_ref().map(convert::settings).unwrap_or_default(),
+                    members: users(&body.members)?,
+                }
+            }
+            EntryKind::ConversationChanged => {
+                let body: wire::ConversationChanged = read(body)?;
+                What::Changed {
+                    title: body.title.map(Arc::from),
+                    description: body.description.map(Arc::from),
+                    picture: body.picture.map(Arc::from),
+                    settings: body.settings.as_ref().map(convert::settings),
+                }
+            }
+            EntryKind::MembersAdded => {
+                What::Added(users(&read::<wire::MembersAdded>(body)?.users)?)
+            }
+            EntryKind::MemberRemoved => {
+                What::Removed(user(&read::<wire::MemberRemoved>(body)?.user)?)
+            }
+            EntryKind::MemberLeft => What::Left,
+            EntryKind::RoleChanged => {
+                let body: wire::RoleChanged = read(body)?;
+                What::Role { user: user(&body.user)?, role: convert::role(body.role) }
+            }
+            EntryKind::MemberJoined => What::Joined,
+            EntryKind::HistoryErased => {
+                What::Erased { up_to: read::<wire::HistoryErased>(body)?.up_to }
+            }
+            _ => return None,
+        })
+    }
+
+    /// A page with the messages as they are now.
+    pub(crate) fn page(&self, page: Page) -> HistoryPage {
+        let mut entries: Vec<Entry> = page.entries.into_iter().map(|raw| self.entry(raw)).collect();
+        let related = page.related.into_iter().map(|raw| self.entry(raw)).collect::<Vec<_>>();
+        let (quoted, related): (Vec<Entry>, Vec<Entry>) =
+            related.into_iter().partition(|entry| entry.message().is_some());
+        let mut messages: BTreeMap<u64, &mut Message> = BTreeMap::new();
+        for entry in &mut entries {
+            if let Entry::Message(message) = entry {
+                messages.insert(message.seq, message);
+            }
+        }
+        let mut quoted: Vec<Message> = quoted
+            .into_iter()
+            .filter_map(|entry| match entry {
+                Entry::Message(message) if !messages.contains_key(&message.seq) => Some(message),
+                _ => None,
+            })
+            .collect();
+        for message in &mut quoted {
+            messages.insert(message.seq, message);
+        }
+        apply(&related, &mut messages);
+        HistoryPage {
+            entries,
+            quoted,
+            at_start: page.at_start,
+            at_end: page.at_end,
+            last_seq: page.last_seq,
+            reactions_cut: page.related_cut,
+            from_cache: false,
         }
     }
 }
+
+/// Lets the related entries, in order of seq, do to the messages what they did.
+fn apply(related: &[Entry], messages: &mut BTreeMap<u64, &mut Message>) {
+    let mut related: Vec<&Entry> = related.iter().collect();
+    related.sort_by_key(|entry| entry.seq());
+    for entry in related {
+        match entry {
+            Entry::Edit(edit) => {
+                let Some(message) = messages.get_mut(&edit.target).filter(|it| !it.deleted) else {
+                    continue;
+                };
+                message.text = Arc::clone(&edit.text);
+                message.mentions.clone_from(&edit.mentions);
+                message.edited =
+                    Some(Edited { seq: edit.origin.seq, time_ms: edit.origin.time_ms });
+            }
+            Entry::Deletion(deletion) => {
+                if let Some(message) = messages.get_mut(&deletion.target) {
+                    message.text = Arc::from("");
+                    message.mentions.clear();
+                    message.edited = None;
+                    message.reactions.clear();
+                    message.deleted = true;
+                }
+            }
+            Entry::Reaction(reaction) => {
+                if let Some(message) = messages.get_mut(&reaction.target).filter(|it| !it.deleted) {
+                    react(&mut message.reactions, reaction);
+                }
+            }
+            Entry::Pin(pin) => {
+                if let Some(message) = messages.get_mut(&pin.target) {
+                    message.pinned = !pin.removed;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn react(groups: &mut Vec<ReactionGroup>, reaction: &Reaction) {
+    let user = &reaction.origin.sender;
+    let group = groups.iter_mut().find(|group| group.emoji == reaction.emoji);
+    match (group, reaction.removed) {
+        (Some(group), true) => group.users.retain(|other| other.id != user.id),
+        (Some(group), false) if group.users.iter().any(|other| other.id == user.id) => {}
+        (Some(group), false) => group.users.push(user.clone()),
+        (None, true) => {}
+        (None, false) => groups
+            .push(ReactionGroup { emoji: Arc::clone(&reaction.emoji), users: vec![user.clone()] }),
+    }
+    groups.retain(|group| !group.users.is_empty());
+}
+
+fn mentions(mentions: &[wire::Mention]) -> Vec<Mention> {
+    let mention = |mention: &wire::Mention| {
+        let who = match mention.who.as_ref()? {
+            mention::Who::User(id) => Mentioned::User(UserId::from_slice(id).ok()?),
+            mention::Who::Everyone(true) => Mentioned::Everyone,
+            mention::Who::Everyone(false) => return None,
+        };
+        Some(Mention { start: mention.start, length: mention.length, who })
+    };
+    mentions.iter().filter_map(mention).collect()
+}
+
+fn names(mentions: &[Mention], me: Option<UserId>) -> bool {
+    mentions.iter().any(|mention| match mention.who {
+        Mentioned::User(user) => Some(user) == me,
+        Mentioned::Everyone => true,
+    })
+}
+
+/// Seq of the message an edit, deletion, reaction or pin is about.
+pub(crate) fn target(entry: &wire::Entry) -> Option<u64> {
+    let kind = EntryKind::try_from(i32::try_from(entry.kind).ok()?).ok()?;
+    let target = match kind {
+        EntryKind::Edit => read::<wire::Edit>(&entry.body)?.seq,
+        EntryKind::Delete => read::<wire::Delete>(&entry.body)?.seq,
+        EntryKind::Reaction => read::<wire::Reaction>(&entry.body)?.seq,
+        EntryKind::Pin => read::<wire::Pin>(&entry.body)?.seq,
+        _ => return None,
+    };
+    (target > 0).then_some(target)
+}
+
+/// Whoever wrote it. An author the server did not set is nobody we could name.
+pub(crate) fn sender(entry: &wire::Entry) -> UserId {
+    UserId::from_slice(&entry.sender).unwrap_or(UserId::new([0; 16]))
+}
+
+/// The users whose names are needed to show an entry.
+pub(crate) fn people(entry: &wire::Entry) -> Vec<UserId> {
+    let mut people = vec![sender(entry)];
+    let kind = EntryKind::try_from(i32::try_from(entry.kind).unwrap_or(0));
+    let named: Vec<Bytes> = match kind {
+        Ok(EntryKind::GroupCreated) => {
+            read::<wire::GroupCreated>(&entry.body).map(|body| body.members).unwrap_or_default()
+        }
+        Ok(EntryKind::MembersAdded) => {
+            read::<wire::MembersAdded>(&entry.body).map(|body| body.users).unwrap_or_default()
+        }
+        Ok(EntryKind::MemberRemoved) => {
+            read::<wire::MemberRemoved>(&entry.body).into_iter().map(|body| body.user).collect()
+        }
+        Ok(EntryKind::RoleChanged) => {
+            read::<wire::RoleChanged>(&entry.body).into_iter().map(|body| body.user).collect()
+        }
+        _ => Vec::new(),
+    };
+    people.extend(named.iter().filter_map(|id| UserId::from_slice(id).ok()));
+    people
+}
+
+pub(crate) fn read<M: prost::Message + Default>(body: &Bytes) -> Option<M> {
+    M::decode(body.clone()).ok()
+}
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

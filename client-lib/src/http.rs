@@ -9,14 +9,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use parley_protocol::http::{Credentials, DeviceLabel, Devices, Discovery, ErrorBody, SignedIn};
 use parley_protocol::ids::DeviceId;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::Token;
 use crate::error::{Error, ErrorKind};
@@ -29,6 +32,19 @@ const ANSWER_BYTES: usize = 1 << 20;
 
 /// Time for a whole call. Hashing a password may queue on a busy server.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Body of `POST /v1/account/password`.
+#[derive(Serialize)]
+struct PasswordChange<'a> {
+    old: &'a str,
+    new: &'a str,
+}
+
+/// Body of `DELETE /v1/account`.
+#[derive(Serialize)]
+struct Password<'a> {
+    password: &'a str,
+}
 
 /// The HTTP API of one server, for what needs no session.
 #[derive(Clone)]
@@ -128,6 +144,85 @@ impl HttpApi {
         self.call(Method::DELETE, &path, Some(token), None).await.map(|_| ())
     }
 
+    /// Signs all devices but the token's own out.
+    ///
+    /// # Errors
+    /// The server's refusal, or [`ErrorKind::Network`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it may or may not have happened.
+    pub async fn revoke_other_devices(&self, token: &Token) -> Result<(), Error> {
+        self.call(Method::DELETE, "/v1/devices", Some(token), None).await.map(|_| ())
+    }
+
+    /// Changes the password; all other devices are signed out.
+    ///
+    /// # Errors
+    /// `credentials_wrong`, `password_invalid`, or [`ErrorKind::Network`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it may or may not have happened.
+    pub async fn change_password(
+        &self,
+        token: &Token,
+        old: &SecretString,
+        new: &SecretString,
+    ) -> Result<(), Error> {
+        let body = json(&PasswordChange { old: old.expose_secret(), new: new.expose_secret() })?;
+        self.call(Method::POST, "/v1/account/password", Some(token), Some(body)).await.map(|_| ())
+    }
+
+    /// Deletes the account for good.
+    ///
+    /// # Errors
+    /// `credentials_wrong`, or [`ErrorKind::Network`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it may or may not have happened.
+    pub async fn delete_account(
+        &self,
+        token: &Token,
+        password: &SecretString,
+    ) -> Result<(), Error> {
+        let body = json(&Password { password: password.expose_secret() })?;
+        self.call(Method::DELETE, "/v1/account", Some(token), Some(body)).await.map(|_| ())
+    }
+
+    /// All data of the account as lines of JSON, given piece by piece to `take`
+    /// as they come. Gives how many bytes there were.
+    ///
+    /// # Errors
+    /// The server's refusal, [`ErrorKind::Network`], [`ErrorKind::Timeout`] when
+    /// nothing came for 30 s, or what `take` fails with.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cuts the request.
+    pub async fn export(
+        &self,
+        token: &Token,
+        mut take: impl FnMut(Bytes) -> std::io::Result<()>,
+    ) -> Result<u64, Error> {
+        let request = self.request(Method::GET, "/v1/account/export", Some(token), None)?;
+        let (driver, answer) = in_time(self.send(request)).await?;
+        let (head, mut body) = answer.into_parts();
+        if !head.status.is_success() {
+            let error = Limited::new(body, ANSWER_BYTES).collect();
+            let body = in_time(async { error.await.map_err(unreadable) }).await?.to_bytes();
+            return Err(refusal(head.status.as_u16(), None, &body));
+        }
+        let mut bytes = 0;
+        while let Some(frame) = in_time(async { Ok(body.frame().await) }).await? {
+            if let Ok(data) = frame.map_err(unreadable)?.into_data() {
+                bytes += data.len() as u64;
+                take(data).map_err(|error| {
+                    Error::with_source(ErrorKind::Store, "the export can't be kept", error)
+                })?;
+            }
+        }
+        drop(driver);
+        Ok(bytes)
+    }
+
     /// Where to connect, best first.
     ///
     /// # Errors
@@ -152,14 +247,7 @@ impl HttpApi {
             password: password.expose_secret().to_owned(),
             device: DeviceLabel { name: device.to_owned(), platform: platform.to_owned() },
         };
-        let body = serde_json::to_vec(&body).map_err(|error| {
-            Error::with_source(
-                ErrorKind::InvalidArgument,
-                "the credentials can't be written",
-                error,
-            )
-        })?;
-        parse(&self.call(Method::POST, path, None, Some(body.into())).await?)
+        parse(&self.call(Method::POST, path, None, Some(json(&body)?)).await?)
     }
 
     async fn call(
@@ -170,17 +258,23 @@ impl HttpApi {
         body: Option<Bytes>,
     ) -> Result<Bytes, Error> {
         let request = self.request(method, path, token, body)?;
-        let exchange = async {
-            if self.endpoint.is_plain() {
-                exchange(tls::tcp(&self.endpoint).await?, request).await
-            } else {
-                let config = self.trust.client_config(b"http/1.1")?;
-                exchange(tls::open(&self.endpoint, Arc::new(config)).await?, request).await
-            }
-        };
-        match tokio::time::timeout(TIMEOUT, exchange).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Error::new(ErrorKind::Timeout, "the server did not answer in time")),
+        in_time(async {
+            let (driver, answer) = self.send(request).await?;
+            let answer = read(answer).await;
+            drop(driver);
+            answer
+        })
+        .await
+    }
+
+    /// Opens a connection and makes the request on it. The connection lives as
+    /// long as its driver.
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, Error> {
+        if self.endpoint.is_plain() {
+            exchange(tls::tcp(&self.endpoint).await?, request).await
+        } else {
+            let config = self.trust.client_config(b"http/1.1")?;
+            exchange(tls::open(&self.endpoint, Arc::new(config)).await?, request).await
         }
     }
 
@@ -209,28 +303,48 @@ impl HttpApi {
     }
 }
 
+type Answer = (AbortOnDropHandle<Result<(), hyper::Error>>, Response<Incoming>);
+
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
-) -> Result<Bytes, Error> {
+) -> Result<Answer, Error> {
     let broke = |error: hyper::Error| {
         Error::with_source(ErrorKind::Network, "the HTTP connection broke", error)
     };
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broke)?;
-    let driver = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection));
-    let answer = sender.send_request(request).await.map_err(broke)?;
+    let driver = AbortOnDropHandle::new(tokio::spawn(connection));
+    Ok((driver, sender.send_request(request).await.map_err(broke)?))
+}
+
+async fn read(answer: Response<Incoming>) -> Result<Bytes, Error> {
     let status = answer.status();
     let retry_after = answer
         .headers()
         .get(hyper::header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await.map_err(|error| {
-        Error::with_source(ErrorKind::Protocol, "the server's answer can't be read", error)
-    })?;
-    drop(driver);
-    let body = body.to_bytes();
+    let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
+    let body = body.map_err(unreadable)?.to_bytes();
     if status.is_success() { Ok(body) } else { Err(refusal(status.as_u16(), retry_after, &body)) }
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    match tokio::time::timeout(TIMEOUT, work).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::new(ErrorKind::Timeout, "the server did not answer in time")),
+    }
+}
+
+fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::with_source(ErrorKind::Protocol, "the server's answer can't be read", error)
+}
+
+fn json(body: &impl Serialize) -> Result<Bytes, Error> {
+    let bytes = serde_json::to_vec(body).map_err(|error| {
+        Error::with_source(ErrorKind::InvalidArgument, "the request can't be written", error)
+    })?;
+    Ok(bytes.into())
 }
 
 fn refusal(status: u16, retry_after_s: Option<u64>, body: &[u8]) -> Error {

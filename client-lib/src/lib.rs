@@ -32,6 +32,8 @@
 mod auth;
 mod builder;
 mod client;
+mod compose;
+mod convert;
 mod driver;
 mod error;
 mod events;
@@ -50,8 +52,13 @@ pub use error::{Error, ErrorKind};
 pub use events::Events;
 pub use http::HttpApi;
 pub use model::{
-    CatchUp, Conversation, Description, Entry, Event, HistoryPage, LocalId, Member, Message, Range,
-    Receipt, SendStatus, Sent, Session, State, To, Transport, UnknownEntry, User,
+    Account, AccountSettings, AccountSettingsChange, Action, Audience, CatchUp, Change,
+    Conversation, ConversationChange, ConversationKind, ConversationSettings, Deletion,
+    Description, Edit, Edited, Entry, Erased, Event, HistoryPage, Info, Invite, InviteId,
+    InvitePreview, LocalId, Member, MemberReceipt, Mention, Mentioned, Message, NewGroup,
+    NewMessage, NotifyLevel, Origin, Pin, Preferences, PreferencesChange, Presence, Profile,
+    ProfileChange, Range, Reaction, ReactionGroup, Receipt, Report, Role, SendStatus, Sent,
+    Session, State, To, Transport, Typing, UnknownEntry, User, What, Who,
 };
 pub use send::SendHandle;
 pub use transport::trust::Trust;
@@ -62,5 +69,7 @@ pub use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, Sessio
 
 /// What most programs need: `use parley_client::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Client, Error, Event, Range, SendStatus, State, To, Trust};
+    pub use crate::{
+        Action, Client, Error, Event, NewGroup, NewMessage, Range, SendStatus, State, To, Trust,
+    };
 }

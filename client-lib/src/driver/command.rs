@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parley_protocol::ids::{ClientMessageId, ConversationId};
+use secrecy::SecretString;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use crate::error::Error;
@@ -36,6 +37,12 @@ pub(crate) enum Command {
         patience: Duration,
         reply: oneshot::Sender<usize>,
     },
+    Typing {
+        conversation: ConversationId,
+        active: bool,
+    },
+    Background(bool),
+    NewPassword(SecretString),
     Close,
     /// Wipe the store, then close.
     Forget,

@@ -28,7 +28,7 @@ use crate::error::{Error, ErrorKind};
 use crate::events::Broadcast;
 use crate::history;
 use crate::machine::{CallId, Machine, Output, Reply, Save, Tick};
-use crate::model::{Event, HistoryPage, LocalId, SendStatus, State};
+use crate::model::{Event, HistoryPage, LocalId, SendStatus, State, User};
 use crate::store::Store;
 use crate::transport::Connection;
 use crate::transport::dial::Dialer;
@@ -397,6 +397,11 @@ impl Driver {
                 self.drains.push(reply);
                 self.machine.drain(tick, patience_ms);
             }
+            Command::Typing { conversation, active } => {
+                self.machine.typing(tick, conversation, active);
+            }
+            Command::Background(background) => self.machine.set_background(tick, background),
+            Command::NewPassword(password) => self.sign_in.new_password(password),
             Command::Close => self.machine.close(tick),
             Command::Forget => {
                 self.machine.close(tick);
@@ -437,12 +442,13 @@ impl Driver {
         conversation: parley_protocol::ConversationId,
         page: Option<crate::machine::Page>,
     ) -> Option<HistoryPage> {
-        let description = self.machine.description(conversation)?;
         let mut page = page?;
-        page.me = self.machine.me();
-        let mut page = history::page(conversation, page, &description);
-        page.from_cache = true;
-        Some(page)
+        page.names = self.machine.names(conversation, &page);
+        let named = |id| page.names.iter().find(|user| user.id == id).cloned();
+        let name = |id| named(id).unwrap_or_else(|| User::nameless(id));
+        let me = self.machine.me();
+        let page = history::Reader { conversation, me, name: &name }.page(page.clone());
+        Some(HistoryPage { from_cache: true, ..page })
     }
 }
 

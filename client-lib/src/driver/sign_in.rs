@@ -1,6 +1,7 @@
 //! Getting a token: sign-up once if asked, login, or the application's callback.
 
 use parley_protocol::Code;
+use secrecy::SecretString;
 
 use crate::auth::{Auth, Token};
 use crate::error::{Error, ErrorKind};
@@ -44,6 +45,13 @@ impl SignIn {
             Auth::Token(_) | Auth::Stored => {
                 Err(Error::new(ErrorKind::SignIn, "the token was refused"))
             }
+        }
+    }
+
+    /// The password was changed by this client.
+    pub(super) fn new_password(&mut self, new: SecretString) {
+        if let Auth::Credentials { password, .. } = &mut self.auth {
+            *password = new;
         }
     }
 

@@ -4,6 +4,7 @@
 //! way when the connection ended is asked again. Bounded by [`super::CALLS`].
 
 use parley_protocol::Code;
+use parley_protocol::wire::client_envelope::Kind;
 
 use super::connect::{Phase, Tick};
 use super::{CALLS, Call, CallId, Machine, Output, Reply};
@@ -25,6 +26,10 @@ impl Machine {
         self.calls.insert(id, (call.clone(), until_ms));
         match call {
             Call::Fetch { .. } => self.to_ask.push_back(id),
+            Call::Ask(Kind::Subscribe(subscribe)) if !subscribe.once && !self.watch(&subscribe) => {
+                self.reply(id, Err(Error::from_code(Code::ListFull as u32, "", 0)));
+            }
+            Call::Ask(_) => self.to_ask.push_back(id),
             Call::Describe { conversation } => self.ask_description(id, conversation),
             Call::Lookup { name } => {
                 if let Some(user) = self.names.get(&name).cloned() {
@@ -35,6 +40,10 @@ impl Machine {
             }
             Call::Read { conversation, up_to } => self.want_read(id, conversation, up_to),
             Call::List => {}
+            Call::Users(ids) => {
+                let users = self.find_users(&ids);
+                self.reply(id, Ok(Reply::Users(users)));
+            }
         }
         self.settle(tick.now_ms);
     }
@@ -70,8 +79,9 @@ impl Machine {
         match self.conversations.get_mut(&conversation) {
             // Receipts keep it up to date within a session.
             Some(known) if known.is_described() && (known.described_in == current || !online) => {
-                let description = known.description();
-                self.reply(id, Ok(Reply::Described(description)));
+                if let Some(description) = known.description() {
+                    self.reply(id, Ok(Reply::Described(description)));
+                }
             }
             Some(known) => {
                 known.describe_again = true;

@@ -1,19 +1,21 @@
 //! One conversation as this device knows it: who is in it, what it holds, what
-//! is unread. The rules are in `log`, `delivered` and `read`; this file keeps
-//! them together.
-
-use std::sync::Arc;
+//! is unread. The rules are in `roster`, `count`, `log`, `delivered` and `read`;
+//! this file keeps them together.
 
 use parley_protocol::ids::{ConversationId, UserId};
-use parley_protocol::{body, wire};
+use parley_protocol::wire;
 
+use super::count::Count;
 use super::delivered::Acknowledged;
 use super::log::Log;
 use super::read::ReadMark;
-use crate::model;
+use super::roster::{Followed, Roster};
+use crate::convert;
+use crate::model::{self, ConversationKind, Description, Preferences};
 
-/// Authors that are no members (any more), whose names can't be found out.
-const STRANGERS: usize = 64;
+/// Descriptions in a row that are older than what is known, after which one is
+/// taken as it is.
+const OLD_DESCRIPTIONS: u8 = 3;
 
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -21,20 +23,25 @@ pub(crate) struct Conversation {
     pub(crate) log: Log,
     pub(crate) acknowledged: Acknowledged,
     pub(crate) read: ReadMark,
+    pub(crate) count: Count,
     /// Whether it is known where this device begins.
     pub(crate) begun: bool,
-    members: Option<Vec<model::Member>>,
-    direct: bool,
+    roster: Option<Roster>,
     /// The session in which the members' cursors were last asked for; 0 for none.
     pub(crate) described_in: u64,
     pub(crate) describing: bool,
     pub(crate) describe_again: bool,
     /// Not before this moment, after a failure.
     pub(crate) describe_at_ms: u64,
-    strangers: Vec<UserId>,
-    unread: u64,
-    /// Up to where `unread` counts.
-    counted: u64,
+    old_descriptions: u8,
+    /// The entry for whose people names were asked.
+    pub(crate) naming: u64,
+    preferences: Preferences,
+    request: bool,
+    /// How many messages the user hid, as the server says and as is known here.
+    pub(crate) hidden: u32,
+    pub(crate) hidden_known: u32,
+    pub(crate) asking_hidden: bool,
     last_time_ms: u64,
     pub(crate) fetched_ms: u64,
 }
@@ -56,16 +63,18 @@ pub struct SavedConversation {
     pub read: u64,
     /// Up to where the user has read, as the application said.
     pub read_wanted: u64,
-    /// Messages not read.
-    pub unread: u64,
-    /// Up to where `unread` counts.
-    pub counted: u64,
+    /// What is unread.
+    pub count: Count,
     /// Time of the last entry, Unix milliseconds.
     pub last_time_ms: u64,
-    /// Whether it is 1:1.
-    pub direct: bool,
-    /// The members, when known.
-    pub members: Option<Vec<model::Member>>,
+    /// Who is in it, when known.
+    pub roster: Option<Roster>,
+    /// What the user set for it.
+    pub preferences: Preferences,
+    /// A stranger began it and the user has not taken it up.
+    pub request: bool,
+    /// How many hidden messages are known.
+    pub hidden: u32,
 }
 
 impl Conversation {
@@ -78,16 +87,20 @@ impl Conversation {
             log: Log::new(at, at),
             acknowledged: Acknowledged::new(at, 0),
             read: ReadMark::default(),
+            count: Count::new(at),
             begun: held.is_some(),
-            members: None,
-            direct: false,
+            roster: None,
             described_in: 0,
             describing: false,
             describe_again: false,
             describe_at_ms: 0,
-            strangers: Vec::new(),
-            unread: 0,
-            counted: at,
+            old_descriptions: 0,
+            naming: 0,
+            preferences: Preferences::default(),
+            request: false,
+            hidden: 0,
+            hidden_known: 0,
+            asking_hidden: false,
             last_time_ms: 0,
             fetched_ms: 0,
         }
@@ -98,10 +111,12 @@ impl Conversation {
             log: Log::new(saved.held, saved.last),
             acknowledged: Acknowledged::new(saved.confirmed, saved.wanted),
             read: ReadMark::new(saved.read, saved.read_wanted),
-            members: saved.members,
-            direct: saved.direct,
-            unread: saved.unread,
-            counted: saved.counted,
+            count: saved.count,
+            roster: saved.roster,
+            preferences: saved.preferences,
+            request: saved.request,
+            hidden: saved.hidden,
+            hidden_known: saved.hidden,
             last_time_ms: saved.last_time_ms,
             ..Self::new(saved.id, Some(saved.held))
         }
@@ -116,11 +131,12 @@ impl Conversation {
             wanted: self.acknowledged.wanted(),
             read: self.read.confirmed(),
             read_wanted: self.read.wanted(),
-            unread: self.unread,
-            counted: self.counted,
+            count: self.count,
             last_time_ms: self.last_time_ms,
-            direct: self.direct,
-            members: self.members.clone(),
+            roster: self.roster.clone(),
+            preferences: self.preferences.clone(),
+            request: self.request,
+            hidden: self.hidden_known,
         }
     }
 
@@ -133,110 +149,104 @@ impl Conversation {
         self.begun = true;
     }
 
-    /// Takes what the feed says.
-    pub(crate) fn handle_feed(&mut self, entry: &wire::FeedEntry, now_ms: u64) {
+    /// Takes what the feed says. Gives how far the user cleared it, when that is news.
+    pub(crate) fn handle_feed(&mut self, entry: &wire::FeedEntry, now_ms: u64) -> Option<u64> {
         self.log.note_last(entry.last_seq, now_ms, false);
         // Who has read something has it.
         let delivered = entry.delivered.max(entry.read);
         self.acknowledged.handle_confirmed(delivered.min(entry.last_seq));
         self.last_time_ms = self.last_time_ms.max(entry.last_time_ms);
-        // An older word of the count than our own is no news.
-        if entry.last_seq >= self.counted {
-            self.counted = entry.last_seq;
-            self.unread = entry.unread;
-        }
+        self.count.handle_feed(entry);
+        self.request = entry.request;
+        self.hidden = self.hidden.max(entry.hidden);
+        let cleared = self.preferences.cleared_up_to;
+        self.preferences = entry.preferences.as_ref().map(convert::preferences).unwrap_or_default();
+        let now = self.preferences.cleared_up_to;
+        (now > cleared).then_some(now)
     }
 
-    /// An entry was taken: moves the count and wants its acknowledgement.
-    pub(crate) fn handle_taken(&mut self, entry: &wire::Entry, own: bool) {
+    /// An entry was taken: moves the count and the roster, and wants its
+    /// acknowledgement. Gives whether the server has to be asked for the count.
+    pub(crate) fn handle_taken(
+        &mut self,
+        entry: &wire::Entry,
+        read: &model::Entry,
+        me: Option<UserId>,
+        own: bool,
+    ) -> bool {
         self.last_time_ms = self.last_time_ms.max(entry.time_ms);
         if !own {
             self.acknowledged.handle_taken(entry.seq);
         }
-        if entry.seq > self.counted {
-            self.counted = entry.seq;
-            if own {
-                // Who answers has read.
-                self.unread = 0;
-            } else if body::is_countable(entry.kind) {
-                self.unread = self.unread.saturating_add(1);
-            }
+        if let Some(roster) = &mut self.roster
+            && roster.follow(entry.seq, read, me) == Followed::Lost
+        {
+            self.describe_again = true;
         }
-    }
-
-    /// The user's read cursor stands there. Gives whether the count is exact;
-    /// when not, the feed knows it.
-    pub(crate) fn handle_read(&mut self, up_to: u64) -> bool {
-        if up_to >= self.counted {
-            self.unread = 0;
-        }
-        self.unread == 0
+        self.count.handle_taken(entry, read, own)
     }
 
     /// The server says who is in it and where everybody's cursors stand.
     pub(crate) fn handle_described(
         &mut self,
-        direct: bool,
-        members: Vec<model::Member>,
+        description: Description,
         me: Option<UserId>,
         session: u64,
     ) {
-        let own = members.iter().find(|member| Some(member.user.id) == me);
+        let own = description.members.iter().find(|member| Some(member.user.id) == me);
         let delivered = own.map_or(0, |own| own.delivered.max(own.read));
+        let joined = own.map_or(0, |own| own.joined_seq);
         self.acknowledged.handle_confirmed(delivered.min(self.log.last()));
-        self.direct = direct;
-        self.members = Some(members);
         self.described_in = session;
         self.describing = false;
-        if std::mem::take(&mut self.describe_again)
-            && let Some(sender) =
-                self.log.peek().and_then(|entry| UserId::from_slice(&entry.sender).ok())
-            && !self.is_member(sender)
-            && self.strangers.len() < STRANGERS
-        {
-            self.strangers.push(sender);
+        self.describe_again = false;
+        let known = self.roster.as_ref().map_or(0, |roster| roster.seq);
+        if description.last_seq < known && self.old_descriptions < OLD_DESCRIPTIONS {
+            // Made before entries that were followed already.
+            self.old_descriptions += 1;
+            self.describe_again = true;
+            return;
         }
+        self.old_descriptions = 0;
+        let roster = Roster::new(description);
+        // Whoever comes late into a group begins with their coming, even where
+        // they may look further back.
+        let before = joined.saturating_sub(1).max(roster.first_after);
+        if roster.kind == ConversationKind::Group && self.begun && self.log.held() < before {
+            self.begin(before);
+        }
+        self.roster = Some(roster);
     }
 
     /// The server doesn't describe it: entries are emitted without names.
     pub(crate) fn handle_undescribable(&mut self, session: u64) {
-        let members = self.members.take().unwrap_or_default();
-        self.handle_described(self.direct, members, None, session);
+        self.described_in = session;
+        self.describing = false;
+        self.describe_again = false;
+        self.roster.get_or_insert_with(Roster::unknown);
     }
 
     pub(crate) const fn is_described(&self) -> bool {
-        self.members.is_some()
+        self.roster.is_some()
     }
 
     pub(crate) fn needs_describing(&self) -> bool {
-        !self.describing && (self.members.is_none() || self.describe_again)
+        !self.describing && (self.roster.is_none() || self.describe_again)
     }
 
-    fn is_member(&self, user: UserId) -> bool {
-        self.members.iter().flatten().any(|member| member.user.id == user)
+    pub(crate) const fn needs_hidden(&self) -> bool {
+        !self.asking_hidden && self.hidden > self.hidden_known
     }
 
-    /// Whether the author's name is known, or can't be.
-    pub(crate) fn can_name(&self, user: UserId) -> bool {
-        self.is_member(user)
-            || self.strangers.contains(&user)
-            || self.strangers.len() >= STRANGERS
-            || self.members.as_ref().is_some_and(Vec::is_empty)
-    }
-
-    /// The user by id; one whose name can't be known is called by the id.
-    pub(crate) fn name(&self, user: UserId) -> model::User {
-        let member = self.members.iter().flatten().find(|member| member.user.id == user);
-        match member {
-            Some(member) => member.user.clone(),
-            None => model::User { id: user, name: Arc::from(user.to_string()) },
-        }
+    /// The member with this id, as a user with a name.
+    pub(crate) fn named(&self, user: UserId) -> Option<&model::User> {
+        self.roster.as_ref()?.member(user).map(|member| &member.user)
     }
 
     /// A member's cursors moved. Gives whether they did.
     pub(crate) fn handle_receipt(&mut self, receipt: &model::Receipt) -> bool {
-        let mut members = self.members.iter_mut().flatten();
-        let Some(member) = members.find(|member| member.user.id == receipt.user) else {
+        let Some(member) = self.roster.as_mut().and_then(|roster| roster.member_mut(receipt.user))
+        else {
             return false;
         };
         let mut moved = false;
@@ -252,7 +262,8 @@ impl Conversation {
 
     /// The furthest of the others' cursors: delivered, read.
     pub(crate) fn others(&self, me: UserId) -> (u64, u64) {
-        let others = self.members.iter().flatten().filter(|member| member.user.id != me);
+        let members = self.roster.iter().flat_map(|roster| &roster.members);
+        let others = members.filter(|member| member.user.id != me);
         others.fold((0, 0), |(delivered, read), member| {
             (delivered.max(member.delivered).max(member.read), read.max(member.read))
         })
@@ -260,31 +271,44 @@ impl Conversation {
 
     /// The other one of a 1:1; oneself in a conversation with oneself.
     pub(crate) fn peer(&self, me: UserId) -> Option<&model::User> {
-        let members = self.members.as_ref().filter(|_| self.direct)?;
-        let other = members.iter().find(|member| member.user.id != me);
-        other.or_else(|| members.first()).map(|member| &member.user)
+        let roster =
+            self.roster.as_ref().filter(|roster| roster.kind == ConversationKind::Direct)?;
+        let other = roster.members.iter().find(|member| member.user.id != me);
+        other.or_else(|| roster.members.first()).map(|member| &member.user)
     }
 
-    pub(crate) fn description(&self) -> model::Description {
-        model::Description {
-            conversation: self.id,
-            direct: self.direct,
-            members: self.members.clone().unwrap_or_default(),
+    /// What is known of it; `None` before it was described.
+    pub(crate) fn description(&self) -> Option<Description> {
+        let description = self.roster.clone()?.into_description(self.id);
+        Some(Description {
             last_seq: self.log.last(),
-        }
+            first_after: description.first_after.max(self.preferences.cleared_up_to),
+            ..description
+        })
     }
 
     pub(crate) fn line(&self, me: Option<UserId>) -> model::Conversation {
         let (peer_delivered, peer_read) = me.map_or((0, 0), |me| self.others(me));
+        let roster = self.roster.as_ref();
+        let former = roster.is_some_and(|roster| roster.former);
+        let own = me.and_then(|me| roster?.member(me));
         model::Conversation {
             id: self.id,
+            kind: roster.map_or(ConversationKind::Direct, |roster| roster.kind),
             peer: me.and_then(|me| self.peer(me)).cloned(),
+            info: roster.map(|roster| roster.info.clone()).unwrap_or_default(),
+            members: roster.map_or(0, |roster| roster.members.len()),
+            role: own.filter(|_| !former).map(|member| member.role),
+            former,
             last_seq: self.log.last(),
-            unread: self.unread,
+            unread: self.count.unread,
+            mentions: self.count.mentions,
             read: self.read.confirmed(),
             peer_delivered,
             peer_read,
             last_time_ms: self.last_time_ms,
+            preferences: self.preferences.clone(),
+            request: self.request,
         }
     }
 
@@ -294,76 +318,60 @@ impl Conversation {
         self.read.handle_disconnected();
         self.describing = false;
         self.describe_at_ms = 0;
+        self.old_descriptions = 0;
+        self.asking_hidden = false;
+        self.naming = 0;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Member, Role, User};
 
     const ANN: UserId = UserId::new([1; 16]);
     const BEN: UserId = UserId::new([2; 16]);
+    const PLACE: ConversationId = ConversationId::new([9; 16]);
 
     fn conversation() -> Conversation {
-        Conversation::new(ConversationId::new([9; 16]), Some(0))
+        Conversation::new(PLACE, Some(0))
     }
 
-    fn member(user: UserId, name: &str) -> model::Member {
-        let user = model::User { id: user, name: name.into() };
-        model::Member { user, delivered: 0, read: 0, delivered_ms: 0, read_ms: 0 }
+    fn member(user: UserId, name: &str, joined_seq: u64) -> Member {
+        let user = User { id: user, name: name.into() };
+        let (delivered, read, delivered_ms, read_ms) = (0, 0, 0, 0);
+        Member { user, role: Role::Member, joined_seq, delivered, read, delivered_ms, read_ms }
     }
 
-    fn entry(seq: u64) -> wire::Entry {
-        wire::Entry { seq, kind: wire::EntryKind::Text as u32, ..wire::Entry::default() }
+    fn described(kind: ConversationKind, members: Vec<Member>, last_seq: u64) -> Description {
+        let roster = Roster { kind, members, ..Roster::unknown() };
+        let mut empty = conversation();
+        empty.roster = Some(roster);
+        Description { last_seq, ..empty.description().unwrap() }
     }
 
-    #[test]
-    fn unread_follows_pushes_feed_own_sends_and_reads() {
-        let mut conversation = conversation();
-        conversation.handle_taken(&entry(1), false);
-        conversation.handle_taken(&entry(2), false);
-        assert_eq!(conversation.unread, 2);
-        // The feed's older word changes nothing, a newer one counts ahead of what is taken.
-        conversation
-            .handle_feed(&wire::FeedEntry { last_seq: 1, unread: 1, ..Default::default() }, 0);
-        assert_eq!(conversation.unread, 2);
-        conversation
-            .handle_feed(&wire::FeedEntry { last_seq: 4, unread: 4, ..Default::default() }, 0);
-        conversation.handle_taken(&entry(3), false);
-        assert_eq!(conversation.unread, 4);
-        assert!(!conversation.handle_read(2));
-        assert!(conversation.handle_read(4));
-        conversation.handle_taken(&entry(5), false);
-        conversation.handle_taken(&entry(6), true);
-        assert_eq!(conversation.unread, 0);
+    fn both() -> Description {
+        let members = vec![member(ANN, "ann", 1), member(BEN, "ben", 1)];
+        described(ConversationKind::Direct, members, 0)
     }
 
     #[test]
     fn the_peer_is_the_other_one_or_oneself() {
         let mut conversation = conversation();
         assert_eq!(conversation.peer(ANN), None);
-        conversation.handle_described(
-            true,
-            vec![member(ANN, "ann"), member(BEN, "ben")],
-            Some(ANN),
-            1,
-        );
+        conversation.handle_described(both(), Some(ANN), 1);
         assert_eq!(conversation.peer(ANN).unwrap().id, BEN);
-        conversation.handle_described(true, vec![member(ANN, "ann")], Some(ANN), 1);
+        let alone = described(ConversationKind::Direct, vec![member(ANN, "ann", 1)], 0);
+        conversation.handle_described(alone, Some(ANN), 1);
         assert_eq!(conversation.peer(ANN).unwrap().id, ANN);
     }
 
     #[test]
     fn receipts_only_move_forward() {
         let mut conversation = conversation();
-        conversation.handle_described(
-            true,
-            vec![member(ANN, "ann"), member(BEN, "ben")],
-            Some(ANN),
-            1,
-        );
+        conversation.handle_described(both(), Some(ANN), 1);
         let receipt = |delivered, read| model::Receipt {
-            conversation: ConversationId::new([9; 16]),
+            conversation: PLACE,
             user: BEN,
             delivered,
             read,
@@ -375,12 +383,63 @@ mod tests {
     }
 
     #[test]
+    fn a_latecomer_begins_with_their_coming() {
+        let mut conversation = conversation();
+        conversation.log.note_last(60, 0, false);
+        let members = vec![member(BEN, "ben", 1), member(ANN, "ann", 57)];
+        conversation.handle_described(
+            described(ConversationKind::Group, members, 60),
+            Some(ANN),
+            1,
+        );
+        assert_eq!(conversation.log.held(), 56);
+    }
+
+    #[test]
+    fn a_description_from_before_what_is_known_is_asked_again_a_few_times() {
+        let mut conversation = conversation();
+        let now = described(ConversationKind::Group, vec![member(ANN, "ann", 1)], 9);
+        conversation.handle_described(now, Some(ANN), 1);
+        let old = || described(ConversationKind::Group, Vec::new(), 4);
+        for _ in 0..OLD_DESCRIPTIONS {
+            conversation.handle_described(old(), Some(ANN), 1);
+            assert!(conversation.needs_describing());
+            assert_eq!(conversation.line(Some(ANN)).members, 1);
+        }
+        conversation.handle_described(old(), Some(ANN), 1);
+        assert!(!conversation.needs_describing());
+    }
+
+    #[test]
     fn what_is_saved_comes_back() {
         let mut conversation = conversation();
-        conversation.handle_described(true, vec![member(BEN, "ben")], Some(ANN), 1);
+        conversation.handle_described(both(), Some(ANN), 1);
         conversation.log.note_last(9, 0, false);
-        conversation.handle_taken(&entry(1), false);
+        let preferences = wire::Preferences { draft: "later".into(), ..Default::default() };
+        let feed = wire::FeedEntry {
+            last_seq: 9,
+            unread: 3,
+            mentions: 1,
+            preferences: Some(preferences),
+            request: true,
+            ..wire::FeedEntry::default()
+        };
+        conversation.handle_feed(&feed, 0);
         let saved = conversation.saved();
+        assert_eq!(&*saved.preferences.draft, "later");
         assert_eq!(Conversation::restore(saved.clone()).saved(), saved);
+    }
+
+    #[test]
+    fn clearing_is_news_once() {
+        let mut conversation = conversation();
+        let feed = |cleared_up_to| wire::FeedEntry {
+            last_seq: 9,
+            preferences: Some(wire::Preferences { cleared_up_to, ..Default::default() }),
+            ..wire::FeedEntry::default()
+        };
+        assert_eq!(conversation.handle_feed(&feed(0), 0), None);
+        assert_eq!(conversation.handle_feed(&feed(4), 0), Some(4));
+        assert_eq!(conversation.handle_feed(&feed(4), 0), None);
     }
 }

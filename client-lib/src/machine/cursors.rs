@@ -4,20 +4,16 @@ use parley_protocol::ids::ConversationId;
 use parley_protocol::wire;
 
 use super::connect::Tick;
-use super::inbound::{AGAIN_MS, Malformed, conversation_id, user_id};
+use super::inbound::{Malformed, conversation_id, user_id};
 use super::requests::Pending;
 use super::{CallId, Machine, Output, Reply, read};
 use crate::error::Error;
 use crate::model::{self, Event};
 
 impl Machine {
-    pub(super) fn handle_receipt(
-        &mut self,
-        tick: Tick,
-        receipt: &wire::Receipt,
-    ) -> Result<(), Malformed> {
+    pub(super) fn handle_receipt(&mut self, receipt: &wire::Receipt) -> Result<(), Malformed> {
         let id = conversation_id(&receipt.conversation)?;
-        self.move_feed(receipt.feed_position);
+        let feed_position = receipt.feed_position;
         let receipt = model::Receipt {
             conversation: id,
             user: user_id(&receipt.user)?,
@@ -26,14 +22,20 @@ impl Machine {
             time_ms: receipt.time_ms,
         };
         let me = self.me();
-        let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            self.move_feed(feed_position);
+            return Ok(());
+        };
         if !conversation.handle_receipt(&receipt) && conversation.is_described() {
+            self.move_feed(feed_position);
             return Ok(());
         }
         if Some(receipt.user) == me {
             conversation.acknowledged.handle_confirmed(receipt.delivered.max(receipt.read));
-            self.handle_own_read(tick, id, receipt.read);
+            self.handle_own_read(id, receipt.read);
         }
+        // After the doubt that a cursor may leave: it is asked from before.
+        self.move_feed(feed_position);
         self.outputs.push_back(Output::Emit(Event::Receipt(receipt)));
         self.changed.insert(id);
         self.touch(id);
@@ -41,12 +43,12 @@ impl Machine {
         Ok(())
     }
 
-    pub(super) fn handle_own_read(&mut self, tick: Tick, id: ConversationId, up_to: u64) {
+    pub(super) fn handle_own_read(&mut self, id: ConversationId, up_to: u64) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let exact = up_to <= conversation.read.confirmed() || conversation.handle_read(up_to);
+        let doubt = up_to > conversation.read.confirmed() && conversation.count.handle_read(up_to);
         let done = conversation.read.handle_confirmed(up_to);
-        if !exact && self.sync_at_ms.is_none() {
-            self.sync_at_ms = Some(tick.now_ms + AGAIN_MS / 5);
+        if doubt {
+            self.doubt();
         }
         self.done_reading(done);
     }
@@ -59,7 +61,6 @@ impl Machine {
 
     pub(super) fn handle_moved(
         &mut self,
-        tick: Tick,
         moved: &wire::Moved,
         pending: Option<&Pending>,
     ) -> Result<(), Malformed> {
@@ -73,7 +74,7 @@ impl Machine {
             }
             _ => conversation.acknowledged.handle_confirmed(moved.delivered),
         }
-        self.handle_own_read(tick, id, moved.read);
+        self.handle_own_read(id, moved.read);
         self.changed.insert(id);
         self.touch(id);
         Ok(())

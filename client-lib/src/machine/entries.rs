@@ -2,15 +2,16 @@
 //! emitted with names.
 
 use bytes::Bytes;
-use parley_protocol::ids::{ConversationId, UserId};
+use parley_protocol::ids::ConversationId;
 use parley_protocol::wire;
 use prost::Message as _;
 
 use super::connect::Tick;
 use super::inbound::{Malformed, conversation_id};
-use super::{CallId, Machine, Output, Page, Reply, Save};
+use super::people::name;
+use super::{Call, CallId, Machine, Output, Page, Reply, Save};
 use crate::history;
-use crate::model::{self, Event};
+use crate::model::{self, Event, Range};
 
 impl Machine {
     pub(super) fn handle_deliver(
@@ -28,15 +29,6 @@ impl Machine {
         self.advance(id);
         self.move_feed(deliver.feed_position);
         Ok(())
-    }
-
-    /// A push or an answer moved the feed. While pages of it are missing, only
-    /// they move it, or what they hold would be skipped.
-    pub(super) fn move_feed(&mut self, position: u64) {
-        if self.synced && position > self.feed_position {
-            self.feed_position = position;
-            self.save(Save::Feed(position));
-        }
     }
 
     /// Decodes entries and offers them to the log. Gives the lowest and highest seq.
@@ -108,51 +100,116 @@ impl Machine {
         page: &wire::Fetched,
     ) -> Result<(), Malformed> {
         let id = conversation_id(&page.conversation)?;
-        let decoded = page.entries.iter().map(|bytes| wire::Entry::decode(bytes.clone()));
-        let entries: Vec<wire::Entry> = decoded.filter_map(Result::ok).map(detach).collect();
+        let (entries, related) = (decode(&page.entries), decode(&page.related));
+        let dense = self.calls.get(&call).is_some_and(|(asked, _)| is_dense(asked));
         if let Some(conversation) = self.conversations.get_mut(&id) {
-            if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
+            if let (true, Some(first), Some(last)) = (dense, entries.first(), entries.last()) {
                 conversation.acknowledged.handle_given(first.seq, last.seq);
             }
             conversation.log.note_last(page.last_seq, tick.now_ms, true);
             self.touch(id);
         }
-        for entry in &entries {
-            self.save(Save::Entry(id, entry.clone()));
+        for entry in &related {
+            self.save(Save::Related(id, entry.clone()));
         }
-        let me = self.me();
-        let (at_start, at_end, last_seq) = (page.at_start, page.at_end, page.last_seq);
-        self.reply(call, Ok(Reply::Page(Page { entries, at_start, at_end, last_seq, me })));
+        // Of what lies apart, only what is done to others has a place in the cache.
+        for entry in &entries {
+            let entry = entry.clone();
+            self.save(if dense { Save::Entry(id, entry) } else { Save::Related(id, entry) });
+        }
+        let names = self.names_in(id, entries.iter().chain(&related));
+        self.reply(
+            call,
+            Ok(Reply::Page(Page {
+                entries,
+                at_start: page.at_start,
+                at_end: page.at_end,
+                last_seq: page.last_seq,
+                related,
+                related_cut: page.related_cut,
+                me: self.me(),
+                names,
+            })),
+        );
         Ok(())
     }
 
     /// Takes and emits what is next in order, as far as names are known.
     pub(super) fn advance(&mut self, id: ConversationId) {
         let me = self.me();
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        while conversation.begun && conversation.is_described() {
-            let Some(next) = conversation.log.peek() else { break };
-            // An author the server did not set is nobody we could name.
-            let sender = UserId::from_slice(&next.sender).unwrap_or(UserId::new([0; 16]));
-            if !conversation.can_name(sender) {
-                conversation.describe_again = true;
+        loop {
+            let Some(conversation) = self.conversations.get(&id) else { return };
+            if !conversation.begun || !conversation.is_described() {
                 break;
             }
-            let Some(entry) = conversation.log.take() else { break };
-            let own = Some(sender) == me;
-            conversation.handle_taken(&entry, own);
-            let sender = conversation.name(sender);
-            if self.config.keeps {
-                self.saves.push(Save::Entry(id, entry.clone()));
+            let Some(next) = conversation.log.peek() else { break };
+            let (seq, people) = (next.seq, history::people(next));
+            if !self.can_name(id, seq, &people) {
+                break;
             }
-            let event = match history::entry(id, entry, sender, own) {
-                model::Entry::Message(message) => Event::Message(message),
-                model::Entry::Unknown(entry) => Event::UnknownEntry(entry),
-            };
-            self.outputs.push_back(Output::Emit(event));
+            let Some(conversation) = self.conversations.get_mut(&id) else { return };
+            let Some(entry) = conversation.log.take() else { break };
+            let sender = history::sender(&entry);
+            let own = Some(sender) == me;
+            let name = |user| name(conversation, &self.known, user);
+            let reader = history::Reader { conversation: id, me, name: &name };
+            let read = reader.entry(entry.clone());
+            let doubt = conversation.handle_taken(&entry, &read, me, own);
+            self.handle_stopped_typing(id, sender);
+            self.keep(id, entry);
+            if doubt {
+                self.doubt();
+            }
+            self.outputs.push_back(Output::Emit(event(read)));
             self.changed.insert(id);
         }
         self.touch(id);
+    }
+
+    /// Keeps an entry for offline reading.
+    fn keep(&mut self, id: ConversationId, entry: wire::Entry) {
+        if !self.config.keeps {
+            return;
+        }
+        if entry.kind == wire::EntryKind::HistoryErased as u32
+            && let Some(erased) = history::read::<wire::HistoryErased>(&entry.body)
+        {
+            self.saves.push(Save::Cleared(id, erased.up_to));
+        }
+        self.saves.push(Save::Entry(id, entry));
+    }
+}
+
+fn event(entry: model::Entry) -> Event {
+    match entry {
+        model::Entry::Message(message) => Event::Message(message),
+        model::Entry::Edit(edit) => Event::Edited(edit),
+        model::Entry::Deletion(deletion) => Event::Deleted(deletion),
+        model::Entry::Reaction(reaction) => Event::Reacted(reaction),
+        model::Entry::Pin(pin) => Event::Pinned(pin),
+        model::Entry::Change(change) => Event::Changed(change),
+        model::Entry::Erased(erased) => Event::Erased(erased),
+        model::Entry::Unknown(entry) => Event::UnknownEntry(entry),
+    }
+}
+
+fn decode(entries: &[Bytes]) -> Vec<wire::Entry> {
+    let decoded = entries.iter().map(|bytes| wire::Entry::decode(bytes.clone()));
+    decoded.filter_map(Result::ok).map(detach).collect()
+}
+
+/// Whether an answer holds every entry from its first to its last.
+fn is_dense(call: &Call) -> bool {
+    match call {
+        Call::Fetch { range, .. } => match range {
+            Range::After(_)
+            | Range::Before(_)
+            | Range::Around(_)
+            | Range::AroundTime(_)
+            | Range::Latest => true,
+            Range::MentionsBefore(_) | Range::Pinned | Range::EditsOf(_) => false,
+        },
+        _ => false,
     }
 }
 

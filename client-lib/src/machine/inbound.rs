@@ -10,8 +10,9 @@ use super::connect::{Phase, Tick};
 use super::conversation::Conversation;
 use super::requests::Pending;
 use super::{Call, CallId, Machine, Output, Reply, Save, SavedAccount};
+use crate::convert;
 use crate::error::{Error, ErrorKind};
-use crate::model::{self, CatchUp, Event, LocalId, SendStatus, Sent, Session, To, User};
+use crate::model::{Event, LocalId, SendStatus, Sent, Session, To, User};
 
 /// How long the machine waits after a failure the server may get over.
 pub(super) const AGAIN_MS: u64 = 1_000;
@@ -58,8 +59,10 @@ impl Machine {
             (Kind::Fetched(page), Some(Pending::Page(call))) => {
                 self.handle_page(tick, call, &page)?;
             }
-            (Kind::Receipt(receipt), _) => self.handle_receipt(tick, &receipt)?,
-            (Kind::Changes(changes), _) => self.handle_changes(tick, &changes)?,
+            (Kind::Receipt(receipt), _) => self.handle_receipt(&receipt)?,
+            (Kind::Changes(changes), pending) => {
+                self.handle_changes(tick, &changes, pending.is_some())?;
+            }
             (Kind::Found(found), Some(Pending::Lookup(name))) => self.handle_found(&name, found)?,
             (Kind::Described(described), Some(Pending::Describe(id))) => {
                 self.describing = self.describing.saturating_sub(1);
@@ -67,10 +70,29 @@ impl Machine {
                 self.handle_described(id, &described)?;
             }
             (Kind::Described(described), Some(Pending::Page(call))) => {
-                let description = description(&described)?;
+                let description = convert::description(&described).map_err(|_| Malformed)?;
                 self.reply(call, Ok(Reply::Described(description)));
             }
-            (Kind::Moved(moved), pending) => self.handle_moved(tick, &moved, pending.as_ref())?,
+            (Kind::Moved(moved), pending) => {
+                self.handle_moved(&moved, pending.as_ref())?;
+                self.answer(tick, pending, Kind::Moved(moved))?;
+            }
+            (Kind::Profile(profile), Some(Pending::Name(user))) => {
+                let found = convert::profile(&profile).map_err(|_| Malformed)?.user;
+                self.handle_name(user, (found.id == user).then_some(found));
+            }
+            (Kind::HiddenSeqs(hidden), Some(Pending::Hidden(id))) => {
+                self.handle_hidden(id, &hidden)
+            }
+            (Kind::Typed(typed), None) => self.handle_typed(tick, &typed)?,
+            (Kind::Presence(presence), _) => self.handle_presence(&presence)?,
+            (Kind::Subscribed(subscribed), Some(Pending::Watch)) => {
+                for presence in &subscribed.presence {
+                    self.handle_presence(presence)?;
+                }
+            }
+            (Kind::Profile(profile), None) => self.handle_profile(&profile)?,
+            (Kind::AccountChanged(changed), None) => self.handle_revision(changed.revision),
             (Kind::Failure(failure), Some(pending)) => {
                 let error = Error::from_code(failure.code, &failure.text, failure.retry_after_ms);
                 self.handle_refusal(tick, pending, error);
@@ -82,10 +104,74 @@ impl Machine {
             (Kind::Drain(drain), _) => self.connect.handle_drain(tick, drain.within_ms),
             // Nobody waits for it.
             (_, None) => {}
-            // An answer of another kind than the request.
-            (_, Some(_)) => return Err(Malformed),
+            (kind, pending) => self.answer(tick, pending, kind)?,
         }
         Ok(())
+    }
+
+    /// The answer to a request of the application, as it came.
+    fn answer(
+        &mut self,
+        tick: Tick,
+        pending: Option<Pending>,
+        kind: Kind,
+    ) -> Result<(), Malformed> {
+        let Some(Pending::Page(call)) = pending else {
+            // A cursor's answer was for the machine alone; anything else is of
+            // another kind than the request.
+            return if matches!(kind, Kind::Moved(_)) { Ok(()) } else { Err(Malformed) };
+        };
+        match &kind {
+            Kind::Changed(_) => self.ask_feed_now(tick),
+            Kind::AccountChanged(changed) => self.note_revision(changed.revision),
+            Kind::AccountState(state) => self.note_revision(state.revision),
+            Kind::Profile(profile) if !profile.deleted => {
+                self.know(convert::profile(profile).map_err(|_| Malformed)?.user);
+            }
+            Kind::Subscribed(_)
+            | Kind::Moved(_)
+            | Kind::ReceiptList(_)
+            | Kind::HiddenSeqs(_)
+            | Kind::InviteLinks(_)
+            | Kind::InvitePreview(_)
+            | Kind::Profile(_)
+            | Kind::Reported(_)
+            | Kind::Typed(_) => {}
+            Kind::Welcome(_)
+            | Kind::Pong(_)
+            | Kind::Sent(_)
+            | Kind::Deliver(_)
+            | Kind::Fetched(_)
+            | Kind::Receipt(_)
+            | Kind::Changes(_)
+            | Kind::Found(_)
+            | Kind::Described(_)
+            | Kind::Failure(_)
+            | Kind::Close(_)
+            | Kind::Drain(_)
+            | Kind::Presence(_) => return Err(Malformed),
+        }
+        self.reply(call, Ok(Reply::Answer(Box::new(kind))));
+        Ok(())
+    }
+
+    /// The account's own data stand at this revision.
+    fn note_revision(&mut self, revision: u64) {
+        if let Some(account) = &mut self.account
+            && revision > account.revision
+        {
+            account.revision = revision;
+            let account = account.clone();
+            self.save(Save::Account(account));
+        }
+    }
+
+    /// As [`Machine::note_revision`], when somebody else changed them.
+    fn handle_revision(&mut self, revision: u64) {
+        if self.account.as_ref().is_some_and(|account| revision > account.revision) {
+            self.note_revision(revision);
+            self.outputs.push_back(Output::Emit(Event::AccountChanged { revision }));
+        }
     }
 
     fn handle_welcome(&mut self, tick: Tick, welcome: wire::Welcome) -> Result<(), Malformed> {
@@ -98,7 +184,10 @@ impl Machine {
         }
         let user = User { id: user_id(&welcome.user)?, name: welcome.user_name.as_str().into() };
         let device = DeviceId::from_slice(&welcome.device).map_err(|_| Malformed)?;
-        let account = SavedAccount { user: user.clone(), device };
+        // A device that knew nothing yet has nothing to catch up with.
+        let known = self.account.as_ref().map(|known| known.revision);
+        let revision = known.unwrap_or(welcome.account_revision);
+        let account = SavedAccount { user: user.clone(), device, revision };
         if self.account.as_ref().is_some_and(|known| known.user.id != user.id) {
             let error = Error::new(ErrorKind::Store, "the store belongs to another user");
             self.fail(tick, error);
@@ -111,8 +200,13 @@ impl Machine {
         }
         let limits = welcome.limits.unwrap_or_default();
         self.requests.set_limit(limits.requests_in_flight);
-        self.heartbeat_ms = u64::from(welcome.heartbeat_ms).clamp(50, 3_600_000);
-        self.ping_at_ms = tick.now_ms + self.heartbeat_ms;
+        let behind = match welcome.background_heartbeat_ms {
+            0 => welcome.heartbeat_ms,
+            behind => behind,
+        };
+        self.heartbeats_ms = (heartbeat_ms(welcome.heartbeat_ms), heartbeat_ms(behind));
+        self.ping_at_ms = tick.now_ms + self.heartbeat_ms();
+        self.watch_at_ms = (!self.watched.is_empty()).then_some(tick.now_ms);
         self.session_number += 1;
         self.session = Some(Arc::new(Session {
             id: SessionId::from_slice(&welcome.session).map_err(|_| Malformed)?,
@@ -120,12 +214,14 @@ impl Machine {
             device,
             transport,
             text_chars: limits.text_chars,
+            group_members: limits.group_members,
             server_time_ms: welcome.server_time_ms,
         }));
         self.connect.handle_welcome(tick.now_ms);
         self.synced = false;
         self.say_state(tick.now_ms);
-        self.handle_changes(tick, &welcome.changes.unwrap_or_default())?;
+        self.handle_revision(welcome.account_revision);
+        self.handle_changes(tick, &welcome.changes.unwrap_or_default(), true)?;
         self.resume();
         Ok(())
     }
@@ -137,6 +233,8 @@ impl Machine {
                 || conversation.log.has_gap()
                 || conversation.acknowledged.is_pending()
                 || conversation.read.is_pending()
+                || conversation.describe_again
+                || conversation.needs_hidden()
         });
         let open: Vec<ConversationId> = open.map(|conversation| conversation.id).collect();
         self.work.extend(open);
@@ -154,52 +252,6 @@ impl Machine {
             _ => None,
         });
         self.wanted_names.extend(asked);
-    }
-
-    fn handle_changes(&mut self, tick: Tick, changes: &wire::Changes) -> Result<(), Malformed> {
-        for entry in &changes.entries {
-            let id = conversation_id(&entry.conversation)?;
-            let catch_up = self.config.catch_up;
-            let fresh = self.fresh;
-            let conversation = self.conversation(id);
-            if fresh && !conversation.begun {
-                conversation.begin(match catch_up {
-                    CatchUp::Undelivered => entry.delivered.min(entry.last_seq),
-                    CatchUp::Unread => entry.read.min(entry.last_seq),
-                    CatchUp::Everything => 0,
-                });
-            }
-            conversation.handle_feed(entry, tick.now_ms);
-            let done = conversation.read.handle_confirmed(entry.read.min(entry.last_seq));
-            self.changed.insert(id);
-            self.touch(id);
-            self.done_reading(done);
-            self.advance(id);
-        }
-        self.feed_position = self.feed_position.max(changes.feed_position);
-        if changes.more {
-            self.sync_at_ms = Some(tick.now_ms);
-            return Ok(());
-        }
-        self.synced = true;
-        if std::mem::replace(&mut self.fresh, false) {
-            self.begin_the_rest();
-        }
-        self.save(Save::Feed(self.feed_position));
-        Ok(())
-    }
-
-    /// What the first list did not name is newer than it: it begins at its beginning.
-    fn begin_the_rest(&mut self) {
-        let rest = self.conversations.values_mut().filter(|conversation| !conversation.begun);
-        let mut ids = Vec::new();
-        for conversation in rest {
-            conversation.begun = true;
-            ids.push(conversation.id);
-        }
-        for id in ids {
-            self.advance(id);
-        }
     }
 
     /// The conversation, known from now on.
@@ -265,11 +317,11 @@ impl Machine {
         id: ConversationId,
         described: &wire::Described,
     ) -> Result<(), Malformed> {
-        let description = description(described)?;
+        let description = convert::description(described).map_err(|_| Malformed)?;
         let (session, me) = (self.session_number, self.me());
         let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
-        conversation.handle_described(description.direct, description.members, me, session);
-        let current = conversation.description();
+        conversation.handle_described(description, me, session);
+        let Some(current) = conversation.description() else { return Ok(()) };
         if let Some(peer) = me.and_then(|me| conversation.peer(me)).cloned() {
             self.learn_peer(id, peer);
         }
@@ -287,27 +339,9 @@ impl Machine {
     }
 }
 
-fn description(described: &wire::Described) -> Result<model::Description, Malformed> {
-    let members: Result<Vec<model::Member>, Malformed> = described
-        .members
-        .iter()
-        .map(|member| {
-            let user = User { id: user_id(&member.user)?, name: member.name.as_str().into() };
-            Ok(model::Member {
-                user,
-                delivered: member.delivered,
-                read: member.read,
-                delivered_ms: member.delivered_ms,
-                read_ms: member.read_ms,
-            })
-        })
-        .collect();
-    Ok(model::Description {
-        conversation: conversation_id(&described.conversation)?,
-        direct: described.kind() == wire::ConversationKind::Direct,
-        members: members?,
-        last_seq: described.last_seq,
-    })
+/// A server can't make the client ping without end, nor forget it.
+fn heartbeat_ms(said: u32) -> u64 {
+    u64::from(said).clamp(50, 3_600_000)
 }
 
 pub(super) fn conversation_id(bytes: &[u8]) -> Result<ConversationId, Malformed> {

@@ -13,14 +13,16 @@
 //! send is in the outbox until the server committed or refused it, and goes out
 //! with the same id each time; what was not confirmed is said again after a
 //! reconnect. Rules are one to a file: `connect`, `requests`, `outbox`, `log`,
-//! `delivered`, `read`, `conversation`, `tracking`.
+//! `delivered`, `read`, `count`, `roster`, `people`, `feed`, `tracking`.
 
 mod calls;
 mod connect;
 mod conversation;
+mod count;
 mod cursors;
 mod delivered;
 mod entries;
+mod feed;
 #[cfg(test)]
 mod hostile_test;
 mod inbound;
@@ -29,9 +31,12 @@ mod log;
 mod model_test;
 mod outbound;
 mod outbox;
+mod people;
 mod read;
 mod refusals;
 mod requests;
+mod roster;
+mod time;
 mod tracking;
 mod types;
 
@@ -40,13 +45,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parley_protocol::ids::{ClientMessageId, ConversationId, UserId};
+use parley_protocol::wire::client_envelope;
 
 pub use connect::Tick;
 pub use conversation::SavedConversation;
+pub use count::Count;
 pub use outbox::Item;
+pub use roster::Roster;
 pub use types::{Call, CallId, Config, Output, Page, Reply, Save, Saved, SavedAccount};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::model::{Description, Event, LocalId, SendStatus, Session, State, To, Transport, User};
 use connect::{Connect, Phase, Step};
 use conversation::Conversation;
@@ -56,9 +64,6 @@ use tracking::Tracking;
 
 /// Requests of the application without an answer yet, at most.
 pub const CALLS: usize = 1_024;
-
-/// How long a server may say nothing while a request waits.
-const SILENCE_MS: u64 = 10_000;
 
 /// Names of users kept for later sends, at most.
 const NAMES: usize = 4_096;
@@ -88,7 +93,27 @@ pub struct Machine {
     session: Option<Arc<Session>>,
     session_number: u64,
     transport: Option<Transport>,
+    /// Names of users met, by id; those asked for; those to ask for; those the
+    /// server doesn't name; and the conversations that wait for a name.
+    known: HashMap<UserId, User>,
+    asking_names: HashSet<UserId>,
+    wanted_people: BTreeSet<UserId>,
+    nameless: HashSet<UserId>,
+    naming: BTreeSet<ConversationId>,
+    /// Whose presence the application watches; renewed in every session.
+    watched: BTreeSet<UserId>,
+    watch_at_ms: Option<u64>,
+    /// Who writes, until when; and when the user's own typing was last said.
+    typing: BTreeMap<(ConversationId, UserId), u64>,
+    own_typing: HashMap<ConversationId, u64>,
+    /// What is said without an answer.
+    to_say: VecDeque<client_envelope::Kind>,
     feed_position: u64,
+    /// From where the feed is to be asked again, when that is before the position.
+    feed_doubt: Option<u64>,
+    doubted: bool,
+    /// Syncs in a row that left a doubt.
+    doubts: u32,
     /// All pages of the first answer were taken.
     synced: bool,
     /// A device without a feed position begins by [`CatchUp`].
@@ -96,7 +121,9 @@ pub struct Machine {
     sync_at_ms: Option<u64>,
     hello_due: bool,
     token: Option<crate::Token>,
-    heartbeat_ms: u64,
+    /// Heartbeats in front of the user and behind.
+    heartbeats_ms: (u64, u64),
+    background: bool,
     ping_at_ms: u64,
     heard_ms: u64,
     describing: usize,
@@ -137,13 +164,27 @@ impl Machine {
             session: None,
             session_number: 0,
             transport: None,
+            known: HashMap::new(),
+            asking_names: HashSet::new(),
+            wanted_people: BTreeSet::new(),
+            nameless: HashSet::new(),
+            naming: BTreeSet::new(),
+            watched: BTreeSet::new(),
+            watch_at_ms: None,
+            typing: BTreeMap::new(),
+            own_typing: HashMap::new(),
+            to_say: VecDeque::new(),
             feed_position: saved.feed_position,
+            feed_doubt: None,
+            doubted: false,
+            doubts: 0,
             synced: false,
             fresh: saved.feed_position == 0,
             sync_at_ms: None,
             hello_due: false,
             token: None,
-            heartbeat_ms: 30_000,
+            heartbeats_ms: (30_000, 30_000),
+            background: false,
             ping_at_ms: u64::MAX,
             heard_ms: 0,
             describing: 0,
@@ -244,13 +285,25 @@ impl Machine {
     /// What this device knows of a conversation's members and cursors.
     #[must_use]
     pub fn description(&self, conversation: ConversationId) -> Option<Description> {
-        let known = self.conversations.get(&conversation)?;
-        known.is_described().then(|| known.description())
+        self.conversations.get(&conversation)?.description()
     }
 
     /// Whether readers are behind: catching up then goes slowly.
     pub fn set_busy(&mut self, busy: bool) {
         self.busy = busy;
+    }
+
+    /// The app went behind, or came back in front of its user. Said at once.
+    pub fn set_background(&mut self, tick: Tick, background: bool) {
+        if std::mem::replace(&mut self.background, background) != background
+            && self.connect.is_ready()
+        {
+            self.ping_at_ms = tick.now_ms;
+        }
+    }
+
+    const fn heartbeat_ms(&self) -> u64 {
+        if self.background { self.heartbeats_ms.1 } else { self.heartbeats_ms.0 }
     }
 
     /// Asks for a sign of life now, after the network changed under the transport.
@@ -384,6 +437,10 @@ impl Machine {
         self.synced = false;
         self.looking_up.clear();
         self.lookup_at_ms = 0;
+        self.forget_asked_names();
+        self.watch_at_ms = None;
+        self.to_say.clear();
+        self.own_typing.clear();
         self.describing = 0;
         self.fetching = 0;
         self.timers.clear();
@@ -464,6 +521,7 @@ impl Machine {
                 self.outputs.push_back(Output::Emit(Event::Conversation(conversation.line(me))));
             }
         }
+        self.schedule_doubts(now_ms);
         self.settle_lists();
         self.settle_drain(now_ms);
     }
@@ -481,70 +539,5 @@ impl Machine {
             let step = self.connect.close(None);
             self.follow(step, now_ms);
         }
-    }
-
-    /// When [`Machine::handle_timeout`] wants to be called, in the driver's milliseconds.
-    #[must_use]
-    pub fn deadline(&self, now_ms: u64) -> Option<u64> {
-        let ready = self.connect.is_ready();
-        let while_ready = [
-            Some(self.ping_at_ms.min(self.dead_at_ms())),
-            self.requests
-                .oldest_ms()
-                .map(|made| made.saturating_add(self.config.request_timeout_ms)),
-            self.outbox.deadline(now_ms),
-            self.timers.first().map(|(at, _)| *at),
-            self.sync_at_ms.filter(|at| *at > now_ms),
-            Some(self.lookup_at_ms).filter(|at| *at > now_ms),
-        ];
-        let always = [
-            self.connect.deadline(),
-            self.calls.values().next().map(|(_, until)| *until),
-            self.drain_until_ms,
-        ];
-        let ready_ones = while_ready.into_iter().filter(|_| ready);
-        ready_ones.chain(always).flatten().filter(|at| *at != u64::MAX).min()
-    }
-
-    /// When the link counts as dead: nothing at all was heard for two and a half
-    /// heartbeats, or for [`SILENCE_MS`] (at least one heartbeat) with a request
-    /// waiting. A transport that keeps no connection state in the kernel, as
-    /// QUIC, does not notice by itself that a server was killed.
-    fn dead_at_ms(&self) -> u64 {
-        let idle = self.heard_ms.saturating_add(self.heartbeat_ms.saturating_mul(5) / 2);
-        let patience = SILENCE_MS.max(self.heartbeat_ms);
-        let asked = self
-            .requests
-            .oldest_ms()
-            .map_or(u64::MAX, |made| made.max(self.heard_ms).saturating_add(patience));
-        idle.min(asked)
-    }
-
-    /// Time passed.
-    pub fn handle_timeout(&mut self, tick: Tick) {
-        let now_ms = tick.now_ms;
-        while let Some((at, id)) = self.timers.first().copied()
-            && at <= now_ms
-        {
-            self.timers.pop_first();
-            self.work.insert(id);
-        }
-        self.expire_calls(now_ms);
-        if self.connect.is_ready() {
-            let unanswered = self
-                .requests
-                .oldest_ms()
-                .is_some_and(|made| made.saturating_add(self.config.request_timeout_ms) <= now_ms);
-            if unanswered || self.dead_at_ms() <= now_ms {
-                let error = Error::new(ErrorKind::Timeout, "the server went silent");
-                self.handle_failure(tick, error);
-            }
-        }
-        let step = self.connect.handle_timeout(tick);
-        if matches!(step, Step::Wait) {
-            self.forget_session();
-        }
-        self.follow(step, now_ms);
-        self.settle(now_ms);
     }
 }

@@ -1,10 +1,14 @@
 //! A server for the model test: maps and vectors, as naive as can be.
 
+#[path = "model_log.rs"]
+mod log;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
+use log::{Log, Truth};
 use parley_protocol::ids::{ClientMessageId, ConversationId, UserId};
-use parley_protocol::wire::{self, client_envelope, send, server_envelope::Kind};
+use parley_protocol::wire::{self, EntryKind, client_envelope, send, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId as Id};
 use prost::Message as _;
 
@@ -35,14 +39,6 @@ pub(super) struct Server {
 }
 
 #[derive(Default)]
-struct Log {
-    members: Vec<UserId>,
-    entries: Vec<wire::Entry>,
-    origins: Vec<(u8, Bytes)>,
-    cursors: HashMap<UserId, (u64, u64)>,
-}
-
-#[derive(Default)]
 struct Feed {
     version: u64,
     versions: BTreeMap<Id, u64>,
@@ -53,15 +49,6 @@ struct Session {
     user: Option<UserId>,
     out: Vec<wire::ServerEnvelope>,
     given: BTreeSet<(Id, u64)>,
-}
-
-/// What counting says about a conversation, for one user.
-pub(super) struct Truth {
-    pub(super) last: u64,
-    pub(super) last_of_others: u64,
-    pub(super) unread: u64,
-    pub(super) read: u64,
-    pub(super) delivered: u64,
 }
 
 impl Server {
@@ -110,7 +97,7 @@ impl Server {
 
     pub(super) fn conversations_of(&self, owner: &str) -> Vec<(ConversationId, Truth)> {
         let me = user(owner);
-        let mine = self.conversations.iter().filter(|(_, log)| log.members.contains(&me));
+        let mine = self.conversations.iter().filter(|(_, log)| log.ever(me));
         mine.map(|(id, log)| (*id, log.truth(me))).collect()
     }
 
@@ -138,7 +125,7 @@ impl Server {
                 self.say(session, request, Kind::Pong(pong));
             }
             (Ask::Send(send), Some(me)) => self.send(session, request, (me, device), send),
-            (Ask::Fetch(fetch), Some(_)) => self.fetch(session, request, fetch),
+            (Ask::Fetch(fetch), Some(me)) => self.fetch(session, request, me, fetch),
             (Ask::Sync(sync), Some(me)) => {
                 let changes = self.changes(me, sync.feed_position);
                 self.say(session, request, Kind::Changes(changes));
@@ -154,10 +141,42 @@ impl Server {
                 let found = wire::User { id: user(name).to_wire(), name: name.clone() };
                 self.say(session, request, Kind::Found(wire::Found { user: Some(found) }));
             }
-            (Ask::Describe(describe), Some(_)) => {
+            (Ask::Describe(describe), Some(me)) => {
                 let id = Id::from_slice(&describe.conversation).unwrap();
-                let described = self.conversations[&id].described(id);
+                let described = self.conversations[&id].described(id, me);
                 self.say(session, request, Kind::Described(described));
+            }
+            (Ask::GetProfile(wanted), Some(_)) => {
+                let name = name(UserId::from_slice(&wanted.user).unwrap());
+                let user = wanted.user.clone();
+                let profile = wire::Profile { user, name, ..wire::Profile::default() };
+                self.say(session, request, Kind::Profile(profile));
+            }
+            (Ask::SetPreferences(set), Some(me)) => {
+                let id = Id::from_slice(&set.conversation).unwrap();
+                let log = self.conversations.get_mut(&id).unwrap();
+                log.preferences.entry(me).or_default().archived = set.archived.unwrap();
+                self.own_change(session, request, me, id);
+            }
+            (Ask::Hide(hide), Some(me)) => {
+                let id = Id::from_slice(&hide.conversation).unwrap();
+                let hidden = self.conversations.get_mut(&id).unwrap().hidden.entry(me).or_default();
+                for seq in &hide.seqs {
+                    if !hidden.contains(seq) {
+                        hidden.push(*seq);
+                    }
+                }
+                self.own_change(session, request, me, id);
+            }
+            (Ask::Hidden(asked), Some(me)) => {
+                let id = Id::from_slice(&asked.conversation).unwrap();
+                let all = self.conversations[&id].hidden.get(&me).cloned().unwrap_or_default();
+                let answer = wire::HiddenSeqs {
+                    conversation: id.to_wire(),
+                    seqs: all.iter().skip(asked.after as usize).take(1).copied().collect(),
+                    total: all.len() as u32,
+                };
+                self.say(session, request, Kind::HiddenSeqs(answer));
             }
             (Ask::Goodbye(_), _) => {}
             other => panic!("out of order: {other:?}"),
@@ -199,20 +218,38 @@ impl Server {
             Some((version, _)) if more => *version,
             _ => feed.version,
         };
-        let entries = changed.into_iter().map(|(version, id)| {
-            let truth = self.conversations[&id].truth(me);
-            wire::FeedEntry {
-                conversation: id.to_wire(),
-                version,
-                last_seq: truth.last,
-                unread: truth.unread,
-                read: truth.read,
-                last_time_ms: truth.last,
-                delivered: truth.delivered,
-                ..wire::FeedEntry::default()
-            }
-        });
+        let entries = changed.into_iter().map(|(version, id)| self.feed_entry(me, id, version));
         wire::Changes { entries: entries.collect(), feed_position, more }
+    }
+
+    fn feed_entry(&self, me: UserId, id: Id, version: u64) -> wire::FeedEntry {
+        let log = &self.conversations[&id];
+        let truth = log.truth(me);
+        wire::FeedEntry {
+            conversation: id.to_wire(),
+            version,
+            last_seq: truth.last,
+            unread: truth.unread,
+            mentions: truth.mentions as u32,
+            read: truth.read,
+            last_time_ms: truth.last,
+            delivered: truth.delivered,
+            preferences: log.preferences.get(&me).cloned(),
+            hidden: truth.hidden.len() as u32,
+            ..wire::FeedEntry::default()
+        }
+    }
+
+    /// A user's own rows changed: their other sessions are told.
+    fn own_change(&mut self, session: u64, request: u64, me: UserId, id: Id) {
+        let feed_position = self.touch(me, id);
+        let changed = wire::Changed { conversation: id.to_wire(), feed_position };
+        self.say(session, request, Kind::Changed(changed));
+        for other in self.sessions_of(me).into_iter().filter(|other| *other != session) {
+            let entries = vec![self.feed_entry(me, id, feed_position)];
+            let changes = wire::Changes { entries, feed_position, more: false };
+            self.say(other, 0, Kind::Changes(changes));
+        }
     }
 
     /// A user's feed moves.
@@ -235,8 +272,15 @@ impl Server {
                 bytes[8..].copy_from_slice(&pair[1][..8]);
                 let id = Id::new(bytes);
                 let members = pair.iter().map(|bytes| UserId::new(*bytes)).collect::<BTreeSet<_>>();
-                let log = self.conversations.entry(id).or_default();
-                log.members = members.into_iter().collect();
+                self.conversations.entry(id).or_insert_with(|| Log::direct(members));
+                id
+            }
+            send::To::NewGroup(true) => {
+                let mut bytes = [255; 16];
+                bytes[1] = device;
+                bytes[2..].copy_from_slice(&send.client_message_id[..14]);
+                let id = Id::new(bytes);
+                self.conversations.entry(id).or_default();
                 id
             }
             other => panic!("not sent here: {other:?}"),
@@ -244,27 +288,25 @@ impl Server {
         let log = self.conversations.get_mut(&id).unwrap();
         let origin = (device, send.client_message_id.clone());
         if let Some(index) = log.origins.iter().position(|other| *other == origin) {
-            assert_eq!(log.entries[index].body, send.body, "a resend is byte for byte the same");
+            assert_eq!(log.entries[index].kind, send.kind, "a resend is the same");
+            let erased = log.entries[index].erased;
+            assert!(erased || log.entries[index].body == send.body, "byte for byte");
             let sent = sent(id, &log.entries[index], true, 0);
             return self.say(session, request, Kind::Sent(sent));
         }
-        let seq = log.entries.len() as u64 + 1;
-        let entry = wire::Entry {
-            seq,
-            ordinal: seq,
-            time_ms: seq,
-            epoch: 1,
-            sender: me.to_wire(),
-            kind: send.kind,
-            body: send.body.clone(),
-            erased: false,
-        };
-        log.entries.push(entry.clone());
-        log.origins.push(origin);
-        for member in log.members.clone() {
+        let kind = EntryKind::try_from(send.kind as i32).unwrap();
+        if let Err(code) = log.check(me, kind, &send.body) {
+            let failure = wire::Failure { code: code as u32, ..wire::Failure::default() };
+            return self.say(session, request, Kind::Failure(failure));
+        }
+        let before = log.actives();
+        log.append(me, send, origin);
+        let entry = log.entries.last().unwrap().clone();
+        let told: BTreeSet<UserId> = before.into_iter().chain(log.actives()).collect();
+        for member in told {
             let feed_position = self.touch(member, id);
             for other in self.sessions_of(member) {
-                self.sessions.get_mut(&other).unwrap().given.insert((id, seq));
+                self.sessions.get_mut(&other).unwrap().given.insert((id, entry.seq));
                 if other == session {
                     let sent = sent(id, &entry, false, feed_position);
                     self.say(session, request, Kind::Sent(sent));
@@ -278,18 +320,19 @@ impl Server {
         }
     }
 
-    fn fetch(&mut self, session: u64, request: u64, fetch: &wire::Fetch) {
+    fn fetch(&mut self, session: u64, request: u64, me: UserId, fetch: &wire::Fetch) {
         let id = Id::from_slice(&fetch.conversation).unwrap();
         let Some(wire::fetch::From::AfterSeq(after)) = fetch.from else { panic!() };
         let log = &self.conversations[&id];
-        let rest = log.entries.iter().filter(|entry| entry.seq > after);
-        let page: Vec<&wire::Entry> = rest.take(PAGE).collect();
+        let (sees_after, last) = log.view(me);
+        let seen = log.entries.iter().filter(|entry| entry.seq > sees_after && entry.seq <= last);
+        let page: Vec<&wire::Entry> = seen.filter(|entry| entry.seq > after).take(PAGE).collect();
         let fetched = wire::Fetched {
             conversation: id.to_wire(),
             entries: page.iter().map(|entry| entry.encode_to_vec().into()).collect(),
-            at_start: after == 0,
-            at_end: page.last().is_none_or(|entry| entry.seq == log.entries.len() as u64),
-            last_seq: log.entries.len() as u64,
+            at_start: after <= sees_after,
+            at_end: page.last().is_none_or(|entry| entry.seq == last),
+            last_seq: last,
             ..wire::Fetched::default()
         };
         let given: Vec<(Id, u64)> = page.iter().map(|entry| (id, entry.seq)).collect();
@@ -300,9 +343,12 @@ impl Server {
     fn cursor(&mut self, session: u64, request: u64, me: UserId, to: (&Bytes, u64, bool)) {
         let (id, up_to, is_read) = (Id::from_slice(to.0).unwrap(), to.1, to.2);
         let log = self.conversations.get_mut(&id).unwrap();
+        let (sees_after, last) = log.view(me);
+        let members = log.actives();
         let (delivered, read) = log.cursors.entry(me).or_default();
         let given = &self.sessions[&session].given;
-        if (*delivered + 1..=up_to).any(|seq| !given.contains(&(id, seq))) {
+        let from = sees_after.max(*delivered) + 1;
+        if up_to > last || (from..=up_to).any(|seq| !given.contains(&(id, seq))) {
             self.cursor_ahead += 1;
             let code = Code::CursorAhead as u32;
             let failure = wire::Failure { code, ..wire::Failure::default() };
@@ -315,7 +361,6 @@ impl Server {
             *read = up_to.max(*read);
         }
         let (delivered, read) = (*delivered, *read);
-        let members = log.members.clone();
         let conversation = id.to_wire();
         let answer = wire::Moved { conversation: conversation.clone(), delivered, read };
         self.say(session, request, Kind::Moved(answer));
@@ -349,38 +394,6 @@ impl Server {
     fn say(&mut self, session: u64, request: u64, kind: Kind) {
         let envelope = wire::ServerEnvelope { request, kind: Some(kind) };
         self.sessions.get_mut(&session).unwrap().out.push(envelope);
-    }
-}
-
-impl Log {
-    fn truth(&self, me: UserId) -> Truth {
-        let (delivered, read) = self.cursors.get(&me).copied().unwrap_or_default();
-        let own = |entry: &&wire::Entry| entry.sender == me.to_wire();
-        let last_own = self.entries.iter().filter(own).map(|entry| entry.seq).max().unwrap_or(0);
-        let last = self.entries.len() as u64;
-        let others = self.entries.iter().filter(|entry| !own(entry));
-        Truth {
-            last,
-            last_of_others: others.map(|entry| entry.seq).max().unwrap_or(0),
-            unread: last - read.max(last_own),
-            read,
-            delivered,
-        }
-    }
-
-    fn described(&self, id: Id) -> wire::Described {
-        let members = self.members.iter().map(|member| {
-            let (delivered, read) = self.cursors.get(member).copied().unwrap_or_default();
-            let (user, name) = (member.to_wire(), name(*member));
-            wire::Member { user, name, delivered, read, ..wire::Member::default() }
-        });
-        wire::Described {
-            conversation: id.to_wire(),
-            kind: wire::ConversationKind::Direct as i32,
-            members: members.collect(),
-            last_seq: self.entries.len() as u64,
-            ..wire::Described::default()
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What to say to the server, made only when there is room for it.
 //!
-//! In this order: the hello, heartbeats, cursors, the feed, sends, the
-//! application's requests, names, then gaps and descriptions. Nothing is put
+//! In this order: the hello, heartbeats, typing, the feed, sends, the
+//! application's requests, presence, names, then cursors, gaps and descriptions. Nothing is put
 //! aside: an envelope that is not asked for is not made.
 
 use std::ops::Bound::{Excluded, Unbounded};
@@ -32,8 +32,12 @@ impl Machine {
             return None;
         }
         if self.ping_at_ms <= now_ms {
-            self.ping_at_ms = now_ms + self.heartbeat_ms;
-            return Some(self.request(now_ms, Pending::Ping, Kind::Ping(wire::Ping::default())));
+            self.ping_at_ms = now_ms + self.heartbeat_ms();
+            let ping = wire::Ping { background: self.background };
+            return Some(self.request(now_ms, Pending::Ping, Kind::Ping(ping)));
+        }
+        if let Some(kind) = self.to_say.pop_front() {
+            return Some(wire::ClientEnvelope { request: 0, kind: Some(kind) });
         }
         if !self.requests.has_room() {
             return None;
@@ -41,7 +45,9 @@ impl Machine {
         self.next_sync(now_ms)
             .or_else(|| self.next_send(now_ms))
             .or_else(|| self.next_call(now_ms))
+            .or_else(|| self.next_watch(now_ms))
             .or_else(|| self.next_lookup(now_ms))
+            .or_else(|| self.next_person(now_ms))
             .or_else(|| self.next_work(now_ms))
     }
 
@@ -60,8 +66,8 @@ impl Machine {
             client_name,
             client_version,
             features: version::FEATURES.iter().map(|feature| *feature as i32).collect(),
-            feed_position: self.feed_position,
-            background: false,
+            feed_position: self.ask_feed_from(),
+            background: self.background,
         };
         self.request(now_ms, Pending::Hello, Kind::Hello(hello))
     }
@@ -69,7 +75,7 @@ impl Machine {
     fn next_sync(&mut self, now_ms: u64) -> Option<wire::ClientEnvelope> {
         self.sync_at_ms.filter(|at| *at <= now_ms)?;
         self.sync_at_ms = None;
-        let sync = wire::Sync { feed_position: self.feed_position };
+        let sync = wire::Sync { feed_position: self.ask_feed_from() };
         Some(self.request(now_ms, Pending::Sync, Kind::Sync(sync)))
     }
 
@@ -80,6 +86,8 @@ impl Machine {
         let to = match &item.to {
             To::Conversation(conversation) => send::To::Conversation(conversation.to_wire()),
             To::User(user) => send::To::Peer(user.to_wire()),
+            To::NewGroup => send::To::NewGroup(true),
+            To::Invite(code) => send::To::Invite(code.clone()),
             // The outbox gives only resolved ones.
             To::Name(_) => return None,
         };
@@ -103,10 +111,15 @@ impl Machine {
                         Range::Before(seq) => fetch::From::BeforeSeq(seq),
                         Range::Around(seq) => fetch::From::AroundSeq(seq),
                         Range::Latest => fetch::From::BeforeSeq(u64::MAX),
+                        Range::AroundTime(time_ms) => fetch::From::AroundTimeMs(time_ms),
+                        Range::MentionsBefore(seq) => fetch::From::MentionsBefore(seq),
+                        Range::Pinned => fetch::From::Pinned(true),
+                        Range::EditsOf(seq) => fetch::From::EditsOf(seq),
                     };
                     fetch(*conversation, from, *limit)
                 }
                 Some((Call::Describe { conversation }, _)) => describe(*conversation),
+                Some((Call::Ask(kind), _)) => kind.clone(),
                 // Answered or timed out meanwhile, or asked in another way.
                 _ => continue,
             };
@@ -127,6 +140,20 @@ impl Machine {
             }
         }
         None
+    }
+
+    fn next_watch(&mut self, now_ms: u64) -> Option<wire::ClientEnvelope> {
+        self.watch_at_ms.filter(|at| *at <= now_ms)?;
+        self.watch_at_ms = None;
+        let users = self.watched.iter().map(|user| user.to_wire()).collect();
+        let subscribe = wire::Subscribe { users, ..wire::Subscribe::default() };
+        Some(self.request(now_ms, Pending::Watch, Kind::Subscribe(subscribe)))
+    }
+
+    fn next_person(&mut self, now_ms: u64) -> Option<wire::ClientEnvelope> {
+        let user = self.next_name()?;
+        let kind = Kind::GetProfile(wire::GetProfile { user: user.to_wire() });
+        Some(self.request(now_ms, Pending::Name(user), kind))
     }
 
     /// Goes through the conversations that may have something to ask or say.
@@ -197,6 +224,12 @@ impl Machine {
             } else {
                 wait = true;
             }
+        }
+        if conversation.needs_hidden() {
+            conversation.asking_hidden = true;
+            let (conversation, after) = (id.to_wire(), conversation.hidden_known);
+            let hidden = wire::Hidden { conversation, after };
+            return Work::Say(Pending::Hidden(id), Kind::Hidden(hidden));
         }
         let slowly = if self.busy { conversation.fetched_ms + SLOW_MS } else { 0 };
         let held = conversation.log.held();

@@ -105,10 +105,14 @@ impl Outbox {
             self.turn.push_back(to.clone());
             let unclear = match to {
                 To::Name(_) => true,
-                To::User(_) => false,
-                To::Conversation(id) => first_user.is_some_and(|user| user < head) && !is_known(id),
+                // Nothing that waits can turn out to be the same.
+                To::NewGroup | To::Invite(_) => false,
+                To::User(_) => first_name.is_some_and(|name| name < head),
+                To::Conversation(id) => {
+                    first_name.is_some_and(|name| name < head)
+                        || (first_user.is_some_and(|user| user < head) && !is_known(id))
+                }
             };
-            let unclear = unclear || first_name.is_some_and(|name| name < head);
             if unclear || lane.in_flight || lane.parked_until_ms > now_ms {
                 continue;
             }
@@ -128,7 +132,7 @@ impl Outbox {
     pub(crate) fn unresolved(&self) -> impl Iterator<Item = &str> {
         self.turn.iter().filter_map(|to| match to {
             To::Name(name) => Some(name.as_str()),
-            To::User(_) | To::Conversation(_) => None,
+            To::User(_) | To::Conversation(_) | To::NewGroup | To::Invite(_) => None,
         })
     }
 

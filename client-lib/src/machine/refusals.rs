@@ -46,6 +46,14 @@ impl Machine {
                 self.work.insert(id);
             }
             Pending::Read(id, _) => self.handle_read_refused(tick, id, &error),
+            // Whoever can't be asked about now is called by the id.
+            Pending::Name(user) => self.handle_name(user, None),
+            Pending::Hidden(id) => self.handle_hidden_refused(id),
+            Pending::Watch => {
+                if error.is_retryable() {
+                    self.watch_at_ms = Some(again_ms);
+                }
+            }
             Pending::Lookup(name) => self.handle_lookup_refused(tick, name, &error),
             Pending::Describe(id) => {
                 self.describing = self.describing.saturating_sub(1);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use parley_protocol::ids::ConversationId;
+use parley_protocol::ids::{ConversationId, UserId};
 
 use super::CallId;
 use crate::model::LocalId;
@@ -30,6 +30,11 @@ pub(crate) enum Pending {
     Read(ConversationId, u64),
     Lookup(String),
     Describe(ConversationId),
+    /// The name of somebody known by id only.
+    Name(UserId),
+    Hidden(ConversationId),
+    /// How those are whose presence is watched, after a reconnect.
+    Watch,
 }
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! What goes into the machine and what comes out of it.
 
 use parley_protocol::ids::{ConversationId, DeviceId, UserId};
-use parley_protocol::wire;
+use parley_protocol::wire::{self, client_envelope, server_envelope};
 
 use super::conversation::SavedConversation;
 use super::outbox::Item;
@@ -52,6 +52,8 @@ pub struct SavedAccount {
     pub user: User,
     /// The device.
     pub device: DeviceId,
+    /// Revision of the account's own data, as last heard of.
+    pub revision: u64,
 }
 
 /// A change a store has to keep.
@@ -67,8 +69,14 @@ pub enum Save {
     Feed(u64),
     /// Whose store it is.
     Account(SavedAccount),
-    /// An entry for offline reading.
+    /// An entry for offline reading. One that deletes takes its message's text along.
     Entry(ConversationId, wire::Entry),
+    /// Something known about entries that lies elsewhere in the log.
+    Related(ConversationId, wire::Entry),
+    /// The user hid these messages: their texts go.
+    Hidden(ConversationId, Vec<u64>),
+    /// Nothing up to this seq is there any more.
+    Cleared(ConversationId, u64),
 }
 
 /// Names a call of the application; chosen by the driver, never reused.
@@ -106,6 +114,11 @@ pub enum Call {
     },
     /// The conversation list.
     List,
+    /// The users with these ids, as far as they are known here.
+    Users(Vec<UserId>),
+    /// Any other request that has an answer of its own. It is made again after
+    /// a reconnect, so it must be one that may be made twice.
+    Ask(client_envelope::Kind),
 }
 
 /// The answer to a [`Call`].
@@ -121,6 +134,10 @@ pub enum Reply {
     Read,
     /// To a list.
     List(Vec<Line>),
+    /// To a question for users.
+    Users(Vec<User>),
+    /// To any other request, as it came.
+    Answer(Box<server_envelope::Kind>),
 }
 
 /// A part of a conversation, as it came.
@@ -134,8 +151,14 @@ pub struct Page {
     pub at_end: bool,
     /// The highest seq at the time of reading.
     pub last_seq: u64,
+    /// What belongs to the entries and lies elsewhere.
+    pub related: Vec<wire::Entry>,
+    /// Some reactions are missing.
+    pub related_cut: bool,
     /// The user who reads.
     pub me: Option<UserId>,
+    /// Those people in it whose names are known.
+    pub names: Vec<User>,
 }
 
 /// What the driver has to do.

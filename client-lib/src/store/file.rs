@@ -2,19 +2,19 @@
 //!
 //! Every commit is synced. Tables: `meta` (name → bytes: format, account, feed,
 //! token, last local id), `outbox` (local id → item), `conversations` (id →
-//! position), `entries` (id, seq → entry; the newest so many of each
-//! conversation). A file of another format is refused and left as it is.
+//! position), and those of `cache`. Format 1, which knew only messages, is taken
+//! over as it is; a file of any other format is refused and left alone.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 use parley_protocol::ids::ConversationId;
-use parley_protocol::wire;
 use prost::Message as _;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::Opened;
-use super::rows::{AccountRow, ConversationRow, ItemRow, damaged, decode};
+use super::cache::{self, Cache, ENTRIES, RELATED};
+use super::rows::{AccountRow, ConversationRow, ItemRow, damaged};
 use crate::auth::Token;
 use crate::error::{Error, ErrorKind};
 use crate::machine::{Page, Save, Saved};
@@ -23,10 +23,11 @@ use crate::model::Range;
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const OUTBOX: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outbox");
 const CONVERSATIONS: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("conversations");
-const ENTRIES: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new("entries");
 
-/// The format of this build.
-const FORMAT: u64 = 1;
+/// The format of this build, and the one it takes over: in that, rows lack what
+/// came later, and there was no table of what was done to messages.
+const FORMAT: u64 = 2;
+const OLDER: u64 = 1;
 
 pub(crate) struct FileStore {
     database: Database,
@@ -53,23 +54,24 @@ impl FileStore {
         Ok((store, opened))
     }
 
-    /// Notes the format in a new file; refuses another one.
+    /// Notes the format in a new or older file; refuses another one.
     fn check_format(&self, path: &Path) -> Result<(), Error> {
         let write = self.database.begin_write().map_err(failed)?;
         let found = {
             let mut meta = write.open_table(META).map_err(failed)?;
             let found =
                 number(meta.get("format").map_err(failed)?.map(|value| value.value().to_vec()))?;
-            if found.is_none() {
+            if matches!(found, None | Some(OLDER)) {
                 meta.insert("format", FORMAT.to_be_bytes().as_slice()).map_err(failed)?;
                 write.open_table(OUTBOX).map_err(failed)?;
                 write.open_table(CONVERSATIONS).map_err(failed)?;
                 write.open_table(ENTRIES).map_err(failed)?;
+                write.open_table(RELATED).map_err(failed)?;
             }
             found
         };
         match found {
-            None => write.commit().map_err(failed),
+            None | Some(OLDER) => write.commit().map_err(failed),
             Some(FORMAT) => write.abort().map_err(failed),
             Some(found) => {
                 write.abort().map_err(failed)?;
@@ -115,8 +117,7 @@ impl FileStore {
             let mut meta = write.open_table(META).map_err(failed)?;
             let mut outbox = write.open_table(OUTBOX).map_err(failed)?;
             let mut conversations = write.open_table(CONVERSATIONS).map_err(failed)?;
-            let mut entries = write.open_table(ENTRIES).map_err(failed)?;
-            let mut touched = Vec::new();
+            let mut cache = Cache::open(&write)?;
             for save in saves {
                 match save {
                     Save::Queued(item) => {
@@ -140,20 +141,15 @@ impl FileStore {
                         let row = AccountRow::new(account).encode_to_vec();
                         meta.insert("account", row.as_slice()).map_err(failed)?;
                     }
-                    Save::Entry(id, entry) => {
-                        let bytes = entry.encode_to_vec();
-                        entries.insert((key(*id), entry.seq), bytes.as_slice()).map_err(failed)?;
-                        touched.push(key(*id));
+                    Save::Entry(id, entry) => cache.put(*id, entry)?,
+                    Save::Related(id, entry) => cache.relate(*id, entry)?,
+                    Save::Hidden(id, seqs) => {
+                        seqs.iter().try_for_each(|seq| cache.erase(*id, *seq))?;
                     }
+                    Save::Cleared(id, up_to) => cache.clear(*id, *up_to)?,
                 }
             }
-            touched.sort_unstable();
-            touched.dedup();
-            for id in touched {
-                let last = newest(&entries, id)?.unwrap_or(0);
-                let oldest = last.saturating_sub(self.cache_entries - 1);
-                entries.retain_in((id, 0)..(id, oldest), |_, _| false).map_err(failed)?;
-            }
+            cache.trim(self.cache_entries)?;
         }
         write.commit().map_err(failed)
     }
@@ -178,7 +174,7 @@ impl FileStore {
                 .map_err(failed)?
                 .retain(|_, _| false)
                 .map_err(failed)?;
-            write.open_table(ENTRIES).map_err(failed)?.retain(|_, _| false).map_err(failed)?;
+            Cache::open(&write)?.wipe()?;
         }
         write.commit().map_err(failed)
     }
@@ -190,55 +186,7 @@ impl FileStore {
         limit: u32,
     ) -> Result<Option<Page>, Error> {
         let read = self.database.begin_read().map_err(failed)?;
-        let table = read.open_table(ENTRIES).map_err(failed)?;
-        let id = key(conversation);
-        let Some(last) = newest(&table, id)? else { return Ok(None) };
-        let limit = if limit == 0 { 200 } else { u64::from(limit.min(200)) };
-        let (from, to) = match range {
-            Range::Latest => (last.saturating_sub(limit - 1), last),
-            Range::Before(seq) if seq > last => (last.saturating_sub(limit - 1), last),
-            Range::Before(seq) => (seq.saturating_sub(limit), seq.saturating_sub(1)),
-            Range::After(seq) => (seq.saturating_add(1), seq.saturating_add(limit)),
-            Range::Around(seq) => (seq.saturating_sub(limit / 2), seq.saturating_add(limit / 2)),
-        };
-        let mut entries: Vec<wire::Entry> = Vec::new();
-        for row in table.range((id, from.max(1))..=(id, to)).map_err(failed)? {
-            let (_, bytes) = row.map_err(failed)?;
-            let entry = decode::<wire::Entry>(bytes.value())?;
-            // Only the run at the right end of a hole, or at the left when reading on.
-            let hole =
-                entries.last().is_some_and(|before| before.seq.saturating_add(1) != entry.seq);
-            match range {
-                Range::After(_) if hole => break,
-                _ if hole => entries.clear(),
-                _ => {}
-            }
-            entries.push(entry);
-        }
-        let anchored = match range {
-            Range::After(seq) => {
-                entries.first().is_some_and(|first| first.seq == seq.saturating_add(1))
-            }
-            Range::Before(_) | Range::Latest => entries.last().is_some_and(|it| it.seq == to),
-            Range::Around(seq) => entries.iter().any(|entry| entry.seq == seq),
-        };
-        if !anchored {
-            return Ok(None);
-        }
-        let at_start = entries.first().is_some_and(|first| first.seq == 1);
-        let at_end = entries.last().is_some_and(|entry| entry.seq == last);
-        Ok(Some(Page { entries, at_start, at_end, last_seq: last, me: None }))
-    }
-}
-
-fn newest(
-    table: &impl ReadableTable<(u128, u64), &'static [u8]>,
-    id: u128,
-) -> Result<Option<u64>, Error> {
-    let mut rows = table.range((id, 0)..=(id, u64::MAX)).map_err(failed)?;
-    match rows.next_back() {
-        Some(row) => Ok(Some(row.map_err(failed)?.0.value().1)),
-        None => Ok(None),
+        cache::page(&read, conversation, range, limit)
     }
 }
 
@@ -264,7 +212,7 @@ fn open_file(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-fn key(id: ConversationId) -> u128 {
+pub(super) fn key(id: ConversationId) -> u128 {
     u128::from_be_bytes(*id.as_bytes())
 }
 
@@ -278,17 +226,18 @@ fn number(bytes: Option<Vec<u8>>) -> Result<Option<u64>, Error> {
     }
 }
 
-fn failed(error: impl Into<redb::Error>) -> Error {
+pub(super) fn failed(error: impl Into<redb::Error>) -> Error {
     Error::with_source(ErrorKind::Store, "the store failed", error.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{Item, SavedAccount, SavedConversation};
-    use crate::model::{LocalId, To, User};
+    use crate::machine::{Count, Item, Roster, SavedAccount, SavedConversation};
+    use crate::model::{LocalId, Preferences, To, User};
     use bytes::Bytes;
     use parley_protocol::ids::{ClientMessageId, DeviceId, UserId};
+    use parley_protocol::wire;
 
     const PLACE: ConversationId = ConversationId::new([7; 16]);
 
@@ -320,7 +269,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store");
         let user = User { id: UserId::new([1; 16]), name: "ann".into() };
-        let account = SavedAccount { user, device: DeviceId::new([2; 16]) };
+        let account = SavedAccount { user, device: DeviceId::new([2; 16]), revision: 3 };
         let conversation = SavedConversation {
             id: PLACE,
             held: 3,
@@ -329,12 +278,23 @@ mod tests {
             wanted: 3,
             read: 1,
             read_wanted: 2,
-            unread: 4,
-            counted: 5,
+            count: Count {
+                unread: 4,
+                mentions: 1,
+                up_to: 5,
+                ordinal: 6,
+                floor: 2,
+                version: 8,
+                doubtful: true,
+            },
             last_time_ms: 9,
-            direct: true,
-            members: None,
+            roster: Some(Roster { seq: 5, pinned: vec![2], former: true, ..Roster::unknown() }),
+            preferences: Preferences { draft: "later".into(), ..Preferences::default() },
+            request: true,
+            hidden: 2,
         };
+        let group = Item { to: To::NewGroup, ..item(3) };
+        let joining = Item { to: To::Invite("code".into()), ..item(4) };
         {
             let (store, opened) = open(&path);
             assert!(opened.token.is_none() && opened.saved.outbox.is_empty());
@@ -342,6 +302,8 @@ mod tests {
             let saves = vec![
                 Save::Queued(item(1)),
                 Save::Queued(item(2)),
+                Save::Queued(group.clone()),
+                Save::Queued(joining.clone()),
                 Save::Done(LocalId(1)),
                 Save::Conversation(Box::new(conversation.clone())),
                 Save::Account(account.clone()),
@@ -351,10 +313,10 @@ mod tests {
         }
         let (_, opened) = open(&path);
         assert_eq!(opened.token.unwrap().expose(), &[5; 32]);
-        assert_eq!(opened.saved.outbox, vec![item(2)]);
+        assert_eq!(opened.saved.outbox, vec![item(2), group, joining]);
         assert_eq!(opened.saved.conversations, vec![conversation]);
         assert_eq!(opened.saved.account, Some(account));
-        assert_eq!((opened.saved.feed_position, opened.saved.last_local_id), (77, 2));
+        assert_eq!((opened.saved.feed_position, opened.saved.last_local_id), (77, 4));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What survives a restart: outbox, positions, a cache of entries, the token.
 //!
 //! [`Store`] is either nothing (everything lives in the machine's memory) or a
-//! redb file. Calls block on the disk; the driver makes them on a blocking
+//! redb file. What was deleted leaves the file. Calls block on the disk; the driver makes them on a blocking
 //! thread. A store belongs to one user and one server.
 
+mod cache;
 mod file;
 mod rows;
 

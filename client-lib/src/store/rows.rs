@@ -1,13 +1,16 @@
 //! How things are written into the store: small protobuf messages, so that a
-//! later version can add fields.
+//! later version can add fields. Who is in a conversation and what the user set
+//! for it are kept as the wire has them.
 
 use bytes::Bytes;
 use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, UserId};
+use parley_protocol::wire;
 use prost::Message;
 
+use crate::convert;
 use crate::error::{Error, ErrorKind};
-use crate::machine::{Item, SavedAccount, SavedConversation};
-use crate::model::{LocalId, Member, To, User};
+use crate::machine::{Count, Item, Roster, SavedAccount, SavedConversation};
+use crate::model::{LocalId, To, User};
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct AccountRow {
@@ -17,6 +20,8 @@ pub(super) struct AccountRow {
     name: String,
     #[prost(bytes = "bytes", tag = "3")]
     device: Bytes,
+    #[prost(uint64, tag = "4")]
+    revision: u64,
 }
 
 impl AccountRow {
@@ -25,6 +30,7 @@ impl AccountRow {
             user: account.user.id.to_wire(),
             name: account.user.name.to_string(),
             device: account.device.to_wire(),
+            revision: account.revision,
         }
     }
 
@@ -33,6 +39,7 @@ impl AccountRow {
         Ok(SavedAccount {
             user: User { id: user(&row.user)?, name: row.name.into() },
             device: DeviceId::from_slice(&row.device).map_err(corrupt)?,
+            revision: row.revision,
         })
     }
 }
@@ -51,6 +58,10 @@ pub(super) struct ItemRow {
     kind: u32,
     #[prost(bytes = "bytes", tag = "6")]
     body: Bytes,
+    #[prost(bool, tag = "7")]
+    new_group: bool,
+    #[prost(string, optional, tag = "8")]
+    invite: Option<String>,
 }
 
 impl ItemRow {
@@ -65,6 +76,8 @@ impl ItemRow {
             To::Name(name) => row.name = Some(name.clone()),
             To::User(user) => row.user = Some(user.to_wire()),
             To::Conversation(conversation) => row.conversation = Some(conversation.to_wire()),
+            To::NewGroup => row.new_group = true,
+            To::Invite(code) => row.invite = Some(code.clone()),
         }
         row
     }
@@ -77,7 +90,8 @@ impl ItemRow {
             (None, None, Some(id)) => {
                 To::Conversation(ConversationId::from_slice(&id).map_err(corrupt)?)
             }
-            (None, None, None) => return Err(damaged()),
+            (None, None, None) if row.new_group => To::NewGroup,
+            (None, None, None) => To::Invite(row.invite.ok_or_else(damaged)?),
         };
         Ok(Item {
             local_id: LocalId(local_id),
@@ -109,40 +123,35 @@ pub(super) struct ConversationRow {
     counted: u64,
     #[prost(uint64, tag = "9")]
     last_time_ms: u64,
+    // 10 to 12 were the members of format 1.
     #[prost(bool, tag = "10")]
-    direct: bool,
+    old_direct: bool,
     #[prost(bool, tag = "11")]
-    described: bool,
+    old_described: bool,
     #[prost(message, repeated, tag = "12")]
-    members: Vec<MemberRow>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct MemberRow {
-    #[prost(bytes = "bytes", tag = "1")]
-    user: Bytes,
-    #[prost(string, tag = "2")]
-    name: String,
-    #[prost(uint64, tag = "3")]
-    delivered: u64,
-    #[prost(uint64, tag = "4")]
-    read: u64,
-    #[prost(uint64, tag = "5")]
-    delivered_ms: u64,
-    #[prost(uint64, tag = "6")]
-    read_ms: u64,
+    old_members: Vec<wire::Member>,
+    #[prost(message, optional, tag = "13")]
+    roster: Option<wire::Described>,
+    #[prost(message, optional, tag = "14")]
+    preferences: Option<wire::Preferences>,
+    #[prost(bool, tag = "15")]
+    request: bool,
+    #[prost(uint32, tag = "16")]
+    hidden: u32,
+    #[prost(uint64, tag = "17")]
+    mentions: u64,
+    #[prost(uint64, tag = "18")]
+    ordinal: u64,
+    #[prost(uint64, tag = "19")]
+    floor: u64,
+    #[prost(uint64, tag = "20")]
+    version: u64,
+    #[prost(bool, tag = "21")]
+    doubtful: bool,
 }
 
 impl ConversationRow {
     pub(super) fn new(saved: &SavedConversation) -> Self {
-        let member = |member: &Member| MemberRow {
-            user: member.user.id.to_wire(),
-            name: member.user.name.to_string(),
-            delivered: member.delivered,
-            read: member.read,
-            delivered_ms: member.delivered_ms,
-            read_ms: member.read_ms,
-        };
         Self {
             held: saved.held,
             last: saved.last,
@@ -150,44 +159,67 @@ impl ConversationRow {
             wanted: saved.wanted,
             read: saved.read,
             read_wanted: saved.read_wanted,
-            unread: saved.unread,
-            counted: saved.counted,
+            unread: saved.count.unread,
+            counted: saved.count.up_to,
             last_time_ms: saved.last_time_ms,
-            direct: saved.direct,
-            described: saved.members.is_some(),
-            members: saved.members.iter().flatten().map(member).collect(),
+            old_direct: false,
+            old_described: false,
+            old_members: Vec::new(),
+            roster: saved.roster.as_ref().map(|roster| {
+                convert::described(saved.id, &roster.clone().into_description(saved.id))
+            }),
+            preferences: Some(convert::preferences_to_wire(&saved.preferences)),
+            request: saved.request,
+            hidden: saved.hidden,
+            mentions: saved.count.mentions,
+            ordinal: saved.count.ordinal,
+            floor: saved.count.floor,
+            version: saved.count.version,
+            doubtful: saved.count.doubtful,
         }
     }
 
     pub(super) fn read(id: [u8; 16], bytes: &[u8]) -> Result<SavedConversation, Error> {
         let row = decode::<Self>(bytes)?;
-        let members: Result<Vec<Member>, Error> = row
-            .members
-            .into_iter()
-            .map(|member| {
-                Ok(Member {
-                    user: User { id: user(&member.user)?, name: member.name.into() },
-                    delivered: member.delivered,
-                    read: member.read,
-                    delivered_ms: member.delivered_ms,
-                    read_ms: member.read_ms,
-                })
-            })
-            .collect();
-        let members = members?;
+        let id = ConversationId::new(id);
+        let described = match row.roster {
+            None if row.old_described => Some(wire::Described {
+                conversation: id.to_wire(),
+                kind: match row.old_direct {
+                    true => wire::ConversationKind::Direct as i32,
+                    false => wire::ConversationKind::Group as i32,
+                },
+                members: row.old_members,
+                last_seq: row.held,
+                ..wire::Described::default()
+            }),
+            other => other,
+        };
+        let roster = described.map(|described| {
+            convert::description(&described).map(Roster::new).map_err(|_| damaged())
+        });
         Ok(SavedConversation {
-            id: ConversationId::new(id),
+            id,
             held: row.held,
             last: row.last,
             confirmed: row.confirmed,
             wanted: row.wanted,
             read: row.read,
             read_wanted: row.read_wanted,
-            unread: row.unread,
-            counted: row.counted,
+            count: Count {
+                unread: row.unread,
+                mentions: row.mentions,
+                up_to: row.counted,
+                ordinal: row.ordinal,
+                floor: row.floor,
+                version: row.version,
+                doubtful: row.doubtful,
+            },
             last_time_ms: row.last_time_ms,
-            direct: row.direct,
-            members: row.described.then_some(members),
+            roster: roster.transpose()?,
+            preferences: row.preferences.as_ref().map(convert::preferences).unwrap_or_default(),
+            request: row.request,
+            hidden: row.hidden,
         })
     }
 }

@@ -1,0 +1,99 @@
+//! What happened, as the application hears of it.
+
+use parley_protocol::ids::{ClientMessageId, ConversationId};
+
+use super::{
+    Change, Conversation, Deletion, Edit, Erased, LocalId, Message, Pin, Presence, Profile,
+    Reaction, Receipt, Sent, State, Transport, UnknownEntry, User,
+};
+use crate::error::Error;
+
+/// What happened. Entries of one conversation come in order of seq, each once.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A message, somebody else's or this user's own from any device.
+    Message(Message),
+    /// A message got another text.
+    Edited(Edit),
+    /// A message was deleted for all.
+    Deleted(Deletion),
+    /// Somebody reacted to a message, or took it back.
+    Reacted(Reaction),
+    /// A message was pinned, or its pin taken off.
+    Pinned(Pin),
+    /// Who is in a conversation, or how it works, changed.
+    Changed(Change),
+    /// An entry whose content is gone already.
+    Erased(Erased),
+    /// An entry of a kind this build doesn't know.
+    UnknownEntry(UnknownEntry),
+    /// The user hid these messages from themselves, on any device.
+    Hidden {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        seqs: Vec<u64>,
+    },
+    /// Somebody's cursors moved.
+    Receipt(Receipt),
+    /// Somebody writes, or stopped.
+    Typing(Typing),
+    /// Somebody in [`crate::Client::subscribe_presence`] came or went.
+    Presence(Presence),
+    /// Somebody in [`crate::Client::subscribe_presence`] changed their profile.
+    Profile(Profile),
+    /// The own profile, settings, contacts or blocks changed on another device;
+    /// [`crate::Client::account`] has them.
+    AccountChanged {
+        /// The account's new revision.
+        revision: u64,
+    },
+    /// One of this client's sends was committed.
+    Sent {
+        /// Which.
+        local_id: LocalId,
+        /// Its id on the wire.
+        client_message_id: ClientMessageId,
+        /// The server's answer.
+        sent: Sent,
+    },
+    /// One of this client's sends was refused for good.
+    SendFailed {
+        /// Which.
+        local_id: LocalId,
+        /// Its id on the wire.
+        client_message_id: ClientMessageId,
+        /// Why.
+        error: Error,
+    },
+    /// A line of the conversation list changed: unread count, last seq, cursors,
+    /// name, members, preferences.
+    Conversation(Conversation),
+    /// The connection changed state.
+    StateChanged(State),
+    /// The preferred transport failed and the next one took over.
+    FellBack {
+        /// What failed.
+        from: Transport,
+        /// What is tried instead.
+        to: Transport,
+        /// Why.
+        error: Error,
+    },
+    /// This reader was too slow and missed that many events. Conversations and
+    /// history still have everything.
+    Lagged(u64),
+}
+
+/// Somebody writes in a conversation, or stopped. It ends by itself: without
+/// news for a few seconds an event with `active` false follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typing {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Who.
+    pub user: User,
+    /// Whether they write.
+    pub active: bool,
+}
