@@ -4,9 +4,16 @@
 //! offset of the local zone, asked once at start; without it times are UTC.
 
 use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MINUTES: i64 = 24 * 60;
+
+/// The time now, Unix milliseconds.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// How far local time is ahead of UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +64,12 @@ impl Zone {
         format!("{:02}:{:02}", minutes / 60, minutes % 60)
     }
 
+    /// When a local day begins, Unix milliseconds.
+    pub(crate) fn start_ms(self, day: i64) -> u64 {
+        let minutes = day.saturating_mul(DAY_MINUTES).saturating_sub(self.offset_minutes);
+        u64::try_from(minutes.saturating_mul(MINUTE_MS)).unwrap_or(0)
+    }
+
     fn local_minutes(self, time_ms: u64) -> i64 {
         // The cap is far beyond year 9999; a server may send any number.
         let time_ms = i64::try_from(time_ms).unwrap_or(i64::MAX).min(253_402_300_799_000);
@@ -79,6 +92,23 @@ pub(crate) fn date(day: i64) -> String {
     format!("{year:04}-{month:02}-{day_of_month:02}")
 }
 
+/// The day that is written like this: the other way round than [`date`].
+pub(crate) fn day(text: &str) -> Option<i64> {
+    let mut parts = text.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let (year, month, of_month) = (parts.next()??, parts.next()??, parts.next()??);
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
+        return None;
+    }
+    let shifted_year = year - i64::from(month <= 2);
+    let shifted_month = if month > 2 { month - 3 } else { month + 9 };
+    let of_year = (153 * shifted_month + 2) / 5 + of_month - 1;
+    let era = shifted_year.div_euclid(400);
+    let of_era = shifted_year.rem_euclid(400);
+    let day = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    // A 31st of February is none.
+    (date(day) == format!("{year:04}-{month:02}-{of_month:02}")).then_some(day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +119,19 @@ mod tests {
         assert_eq!(date(11_016), "2000-02-29");
         assert_eq!(date(20_779), "2026-11-22");
         assert_eq!(date(-1), "1969-12-31");
+    }
+
+    #[test]
+    fn dates_have_their_days() {
+        for number in (0..60_000).step_by(7) {
+            assert_eq!(day(&date(number)), Some(number));
+        }
+        for odd in ["", "2026", "2026-13-01", "2026-02-30", "2026-1-1-1", "x-y-z", "0000-01-01"] {
+            assert_eq!(day(odd), None, "{odd}");
+        }
+        let zone = Zone::parse("+0200").unwrap();
+        assert_eq!(zone.day(zone.start_ms(20_779)), 20_779);
+        assert_eq!(zone.hour_minute(zone.start_ms(20_779)), "00:00");
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! `parley chat`: the terminal client, and the same for scripts.
 //!
-//! `app` is the pure state, `view` draws it, `terminal` drives both; `script` is
+//! `act` is what a user can want and how it is carried out, `report` what came of
+//! it; `app` is the terminal's pure state, `view` draws it, `terminal` drives both; `script` is
 //! the JSON mode. Both speak to the server through the SDK only. Text of
 //! messages is user data: it goes to the screen or to standard output, never to
 //! a log.
 
+mod act;
 mod app;
 mod clock;
 mod link;
+mod report;
 mod script;
 mod session;
 mod terminal;

@@ -6,13 +6,18 @@
 
 use std::time::Duration;
 
-use parley_client::{Client, ClientMessageId, Code, Event, Events, Range, State, To};
+use parley_client::{
+    Action, Client, ClientMessageId, Code, Event, Events, NewMessage, Range, State, To,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::app::form::{Credentials, Purpose};
 use super::app::{Effect, Input};
+use super::act::perform::{Done, Fault, Performer};
+use super::act::Act;
 use super::link;
+use super::report::{Names, Report};
 use crate::arguments::ChatArguments;
 
 /// Messages that wait for room in the client's outbox.
@@ -32,8 +37,9 @@ pub(super) struct Session {
 
 struct Open {
     client: Client,
+    names: Names,
     events: Events,
-    sends: mpsc::Sender<(ClientMessageId, To, String)>,
+    sends: mpsc::Sender<(ClientMessageId, To, NewMessage)>,
     passing_on: JoinHandle<()>,
 }
 
@@ -82,7 +88,8 @@ impl Session {
                     tokio::spawn(async move { open.client.close().await });
                 }
             }
-            Effect::Send { id, to, text } => self.send(id, to, text),
+            Effect::Send { id, to, message } => self.send(id, to, message),
+            Effect::Do { act, quietly } => self.carry_out(*act, quietly),
             Effect::List => {
                 self.ask(
                     |client| async move { client.conversations().await.ok().map(Input::List) },
@@ -110,6 +117,25 @@ impl Session {
             Effect::MarkRead { conversation, up_to } => self.ask(move |client| async move {
                 // Said later by itself when it can't be said now.
                 let _ = client.mark_read(conversation, up_to).await;
+                None
+            }),
+            Effect::Describe { conversation } => self.ask(move |client| async move {
+                client.describe(conversation).await.ok().map(Input::Described)
+            }),
+            Effect::Watch { user, on } => self.ask(move |client| async move {
+                if on {
+                    return client.subscribe_presence(&[user]).await.ok().map(Input::Present);
+                }
+                let _ = client.unsubscribe_presence(&[user]).await;
+                None
+            }),
+            Effect::Typing { conversation, active } => self.ask(move |client| async move {
+                // Gone when it can't be said now.
+                let _ = client.typing(conversation, active).await;
+                None
+            }),
+            Effect::Background(background) => self.ask(move |client| async move {
+                let _ = client.set_background(background).await;
                 None
             }),
             Effect::Reconnect => self.ask(|client| async move {
@@ -147,21 +173,32 @@ impl Session {
                 let (sends, waiting) = mpsc::channel(SENDS);
                 let passing_on =
                     tokio::spawn(pass_on(client.clone(), waiting, self.answers.clone()));
-                self.open = Some(Open { events: client.events(), client, sends, passing_on });
+                let (events, names) = (client.events(), Names::default());
+                self.open = Some(Open { client, names, events, sends, passing_on });
             }
             Err(reason) => self.answer(Input::SignInFailed(reason)),
         }
     }
 
-    fn send(&self, id: ClientMessageId, to: To, text: String) {
+    fn send(&self, id: ClientMessageId, to: To, message: NewMessage) {
         let queued = match &self.open {
-            Some(open) => open.sends.try_send((id.clone(), to, text)).is_ok(),
+            Some(open) => open.sends.try_send((id.clone(), to, message)).is_ok(),
             None => false,
         };
         if !queued {
             let reason = "too many messages wait already".to_owned();
             self.answer(Input::NotQueued { id, reason });
         }
+    }
+
+    /// Carries a command out as a task; its answer says what came of it.
+    fn carry_out(&self, act: Act, quietly: bool) {
+        let Some(open) = &self.open else { return };
+        let names = open.names.clone();
+        self.ask(move |client| async move {
+            let done = outcome(&Performer { client, names }, act).await;
+            (!quietly || done.is_err()).then_some(Input::Done(done))
+        });
     }
 
     /// Runs a question to the client as a task.
@@ -189,13 +226,28 @@ impl Session {
 /// Passes messages to the outbox, one after the other.
 async fn pass_on(
     client: Client,
-    mut waiting: mpsc::Receiver<(ClientMessageId, To, String)>,
+    mut waiting: mpsc::Receiver<(ClientMessageId, To, NewMessage)>,
     answers: mpsc::Sender<Input>,
 ) {
-    while let Some((id, to, text)) = waiting.recv().await {
-        if let Err(error) = client.send_with_id(to, text, id.clone()).await {
+    while let Some((id, to, message)) = waiting.recv().await {
+        let sent = client.submit(to, Action::Text(message), Some(id.clone())).await;
+        if let Err(error) = sent {
             let reason = error.to_string();
             let _ = answers.send(Input::NotQueued { id, reason }).await;
         }
+    }
+}
+
+/// What came of a command, after the server answered what became an entry.
+async fn outcome(performer: &Performer, act: Act) -> Result<Vec<Report>, String> {
+    match performer.perform(act, None).await {
+        Ok(Done::Answer(report)) => Ok(vec![report]),
+        Ok(Done::Answers(reports)) => Ok(reports),
+        Ok(Done::Queued(queued)) => match queued.answer(performer).await {
+            Ok(report) => Ok(vec![report]),
+            Err(error) => Err(error.to_string()),
+        },
+        Err(Fault::Refused { text, .. }) => Err(text),
+        Err(Fault::Sdk(error)) => Err(error.to_string()),
     }
 }

@@ -7,7 +7,7 @@
 
 use std::io::{self, Stdout, Write as _};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use crossterm::event::{self, EventStream};
@@ -21,7 +21,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::app::form::{Form, Purpose};
 use super::app::{App, Effect, Input};
-use super::clock::Zone;
+use super::clock::{Zone, now_ms};
 use super::session::Session;
 use super::{link, view};
 use crate::arguments::ChatArguments;
@@ -173,11 +173,6 @@ fn key_input(key: Option<io::Result<event::Event>>) -> Option<Input> {
         event::Event::FocusLost => Input::Focus(false),
         event::Event::Mouse(_) => Input::Tick,
     })
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The terminal while it is ours.

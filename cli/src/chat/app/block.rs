@@ -1,7 +1,7 @@
 //! What one row of a timeline looks like in lines: day, unread mark, sender,
 //! text, ticks. Pure data; the view adds colours, the scroll rule counts them.
 
-use super::timeline::Row;
+use super::row::{Row, Shape};
 use crate::chat::clock::{Zone, date};
 use crate::chat::text::wrap;
 
@@ -32,11 +32,28 @@ pub(crate) enum Line {
     Unread,
     /// The conversation begins, or older rows are being loaded.
     Remark(&'static str),
+    /// Something that happened to the conversation.
+    Happening(String),
     /// Who wrote what follows.
     Sender { name: String, own: bool },
+    /// Above a text what it answers, below it reactions.
+    Note { text: String, picked: bool },
     /// A line of text. The first line of a row carries the time, the last of
     /// an own one the tick.
-    Text { text: String, time: Option<String>, tick: Option<Tick>, faint: bool },
+    Text { text: String, time: Option<String>, tick: Option<Tick>, tone: Tone, picked: bool },
+}
+
+/// How a text is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Tone {
+    #[default]
+    Plain,
+    /// It names the reader.
+    Loud,
+    /// It isn't there.
+    Gone,
+    /// It went wrong.
+    Wrong,
 }
 
 /// Columns for the text of a row in a pane of `width` columns, and whether the
@@ -49,26 +66,36 @@ pub(crate) fn text_columns(width: u16) -> (usize, bool) {
 }
 
 /// What the rules of a block depend on beside the row.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Surroundings<'a> {
+    /// The nearest row above that is drawn.
     pub(crate) previous: Option<&'a Row>,
     /// The last seq that was read when the conversation was opened.
     pub(crate) unread_after: Option<u64>,
     /// Stands above the first row.
     pub(crate) remark: Option<&'static str>,
+    /// What the row answers, in one line.
+    pub(crate) quote: Option<String>,
+    /// The row is picked, to have something done to it.
+    pub(crate) picked: bool,
     pub(crate) zone: Zone,
     pub(crate) width: u16,
 }
 
-/// The lines of a row, top down.
-pub(crate) fn lines(row: &Row, tick: Option<Tick>, around: Surroundings<'_>) -> Vec<Line> {
+/// The lines of a row, top down; none for a silent one.
+pub(crate) fn lines(row: &Row, tick: Option<Tick>, around: &Surroundings<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
+    if row.is_silent() {
+        return lines;
+    }
     let day = around.zone.day(row.time_ms);
     let new_day = around.previous.is_none_or(|previous| around.zone.day(previous.time_ms) != day);
     let first_unread = around.unread_after.is_some_and(|read| {
         row.seq > read && around.previous.is_none_or(|previous| previous.seq <= read)
     });
-    let same_sender = around.previous.is_some_and(|previous| previous.sender == row.sender);
+    let same_sender = around.previous.is_some_and(|previous| {
+        previous.sender == row.sender && previous.shape != Shape::Happening
+    });
     if let (None, Some(remark)) = (around.previous, around.remark) {
         lines.push(Line::Remark(remark));
     }
@@ -78,34 +105,67 @@ pub(crate) fn lines(row: &Row, tick: Option<Tick>, around: Surroundings<'_>) -> 
     if first_unread {
         lines.push(Line::Unread);
     }
+    if row.shape == Shape::Happening {
+        lines.push(Line::Happening(row.text.clone()));
+        return lines;
+    }
     if new_day || first_unread || !same_sender {
         lines.push(Line::Sender { name: row.sender.clone(), own: row.own });
     }
-    let time = around.zone.hour_minute(row.time_ms);
-    text_lines(&row.text, Some(time), tick, row.unknown, around.width, &mut lines);
+    message_lines(row, tick, around, &mut lines);
     lines
+}
+
+fn message_lines(
+    row: &Row,
+    tick: Option<Tick>,
+    around: &Surroundings<'_>,
+    lines: &mut Vec<Line>,
+) {
+    let note = |text| Line::Note { text, picked: around.picked };
+    lines.extend(around.quote.clone().map(note));
+    if row.marks.forwarded {
+        lines.push(note("\u{21aa} forwarded".to_owned()));
+    }
+    let (text, tone) = match row.shape {
+        Shape::Deleted => ("deleted".to_owned(), Tone::Gone),
+        Shape::Unknown => (row.text.clone(), Tone::Gone),
+        _ if row.marks.edited => (format!("{} \u{270e}", row.text), Tone::Plain),
+        _ => (row.text.clone(), Tone::Plain),
+    };
+    let tone = if row.marks.names_me { Tone::Loud } else { tone };
+    let shown = Shown { tick, tone, picked: around.picked };
+    text_lines(&text, Some(around.zone.hour_minute(row.time_ms)), shown, around.width, lines);
+    let footer = row.footer();
+    if !footer.is_empty() {
+        lines.push(note(footer));
+    }
+}
+
+/// How the lines of a text are shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shown {
+    pub(crate) tick: Option<Tick>,
+    pub(crate) tone: Tone,
+    pub(crate) picked: bool,
 }
 
 /// The lines of a text with its time and tick, put behind `lines`.
 pub(crate) fn text_lines(
     text: &str,
     time: Option<String>,
-    tick: Option<Tick>,
-    faint: bool,
+    shown: Shown,
     width: u16,
     lines: &mut Vec<Line>,
 ) {
+    let Shown { tick, tone, picked } = shown;
     let (columns, with_time) = text_columns(width);
     let mut time = time.filter(|_| with_time);
     let wrapped = wrap(text, columns);
     let last = wrapped.len().saturating_sub(1);
     for (index, text) in wrapped.into_iter().enumerate() {
-        lines.push(Line::Text {
-            text,
-            time: time.take(),
-            tick: tick.filter(|_| index == last),
-            faint,
-        });
+        let tick = tick.filter(|_| index == last);
+        lines.push(Line::Text { text, time: time.take(), tick, tone, picked });
     }
 }
 
@@ -119,20 +179,28 @@ mod tests {
             previous,
             unread_after,
             remark: Some("the beginning"),
+            quote: None,
+            picked: false,
             zone: Zone::default(),
             width: 40,
         }
     }
 
     fn plain(text: &str, time: Option<&str>, tick: Option<Tick>) -> Line {
-        Line::Text { text: text.into(), time: time.map(Into::into), tick, faint: false }
+        Line::Text {
+            text: text.into(),
+            time: time.map(Into::into),
+            tick,
+            tone: Tone::Plain,
+            picked: false,
+        }
     }
 
     #[test]
     fn the_first_row_brings_day_and_sender() {
         let row = Row::from(&message(1, false, "hello"));
         assert_eq!(
-            lines(&row, None, around(None, None)),
+            lines(&row, None, &around(None, None)),
             [
                 Line::Remark("the beginning"),
                 Line::Day("2023-11-14".into()),
@@ -147,7 +215,7 @@ mod tests {
         let first = Row::from(&message(1, true, "one"));
         let second = Row::from(&message(2, true, "two"));
         assert_eq!(
-            lines(&second, Some(Tick::Read), around(Some(&first), None)),
+            lines(&second, Some(Tick::Read), &around(Some(&first), None)),
             [plain("two", Some("22:15"), Some(Tick::Read))]
         );
     }
@@ -160,7 +228,7 @@ mod tests {
             .enumerate()
             .map(|(index, row)| {
                 let previous = index.checked_sub(1).and_then(|index| rows.get(index));
-                lines(row, None, around(previous, Some(1))).contains(&Line::Unread)
+                lines(row, None, &around(previous, Some(1))).contains(&Line::Unread)
             })
             .collect();
         assert_eq!(marked, [false, true, false]);
@@ -169,7 +237,8 @@ mod tests {
     #[test]
     fn time_stands_on_the_first_line_and_the_tick_on_the_last() {
         let mut out = Vec::new();
-        text_lines("a\nb\nc", Some("12:00".into()), Some(Tick::Sent), false, 40, &mut out);
+        let sent = Shown { tick: Some(Tick::Sent), ..Shown::default() };
+        text_lines("a\nb\nc", Some("12:00".into()), sent, 40, &mut out);
         assert_eq!(
             out,
             [
@@ -178,5 +247,34 @@ mod tests {
                 plain("c", None, Some(Tick::Sent)),
             ]
         );
+    }
+
+    #[test]
+    fn a_message_shows_what_it_answers_and_what_became_of_it() {
+        let mut row = Row::from(&message(2, false, "yes"));
+        row.edit("yes!");
+        row.marks.pinned = true;
+        row.marks.forwarded = true;
+        let first = Row::from(&message(1, false, "x"));
+        let quote = Some("alice: no?".to_owned());
+        let around = Surroundings { quote, picked: true, ..around(Some(&first), None) };
+        let note = |text: &str| Line::Note { text: text.into(), picked: true };
+        let shown = lines(&row, None, &around);
+        assert_eq!(shown[..2], [note("alice: no?"), note("\u{21aa} forwarded")]);
+        assert!(matches!(&shown[2], Line::Text { text, picked: true, .. } if text == "yes! \u{270e}"));
+        assert_eq!(shown[3..], [note("pinned")]);
+        row.delete();
+        let shown = lines(&row, None, &around);
+        assert!(matches!(&shown[1..], [Line::Text { tone: Tone::Gone, .. }]));
+    }
+
+    #[test]
+    fn happenings_stand_alone_and_silent_rows_nowhere() {
+        let happening = Row { shape: Shape::Happening, text: "bob left".into(), ..Row::default() };
+        assert_eq!(
+            lines(&happening, None, &around(Some(&happening), None)),
+            [Line::Happening("bob left".into())]
+        );
+        assert!(lines(&Row::silent(1, 0, false), None, &around(None, None)).is_empty());
     }
 }

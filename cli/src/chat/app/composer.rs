@@ -46,6 +46,10 @@ impl Composer {
         &self.text
     }
 
+    pub(crate) fn before_cursor(&self) -> &str {
+        self.text.get(..self.cursor).unwrap_or_default()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.text.is_empty()
     }

@@ -3,10 +3,13 @@
 //! Events may come in any order between conversations, and for a conversation
 //! that was begun here and elsewhere at once: then two rooms become one.
 
-use parley_client::{Conversation, Entry, Event, HistoryPage, State, User};
+use parley_client::{
+    Change, Conversation, ConversationId, Entry, Event, HistoryPage, Origin, Presence, State, User,
+    What,
+};
 
 use super::room::Room;
-use super::timeline::Row;
+use super::row::Row;
 use super::{App, Effect, Link, Popup, Screen};
 use crate::chat::text::one_line;
 
@@ -22,6 +25,7 @@ impl App {
                 let key = self.room_for(message.conversation, peer);
                 let pane = self.pane().filter(|_| self.open == Some(key));
                 if let Some(room) = self.room_mut(key) {
+                    room.take_typing(&message.sender, false);
                     room.take_row(Row::from(&message));
                     match pane {
                         Some(pane) => room.settle(pane),
@@ -31,12 +35,39 @@ impl App {
                 self.sort();
             }
             Event::UnknownEntry(entry) => {
-                let key = self.room_for(entry.conversation, None);
-                let row = Row::of_entry(&parley_client::Entry::Unknown(entry));
-                if let (Some(room), Some(row)) = (self.room_mut(key), row) {
-                    room.take_row(row);
+                self.take_entry(entry.conversation, Row::from(&entry), |_| {});
+            }
+            Event::Edited(edit) => {
+                self.take_deed(&edit.origin, edit.target, |row| row.edit(&edit.text));
+            }
+            Event::Deleted(deletion) => {
+                self.take_deed(&deletion.origin, deletion.target, Row::delete);
+            }
+            Event::Reacted(reaction) => {
+                self.take_deed(&reaction.origin, reaction.target, |row| row.react(&reaction));
+            }
+            Event::Pinned(pin) => {
+                self.take_deed(&pin.origin, pin.target, |row| row.marks.pinned = !pin.removed);
+            }
+            Event::Changed(change) => self.handle_change(&change, effects),
+            Event::Erased(erased) => {
+                let origin = erased.origin;
+                let row = Row::silent(origin.seq, origin.time_ms, origin.own);
+                self.take_entry(origin.conversation, row, |_| {});
+            }
+            Event::Hidden { conversation, seqs } => {
+                let room = self.rooms.iter_mut().find(|room| room.id == Some(conversation));
+                if let Some(room) = room {
+                    seqs.iter().for_each(|seq| room.timeline.change(*seq, Row::delete));
                 }
             }
+            Event::Typing(typing) => {
+                let id = Some(typing.conversation);
+                if let Some(room) = self.rooms.iter_mut().find(|room| room.id == id) {
+                    room.take_typing(&typing.user, typing.active);
+                }
+            }
+            Event::Presence(presence) => self.handle_presence(&presence),
             Event::Receipt(receipt) => {
                 let own = self.me.as_ref().is_some_and(|me| me.id == receipt.user);
                 let room = self.rooms.iter_mut().find(|room| room.id == Some(receipt.conversation));
@@ -73,6 +104,59 @@ impl App {
         }
     }
 
+    /// Brings in an entry, with what it does to the room.
+    fn take_entry(
+        &mut self,
+        conversation: ConversationId,
+        row: Row,
+        change: impl FnOnce(&mut Room),
+    ) {
+        let key = self.room_for(conversation, None);
+        let pane = self.pane().filter(|_| self.open == Some(key));
+        if let Some(room) = self.room_mut(key) {
+            change(room);
+            room.take_row(row);
+            if let Some(pane) = pane {
+                room.settle(pane);
+            }
+        }
+    }
+
+    /// Something was done to a message: its row changes, the entry has no lines.
+    fn take_deed(&mut self, origin: &Origin, target: u64, deed: impl FnOnce(&mut Row)) {
+        let row = Row::silent(origin.seq, origin.time_ms, origin.own);
+        self.take_entry(origin.conversation, row, |room| {
+            room.timeline.change(target, deed);
+            if room.timeline.newest_shown().is_some_and(|row| row.seq == target) {
+                let row = room.timeline.newest_shown().cloned();
+                row.iter().for_each(|row| room.set_preview(row));
+            }
+        });
+    }
+
+    fn handle_change(&mut self, change: &Change, effects: &mut Vec<Effect>) {
+        let conversation = change.origin.conversation;
+        self.take_entry(conversation, Row::from(change), |room| {
+            if let What::Erased { up_to } = change.what {
+                room.timeline.forget_up_to(up_to);
+            }
+        });
+        self.sort();
+        // Who is here shows only in the open one; others ask when they open.
+        if self.open_room().is_some_and(|room| room.id == Some(conversation)) {
+            effects.push(Effect::Describe { conversation });
+        }
+    }
+
+    pub(super) fn handle_presence(&mut self, presence: &Presence) {
+        let with = |room: &&mut Room| {
+            !room.group && room.peer.as_ref().is_some_and(|peer| peer.id == presence.user.id)
+        };
+        for room in self.rooms.iter_mut().filter(with) {
+            room.presence = Some((presence.online, presence.last_seen_ms));
+        }
+    }
+
     pub(super) fn handle_list(&mut self, list: &[Conversation], effects: &mut Vec<Effect>) {
         for line in list {
             self.take_line(line);
@@ -87,6 +171,7 @@ impl App {
         let Some(entry) = page.entries.last() else { return };
         let (conversation, row) = match entry {
             Entry::Message(message) => (message.conversation, Row::from(message)),
+            Entry::Change(change) => (change.origin.conversation, Row::from(change)),
             _ => return,
         };
         let room = self.rooms.iter_mut().find(|room| room.id == Some(conversation));
@@ -95,7 +180,12 @@ impl App {
         }
     }
 
-    pub(super) fn handle_found(&mut self, name: &str, result: Result<User, String>) {
+    pub(super) fn handle_found(
+        &mut self,
+        name: &str,
+        result: Result<User, String>,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(Popup::Switcher(switcher)) = &mut self.popup else { return };
         if switcher.searching.as_deref() != Some(name) {
             return;
@@ -107,12 +197,12 @@ impl App {
                 let known = self
                     .rooms
                     .iter()
-                    .find(|room| room.peer.as_ref().is_some_and(|peer| peer.id == user.id));
+                    .find(|room| !room.group && room.peer.as_ref().is_some_and(|peer| peer.id == user.id));
                 let key = match known {
                     Some(room) => room.key,
                     None => self.add(Room::with_peer(user)),
                 };
-                self.open(key);
+                self.open(key, effects);
             }
             Err(reason) => switcher.problem = Some(one_line(&reason)),
         }
@@ -158,6 +248,8 @@ impl App {
         self.form.forget_password();
         self.screen = Screen::Chat;
         effects.push(Effect::List);
+        // A new session knows nothing of whom the old one watched.
+        self.look_around(effects);
     }
 
     fn take_line(&mut self, line: &Conversation) {

@@ -8,8 +8,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::composer::{Composer, Move};
 use super::layout::Front;
-use super::room::Room;
+use super::room::{Room, Writing};
 use super::scroll::{Anchor, Pane};
+use super::sheet::Sheet;
 use super::switcher::{Choice, Switcher};
 use super::{App, Effect, Popup, Screen};
 
@@ -21,8 +22,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("Alt+Up, Alt+Down", "previous, next conversation"),
     ("Alt+Shift+Up, Down", "previous, next unread one"),
     ("Up, Down, PageUp, PageDown", "scroll"),
+    ("Ctrl+Up, Ctrl+Down", "pick a message for a command"),
+    ("/help, Tab", "the commands; Tab completes them and @names"),
     ("Ctrl+Home, Ctrl+End", "first loaded, newest message"),
-    ("Esc", "to the newest message, or back"),
+    ("Esc", "leave off, to the newest message, or back"),
     ("Ctrl+W, Ctrl+U", "delete a word, to the line's start"),
     ("Ctrl+R, Ctrl+X", "send failed ones again, drop them"),
     ("F5", "try to connect now"),
@@ -30,6 +33,9 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("F1", "this help"),
     ("Ctrl+C, Ctrl+Q", "quit"),
 ];
+
+/// Lines a page key moves a sheet.
+const SHEET_PAGE: usize = 10;
 
 impl App {
     pub(super) fn handle_key(&mut self, key: KeyEvent, effects: &mut Vec<Effect>) {
@@ -50,6 +56,7 @@ impl App {
                 // Any key but those above closes the help.
                 (Some(Popup::Help), _) => {}
                 (Some(Popup::Switcher(switcher)), _) => self.switcher_key(switcher, key, effects),
+                (Some(Popup::Sheet(sheet)), _) => self.sheet_key(sheet, key),
                 (None, Screen::SignIn) => self.form_key(key, effects),
                 (None, Screen::Chat) => self.chat_key(key, effects),
             },
@@ -59,7 +66,7 @@ impl App {
     pub(super) fn handle_paste(&mut self, text: &str) {
         let text_chars = self.text_chars;
         match (&mut self.popup, self.screen) {
-            (Some(Popup::Help), _) => {}
+            (Some(Popup::Help | Popup::Sheet(_)), _) => {}
             (Some(Popup::Switcher(switcher)), _) => switcher.insert(text),
             (None, Screen::SignIn) => {
                 if !self.form.busy {
@@ -67,8 +74,11 @@ impl App {
                 }
             }
             (None, Screen::Chat) => {
-                let whole =
-                    self.open_room_mut().is_none_or(|room| room.composer.insert(text, text_chars));
+                let now_ms = self.now_ms;
+                let whole = self.open_room_mut().is_none_or(|room| {
+                    room.touched_ms = now_ms;
+                    room.composer.insert(text, text_chars)
+                });
                 if !whole {
                     self.notify(format!("a message has at most {text_chars} characters"));
                 }
@@ -104,7 +114,7 @@ impl App {
             KeyCode::Down | KeyCode::Tab => switcher.pick_next(&self.rooms),
             KeyCode::Up | KeyCode::BackTab => switcher.pick_previous(),
             KeyCode::Enter => match switcher.choice(&self.rooms) {
-                Some(Choice::Open { key, .. }) => return self.open(key),
+                Some(Choice::Open { key, .. }) => return self.open(key, effects),
                 Some(Choice::Find(name)) => {
                     switcher.searching = Some(name.clone());
                     effects.push(Effect::Find { name });
@@ -123,6 +133,17 @@ impl App {
         self.popup = Some(Popup::Switcher(switcher));
     }
 
+    fn sheet_key(&mut self, mut sheet: Sheet, key: KeyEvent) {
+        match key.code {
+            KeyCode::Down => sheet.scroll(true, 1),
+            KeyCode::Up => sheet.scroll(false, 1),
+            KeyCode::PageDown => sheet.scroll(true, SHEET_PAGE),
+            KeyCode::PageUp => sheet.scroll(false, SHEET_PAGE),
+            _ => return,
+        }
+        self.popup = Some(Popup::Sheet(sheet));
+    }
+
     fn chat_key(&mut self, key: KeyEvent, effects: &mut Vec<Effect>) {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
@@ -132,30 +153,39 @@ impl App {
                 self.popup = Some(Popup::Switcher(Switcher::default()));
             }
             KeyCode::Up | KeyCode::Down if alt => {
-                self.open_neighbour(key.code == KeyCode::Down, shift);
+                self.open_neighbour(key.code == KeyCode::Down, shift, effects);
             }
-            KeyCode::Tab => self.open_neighbour(true, false),
-            KeyCode::BackTab => self.open_neighbour(false, false),
+            KeyCode::Up | KeyCode::Down if control => {
+                let pane = self.pane();
+                if let (Some(room), Some(pane)) = (self.open_room_mut(), pane) {
+                    room.pick(key.code == KeyCode::Down, pane);
+                }
+            }
+            KeyCode::Tab if self.complete() => {}
+            KeyCode::Tab => self.open_neighbour(true, false, effects),
+            KeyCode::BackTab => self.open_neighbour(false, false, effects),
             KeyCode::F(5) => effects.push(Effect::Reconnect),
-            _ if self.front == Front::List || self.open.is_none() => self.list_key(key),
-            KeyCode::Enter if !(alt || shift) => self.send(effects),
+            _ if self.front == Front::List || self.open.is_none() => self.list_key(key, effects),
+            KeyCode::Enter if !(alt || shift) => self.submit(effects),
             KeyCode::Char('r') if control => self.send_failed_again(effects),
             KeyCode::Char('x') if control => {
                 if let Some(room) = self.open_room_mut() {
                     room.pending.retain(|pending| pending.failed.is_none());
                 }
             }
-            KeyCode::Esc => self.step_back(),
+            KeyCode::Esc => self.step_back(effects),
             _ => self.room_key(key, control),
         }
     }
 
     /// Keys of the list while no conversation is in front.
-    fn list_key(&mut self, key: KeyEvent) {
+    fn list_key(&mut self, key: KeyEvent, effects: &mut Vec<Effect>) {
         match key.code {
-            KeyCode::Down | KeyCode::Up => self.open_neighbour(key.code == KeyCode::Down, false),
+            KeyCode::Down | KeyCode::Up => {
+                self.open_neighbour(key.code == KeyCode::Down, false, effects);
+            }
             KeyCode::Enter => match self.open.or_else(|| Some(self.rooms.first()?.key)) {
-                Some(key) => self.open(key),
+                Some(key) => self.open(key, effects),
                 None => self.popup = Some(Popup::Switcher(Switcher::default())),
             },
             KeyCode::Char(character) if is_typed(key) => {
@@ -168,8 +198,11 @@ impl App {
     }
 
     fn room_key(&mut self, key: KeyEvent, control: bool) {
-        let (text_chars, pane) = (self.text_chars, self.pane());
+        let (text_chars, pane, now_ms) = (self.text_chars, self.pane(), self.now_ms);
         let Some(room) = self.open_room_mut() else { return };
+        if is_typed(key) && matches!(key.code, KeyCode::Char(_) | KeyCode::Backspace) {
+            room.touched_ms = now_ms;
+        }
         let mut whole = true;
         match key.code {
             KeyCode::Enter => whole = room.composer.insert("\n", text_chars),
@@ -189,28 +222,20 @@ impl App {
         }
     }
 
-    /// Back to the end of the conversation, and from there to the list.
-    fn step_back(&mut self) {
+    /// Leaves off what was begun, then goes to the end of the conversation, and
+    /// from there to the list.
+    fn step_back(&mut self, effects: &mut Vec<Effect>) {
         let Some(room) = self.open_room_mut() else { return };
-        if room.anchor == Anchor::Bottom {
-            return self.close_room();
+        match room.writing {
+            Writing::Edit(_) => {
+                room.writing = Writing::Message;
+                drop(room.composer.take());
+            }
+            Writing::Reply(_) => room.writing = Writing::Message,
+            Writing::Message if room.picked.is_some() => room.picked = None,
+            Writing::Message if room.anchor == Anchor::Bottom => self.close_room(effects),
+            Writing::Message => go_to_end(room),
         }
-        go_to_end(room);
-    }
-
-    fn send(&mut self, effects: &mut Vec<Effect>) {
-        let empty = |room: &Room| room.composer.text().trim().is_empty();
-        if self.open_room().is_none_or(empty) {
-            return;
-        }
-        let Some(id) = self.next_message_id() else { return };
-        let Some(room) = self.open_room_mut() else { return };
-        let Some(to) = room.to() else { return };
-        let text = room.composer.take();
-        room.queue(id.clone(), &text);
-        room.unread_after = None;
-        go_to_end(room);
-        effects.push(Effect::Send { id, to, text });
     }
 
     fn send_failed_again(&mut self, effects: &mut Vec<Effect>) {
@@ -218,14 +243,14 @@ impl App {
         let Some(to) = room.to() else { return };
         for pending in room.pending.iter_mut().filter(|pending| pending.failed.is_some()) {
             pending.failed = None;
-            let (id, text) = (pending.id.clone(), pending.text.clone());
-            effects.push(Effect::Send { id, to: to.clone(), text });
+            let (id, message) = (pending.id.clone(), pending.message.clone());
+            effects.push(Effect::Send { id, to: to.clone(), message });
         }
     }
 }
 
 /// Shows the newest rows; when they aren't loaded, they are loaded afresh.
-fn go_to_end(room: &mut Room) {
+pub(super) fn go_to_end(room: &mut Room) {
     room.anchor = Anchor::Bottom;
     room.below = 0;
     if !room.timeline.at_end() {

@@ -10,20 +10,25 @@
 //! by the server's answer or by the user's hand.
 
 pub(crate) mod block;
+mod commands;
 pub(crate) mod composer;
 mod events;
 pub(crate) mod form;
 pub(crate) mod keys;
 pub(crate) mod layout;
 mod reading;
+pub(crate) mod row;
 pub(crate) mod room;
 pub(crate) mod scroll;
+pub(crate) mod sheet;
+pub(crate) mod slash;
 pub(crate) mod switcher;
 pub(crate) mod timeline;
 
 use crossterm::event::KeyEvent;
 use parley_client::{
-    ClientMessageId, Conversation, ConversationId, Event, HistoryPage, Range, To, Transport, User,
+    ClientMessageId, Conversation, ConversationId, Description, Event, HistoryPage, NewMessage,
+    Presence, Range, To, Transport, User, UserId,
 };
 
 use self::form::{Credentials, Form};
@@ -31,8 +36,11 @@ use self::layout::{Areas, Front, areas};
 use self::reading::Dwell;
 use self::room::Room;
 use self::scroll::Pane;
+use self::sheet::Sheet;
 use self::switcher::Switcher;
+use crate::chat::act::Act;
 use crate::chat::clock::Zone;
+use crate::chat::report::Report;
 
 /// How long a remark in the status line stays.
 const NOTICE_MS: u64 = 6_000;
@@ -65,6 +73,12 @@ pub(crate) enum Input {
         name: String,
         result: Result<User, String>,
     },
+    /// Answers [`Effect::Describe`].
+    Described(Description),
+    /// Answers [`Effect::Watch`].
+    Present(Vec<Presence>),
+    /// Answers [`Effect::Do`].
+    Done(Result<Vec<Report>, String>),
     /// The client could not even be started.
     SignInFailed(String),
     /// A send didn't get into the outbox.
@@ -85,8 +99,29 @@ pub(crate) enum Effect {
     Send {
         id: ClientMessageId,
         to: To,
-        text: String,
+        message: NewMessage,
     },
+    /// Carry out what a slash command asked for; `quietly` says nothing of it.
+    Do {
+        act: Box<Act>,
+        quietly: bool,
+    },
+    /// Ask who is in a conversation.
+    Describe {
+        conversation: ConversationId,
+    },
+    /// Tell when this user comes and goes, from now on or no longer.
+    Watch {
+        user: UserId,
+        on: bool,
+    },
+    /// The user writes, or stopped.
+    Typing {
+        conversation: ConversationId,
+        active: bool,
+    },
+    /// Nobody looks at the screen, or somebody does again.
+    Background(bool),
     Load {
         room: u64,
         ticket: u64,
@@ -122,6 +157,8 @@ pub(crate) enum Screen {
 pub(crate) enum Popup {
     Help,
     Switcher(Switcher),
+    /// Something to read.
+    Sheet(Sheet),
 }
 
 /// Where the connection stands.
@@ -161,6 +198,8 @@ pub(crate) struct App {
     pub(crate) zone: Zone,
     focused: bool,
     dwell: Dwell,
+    /// What was last said of writing: where, and since when.
+    typing: Option<(ConversationId, u64)>,
     next_key: u64,
     next_ticket: u64,
     /// Makes client message ids unique; the rest is a counter.
@@ -188,6 +227,7 @@ impl App {
             zone,
             focused: true,
             dwell: Dwell::default(),
+            typing: None,
             next_key: 1,
             next_ticket: 1,
             seed,
@@ -205,13 +245,28 @@ impl App {
             Input::Key(key) => self.handle_key(key, &mut effects),
             Input::Paste(text) => self.handle_paste(&text),
             Input::Resize(columns, rows) => self.size = (columns, rows),
-            Input::Focus(focused) => self.focused = focused,
+            Input::Focus(focused) => {
+                self.focused = focused;
+                if self.screen == Screen::Chat {
+                    effects.push(Effect::Background(!focused));
+                }
+            }
             Input::Tick => {}
             Input::Event(event) => self.handle_event(event, &mut effects),
             Input::List(list) => self.handle_list(&list, &mut effects),
             Input::Peeked(page) => self.handle_peek(&page),
             Input::Page { room, ticket, result } => self.handle_page(room, ticket, result),
-            Input::Found { name, result } => self.handle_found(&name, result),
+            Input::Found { name, result } => self.handle_found(&name, result, &mut effects),
+            Input::Described(description) => {
+                let id = description.conversation;
+                if let Some(room) = self.rooms.iter_mut().find(|room| room.id == Some(id)) {
+                    room.take_description(&description);
+                }
+            }
+            Input::Present(presences) => {
+                presences.iter().for_each(|presence| self.handle_presence(presence));
+            }
+            Input::Done(result) => self.handle_done(result, &mut effects),
             Input::SignInFailed(reason) => self.form.reopen(Some(reason)),
             Input::NotQueued { id, reason } => {
                 self.rooms.iter_mut().any(|room| room.take_refusal(&id, &reason));
@@ -224,6 +279,7 @@ impl App {
             self.load_what_shows(&mut effects);
         }
         self.read_what_shows(&mut effects);
+        self.say_what_is_written(&mut effects);
         effects
     }
 
@@ -251,9 +307,10 @@ impl App {
         self.notice.is_some() || matches!(self.link, Link::Waiting { .. })
     }
 
-    /// Messages nobody has read, in all conversations.
+    /// Messages that wait, in all conversations that aren't muted.
     pub(crate) fn unread(&self) -> u64 {
-        self.rooms.iter().map(|room| room.unread).fold(0, u64::saturating_add)
+        let loud = self.rooms.iter().filter(|room| !room.is_muted(self.now_ms));
+        loud.map(|room| room.unread).fold(0, u64::saturating_add)
     }
 
     fn room(&self, key: u64) -> Option<&Room> {
@@ -278,10 +335,13 @@ impl App {
         key
     }
 
-    /// The newest first; what has no message yet before that.
+    /// The newest first; what has no message yet, then what is kept on top before
+    /// that, what was put away behind it.
     fn sort(&mut self) {
         self.rooms.sort_by_key(|room| {
-            (room.id.is_some(), std::cmp::Reverse(room.last_time_ms), room.key)
+            let preferences = &room.preferences;
+            let place = (room.id.is_some(), preferences.archived, !preferences.pinned);
+            (place, std::cmp::Reverse(room.last_time_ms), room.key)
         });
     }
 

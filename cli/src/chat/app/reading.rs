@@ -26,12 +26,13 @@ pub(super) struct Dwell {
 
 impl App {
     /// Opens a room at its first unread message.
-    pub(super) fn open(&mut self, key: u64) {
+    pub(super) fn open(&mut self, key: u64, effects: &mut Vec<Effect>) {
         if self.open != Some(key) {
-            self.close_room();
+            self.close_room(effects);
         }
         self.open = Some(key);
         self.front = Front::Room;
+        self.look_around(effects);
         let Some(pane) = self.pane() else { return };
         let Some(room) = self.room_mut(key) else { return };
         // Not the read cursor alone: what somebody wrote, they had read up to.
@@ -46,7 +47,13 @@ impl App {
     }
 
     /// Leaves the open room.
-    pub(super) fn close_room(&mut self) {
+    pub(super) fn close_room(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(user) = self.watched() {
+            effects.push(Effect::Watch { user, on: false });
+        }
+        if let Some(key) = self.open {
+            self.keep_draft(key, effects);
+        }
         if let Some(room) = self.open_room_mut() {
             room.close();
         }
@@ -56,7 +63,12 @@ impl App {
 
     /// Opens the room `step` lines further down the list, or the next one with
     /// something unread.
-    pub(super) fn open_neighbour(&mut self, down: bool, unread_only: bool) {
+    pub(super) fn open_neighbour(
+        &mut self,
+        down: bool,
+        unread_only: bool,
+        effects: &mut Vec<Effect>,
+    ) {
         let at = self.rooms.iter().position(|room| Some(room.key) == self.open);
         let wanted = |room: &&Room| !unread_only || room.unread > 0;
         let found = match (at, down) {
@@ -65,7 +77,7 @@ impl App {
             (Some(at), false) => self.rooms.iter().take(at).rev().find(wanted),
         };
         if let Some(key) = found.map(|room| room.key) {
-            self.open(key);
+            self.open(key, effects);
         }
     }
 
@@ -83,13 +95,25 @@ impl App {
         }
         let (Some(conversation), Some(side)) = (room.id, room.wants(pane)) else { return };
         let range = match side {
-            Side::Fresh => room.unread_after.map_or(Range::Latest, Range::Around),
+            Side::Fresh => match room.seek_ms {
+                Some(time_ms) => Range::AroundTime(time_ms),
+                None => room.unread_after.map_or(Range::Latest, Range::Around),
+            },
             Side::Older => Range::Before(room.timeline.first_seq().unwrap_or(u64::MAX)),
             Side::Newer => Range::After(room.timeline.last_seq().unwrap_or(0)),
         };
         room.loading = Some(Loading { side, ticket });
         effects.push(Effect::Load { room: room.key, ticket, conversation, range });
         self.next_ticket += 1;
+    }
+
+    /// Shows what was said at that moment.
+    pub(super) fn go_to_time(&mut self, time_ms: u64) {
+        let Some(room) = self.open_room_mut() else { return };
+        room.seek_ms = Some(time_ms);
+        room.unread_after = None;
+        room.loading = None;
+        room.timeline.clear();
     }
 
     /// Takes the answer to a load, unless the room was left meanwhile.
@@ -108,13 +132,16 @@ impl App {
             Ok(page) => {
                 room.timeline.take_page(loading.side, &page);
                 if room.timeline.at_end()
-                    && let Some(row) = room.timeline.newest().cloned()
+                    && let Some(row) = room.timeline.newest_shown().cloned()
                 {
                     room.set_preview(&row);
                 }
                 if let Some(pane) = pane {
                     match loading.side {
-                        Side::Fresh => room.scroll_to_unread(pane),
+                        Side::Fresh => match room.seek_ms.take() {
+                            Some(time_ms) => room.scroll_to_time(time_ms, pane),
+                            None => room.scroll_to_unread(pane),
+                        },
                         Side::Newer => room.settle(pane),
                         Side::Older => {}
                     }
@@ -140,6 +167,7 @@ impl App {
         let Some(room) = self.room_mut(key) else { return };
         room.read = seq;
         room.unread = 0;
+        room.mentions = 0;
         if let Some(conversation) = room.id {
             effects.push(Effect::MarkRead { conversation, up_to: seq });
         }

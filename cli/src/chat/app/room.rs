@@ -4,25 +4,58 @@
 //! A room exists before its conversation does: it begins with a peer, and gets
 //! its id from the first message. Drafts and waiting sends stay with the room.
 
-use parley_client::{ClientMessageId, Conversation, ConversationId, Sent, To, User};
+use parley_client::{
+    ClientMessageId, Conversation, ConversationId, ConversationKind, Description, NewMessage,
+    Preferences, Role, Sent, To, User, UserId,
+};
 
 use super::block::Tick;
 use super::composer::Composer;
+use super::row::{Marks, Row, Shape};
 use super::scroll::Anchor;
-use super::timeline::{Row, Side, Timeline};
+use super::timeline::{Side, Timeline};
 use crate::chat::text::{one_line, sanitise};
 
 /// Rows kept of a conversation that isn't open.
 const CLOSED_ROWS: usize = 200;
 
+/// Names told with one text; the protocol takes no more.
+const MENTIONS: usize = 100;
+
+/// People shown as writing at once.
+const WRITERS: usize = 8;
+
 /// A send without an answer yet, or a refused one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pending {
     pub(crate) id: ClientMessageId,
+    /// With what it answers and whom it names, to be sent again.
+    pub(crate) message: NewMessage,
     /// As it was typed, which is sanitised.
     pub(crate) text: String,
+    pub(crate) reply_to: Option<u64>,
     /// Why it was refused for good.
     pub(crate) failed: Option<String>,
+}
+
+/// What the composer's text will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Writing {
+    #[default]
+    Message,
+    /// An answer to the message with this seq.
+    Reply(u64),
+    /// The new text of the own message with this seq.
+    Edit(u64),
+}
+
+/// Somebody in the conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Person {
+    pub(crate) id: UserId,
+    /// As the server has it.
+    pub(crate) name: String,
+    pub(crate) role: Role,
 }
 
 /// A range being loaded: its name, so that a late answer to an older question
@@ -33,6 +66,16 @@ pub(crate) struct Loading {
     pub(crate) ticket: u64,
 }
 
+/// A part of a text that names somebody: start and length in characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) start: u32,
+    pub(crate) length: u32,
+    pub(crate) name: String,
+    /// `None` for everyone.
+    pub(crate) who: Option<UserId>,
+}
+
 /// One conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
@@ -40,7 +83,21 @@ pub(crate) struct Room {
     pub(crate) key: u64,
     pub(crate) id: Option<ConversationId>,
     pub(crate) peer: Option<User>,
+    pub(crate) group: bool,
+    /// What a group is called, sanitised.
+    group_title: String,
+    /// Who is in it, once it was asked.
+    pub(crate) people: Vec<Person>,
+    /// How many are in it, as far as known.
+    pub(crate) size: usize,
+    /// No longer a member: it can be read, nothing more.
+    pub(crate) former: bool,
+    /// A stranger began it.
+    pub(crate) request: bool,
+    pub(crate) preferences: Preferences,
     pub(crate) unread: u64,
+    /// Unread messages that name this user.
+    pub(crate) mentions: u64,
     /// Up to where this user has read.
     pub(crate) read: u64,
     pub(crate) last_seq: u64,
@@ -54,7 +111,18 @@ pub(crate) struct Room {
     pub(crate) anchor: Anchor,
     /// While open: what was read when it was opened, if something was unread.
     pub(crate) unread_after: Option<u64>,
+    /// A moment to go to with the next load.
+    pub(crate) seek_ms: Option<u64>,
     pub(crate) composer: Composer,
+    /// When a key last changed the composer.
+    pub(crate) touched_ms: u64,
+    pub(crate) writing: Writing,
+    /// The message that the next command is about.
+    pub(crate) picked: Option<u64>,
+    /// Who writes at the moment.
+    pub(crate) writers: Vec<(UserId, String)>,
+    /// Whether the other one of a 1:1 is there, and when they were last seen.
+    pub(crate) presence: Option<(bool, Option<u64>)>,
     pub(crate) pending: Vec<Pending>,
     /// The newest message, in one line, for the list.
     pub(crate) preview: String,
@@ -75,6 +143,9 @@ impl Room {
 
     /// What it is called: sanitised, one line.
     pub(crate) fn title(&self) -> String {
+        if self.group && !self.group_title.is_empty() {
+            return self.group_title.clone();
+        }
         match (&self.peer, self.id) {
             (Some(peer), _) => one_line(&peer.name),
             (None, Some(id)) => id.to_string().chars().take(8).collect(),
@@ -105,11 +176,102 @@ impl Room {
         if line.peer.is_some() {
             self.peer.clone_from(&line.peer);
         }
+        self.group = line.kind == ConversationKind::Group;
+        self.group_title = one_line(&line.info.title);
+        self.size = line.members;
+        self.former = line.former;
+        self.request = line.request;
+        self.take_preferences(&line.preferences);
+        self.mentions = line.mentions;
         self.unread = line.unread;
         self.read = self.read.max(line.read);
         self.last_seq = self.last_seq.max(line.last_seq);
         self.last_time_ms = self.last_time_ms.max(line.last_time_ms);
         self.take_cursors(line.peer_delivered, line.peer_read);
+    }
+
+    /// Takes what was set on any device. A draft comes into the composer unless
+    /// something else is being written here.
+    fn take_preferences(&mut self, new: &Preferences) {
+        let untouched = self.composer.text() == &*self.preferences.draft;
+        if untouched && new.draft != self.preferences.draft && self.writing == Writing::Message {
+            self.composer = Composer::with_text(&new.draft);
+        }
+        self.preferences = new.clone();
+    }
+
+    /// Takes who is in it.
+    pub(crate) fn take_description(&mut self, description: &Description) {
+        self.group = !description.is_direct();
+        self.group_title = one_line(&description.info.title);
+        self.size = description.members.len();
+        self.former = description.former;
+        let people = description.members.iter().map(|member| Person {
+            id: member.user.id,
+            name: member.user.name.to_string(),
+            role: member.role,
+        });
+        self.people = people.collect();
+        if description.first_after > 0 {
+            self.timeline.forget_up_to(description.first_after);
+        }
+    }
+
+    /// Somebody began to write, or stopped.
+    pub(crate) fn take_typing(&mut self, user: &User, active: bool) {
+        self.writers.retain(|(id, _)| *id != user.id);
+        if active && self.writers.len() < WRITERS {
+            self.writers.push((user.id, one_line(&user.name)));
+        }
+    }
+
+    /// Who writes, in words; empty when nobody does.
+    pub(crate) fn typing_line(&self) -> String {
+        match self.writers.as_slice() {
+            [] => String::new(),
+            [(_, one)] => format!("{one} is writing\u{2026}"),
+            [(_, one), (_, two)] => format!("{one} and {two} are writing\u{2026}"),
+            more => format!("{} people are writing\u{2026}", more.len()),
+        }
+    }
+
+    /// Whether it is quiet at this moment.
+    pub(crate) fn is_muted(&self, now_ms: u64) -> bool {
+        self.preferences.muted_until_ms > now_ms
+    }
+
+    /// The message that somebody wrote, with the people in it that it names.
+    pub(crate) fn compose(&self, text: &str) -> NewMessage {
+        let mut message = NewMessage::text(text);
+        for Named { start, length, who, .. } in self.named(text) {
+            message = match who {
+                Some(user) => message.mention(start, length, user),
+                None => message.mention_everyone(start, length),
+            };
+        }
+        match self.writing {
+            Writing::Reply(seq) => message.reply_to(seq),
+            Writing::Message | Writing::Edit(_) => message,
+        }
+    }
+
+    /// Where the text names people who are in the conversation.
+    pub(crate) fn named(&self, text: &str) -> Vec<Named> {
+        let known = |(start, length, name): (u32, u32, String)| {
+            let person = self.people.iter().find(|person| person.name == name);
+            let peer = self.peer.as_ref().filter(|peer| *peer.name == *name);
+            let who = person.map(|person| person.id).or_else(|| peer.map(|peer| peer.id));
+            let everyone = name == "everyone" && self.group;
+            (who.is_some() || everyone).then_some(Named { start, length, name, who })
+        };
+        names_in(text).into_iter().filter_map(known).take(MENTIONS).collect()
+    }
+
+    /// The whole name for the word with an @ before the cursor, if one fits.
+    pub(crate) fn complete_name(&self, start: &str) -> Option<&str> {
+        let people = self.people.iter().map(|person| person.name.as_str());
+        let peer = self.peer.iter().map(|peer| &*peer.name);
+        people.chain(peer).find(|name| name.starts_with(start) && *name != start)
     }
 
     /// The other side's cursors moved.
@@ -127,7 +289,7 @@ impl Room {
             self.set_preview(&row);
         }
         let fresh = self.timeline.row(row.seq).is_none();
-        if fresh && !row.own && self.anchor != Anchor::Bottom {
+        if fresh && !row.own && row.is_message() && self.anchor != Anchor::Bottom {
             self.below += 1;
         }
         self.timeline.take_live(row);
@@ -135,14 +297,26 @@ impl Room {
     }
 
     pub(crate) fn set_preview(&mut self, row: &Row) {
-        let text: String = row.text.chars().take(80).collect();
-        self.preview = if row.own { format!("you: {}", one_line(&text)) } else { one_line(&text) };
+        let text = row.quote().text;
+        self.preview = match row.shape {
+            Shape::Silent => return,
+            Shape::Happening | Shape::Unknown => text,
+            _ if row.own => format!("you: {text}"),
+            _ if self.group => format!("{}: {text}", row.sender),
+            _ => text,
+        };
     }
 
     /// Puts a text among the waiting sends.
-    pub(crate) fn queue(&mut self, id: ClientMessageId, text: &str) {
+    pub(crate) fn queue(&mut self, id: ClientMessageId, message: NewMessage, text: &str) {
         let text = sanitise(text).into_owned();
-        self.pending.push(Pending { id, text, failed: None });
+        let reply_to = match self.writing {
+            Writing::Reply(seq) => Some(seq),
+            Writing::Message | Writing::Edit(_) => None,
+        };
+        self.pending.push(Pending { id, message, text, reply_to, failed: None });
+        self.writing = Writing::Message;
+        self.picked = None;
         self.anchor = Anchor::Bottom;
         self.below = 0;
     }
@@ -160,7 +334,8 @@ impl Room {
             own: true,
             time_ms: sent.time_ms,
             text: pending.text,
-            unknown: false,
+            shape: Shape::Message,
+            marks: Marks { reply_to: pending.reply_to, ..Marks::default() },
         });
         true
     }
@@ -189,6 +364,8 @@ impl Room {
     /// a message that did arrive is not doubled by it.
     pub(crate) fn disconnect(&mut self) {
         self.loading = None;
+        self.writers.clear();
+        self.presence = None;
         for pending in self.pending.iter_mut().filter(|pending| pending.failed.is_none()) {
             pending.failed = Some("the client was closed before the answer came".to_owned());
         }
@@ -220,6 +397,7 @@ impl Room {
         self.anchor = Anchor::Bottom;
         self.below = 0;
         self.loading = None;
+        self.picked = None;
         self.shrink();
     }
 
@@ -229,11 +407,81 @@ impl Room {
     }
 }
 
+/// The names with an @ before them: start and length in characters, and the name.
+fn names_in(text: &str) -> Vec<(u32, u32, String)> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+    let mut found = Vec::new();
+    let mut before = ' ';
+    let mut characters = text.chars().enumerate().peekable();
+    while let Some((at, character)) = characters.next() {
+        // An address of a mail is no name.
+        if character == '@' && !before.is_alphanumeric() {
+            let mut name = String::new();
+            while let Some((_, next)) = characters.next_if(|(_, next)| is_name(*next)) {
+                name.push(next);
+            }
+            // A dot at the end belongs to the sentence.
+            let name = name.trim_end_matches(['.', '-']);
+            let (start, length) = (u32::try_from(at), u32::try_from(name.len() + 1));
+            if let (Ok(start), Ok(length), false) = (start, length, name.is_empty()) {
+                found.push((start, length, name.to_owned()));
+            }
+            before = 'x';
+        } else {
+            before = character;
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::timeline::tests::{message, page};
     use super::*;
     use parley_client::UserId;
+
+    #[test]
+    fn names_are_found_where_they_are_meant() {
+        let found = names_in("é @ben, a@cat.org and @dan.");
+        assert_eq!(found, [(2, 4, "ben".to_owned()), (22, 4, "dan".to_owned())]);
+        assert!(names_in("@ @@ @Ben").is_empty());
+    }
+
+    #[test]
+    fn whom_a_text_names_is_told_with_it() {
+        let mut room = room();
+        let bob = UserId::new([2; 16]);
+        assert_eq!(room.compose("@bob hi"), NewMessage::text("@bob hi").mention(0, 4, bob));
+        assert_eq!(room.compose("@everyone"), NewMessage::text("@everyone"));
+        room.group = true;
+        room.writing = Writing::Reply(3);
+        let everyone = NewMessage::text("@everyone").mention_everyone(0, 9).reply_to(3);
+        assert_eq!(room.compose("@everyone"), everyone);
+        assert_eq!((room.complete_name("bo"), room.complete_name("x")), (Some("bob"), None));
+    }
+
+    #[test]
+    fn a_draft_of_another_device_comes_unless_something_is_written_here() {
+        let mut room = room();
+        let draft = |text: &str| Preferences { draft: text.into(), ..Preferences::default() };
+        room.take_preferences(&draft("there"));
+        assert_eq!(room.composer.text(), "there");
+        room.composer.insert(" and here", 100);
+        room.take_preferences(&draft("elsewhere"));
+        assert_eq!(room.composer.text(), "there and here");
+    }
+
+    #[test]
+    fn who_writes_is_said_in_a_few_words() {
+        let mut room = room();
+        let user = |byte: u8| User { id: UserId::new([byte; 16]), name: format!("u{byte}").into() };
+        for byte in 0..20 {
+            room.take_typing(&user(byte), true);
+        }
+        assert_eq!(room.typing_line(), "8 people are writing\u{2026}");
+        (1..20).for_each(|byte| room.take_typing(&user(byte), false));
+        assert_eq!(room.typing_line(), "u0 is writing\u{2026}");
+    }
 
     fn id(text: &str) -> ClientMessageId {
         ClientMessageId::new(text.to_owned().into()).unwrap()
@@ -254,7 +502,7 @@ mod tests {
         let empty =
             parley_client::HistoryPage { entries: Vec::new(), at_start: true, ..page(1..=1, 0) };
         room.timeline.take_page(Side::Fresh, &empty);
-        room.queue(id("a"), "hi");
+        room.queue(id("a"), NewMessage::text("hi"), "hi");
         assert!(room.take_sent(&id("a"), sent(1), "alice"));
         assert!(room.pending.is_empty());
         let row = room.timeline.newest().unwrap().clone();
@@ -272,7 +520,7 @@ mod tests {
         let mut room = room();
         room.timeline.take_page(Side::Fresh, &page(1..=2, 2));
         room.last_seq = 2;
-        room.queue(id("a"), "text");
+        room.queue(id("a"), NewMessage::text("text"), "text");
         room.take_row(Row::from(&message(3, true, "text")));
         assert!(room.take_sent(&id("a"), sent(3), "alice"));
         assert_eq!(room.timeline.len(), 3);
@@ -281,7 +529,7 @@ mod tests {
     #[test]
     fn a_refused_send_stays_with_its_reason() {
         let mut room = room();
-        room.queue(id("a"), "hi");
+        room.queue(id("a"), NewMessage::text("hi"), "hi");
         assert!(room.take_refusal(&id("a"), "too\nlong"));
         assert!(!room.take_refusal(&id("b"), "x"));
         assert_eq!(room.pending[0].failed.as_deref(), Some("too\u{21b5}long"));

@@ -6,10 +6,13 @@
 
 use std::collections::VecDeque;
 
-use super::block::{Line, Surroundings, Tick, lines, text_lines};
+use super::block::{Line, Shown, Surroundings, Tick, Tone, lines, text_lines};
 use super::room::Room;
-use super::timeline::{Row, Side};
+use super::row::Row;
+use super::timeline::Side;
+use super::block::INDENT;
 use crate::chat::clock::Zone;
+use crate::chat::text::clip;
 
 /// Rows left above or below the view at which more are asked for.
 const LOAD_AHEAD_LINES: usize = 20;
@@ -107,6 +110,42 @@ impl Room {
         let first = self.unread_after.and_then(|read| self.timeline.behind(read));
         if let Some(row) = first {
             self.anchor = Anchor::Top { seq: row.seq, line: 0 };
+            self.settle(pane);
+        }
+    }
+
+    /// Moves the view so that the first row at or after a moment is at its top.
+    pub(crate) fn scroll_to_time(&mut self, time_ms: u64, pane: Pane) {
+        self.anchor = Anchor::Bottom;
+        if let Some(seq) = self.timeline.first_at(time_ms) {
+            self.anchor = Anchor::Top { seq, line: 0 };
+            self.settle(pane);
+        }
+    }
+
+    /// Picks the message above or below the picked one, and shows it.
+    pub(crate) fn pick(&mut self, down: bool, pane: Pane) {
+        let picked = self.picked;
+        let next = match (picked, down) {
+            (None, true) => None,
+            (None, false) => self.timeline.messages().next(),
+            (Some(seq), true) => self.timeline.messages().rev().find(|row| row.seq > seq),
+            (Some(seq), false) => self.timeline.messages().find(|row| row.seq < seq),
+        };
+        self.picked = match (next.map(|row| row.seq), down) {
+            (None, true) => None,
+            (None, false) => picked,
+            (found, _) => found,
+        };
+        let Some(seq) = self.picked else {
+            self.stand_at_end(pane);
+            return;
+        };
+        let shows = self.visible(pane).iter().any(|line| {
+            matches!(line, Line::Text { picked: true, .. })
+        });
+        if !shows {
+            self.anchor = Anchor::Top { seq, line: 0 };
             self.settle(pane);
         }
     }
@@ -220,13 +259,20 @@ impl Room {
         } else {
             self.loading.map(|_| "loading older messages")
         };
+        let columns = usize::from(pane.width.saturating_sub(INDENT)).max(2);
+        let quote = row.marks.reply_to.map(|seq| match self.timeline.quote(seq) {
+            Some(quote) => clip(&format!("\u{2503} {}: {}", quote.author, quote.text), columns),
+            None => "\u{2503} an older message".to_owned(),
+        });
         lines(
             row,
             self.tick(row),
-            Surroundings {
-                previous: self.timeline.before(row.seq),
+            &Surroundings {
+                previous: self.timeline.shown_before(row.seq),
                 unread_after: self.unread_after,
                 remark,
+                quote,
+                picked: self.picked == Some(row.seq),
                 zone: pane.zone,
                 width: pane.width,
             },
@@ -239,16 +285,18 @@ impl Room {
             // Waiting sends stand at the end, which isn't loaded.
             return out;
         }
-        let newest = self.timeline.newest();
+        let newest = self.timeline.newest_shown();
         if !self.pending.is_empty() && newest.is_none_or(|row| !row.own) {
             out.push(Line::Sender { name: "you".to_owned(), own: true });
         }
         for pending in &self.pending {
             let tick = if pending.failed.is_some() { Tick::Failed } else { Tick::Waiting };
-            text_lines(&pending.text, None, Some(tick), false, pane.width, &mut out);
+            let shown = Shown { tick: Some(tick), ..Shown::default() };
+            text_lines(&pending.text, None, shown, pane.width, &mut out);
             if let Some(reason) = &pending.failed {
                 let reason = format!("not sent: {reason}");
-                text_lines(&reason, None, None, true, pane.width, &mut out);
+                let shown = Shown { tone: Tone::Wrong, ..Shown::default() };
+                text_lines(&reason, None, shown, pane.width, &mut out);
             }
         }
         out
@@ -282,13 +330,32 @@ mod tests {
         room.visible(PANE)
             .into_iter()
             .map(|line| match line {
-                Line::Text { text, .. } => text,
+                Line::Text { text, .. } | Line::Note { text, .. } | Line::Happening(text) => text,
                 Line::Day(_) => "day".to_owned(),
                 Line::Unread => "unread".to_owned(),
                 Line::Remark(_) => "remark".to_owned(),
                 Line::Sender { name, .. } => name,
             })
             .collect()
+    }
+
+    #[test]
+    fn picking_goes_from_message_to_message_and_brings_it_into_view() {
+        let mut room = room(1..=10, 10);
+        room.take_row(Row::silent(11, 0, true));
+        room.pick(false, PANE);
+        assert_eq!(room.picked, Some(10), "an entry without lines can't be picked");
+        for _ in 0..8 {
+            room.pick(false, PANE);
+        }
+        assert_eq!(room.picked, Some(2));
+        assert!(texts(&room).contains(&"m2".to_owned()));
+        room.pick(true, PANE);
+        assert_eq!(room.picked, Some(3));
+        for _ in 0..20 {
+            room.pick(true, PANE);
+        }
+        assert_eq!((room.picked, room.anchor), (None, Anchor::Bottom), "past the newest it ends");
     }
 
     fn live(room: &mut Room, seq: u64) {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 use parley_client::{
-    DeviceId, Entry, Error, HistoryPage, LocalId, Message, Sent, Session, SessionId, State, Trust,
-    UserId,
+    Change, ConversationKind, DeviceId, Edit, Entry, Error, HistoryPage, Info, LocalId, Member,
+    Message, Origin, Preferences, Role, Sent, Session, SessionId, State, Trust, Typing, UserId,
+    What,
 };
 
 use super::block::Tick;
@@ -34,6 +35,7 @@ pub(crate) fn session() -> Session {
         device: DeviceId::new([0; 16]),
         transport: Transport::Quic,
         text_chars: 100,
+        group_members: 200,
         server_time_ms: NOW_MS,
     }
 }
@@ -54,25 +56,27 @@ pub(crate) fn state(app: &mut App, state: State) -> Vec<Effect> {
 pub(crate) fn line(last_seq: u64, unread: u64) -> Conversation {
     Conversation {
         id: CONVERSATION,
+        kind: ConversationKind::Direct,
         peer: Some(user(2, "bob")),
+        info: Info::default(),
+        members: 2,
+        role: None,
+        former: false,
         last_seq,
         unread,
+        mentions: 0,
         read: last_seq - unread,
         peer_delivered: 0,
         peer_read: 0,
         last_time_ms: NOW_MS,
+        preferences: Preferences::default(),
+        request: false,
     }
 }
 
 pub(crate) fn message(seq: u64, own: bool, text: &str) -> Message {
-    Message {
-        conversation: CONVERSATION,
-        seq,
-        sender: if own { user(1, "alice") } else { user(2, "bob") },
-        text: text.into(),
-        time_ms: NOW_MS,
-        own,
-    }
+    let sender = if own { user(1, "alice") } else { user(2, "bob") };
+    Message::plain(CONVERSATION, seq, sender, text, NOW_MS, own)
 }
 
 pub(crate) fn page(messages: Vec<Message>, last_seq: u64) -> HistoryPage {
@@ -81,6 +85,8 @@ pub(crate) fn page(messages: Vec<Message>, last_seq: u64) -> HistoryPage {
         at_end: messages.last().is_none_or(|message| message.seq == last_seq),
         entries: messages.into_iter().map(Entry::Message).collect(),
         last_seq,
+        quoted: Vec::new(),
+        reactions_cut: false,
         from_cache: false,
     }
 }
@@ -100,7 +106,8 @@ pub(crate) fn open_with(app: &mut App, messages: Vec<Message>, unread: u64) {
     let last_seq = messages.last().map_or(0, |message| message.seq);
     app.update(Input::List(vec![line(last_seq, unread)]), NOW_MS);
     let effects = press(app, KeyCode::Down, KeyModifiers::ALT);
-    let [Effect::Load { room, ticket, conversation, range }] = effects[..] else {
+    let load = loads(&effects);
+    let [(room, ticket, conversation, range)] = load[..] else {
         panic!("loads what shows, not {effects:?}")
     };
     assert_eq!(conversation, CONVERSATION);
@@ -108,6 +115,37 @@ pub(crate) fn open_with(app: &mut App, messages: Vec<Message>, unread: u64) {
     assert_eq!(range, expected);
     let result = Ok(page(messages, last_seq));
     app.update(Input::Page { room, ticket, result }, NOW_MS);
+}
+
+/// What is to be loaded: room, ticket, conversation and range.
+fn loads(effects: &[Effect]) -> Vec<(u64, u64, ConversationId, Range)> {
+    let load = |effect: &Effect| match effect {
+        Effect::Load { room, ticket, conversation, range } => {
+            Some((*room, *ticket, *conversation, *range))
+        }
+        _ => None,
+    };
+    effects.iter().filter_map(load).collect()
+}
+
+/// The one message that is to be sent.
+fn sends(effects: &[Effect]) -> (ClientMessageId, To, NewMessage) {
+    let send = |effect: &Effect| match effect {
+        Effect::Send { id, to, message } => Some((id.clone(), to.clone(), message.clone())),
+        _ => None,
+    };
+    let sends: Vec<_> = effects.iter().filter_map(send).collect();
+    let [send] = &sends[..] else { panic!("sends one, not {effects:?}") };
+    send.clone()
+}
+
+/// What is to be carried out.
+fn acts(effects: &[Effect]) -> Vec<&Act> {
+    let act = |effect| match effect {
+        &Effect::Do { ref act, .. } => Some(&**act),
+        _ => None,
+    };
+    effects.iter().filter_map(act).collect()
 }
 
 fn ticks(app: &App) -> Vec<Option<Tick>> {
@@ -124,11 +162,9 @@ fn ticks(app: &App) -> Vec<Option<Tick>> {
 fn queue_a_message(app: &mut App) -> ClientMessageId {
     type_text(app, "hi");
     let effects = press(app, KeyCode::Enter, KeyModifiers::NONE);
-    let [Effect::Send { id, to: To::Conversation(CONVERSATION), text }] = &effects[..] else {
-        panic!("sends, not {effects:?}")
-    };
-    assert_eq!(text, "hi");
-    id.clone()
+    let (id, to, message) = sends(&effects);
+    assert_eq!((to, message), (To::Conversation(CONVERSATION), NewMessage::text("hi")));
+    id
 }
 
 fn sent(id: &ClientMessageId, seq: u64) -> Event {
@@ -174,7 +210,7 @@ fn a_refused_message_can_be_sent_again_with_its_id_or_dropped() {
     app.update(Input::NotQueued { id: id.clone(), reason: "no".to_owned() }, NOW_MS);
     assert_eq!(ticks(&app)[1], Some(Tick::Failed));
     let effects = press(&mut app, KeyCode::Char('r'), KeyModifiers::CONTROL);
-    assert!(matches!(&effects[..], [Effect::Send { id: again, .. }] if *again == id));
+    assert_eq!(sends(&effects).0, id);
     app.update(
         Input::Event(Event::SendFailed {
             local_id: LocalId(2),
@@ -213,11 +249,12 @@ fn a_conversation_begun_here_and_on_another_device_is_one() {
     app.update(Input::Found { name: "bob".to_owned(), result: Ok(user(2, "bob")) }, NOW_MS);
     type_text(&mut app, "hi");
     let effects = press(&mut app, KeyCode::Enter, KeyModifiers::NONE);
-    let [Effect::Send { id, to: To::User(BOB), .. }] = &effects[..] else { panic!("{effects:?}") };
+    let (id, to, _) = sends(&effects);
+    assert_eq!(to, To::User(BOB));
     // The own other device wrote first: its message names no peer.
     app.update(Input::Event(Event::Message(message(1, true, "first"))), NOW_MS);
     assert_eq!(app.rooms.len(), 2);
-    app.update(Input::Event(sent(id, 2)), NOW_MS);
+    app.update(Input::Event(sent(&id, 2)), NOW_MS);
     assert_eq!(app.rooms.len(), 1);
     app.update(Input::Event(Event::Conversation(line(2, 0))), NOW_MS);
     assert_eq!((app.rooms.len(), app.rooms[0].title().as_str()), (1, "bob"));
@@ -273,7 +310,7 @@ fn a_failed_load_is_not_repeated_at_once() {
     let mut app = signed_in((80, 24));
     app.update(Input::List(vec![line(5, 0)]), NOW_MS);
     let effects = press(&mut app, KeyCode::Down, KeyModifiers::ALT);
-    let [Effect::Load { room, ticket, .. }] = effects[..] else { panic!("{effects:?}") };
+    let [(room, ticket, ..)] = loads(&effects)[..] else { panic!("{effects:?}") };
     let result = Err("timeout".to_owned());
     assert!(app.update(Input::Page { room, ticket, result }, NOW_MS).is_empty());
     assert!(app.update(Input::Tick, NOW_MS + 2_000).is_empty());
@@ -350,4 +387,248 @@ fn ids_of_messages_are_never_used_twice() {
     let first = queue_a_message(&mut app);
     let second = queue_a_message(&mut app);
     assert_ne!(first, second);
+}
+
+fn origin(seq: u64) -> Origin {
+    let sender = user(2, "bob");
+    Origin { conversation: CONVERSATION, seq, sender, time_ms: NOW_MS, own: false }
+}
+
+fn happens(app: &mut App, event: Event) -> Vec<Effect> {
+    app.update(Input::Event(event), NOW_MS)
+}
+
+/// The texts that show, without days and senders.
+fn texts(app: &App) -> Vec<String> {
+    let lines = app.open_room().unwrap().visible(app.pane().unwrap());
+    lines
+        .into_iter()
+        .filter_map(|line| match line {
+            block::Line::Text { text, .. }
+            | block::Line::Note { text, .. }
+            | block::Line::Happening(text) => Some(text),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Types a line and presses Enter.
+fn enter(app: &mut App, text: &str) -> Vec<Effect> {
+    type_text(app, text);
+    press(app, KeyCode::Enter, KeyModifiers::NONE)
+}
+
+#[test]
+fn opening_looks_who_is_there_and_closing_looks_away() {
+    let mut app = signed_in((80, 24));
+    app.update(Input::List(vec![line(1, 0)]), NOW_MS);
+    let effects = press(&mut app, KeyCode::Down, KeyModifiers::ALT);
+    assert!(effects.iter().any(|e| matches!(e, Effect::Watch { user: BOB, on: true })));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Describe { .. })));
+    let presence = Presence { user: user(2, "bob"), online: true, last_seen_ms: None };
+    app.update(Input::Present(vec![presence]), NOW_MS);
+    assert_eq!(app.open_room().unwrap().presence, Some((true, None)));
+    let effects = press(&mut app, KeyCode::Esc, KeyModifiers::NONE);
+    assert!(effects.iter().any(|e| matches!(e, Effect::Watch { user: BOB, on: false })));
+}
+
+#[test]
+fn what_is_done_to_a_message_changes_its_row_and_leaves_no_gap() {
+    let mut app = signed_in((80, 24));
+    open_with(&mut app, vec![message(1, false, "one"), message(2, false, "two")], 0);
+    let text: Arc<str> = "zwei".into();
+    let edit = Edit { origin: origin(3), target: 2, text, mentions: Vec::new() };
+    happens(&mut app, Event::Edited(edit));
+    assert_eq!(app.rooms[0].preview, "zwei", "the list shows the text as it is");
+    happens(
+        &mut app,
+        Event::Deleted(parley_client::Deletion { origin: origin(4), target: 1, target_ordinal: 1 }),
+    );
+    let effects = happens(&mut app, Event::Message(message(5, false, "three")));
+    assert!(loads(&effects).is_empty(), "nothing is missing");
+    assert_eq!(texts(&app), ["deleted", "zwei \u{270e}", "three"]);
+    let left = Change { origin: origin(6), what: What::Left };
+    happens(&mut app, Event::Changed(left));
+    assert_eq!(texts(&app).last().unwrap(), "bob left");
+}
+
+#[test]
+fn an_answer_goes_with_what_it_answers() {
+    let mut app = signed_in((80, 24));
+    open_with(&mut app, vec![message(1, false, "tea?"), message(2, true, "hm")], 0);
+    assert!(enter(&mut app, "/reply").iter().all(|e| !matches!(e, Effect::Send { .. })));
+    let (id, _, message) = sends(&enter(&mut app, "yes, @bob"));
+    assert_eq!(message, NewMessage::text("yes, @bob").mention(5, 4, BOB).reply_to(1));
+    happens(&mut app, sent(&id, 3));
+    assert!(texts(&app).contains(&"\u{2503} bob: tea?".to_owned()));
+    let (_, _, plain) = sends(&enter(&mut app, "more"));
+    assert_eq!(plain, NewMessage::text("more"), "the next one answers nothing");
+}
+
+#[test]
+fn an_own_message_is_changed_and_another_s_is_not() {
+    let mut app = signed_in((80, 24));
+    open_with(&mut app, vec![message(1, true, "helo"), message(2, false, "hi")], 0);
+    enter(&mut app, "/edit");
+    assert_eq!(app.open_room().unwrap().composer.text(), "helo");
+    type_text(&mut app, "!");
+    let effects = press(&mut app, KeyCode::Enter, KeyModifiers::NONE);
+    assert!(matches!(acts(&effects)[..], [Act::Edit { seq: 1, text, .. }] if text == "helo!"));
+    press(&mut app, KeyCode::Up, KeyModifiers::CONTROL);
+    assert_eq!(app.open_room().unwrap().picked, Some(2));
+    assert!(acts(&enter(&mut app, "/edit")).is_empty());
+    assert!(app.notice.is_some());
+    assert!(app.open_room().unwrap().composer.is_empty());
+}
+
+#[test]
+fn a_command_is_carried_out_and_its_answer_read() {
+    let mut app = signed_in((80, 24));
+    open_with(&mut app, vec![message(1, false, "a")], 0);
+    let effects = enter(&mut app, "/devices");
+    assert!(matches!(acts(&effects)[..], [Act::Devices]));
+    app.update(Input::Done(Ok(vec![Report::Devices { devices: Vec::new(), id: None }])), NOW_MS);
+    assert!(matches!(&app.popup, Some(Popup::Sheet(sheet)) if sheet.title == "Devices"));
+    press(&mut app, KeyCode::Esc, KeyModifiers::NONE);
+    app.update(Input::Done(Err("no\nway".to_owned())), NOW_MS);
+    assert_eq!(app.notice.as_ref().unwrap().0, "no\u{21b5}way");
+    enter(&mut app, "/dance");
+    assert!(app.notice.as_ref().unwrap().0.contains("no command"));
+    let (_, _, literal) = sends(&{
+        press(&mut app, KeyCode::Char('u'), KeyModifiers::CONTROL);
+        enter(&mut app, "//dance")
+    });
+    assert_eq!(literal, NewMessage::text("/dance"));
+}
+
+#[test]
+fn commands_and_names_are_completed() {
+    let mut app = signed_in((80, 24));
+    open_with(&mut app, vec![message(1, false, "a")], 0);
+    type_text(&mut app, "/dev");
+    press(&mut app, KeyCode::Tab, KeyModifiers::NONE);
+    assert_eq!(app.open_room().unwrap().composer.text(), "/devices ");
+    press(&mut app, KeyCode::Char('u'), KeyModifiers::CONTROL);
+    type_text(&mut app, "hi @b");
+    press(&mut app, KeyCode::Tab, KeyModifiers::NONE);
+    assert_eq!(app.open_room().unwrap().composer.text(), "hi @bob ");
+}
+
+#[test]
+fn writing_is_told_while_it_lasts() {
+    let mut app = signed_in((80, 24));
+    open_with(&mut app, vec![message(1, false, "a")], 0);
+    let typing = |effects: Vec<Effect>| -> Vec<bool> {
+        let said = |effect: &Effect| match effect {
+            Effect::Typing { active, .. } => Some(*active),
+            _ => None,
+        };
+        effects.iter().filter_map(said).collect()
+    };
+    let key = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+    assert_eq!(typing(app.update(Input::Key(key('/')), NOW_MS)), [false; 0], "a command");
+    press(&mut app, KeyCode::Backspace, KeyModifiers::NONE);
+    assert_eq!(typing(app.update(Input::Key(key('h')), NOW_MS)), [true]);
+    assert_eq!(typing(app.update(Input::Key(key('i')), NOW_MS + 1_000)), [false; 0]);
+    assert_eq!(typing(app.update(Input::Tick, NOW_MS + 3_000)), [true]);
+    assert_eq!(typing(app.update(Input::Tick, NOW_MS + 6_100)), [false], "no key for a while");
+    assert_eq!(typing(app.update(Input::Tick, NOW_MS + 9_000)), [false; 0]);
+    assert_eq!(typing(app.update(Input::Key(key('!')), NOW_MS + 9_500)), [true]);
+    let enter = KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE);
+    assert_eq!(typing(app.update(Input::Key(enter), NOW_MS + 9_600)), [false], "it was sent");
+}
+
+#[test]
+fn who_writes_shows_until_they_stop_or_it_came() {
+    let mut app = signed_in((80, 24));
+    open_with(&mut app, vec![message(1, false, "a")], 0);
+    let typing = Typing { conversation: CONVERSATION, user: user(2, "bob"), active: true };
+    happens(&mut app, Event::Typing(typing.clone()));
+    assert_eq!(app.open_room().unwrap().typing_line(), "bob is writing\u{2026}");
+    happens(&mut app, Event::Message(message(2, false, "b")));
+    assert_eq!(app.open_room().unwrap().typing_line(), "");
+    happens(&mut app, Event::Typing(typing.clone()));
+    happens(&mut app, Event::Typing(Typing { active: false, ..typing }));
+    assert_eq!(app.open_room().unwrap().typing_line(), "");
+}
+
+#[test]
+fn drafts_are_kept_for_the_other_devices() {
+    let mut app = signed_in((80, 24));
+    open_with(&mut app, vec![message(1, false, "a")], 0);
+    type_text(&mut app, "half");
+    let effects = press(&mut app, KeyCode::Esc, KeyModifiers::NONE);
+    let [Act::Preferences { change, .. }] = acts(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(change.draft.as_deref(), Some("half"));
+    press(&mut app, KeyCode::Down, KeyModifiers::ALT);
+    assert!(acts(&press(&mut app, KeyCode::Esc, KeyModifiers::NONE)).is_empty(), "said once");
+}
+
+#[test]
+fn a_group_has_its_title_its_people_and_its_place() {
+    let mut app = signed_in((80, 24));
+    let info = Info { title: "Walks".into(), ..Info::default() };
+    let group = Conversation {
+        id: ConversationId::new([8; 16]),
+        kind: ConversationKind::Group,
+        peer: None,
+        info: info.clone(),
+        role: Some(Role::Owner),
+        preferences: Preferences { pinned: true, ..Preferences::default() },
+        last_time_ms: 1,
+        ..line(3, 0)
+    };
+    app.update(Input::List(vec![line(4, 0), group.clone()]), NOW_MS);
+    let titles: Vec<String> = app.rooms.iter().map(Room::title).collect();
+    assert_eq!(titles, ["Walks", "bob"], "what is pinned stands on top");
+    let put_away = Preferences { archived: true, ..Preferences::default() };
+    let group = Conversation { preferences: put_away, last_time_ms: NOW_MS + 1, ..group };
+    happens(&mut app, Event::Conversation(group));
+    assert_eq!(app.rooms[1].title(), "Walks");
+    let member = |byte, name: &str, role| Member {
+        user: user(byte, name),
+        role,
+        joined_seq: 1,
+        delivered: 0,
+        read: 0,
+        delivered_ms: 0,
+        read_ms: 0,
+    };
+    app.update(
+        Input::Described(Description {
+            conversation: ConversationId::new([8; 16]),
+            kind: ConversationKind::Group,
+            members: vec![member(1, "alice", Role::Owner), member(4, "dan", Role::Member)],
+            last_seq: 3,
+            info,
+            settings: parley_client::ConversationSettings::default(),
+            pinned: Vec::new(),
+            first_after: 0,
+            former: false,
+            created_ms: 1,
+        }),
+        NOW_MS,
+    );
+    let message = app.rooms[1].compose("@dan @bob @everyone");
+    let expected = NewMessage::text("@dan @bob @everyone")
+        .mention(0, 4, UserId::new([4; 16]))
+        .mention_everyone(10, 9);
+    assert_eq!(message, expected, "bob is not in it");
+}
+
+#[test]
+fn going_to_a_day_loads_it_and_stands_there() {
+    let mut app = signed_in((80, 10));
+    open_with(&mut app, vec![message(9, false, "new")], 0);
+    let effects = enter(&mut app, "/at 2023-11-14");
+    let [(room, ticket, _, Range::AroundTime(time_ms))] = loads(&effects)[..] else {
+        panic!("loads that day, not {effects:?}")
+    };
+    let old = (20..60).map(|seq| {
+        let time_ms = time_ms + seq * 60_000 - 30 * 60_000;
+        Message { time_ms, ..message(seq, false, "old") }
+    });
+    let result = Ok(page(old.collect(), 900));
+    app.update(Input::Page { room, ticket, result }, NOW_MS);
+    assert_eq!(app.open_room().unwrap().anchor, Anchor::Top { seq: 30, line: 0 });
 }

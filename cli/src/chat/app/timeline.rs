@@ -7,58 +7,18 @@
 
 use std::collections::BTreeMap;
 
-use parley_client::{Entry, HistoryPage, Message};
+use parley_client::HistoryPage;
 
-use crate::chat::text::{one_line, sanitise};
+use super::row::{Quote, Row};
 
 /// Rows kept of one conversation.
 pub(crate) const ROWS: usize = 5_000;
 
+/// Quoted messages kept that lie outside the run.
+const QUOTES: usize = 1_000;
+
 /// Bytes of text kept of one conversation.
 pub(crate) const TEXT_BYTES: usize = 16 * 1024 * 1024;
-
-/// One entry as it is drawn. Its strings are sanitised.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) seq: u64,
-    pub(crate) sender: String,
-    pub(crate) own: bool,
-    pub(crate) time_ms: u64,
-    pub(crate) text: String,
-    /// An entry of a kind this build can't show.
-    pub(crate) unknown: bool,
-}
-
-impl From<&Message> for Row {
-    fn from(message: &Message) -> Self {
-        Self {
-            seq: message.seq,
-            sender: one_line(&message.sender.name),
-            own: message.own,
-            time_ms: message.time_ms,
-            text: sanitise(&message.text).into_owned(),
-            unknown: false,
-        }
-    }
-}
-
-impl Row {
-    /// The row of a history entry; `None` for one this build has no row for.
-    pub(crate) fn of_entry(entry: &Entry) -> Option<Self> {
-        match entry {
-            Entry::Message(message) => Some(Self::from(message)),
-            Entry::Unknown(entry) => Some(Self {
-                seq: entry.seq,
-                sender: one_line(&entry.sender.name),
-                own: false,
-                time_ms: entry.time_ms,
-                text: "something this version can't show".to_owned(),
-                unknown: true,
-            }),
-            _ => None,
-        }
-    }
-}
 
 /// Which side of the run a page was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +33,8 @@ pub(crate) enum Side {
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
     rows: BTreeMap<u64, Row>,
+    /// What rows answer that lies elsewhere.
+    quotes: BTreeMap<u64, Quote>,
     text_bytes: usize,
     /// The run begins where the conversation does.
     at_start: bool,
@@ -115,6 +77,53 @@ impl Timeline {
         self.rows.range(next..).next().map(|(_, row)| row)
     }
 
+    /// The first row that is drawn of those at or after a moment.
+    pub(crate) fn first_at(&self, time_ms: u64) -> Option<u64> {
+        let shown = self.rows.values().filter(|row| !row.is_silent());
+        shown.into_iter().find(|row| row.time_ms >= time_ms).map(|row| row.seq)
+    }
+
+    /// The nearest row above that is drawn.
+    pub(crate) fn shown_before(&self, seq: u64) -> Option<&Row> {
+        self.rows.range(..seq).rev().map(|(_, row)| row).find(|row| !row.is_silent())
+    }
+
+    /// The newest row that is drawn.
+    pub(crate) fn newest_shown(&self) -> Option<&Row> {
+        self.rows.values().rev().find(|row| !row.is_silent())
+    }
+
+    /// The messages, the newest first.
+    pub(crate) fn messages(&self) -> impl DoubleEndedIterator<Item = &Row> {
+        self.rows.values().rev().filter(|row| row.is_message())
+    }
+
+    /// What a reply shows of the message with this seq.
+    pub(crate) fn quote(&self, seq: u64) -> Option<Quote> {
+        let here = self.rows.get(&seq).filter(|row| !row.is_silent()).map(Row::quote);
+        here.or_else(|| self.quotes.get(&seq).cloned())
+    }
+
+    /// Something became of a message, wherever it is shown.
+    pub(crate) fn change(&mut self, seq: u64, change: impl FnOnce(&mut Row)) {
+        let Some(row) = self.rows.get_mut(&seq) else {
+            // A quote of it may be old; it is loaded again with its page.
+            self.quotes.remove(&seq);
+            return;
+        };
+        self.text_bytes -= row.text.len();
+        change(row);
+        self.text_bytes += row.text.len();
+    }
+
+    /// Everything up to here is gone.
+    pub(crate) fn forget_up_to(&mut self, seq: u64) {
+        while self.first_seq().is_some_and(|first| first <= seq) {
+            self.drop_first();
+        }
+        self.at_start = true;
+    }
+
     pub(crate) fn newest(&self) -> Option<&Row> {
         self.rows.values().next_back()
     }
@@ -126,7 +135,7 @@ impl Timeline {
 
     /// Takes a page that was asked for at `side`.
     pub(crate) fn take_page(&mut self, side: Side, page: &HistoryPage) {
-        let rows: Vec<Row> = page.entries.iter().filter_map(Row::of_entry).collect();
+        let rows: Vec<Row> = page.entries.iter().map(Row::of_entry).collect();
         if side == Side::Fresh && !self.joins(&rows) {
             self.clear();
         }
@@ -146,6 +155,10 @@ impl Timeline {
         for row in rows {
             self.put(row);
         }
+        if self.quotes.len() + page.quoted.len() > QUOTES {
+            self.quotes.clear();
+        }
+        self.quotes.extend(page.quoted.iter().map(|message| (message.seq, Row::from(message).quote())));
         self.trim(side == Side::Older);
     }
 
@@ -232,20 +245,15 @@ impl Timeline {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use parley_client::{ConversationId, User, UserId};
+    use parley_client::{ConversationId, Entry, Message, User, UserId};
 
     pub(crate) fn message(seq: u64, own: bool, text: &str) -> Message {
-        Message {
-            conversation: ConversationId::new([7; 16]),
-            seq,
-            sender: User {
-                id: UserId::new([if own { 1 } else { 2 }; 16]),
-                name: if own { "alice" } else { "bob" }.into(),
-            },
-            text: text.into(),
-            time_ms: 1_700_000_000_000 + seq * 60_000,
-            own,
-        }
+        let sender = User {
+            id: UserId::new([if own { 1 } else { 2 }; 16]),
+            name: if own { "alice" } else { "bob" }.into(),
+        };
+        let time_ms = 1_700_000_000_000 + seq * 60_000;
+        Message::plain(ConversationId::new([7; 16]), seq, sender, text, time_ms, own)
     }
 
     pub(crate) fn page(seqs: std::ops::RangeInclusive<u64>, last_seq: u64) -> HistoryPage {
@@ -254,6 +262,8 @@ pub(crate) mod tests {
             at_end: *seqs.end() >= last_seq,
             entries: seqs.map(|seq| Entry::Message(message(seq, false, "text"))).collect(),
             last_seq,
+            quoted: Vec::new(),
+            reactions_cut: false,
             from_cache: false,
         }
     }
@@ -320,6 +330,26 @@ pub(crate) mod tests {
         timeline.take_live(live(2));
         assert_eq!(seqs(&timeline), [1, 2]);
         assert!(timeline.at_start() && timeline.at_end());
+    }
+
+    #[test]
+    fn what_becomes_of_a_message_shows_in_its_row_and_in_quotes_of_it() {
+        let mut timeline = Timeline::default();
+        let mut with_quote = page(5..=6, 6);
+        with_quote.quoted = vec![message(1, false, "far away")];
+        timeline.take_page(Side::Fresh, &with_quote);
+        timeline.take_live(Row::silent(7, 0, false));
+        timeline.change(6, |row| row.edit("a longer text"));
+        assert_eq!(timeline.quote(6).unwrap().text, "a longer text");
+        assert_eq!(timeline.text_bytes, "text".len() + "a longer text".len());
+        assert_eq!(timeline.newest_shown().unwrap().seq, 6);
+        assert_eq!(timeline.newest().unwrap().seq, 7);
+        assert_eq!(timeline.quote(1).unwrap().text, "far away");
+        timeline.change(1, Row::delete);
+        assert!(timeline.quote(1).is_none() && timeline.quote(7).is_none());
+        timeline.forget_up_to(5);
+        assert_eq!((timeline.first_seq(), timeline.at_start()), (Some(6), true));
+        assert_eq!(timeline.text_bytes, "a longer text".len());
     }
 
     #[test]

@@ -1,25 +1,28 @@
 //! What the client reports by itself, as lines.
 //!
 //! Sends are answered through their handles, which never lag, so their events
-//! are used here for one thing only: the line `sent` says all about a message of
-//! this very process, so its delivery gets no line of its own. Messages of the
-//! user's other devices do.
+//! are used here for one thing only: the answer to a message or a group's change
+//! of this very process says all about it, so its delivery gets no line of its
+//! own. Those of the user's other devices do.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 
 use parley_client::{
-    Client, Conversation, ConversationId, Event, Events, Message, Receipt, Sent, User, UserId,
+    Change, Client, Conversation, ConversationId, Event, Events, Receipt, Sent,
+    User,
 };
 
 use super::output::Output;
-use super::report::{FellBackReport, LaggedReport, Report};
+use crate::chat::clock::now_ms;
+use crate::chat::report::{
+    AccountReport, FellBackReport, GroupReport, HiddenReport, LaggedReport, Names, Report,
+};
 
 /// Own sends remembered until their delivery comes.
 const OWN_SENDS: usize = 4_096;
 
-/// Names, and lines of the list, remembered.
-const NAMES: usize = 10_000;
+/// Lines of the list remembered.
+const LINES: usize = 10_000;
 
 /// Turns events into lines.
 pub(super) struct Reporter {
@@ -33,8 +36,7 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    pub(super) fn new(client: Client, me: &User, output: Output) -> Self {
-        let mut names = Names::default();
+    pub(super) fn new(client: Client, me: &User, names: Names, output: Output) -> Self {
         names.learn(me);
         Self {
             client,
@@ -61,72 +63,81 @@ impl Reporter {
         Some(match event {
             Event::Message(message) => {
                 self.names.learn(&message.sender);
-                if self.own.take(&message) {
+                if self.own.take(message.conversation, message.seq) {
                     return None;
                 }
-                Report::message(&message)
+                Report::message(&message, &self.names)
             }
-            Event::UnknownEntry(entry) => Report::unknown_entry(&entry),
+            Event::Edited(edit) => Report::edit(&edit, &self.names),
+            Event::Deleted(deletion) => Report::deletion(&deletion, &self.names),
+            Event::Reacted(reaction) => Report::reaction(&reaction, &self.names),
+            Event::Pinned(pin) => Report::pin(&pin, &self.names),
+            Event::Changed(change) => return self.changed(&change).await,
+            Event::Hidden { conversation, seqs } => Report::Hidden(HiddenReport {
+                conversation: conversation.to_string(),
+                seqs,
+                r#for: "me",
+                id: None,
+            }),
+            Event::UnknownEntry(entry) => Report::unknown_entry(&entry, &self.names),
             Event::Sent { sent, .. } => {
                 self.own.add(sent);
                 return None;
             }
-            Event::Receipt(receipt) => {
-                let name = self.name(&receipt).await;
-                Report::receipt(&receipt, &name)
+            Event::Receipt(receipt) => self.receipt(&receipt).await,
+            Event::Typing(typing) => Report::typing(&typing, &self.names),
+            Event::Presence(presence) => Report::presence(&presence, &self.names, None),
+            Event::Profile(profile) => Report::profile(&profile, &self.names, None),
+            Event::AccountChanged { .. } => {
+                Report::Account(AccountReport { changed: true, ..AccountReport::default() })
             }
             Event::Conversation(line) => {
                 line.peer.iter().for_each(|peer| self.names.learn(peer));
                 if !self.lines.is_news(&line) {
                     return None;
                 }
-                Report::conversation(&line)
+                Report::conversation(&line, &self.names, now_ms())
             }
-            Event::StateChanged(state) => {
-                let known = !self.opened;
-                self.opened |= state.is_ready();
-                if known {
-                    return None;
-                }
-                Report::state(&state)
-            }
-            Event::FellBack { from, to, .. } => Report::FellBack {
-                fell_back: FellBackReport { from: from.to_string(), to: to.to_string() },
-            },
-            Event::Lagged(missed) => {
-                self.opened = true;
-                Report::Lagged { lagged: LaggedReport { missed } }
-            }
-            _ => return None,
+            other => return self.of_the_connection(other),
         })
     }
 
-    /// The name of a receipt's user; the id where it can't be learnt.
-    async fn name(&mut self, receipt: &Receipt) -> Arc<str> {
-        if self.names.of(receipt.user).is_none()
-            && let Ok(description) = self.client.describe(receipt.conversation).await
-        {
-            description.members.iter().for_each(|member| self.names.learn(&member.user));
+    fn of_the_connection(&mut self, event: Event) -> Option<Report> {
+        match event {
+            Event::StateChanged(state) => {
+                let known = !self.opened;
+                self.opened |= state.is_ready();
+                (!known).then(|| Report::state(&state))
+            }
+            Event::FellBack { from, to, .. } => Some(Report::FellBack(FellBackReport {
+                from: from.to_string(),
+                to: to.to_string(),
+            })),
+            Event::Lagged(missed) => {
+                self.opened = true;
+                Some(Report::Lagged(LaggedReport { missed }))
+            }
+            _ => None,
         }
-        self.names.of(receipt.user).unwrap_or_else(|| receipt.user.to_string().into())
-    }
-}
-
-/// Who is called what.
-#[derive(Default)]
-struct Names(HashMap<UserId, Arc<str>>);
-
-impl Names {
-    fn learn(&mut self, user: &User) {
-        if self.0.len() >= NAMES {
-            // Learnt again when needed.
-            self.0.clear();
-        }
-        self.0.insert(user.id, Arc::clone(&user.name));
     }
 
-    fn of(&self, user: UserId) -> Option<Arc<str>> {
-        self.0.get(&user).cloned()
+    /// A change of a group, with how the group stands since.
+    async fn changed(&mut self, change: &Change) -> Option<Report> {
+        self.names.learn(&change.origin.sender);
+        if self.own.take(change.origin.conversation, change.origin.seq) {
+            return None;
+        }
+        let description = self.client.describe(change.origin.conversation).await.ok();
+        if let Some(description) = &description {
+            self.names.learn_members(description);
+        }
+        let report = GroupReport::changed(change, description.as_ref(), &self.names);
+        Some(Report::Group(Box::new(report)))
+    }
+
+    async fn receipt(&self, receipt: &Receipt) -> Report {
+        let name = self.names.ask(&self.client, receipt.conversation, receipt.user).await;
+        Report::receipt(receipt, name)
     }
 }
 
@@ -139,7 +150,7 @@ impl Lines {
         if self.0.get(&line.id) == Some(line) {
             return false;
         }
-        if self.0.len() >= NAMES {
+        if self.0.len() >= LINES {
             // Then a line may be said once more.
             self.0.clear();
         }
@@ -160,13 +171,10 @@ impl OwnSends {
         self.0.push_back((sent.conversation, sent.seq));
     }
 
-    /// True, once, when the message is one of them.
-    fn take(&mut self, message: &Message) -> bool {
-        let same = |sent: &(ConversationId, u64)| *sent == (message.conversation, message.seq);
-        match self.0.iter().rposition(same) {
-            Some(at) if message.own => self.0.remove(at).is_some(),
-            _ => false,
-        }
+    /// True, once, when the entry is one of them.
+    fn take(&mut self, conversation: ConversationId, seq: u64) -> bool {
+        let at = self.0.iter().rposition(|sent| *sent == (conversation, seq));
+        at.is_some_and(|at| self.0.remove(at).is_some())
     }
 }
 
@@ -174,30 +182,21 @@ impl OwnSends {
 mod tests {
     use super::*;
 
-    fn sent(seq: u64) -> Sent {
-        Sent { conversation: ConversationId::new([7; 16]), seq, time_ms: 1, duplicate: false }
-    }
+    const CONVERSATION: ConversationId = ConversationId::new([7; 16]);
 
-    fn message(seq: u64, own: bool) -> Message {
-        Message {
-            conversation: ConversationId::new([7; 16]),
-            seq,
-            sender: User { id: UserId::new([1; 16]), name: "ann".into() },
-            text: "x".into(),
-            time_ms: 1,
-            own,
-        }
+    fn sent(seq: u64) -> Sent {
+        Sent { conversation: CONVERSATION, seq, time_ms: 1, duplicate: false }
     }
 
     #[test]
-    fn only_this_process_s_own_messages_are_passed_over_and_once() {
+    fn only_this_process_s_own_entries_are_passed_over_and_once() {
         let mut own = OwnSends::default();
         own.add(sent(1));
         own.add(sent(2));
-        assert!(!own.take(&message(3, true)), "sent by another device");
-        assert!(own.take(&message(2, true)));
-        assert!(!own.take(&message(2, true)));
-        assert!(!own.take(&message(1, false)));
+        assert!(!own.take(CONVERSATION, 3), "sent by another device");
+        assert!(!own.take(ConversationId::new([8; 16]), 2));
+        assert!(own.take(CONVERSATION, 2));
+        assert!(!own.take(CONVERSATION, 2));
     }
 
     #[test]
@@ -205,6 +204,6 @@ mod tests {
         let mut own = OwnSends::default();
         (0..10_000).for_each(|seq| own.add(sent(seq)));
         assert_eq!(own.0.len(), OWN_SENDS);
-        assert!(own.take(&message(9_999, true)) && !own.take(&message(0, true)));
+        assert!(own.take(CONVERSATION, 9_999) && !own.take(CONVERSATION, 0));
     }
 }

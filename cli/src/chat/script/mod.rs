@@ -1,8 +1,8 @@
 //! `parley chat --json`: commands in, events out, one JSON object a line.
 //!
 //! Commands are carried out in the order they come; sends don't wait for each
-//! other's answers, a question waits for those of the sends before it. A command that fails is answered with an error line and the
-//! next one is read. The end of the input, or `quit`, finishes what is queued
+//! other's answers, a question waits for those of the sends before it. A command
+//! that fails is answered with an error line and the next one is read. The end of the input, or `quit`, finishes what is queued
 //! (for as long as `--patience` says) and ends the process. Every queue is
 //! bounded; a slow reader of our output slows the reading of commands.
 
@@ -11,7 +11,6 @@ mod events;
 mod lines;
 mod output;
 mod perform;
-mod report;
 
 use std::io::BufReader;
 use std::process::ExitCode;
@@ -26,9 +25,10 @@ use self::command::{Command, Refusal};
 use self::events::Reporter;
 use self::lines::{LINE_BYTES, Line};
 use self::output::Output;
-use self::perform::Performer;
-use self::report::{ErrorReport, Report};
+use self::perform::Worker;
+use super::act::Act;
 use super::link;
+use super::report::{ErrorReport, Names, Report};
 use crate::arguments::ChatArguments;
 
 /// Lines of input that wait to be carried out.
@@ -71,7 +71,7 @@ impl Failure {
     fn report(self) -> Report {
         let local = |name: &str, text: String| {
             let name = name.to_owned();
-            Report::Error { error: ErrorReport { code: 0, name, text, id: None } }
+            Report::Error(ErrorReport { code: 0, name, text, retry_after_ms: None, id: None })
         };
         match self {
             Self::Sdk(error) => Report::error(&error, None),
@@ -184,33 +184,35 @@ async fn converse(
     let patience = Duration::from_secs(arguments.patience);
     let device = link::device(arguments);
     let _ = output.put(Report::ready(session, &device, &arguments.server)).await;
-    let reporter = Reporter::new(client.clone(), &session.user, output.clone());
+    let names = Names::default();
+    let reporter = Reporter::new(client.clone(), &session.user, names.clone(), output.clone());
     let events = tokio::spawn(reporter.run(client.events()));
-    let mut performer = Performer::new(client.clone(), output.clone(), patience);
+    let mut worker = Worker::new(client.clone(), names, output.clone(), patience);
     let mut lines = read_lines();
     let mut state = client.state();
     let over = loop {
         tokio::select! {
             line = lines.recv() => match line.map(understand) {
-                None | Some(Ok(Some(Command::Quit))) => break None,
+                None | Some(Ok(Some(Command { act: Act::Quit, .. }))) => break None,
                 Some(Ok(None)) => {}
-                Some(Ok(Some(command))) => performer.perform(command).await,
-                Some(Err(refusal)) => drop(output.put(Report::refusal(refusal)).await),
+                Some(Ok(Some(command))) => worker.perform(command).await,
+                Some(Err(refusal)) => drop(output.put(refusal.into()).await),
             },
             error = closed(&mut state) => break Some(error),
             () = output.reader_gone() => break None,
         }
     };
     if let Some(error) = over {
-        let _ = performer.finish().await;
+        let failed = worker.finish().await;
         let _ = events.await;
-        let Some(failure) = error.map(Failure::Sdk) else { return FAILED };
+        // Closed without an error: the account was deleted, as it was asked for.
+        let Some(failure) = error.map(Failure::Sdk) else { return u8::from(failed) * FAILED };
         let code = exit_code(&failure);
         let _ = output.put(failure.report()).await;
         return code;
     }
     let left = client.drain(patience).await.unwrap_or(0);
-    let failed = performer.finish().await;
+    let failed = worker.finish().await;
     let _ = events.await;
     if left == 0 && !failed { 0 } else { FAILED }
 }

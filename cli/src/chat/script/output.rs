@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
 
-use super::report::Report;
+use crate::chat::report::Report;
 
 /// Lines that may wait for the reader.
 const LINES: usize = 256;

@@ -5,7 +5,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::{ATTENTION, Canvas, FAINT, STRONG, line};
+use super::{ATTENTION, Canvas, FAINT, OTHERS, STRONG, line};
 use crate::chat::app::App;
 use crate::chat::app::room::Room;
 use crate::chat::app::scroll::Anchor;
@@ -50,26 +50,43 @@ fn draw_room(app: &App, room: &Room, area: Rect, top: u16, canvas: &mut Canvas<'
     let (first, second) = (line(area, top), line(area, top + 1));
     let time = time_label(app, room.last_time_ms);
     let name = Rect { width: shorter(first.width, &time), ..first };
-    canvas.put(name, &room.title(), name_style);
+    let kept = if room.preferences.pinned { "\u{2191} " } else { "" };
+    let online = if matches!(room.presence, Some((true, _))) { "\u{25cf} " } else { "" };
+    let sign = if room.group { "# " } else { online };
+    let faint = room.preferences.archived || room.former;
+    let name_style = if faint && !open { FAINT } else { name_style };
+    canvas.put(name, &format!("{kept}{sign}{}", room.title()), name_style);
     canvas.put_right(first, &time, FAINT);
-    let badge = if unread > 0 { format!("({unread})") } else { String::new() };
+    let named = if room.mentions > 0 && unread > 0 { "@" } else { "" };
+    let marked = room.preferences.marked_unread && !open;
+    let badge = match unread {
+        0 if marked => "(\u{2022})".to_owned(),
+        0 => String::new(),
+        count => format!("{named}({count})"),
+    };
+    let muted = room.is_muted(app.now_ms);
     let preview = Rect { width: shorter(second.width, &badge), ..second };
-    let (text, style) = if room.composer.is_empty() {
+    let typing = room.typing_line();
+    let (text, style) = if !room.composer.is_empty() {
+        (format!("draft: {}", one_line(room.composer.text())), ATTENTION)
+    } else if room.request {
+        ("a stranger writes".to_owned(), ATTENTION)
+    } else if typing.is_empty() {
         (room.preview.clone(), FAINT)
     } else {
-        (format!("draft: {}", one_line(room.composer.text())), ATTENTION)
+        (typing, OTHERS)
     };
     canvas.put(preview, &text, style);
-    canvas.put_right(second, &badge, ATTENTION);
+    canvas.put_right(second, &badge, if muted { FAINT } else { ATTENTION });
 }
 
-fn shorter(columns: u16, by: &str) -> u16 {
+pub(super) fn shorter(columns: u16, by: &str) -> u16 {
     let taken = if by.is_empty() { 0 } else { width(by) + 1 };
     columns.saturating_sub(u16::try_from(taken).unwrap_or(u16::MAX))
 }
 
 /// The time today, else the day.
-fn time_label(app: &App, time_ms: u64) -> String {
+pub(super) fn time_label(app: &App, time_ms: u64) -> String {
     let day = app.zone.day(time_ms);
     match time_ms {
         0 => String::new(),

@@ -46,6 +46,7 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) {
     status(app, areas.status, &mut canvas);
     match &app.popup {
         Some(Popup::Help) => popup::help(&mut canvas),
+        Some(Popup::Sheet(sheet)) => popup::sheet(sheet, &mut canvas),
         Some(Popup::Switcher(switcher)) => popup::switcher(app, switcher, &mut canvas),
         None => {}
     }
@@ -87,6 +88,13 @@ impl Canvas<'_, '_> {
         let (left, right) = (rest / 2, rest - rest / 2);
         let rule = "\u{2500}";
         self.put(area, &format!("{}{text}{}", rule.repeat(left), rule.repeat(right)), style);
+    }
+
+    /// Puts text into the middle of the area's first line.
+    pub(crate) fn put_middle(&mut self, area: Rect, text: &str, style: Style) {
+        let text = clip(text, area.width.into());
+        let rest = usize::from(area.width).saturating_sub(width(&text)) / 2;
+        self.put(area, &format!("{}{text}", " ".repeat(rest)), style);
     }
 
     pub(crate) fn clear(&mut self, area: Rect) {

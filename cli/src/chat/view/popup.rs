@@ -8,6 +8,7 @@ use ratatui::style::{Modifier, Style};
 use super::{ATTENTION, Canvas, FAINT, STRONG, WRONG, line};
 use crate::chat::app::App;
 use crate::chat::app::keys::HELP;
+use crate::chat::app::sheet::Sheet;
 use crate::chat::app::switcher::{Choice, Switcher};
 
 pub(super) fn help(canvas: &mut Canvas<'_, '_>) {
@@ -19,6 +20,20 @@ pub(super) fn help(canvas: &mut Canvas<'_, '_>) {
         let meaning_area =
             Rect { x: area.x.saturating_add(29), width: area.width.saturating_sub(29), ..area };
         canvas.put(meaning_area, meaning, Style::new());
+    }
+}
+
+pub(super) fn sheet(sheet: &Sheet, canvas: &mut Canvas<'_, '_>) {
+    let count = u16::try_from(sheet.lines.len()).unwrap_or(u16::MAX);
+    let wanted = count.saturating_add(2).min(canvas.area().height.saturating_sub(2));
+    let inner = window(canvas, 76, wanted, &sheet.title);
+    let below = sheet.lines.len().saturating_sub(sheet.top + usize::from(inner.height));
+    for (text, index) in sheet.lines.iter().skip(sheet.top).take(inner.height.into()).zip(0u16..) {
+        canvas.put(line(inner, index), text, Style::new());
+    }
+    if below > 0 {
+        let more = format!(" {below} more below ");
+        canvas.put_right(line(inner, inner.height.saturating_sub(1)), &more, ATTENTION);
     }
 }
 
