@@ -30,6 +30,7 @@ impl Machine {
             self.move_feed(changes.feed_position);
             return Ok(());
         }
+        self.feed_asked = None;
         self.feed_position = self.feed_position.max(changes.feed_position);
         if changes.more {
             // The position may be further already, by what was pushed meanwhile.
@@ -100,14 +101,24 @@ impl Machine {
 
     /// From where the feed has to be asked, were it asked now.
     fn asked_from(&self) -> u64 {
-        self.feed_doubt.map_or(self.feed_position, |doubt| doubt.min(self.feed_position))
+        let from = [self.feed_doubt, self.feed_asked].into_iter().flatten().min();
+        from.map_or(self.feed_position, |from| from.min(self.feed_position))
     }
 
     /// As [`Machine::asked_from`], for a question that is made.
     pub(super) fn ask_feed_from(&mut self) -> u64 {
         let from = self.asked_from();
         self.feed_doubt = None;
+        self.feed_asked = Some(from);
         from
+    }
+
+    /// A question about the feed was refused, or its answer is lost.
+    pub(super) fn handle_feed_unanswered(&mut self) {
+        if self.feed_asked.is_some() {
+            self.feed_doubt = Some(self.asked_from());
+            self.feed_asked = None;
+        }
     }
 
     /// A count may be wrong: the feed is asked again from here.

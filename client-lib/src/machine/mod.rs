@@ -111,6 +111,8 @@ pub struct Machine {
     feed_position: u64,
     /// From where the feed is to be asked again, when that is before the position.
     feed_doubt: Option<u64>,
+    /// From where it is being asked.
+    feed_asked: Option<u64>,
     doubted: bool,
     /// Syncs in a row that left a doubt.
     doubts: u32,
@@ -176,6 +178,7 @@ impl Machine {
             to_say: VecDeque::new(),
             feed_position: saved.feed_position,
             feed_doubt: None,
+            feed_asked: None,
             doubted: false,
             doubts: 0,
             synced: false,
@@ -434,6 +437,7 @@ impl Machine {
         self.transport = None;
         self.ping_at_ms = u64::MAX;
         self.sync_at_ms = None;
+        self.handle_feed_unanswered();
         self.synced = false;
         self.looking_up.clear();
         self.lookup_at_ms = 0;

@@ -73,7 +73,8 @@ impl Machine {
     }
 
     fn next_sync(&mut self, now_ms: u64) -> Option<wire::ClientEnvelope> {
-        self.sync_at_ms.filter(|at| *at <= now_ms)?;
+        // One at a time: what was asked from is forgotten with the answer.
+        self.sync_at_ms.filter(|at| *at <= now_ms && self.feed_asked.is_none())?;
         self.sync_at_ms = None;
         let sync = wire::Sync { feed_position: self.ask_feed_from() };
         Some(self.request(now_ms, Pending::Sync, Kind::Sync(sync)))

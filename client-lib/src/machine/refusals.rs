@@ -16,7 +16,10 @@ impl Machine {
         match pending {
             Pending::Hello => self.handle_failure(tick, error),
             Pending::Ping => {}
-            Pending::Sync => self.sync_at_ms = Some(again_ms),
+            Pending::Sync => {
+                self.handle_feed_unanswered();
+                self.sync_at_ms = Some(again_ms);
+            }
             Pending::Send(id) => self.handle_send_refused(tick, id, error),
             Pending::Page(call) => self.reply(call, Err(error)),
             Pending::Fetch(id) => {

@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(cached(Range::After(0), 200), None, "the beginning is not cached any more");
         store.commit(&entries([11])).unwrap();
         assert_eq!(cached(Range::Latest, 200), Some(vec![11]));
-        assert_eq!(cached(Range::Around(8), 200), None);
+        assert_eq!(cached(Range::Around(8), 200), Some(vec![7, 8, 9]));
     }
 
     #[test]
