@@ -313,3 +313,43 @@ async fn pages_are_stable_while_messages_arrive_and_the_last_one_says_so() {
     }
     assert_eq!(all, (1..=50).rev().collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn a_page_ends_early_rather_than_lack_an_edit() {
+    let Pair { mut a, id, server: _server, _folder, .. } = pair().await;
+    for n in 2..=6 {
+        done(&mut a, send_into(&id, &n.to_string(), "short")).await;
+    }
+    let long = "x".repeat(60_000);
+    for target in 2..=4 {
+        done(&mut a, asks::edit(&id, &format!("e{target}"), target, &long)).await;
+    }
+    // Two such edits don't fit beside a page.
+    let (mut after, mut pages) = (1, Vec::new());
+    loop {
+        let answer = fetched(&mut a, &id, From::AfterSeq(after), 0).await;
+        assert!(!answer.related_cut);
+        let (entries, related) = (entries_of(&answer.entries), entries_of(&answer.related));
+        after = entries.last().unwrap().seq;
+        pages.push((seqs(&entries), seqs(&related)));
+        if answer.at_end {
+            break;
+        }
+    }
+    let expected = [(vec![2], vec![7]), (vec![3], vec![8]), (vec![4, 5, 6, 7, 8, 9], vec![9])];
+    assert_eq!(pages, expected);
+    let back = fetched(&mut a, &id, From::BeforeSeq(7), 0).await;
+    assert_eq!(seqs(&entries_of(&back.entries)), [4, 5, 6]);
+    assert_eq!((back.at_start, seqs(&entries_of(&back.related))), (false, vec![9]));
+    let around = fetched(&mut a, &id, From::AroundSeq(3), 0).await;
+    assert_eq!((seqs(&entries_of(&around.entries)), around.at_end), (vec![3], false));
+
+    // The biggest text and an edit as big: the page is that message alone.
+    let huge = "\u{10ffff}".repeat(100_000);
+    let seq = done(&mut a, send_into(&id, "huge", &huge)).await;
+    let edit = done(&mut a, asks::edit(&id, "huger", seq, &huge)).await;
+    let answer = fetched(&mut a, &id, From::AfterSeq(seq - 1), 0).await;
+    assert_eq!(seqs(&entries_of(&answer.entries)), [seq]);
+    assert!(answer.related_cut && answer.related.is_empty());
+    assert_eq!(page(&mut a, &id, From::EditsOf(seq), 0).await, [edit]);
+}

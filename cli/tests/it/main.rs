@@ -20,6 +20,7 @@ mod history;
 mod honest;
 mod invites;
 mod own;
+mod reconnect;
 mod recovery;
 mod slow;
 mod stalled;

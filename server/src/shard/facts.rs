@@ -1,11 +1,11 @@
 //! What has to be read before an act can be decided: the message it refers to,
 //! and for a deletion all that goes with it.
 
-use parley_core::conversation::{Act, Target};
+use parley_core::conversation::{Act, Target, reaction_hash};
 use parley_protocol::{Code, ConversationId, ShardId, UserId, body, limits};
 
 use super::{Error, Shards};
-use crate::store::{ReadLimit, ReadRange, StoreError, StoredEntry};
+use crate::store::{ReadLimit, ReadRange, Relation, StoreError, StoredEntry};
 
 /// What was read for an act. Empty for one that refers to nothing.
 #[derive(Default)]
@@ -80,7 +80,12 @@ impl Shards {
             Act::Edit(_) if self.edits(shard, conversation, seq)?.len() >= EDITS => {
                 return Err(Code::ListFull.into());
             }
-            Act::React { removed: false, .. } => {
+            Act::React { removed: false, emoji, .. } => {
+                let emoji_hash = reaction_hash(emoji);
+                let same = Relation::Reaction { user: sender, emoji_hash };
+                if self.store.relation(shard, conversation, seq, &same)?.is_some() {
+                    return Ok(facts);
+                }
                 let given = self.store.count_reactions(
                     shard,
                     conversation,
