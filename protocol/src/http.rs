@@ -97,7 +97,186 @@ pub struct Device {
     pub current: bool,
     /// How many sessions it has open now.
     pub sessions: u32,
+    /// When it was last active, to the minute; 0 when unknown.
+    #[serde(default)]
+    pub last_active_ms: u64,
 }
+
+/// Body of `POST /v1/account/password`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The password as it is. Never logged.
+    pub old: String,
+    /// The password from now on: 8 to 256 bytes. Never logged.
+    pub new: String,
+}
+
+/// Body of `DELETE /v1/account`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// The account's password. Never logged.
+    pub password: String,
+}
+
+/// Answer to `GET /v1/users/{name}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FoundUser {
+    /// The user's id.
+    pub user_id: String,
+    /// The user's name.
+    pub name: String,
+}
+
+/// What somebody says about themselves, as far as the asker may know.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct Profile {
+    /// The user's id.
+    pub user_id: String,
+    /// The unique name.
+    pub name: String,
+    /// What they want to be called; empty: the name.
+    pub display_name: String,
+    /// What they say about themselves.
+    pub about: String,
+    /// Where the picture is.
+    pub picture: String,
+    /// The phone number, for those who may see it.
+    pub phone: String,
+    /// The e-mail address, for those who may see it.
+    pub email: String,
+    /// The account was deleted; all else but the id is empty.
+    pub deleted: bool,
+}
+
+/// Answer to `GET /v1/profile`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OwnProfile {
+    /// The profile.
+    pub profile: Profile,
+    /// How the account behaves towards others.
+    pub settings: Settings,
+    /// Changes whenever profile, settings, contacts or blocks do.
+    pub revision: u64,
+}
+
+/// Body of `PATCH /v1/profile`: what is not given stays.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ProfileChange {
+    /// At most 64 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// At most 500 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// At most 512 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    /// At most 64 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// At most 254 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// Whom the user lets see or do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// Anybody.
+    Everyone,
+    /// Those in the user's own contact list.
+    Contacts,
+    /// Nobody.
+    Nobody,
+}
+
+/// How an account behaves towards others. As body of `PATCH /v1/settings`, what
+/// is not given stays; answers give all of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Who sees whether the user is online and when they were last seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presence: Option<Audience>,
+    /// Who sees the phone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Audience>,
+    /// Who sees the e-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Audience>,
+    /// Who may add the user to groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_adds: Option<Audience>,
+    /// Whose first message comes without asking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Audience>,
+    /// Whether others learn what the user has read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_receipts: Option<bool>,
+    /// Whether others learn that the user is typing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typing: Option<bool>,
+}
+
+/// Answer to what changes profile, settings, contacts or blocks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Revision {
+    /// The account's revision now.
+    pub revision: u64,
+}
+
+/// Answer to `GET /v1/contacts` and `GET /v1/blocks`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct People {
+    /// In order of id, with their names only.
+    pub people: Vec<Profile>,
+}
+
+/// Body of `POST /v1/reports`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Whom it is about.
+    pub user_id: String,
+    /// Where it happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<String>,
+    /// The messages, at most 100.
+    #[serde(default)]
+    pub seqs: Vec<u64>,
+    /// 1 to 1,000 characters.
+    pub reason: String,
+}
+
+macro_rules! quiet {
+    ($($body:ident)*) => {
+        // What people say of themselves and of others stays out of debug
+        // output, and so out of logs.
+        $(impl std::fmt::Debug for $body {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($body)).finish_non_exhaustive()
+            }
+        })*
+    };
+}
+
+quiet! { Profile OwnProfile ProfileChange People Report PasswordChange Confirmation }
 
 /// Answer to `GET /v1/discovery`: where to connect, best first.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -24,6 +24,7 @@ pub mod node;
 pub mod people;
 pub mod preferences;
 pub mod presence;
+pub mod rates;
 pub mod receipts;
 pub mod retention;
 pub mod router;

@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use parley_core::conversation::Interval;
-use parley_core::session::Window;
+use parley_core::session::{Window, reply};
 use parley_core::user::Sign;
-use parley_protocol::wire::ServerEnvelope;
+use parley_protocol::wire::server_envelope::Kind;
+use parley_protocol::wire::{Deliver, ServerEnvelope};
 use parley_protocol::{Code, ConversationId, DeviceId, Message, SessionId, UserId};
 use tokio::sync::Notify;
 
@@ -232,6 +233,22 @@ impl fmt::Debug for Item {
 }
 
 impl Item {
+    /// The envelope a session would be written, for whoever has no session.
+    #[must_use]
+    pub fn into_envelope(self) -> ServerEnvelope {
+        match self {
+            Self::Notice(envelope)
+            | Self::Answer(envelope)
+            | Self::Fetched(envelope, ..)
+            | Self::Sent(envelope, ..) => envelope,
+            Self::Deliver { conversation, feed_position, entry, .. } => {
+                let conversation = conversation.to_wire();
+                let entries = vec![entry];
+                reply(0, Kind::Deliver(Deliver { conversation, feed_position, entries }))
+            }
+        }
+    }
+
     /// Bytes it counts for in the window: about what it takes in memory.
     fn size_bytes(&self) -> usize {
         const OVERHEAD: usize = 96;

@@ -1,5 +1,6 @@
 //! Tokens in use, and the devices behind them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use parley_protocol::http;
@@ -8,8 +9,16 @@ use parley_protocol::{Code, DeviceId, UserId};
 use super::sign_in::hash_of;
 use super::tokens::{Lookup, TokenHash};
 use super::{AccountError, Accounts, Identity, Inner, User, check};
-use crate::store::StoreError;
-use crate::store::tables::devices;
+use crate::store::tables::{devices, seen};
+use crate::store::{DeviceRow, StoreError, Write};
+
+/// What ends the sign-in of some devices.
+#[derive(Default)]
+pub(super) struct Ending {
+    devices: Vec<DeviceId>,
+    tokens: Vec<TokenHash>,
+    writes: Vec<Write>,
+}
 
 /// Reads of the store for one token while others are being revoked.
 const TRIES: usize = 4;
@@ -61,16 +70,72 @@ impl Accounts {
             let _lock = this.inner.users.lock(user).await;
             let home = this.inner.shards.of_user(user);
             let row = this.read(move |inner| inner.store.device(home, user, device)).await?;
-            let ended: Vec<TokenHash> =
-                row.ok_or(Code::NotFound)?.tokens.iter().filter_map(hash_of).collect();
-            let mut writes = vec![devices::delete(home, user, device)];
-            writes.extend(ended.iter().map(|hash| this.delete_token(hash)));
-            this.inner.commit.commit(home, writes).await?;
-            this.inner.cache.revoke(ended.into_iter());
-            this.inner.sessions.cut(user, device, Code::SessionRevoked);
-            Ok(())
+            let ending = this.ending(user, vec![(device, row.ok_or(Code::NotFound)?)]);
+            this.sign_out(user, ending, Vec::new()).await
         })
         .await
+    }
+
+    /// Signs all the user's devices out but the asking one, as [`Accounts::revoke`].
+    ///
+    /// # Errors
+    /// `overloaded`, `storage_failed`, `internal`.
+    pub async fn revoke_others(&self, identity: &Identity) -> Result<(), AccountError> {
+        let (this, Identity { user, device, .. }) = (self.clone(), identity.clone());
+        Self::finish(async move {
+            let _lock = this.inner.users.lock(user).await;
+            let ending = this.all_but(user, Some(device)).await?;
+            this.sign_out(user, ending, Vec::new()).await
+        })
+        .await
+    }
+
+    /// What signs all devices out, or all but one. The caller holds the user's lock.
+    pub(super) async fn all_but(
+        &self,
+        user: UserId,
+        kept: Option<DeviceId>,
+    ) -> Result<Ending, AccountError> {
+        let (home, most) = (self.inner.shards.of_user(user), self.inner.options.devices);
+        let mut rows = self.read(move |inner| inner.store.devices(home, user, most)).await?;
+        rows.retain(|(device, _)| Some(*device) != kept);
+        Ok(self.ending(user, rows))
+    }
+
+    fn ending(&self, user: UserId, rows: Vec<(DeviceId, DeviceRow)>) -> Ending {
+        let home = self.inner.shards.of_user(user);
+        let mut ending = Ending::default();
+        for (device, row) in rows {
+            let tokens = row.tokens.iter().filter_map(hash_of);
+            ending.writes.push(devices::delete(home, user, device));
+            ending.writes.push(seen::delete(home, user, device));
+            ending.tokens.extend(tokens);
+            ending.devices.push(device);
+        }
+        ending.writes.extend(ending.tokens.iter().map(|hash| self.delete_token(hash)));
+        ending
+    }
+
+    /// Signs devices out, in one commit with `more`. The caller holds the
+    /// user's lock.
+    pub(super) async fn sign_out(
+        &self,
+        user: UserId,
+        ending: Ending,
+        more: Vec<Write>,
+    ) -> Result<(), AccountError> {
+        let Ending { devices, tokens, mut writes } = ending;
+        writes.extend(more);
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.inner.commit.commit(self.inner.shards.of_user(user), writes).await?;
+        self.inner.cache.revoke(tokens.into_iter());
+        for device in devices {
+            self.inner.active.forget(device);
+            self.inner.sessions.cut(user, device, Code::SessionRevoked);
+        }
+        Ok(())
     }
 
     /// The devices of the one who asks, oldest first.
@@ -80,7 +145,15 @@ impl Accounts {
     pub async fn devices(&self, identity: &Identity) -> Result<Vec<http::Device>, AccountError> {
         let (user, most) = (identity.user, self.inner.options.devices);
         let home = self.inner.shards.of_user(user);
-        let rows = self.read(move |inner| inner.store.devices(home, user, most)).await?;
+        let read = move |inner: &Inner| {
+            let seen: HashMap<_, _> = inner.store.seen(home, user, most)?.into_iter().collect();
+            Ok((inner.store.devices(home, user, most)?, seen))
+        };
+        let (rows, seen) = self.read(read).await?;
+        let last_active = |id: &DeviceId| {
+            let stored = seen.get(id).map_or(0, |row| row.active_ms);
+            stored.max(self.inner.active.last_ms(*id))
+        };
         let mut devices: Vec<_> = rows
             .into_iter()
             .map(|(id, row)| http::Device {
@@ -90,6 +163,7 @@ impl Accounts {
                 created_ms: row.created_ms,
                 current: id == identity.device,
                 sessions: self.inner.sessions.open_sessions(user, id),
+                last_active_ms: last_active(&id),
             })
             .collect();
         devices.sort_by_key(|device| device.created_ms);
@@ -132,7 +206,7 @@ impl Accounts {
 }
 
 fn user(inner: &Inner, id: UserId) -> Result<Option<User>, StoreError> {
-    let row = inner.store.user(inner.shards.of_user(id), id)?;
+    let row = inner.store.user(inner.shards.of_user(id), id)?.filter(|row| !row.is_deleted());
     Ok(row.map(|row| User { id, name: row.name, created_ms: row.created_ms }))
 }
 
@@ -145,5 +219,9 @@ fn owner(inner: &Inner, hash: &TokenHash) -> Result<Option<Identity>, StoreError
         return Ok(None);
     };
     let account = inner.store.user(inner.shards.of_user(user), user)?;
-    Ok(account.map(|account| Identity { user, device, name: Arc::from(account.name) }))
+    Ok(account.filter(|account| !account.is_deleted()).map(|account| Identity {
+        user,
+        device,
+        name: Arc::from(account.name),
+    }))
 }

@@ -10,8 +10,10 @@
 //! does; a revoked token is dead before [`Accounts::revoke`] answers; one name
 //! has at most one account; a caller that goes away never leaves half a change.
 
+mod active;
 mod check;
 mod devices;
+mod ending;
 mod error;
 mod failures;
 mod password;
@@ -29,6 +31,7 @@ use crate::locks::Stripes;
 use crate::store::{Store, StoreError};
 
 pub use crate::commit::{Commit, CommitError};
+pub use ending::Confirmed;
 pub use error::{AccountError, StartError};
 pub use password::HashOptions;
 pub use rates::RateOptions;
@@ -100,6 +103,7 @@ struct Inner {
     hasher: password::Hasher,
     rates: rates::Rates,
     cache: tokens::Cache,
+    active: active::Active,
     names: Stripes,
     users: Stripes,
 }
@@ -122,6 +126,7 @@ impl Accounts {
                 hasher: password::Hasher::new(&options.hash).map_err(|_| StartError::Hash)?,
                 rates: rates::Rates::new(&options.rates),
                 cache: tokens::Cache::new(options.token_cache),
+                active: active::Active::new(options.token_cache),
                 names: Stripes::new(),
                 users: Stripes::new(),
                 reads: Arc::new(Semaphore::new(PARALLEL_READS)),

@@ -1,31 +1,20 @@
-//! How often one address may sign up or log in; how often a name may fail to is
-//! in `failures`.
+//! How often one address may sign up or log in, and one account gain a device;
+//! how often a name may fail to is in `failures`. A key without room of its own
+//! shares a bucket (`crate::rates`).
 //!
-//! Kept in memory, per node, empty at start. Bounded: when as many keys are
-//! remembered as may be, further ones share a thousand buckets with each other,
-//! which is stricter, never laxer. Loopback has its own, generous limit: a
-//! reverse proxy, and every test suite, comes from there.
+//! Loopback has its own, generous limit: a reverse proxy, and every test suite,
+//! comes from there. The operator may make it an address like any other.
 
-use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use governor::clock::{Clock as _, DefaultClock};
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
-use parking_lot::Mutex;
-use parley_protocol::Code;
+use parley_protocol::{Code, UserId};
 
 use super::AccountError;
 use super::failures::Failures;
 use crate::metrics::list as metric;
-
-/// Buckets that keys without a place of their own share.
-const SHARED: u64 = 1024;
-
-/// A key that was not seen for this long has its full quota again.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+use crate::rates::Bucket;
+use crate::rates::limit::{Limit, WhenFull};
 
 /// The limits, each with a burst of the same size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +25,12 @@ pub struct RateOptions {
     pub logins_per_minute: u32,
     /// Failed logins to one name, from anywhere but loopback.
     pub failures_per_name_per_minute: u32,
+    /// Devices that sign in to one account for the first time.
+    pub new_devices: Bucket,
     /// Sign-ups, and logins, from loopback.
     pub loopback_per_minute: u32,
+    /// Whether loopback is an address like any other.
+    pub limit_loopback: bool,
     /// Keys remembered by each limit.
     pub keys: usize,
 }
@@ -46,92 +39,78 @@ pub(super) struct Rates {
     sign_ups: Limit<IpAddr>,
     logins: Limit<IpAddr>,
     failures: Failures,
+    new_devices: Limit<UserId>,
     loopback: Limit<&'static str>,
+    limit_loopback: bool,
 }
 
 impl Rates {
     pub(super) fn new(options: &RateOptions) -> Self {
         let keys = options.keys;
         Self {
-            sign_ups: Limit::new("sign_ups", options.sign_ups_per_minute, keys),
-            logins: Limit::new("logins", options.logins_per_minute, keys),
+            sign_ups: minutely("sign_ups", options.sign_ups_per_minute, keys),
+            logins: minutely("logins", options.logins_per_minute, keys),
             failures: Failures::new(options.failures_per_name_per_minute, keys),
-            loopback: Limit::new("loopback", options.loopback_per_minute, keys),
+            new_devices: Limit::new("new_devices", options.new_devices, keys, WhenFull::Shared),
+            loopback: minutely("loopback", options.loopback_per_minute, keys),
+            limit_loopback: options.limit_loopback,
         }
     }
 
     pub(super) fn sign_up(&self, from: IpAddr) -> Result<(), AccountError> {
-        if from.is_loopback() { self.loopback.check("sign_up") } else { self.sign_ups.check(from) }
+        let checked = if self.is_lenient(from) {
+            self.loopback.check("sign_up")
+        } else {
+            self.sign_ups.check(from)
+        };
+        checked.map_err(later)
     }
 
     pub(super) fn login(&self, from: IpAddr, name: &str) -> Result<(), AccountError> {
-        if from.is_loopback() {
-            return self.loopback.check("login");
+        if self.is_lenient(from) {
+            return self.loopback.check("login").map_err(later);
         }
-        self.logins.check(from)?;
+        self.logins.check(from).map_err(later)?;
         self.failures.check(name, Instant::now()).map_err(|after| limited("failures", after))
     }
 
     /// The password was wrong, or the name unknown.
     pub(super) fn login_failed(&self, from: IpAddr, name: &str) {
-        if !from.is_loopback() {
+        if !self.is_lenient(from) {
             self.failures.note(name, Instant::now());
         }
     }
+
+    /// The account gets a device it never had.
+    pub(super) fn new_device(&self, from: IpAddr, user: UserId) -> Result<(), AccountError> {
+        if self.is_lenient(from) {
+            return Ok(());
+        }
+        self.new_devices.check(user).map_err(later)
+    }
+
+    const fn is_lenient(&self, from: IpAddr) -> bool {
+        from.is_loopback() && !self.limit_loopback
+    }
+}
+
+/// As many at once as in a minute.
+fn minutely<K: std::hash::Hash + Eq + Clone>(
+    name: &'static str,
+    per_minute: u32,
+    keys: usize,
+) -> Limit<K> {
+    let bucket = Bucket { burst: per_minute, per_hour: per_minute.saturating_mul(60) };
+    Limit::new(name, bucket, keys, WhenFull::Shared)
+}
+
+fn later(after: Duration) -> AccountError {
+    AccountError::Later { code: Code::RateLimited, after }
 }
 
 fn limited(limit: &'static str, after: Duration) -> AccountError {
     metrics::counter!(metric::RATE_LIMITED, "limit" => limit).increment(1);
-    let after = after.max(Duration::from_millis(1));
-    AccountError::Later { code: Code::RateLimited, after }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key<K> {
-    Own(K),
-    Shared(u64),
-}
-
-struct Limit<K: Hash + Eq + Clone> {
-    name: &'static str,
-    limiter: RateLimiter<Key<K>, HashMapStateStore<Key<K>>, DefaultClock>,
-    keys: usize,
-    hasher: RandomState,
-    swept: Mutex<Instant>,
-}
-
-impl<K: Hash + Eq + Clone> Limit<K> {
-    fn new(name: &'static str, per_minute: u32, keys: usize) -> Self {
-        let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
-        Self {
-            name,
-            limiter: RateLimiter::hashmap(quota),
-            keys,
-            hasher: RandomState::new(),
-            swept: Mutex::new(Instant::now()),
-        }
-    }
-
-    fn check(&self, key: K) -> Result<(), AccountError> {
-        self.sweep();
-        let key = if self.limiter.len() < self.keys {
-            Key::Own(key)
-        } else {
-            Key::Shared(self.hasher.hash_one(&key) % SHARED)
-        };
-        let Err(not_until) = self.limiter.check_key(&key) else { return Ok(()) };
-        Err(limited(self.name, not_until.wait_time_from(DefaultClock::default().now())))
-    }
-
-    /// Forgets keys that no longer hold anybody back, now and then.
-    fn sweep(&self) {
-        // Whoever finds the lock taken leaves the work to its holder.
-        let Some(mut swept) = self.swept.try_lock() else { return };
-        if swept.elapsed() >= SWEEP_EVERY {
-            *swept = Instant::now();
-            self.limiter.retain_recent();
-        }
-    }
+    later(after.max(Duration::from_millis(1)))
 }
 
 #[cfg(test)]
@@ -143,7 +122,9 @@ mod tests {
             sign_ups_per_minute: 2,
             logins_per_minute: 4,
             failures_per_name_per_minute: 3,
+            new_devices: Bucket { burst: 2, per_hour: 30 },
             loopback_per_minute: 1000,
+            limit_loopback: false,
             keys,
         })
     }
@@ -176,6 +157,18 @@ mod tests {
     }
 
     #[test]
+    fn an_account_gains_devices_slowly() {
+        let rates = rates(100);
+        let (ann, bob) = (UserId::new([1; 16]), UserId::new([2; 16]));
+        let here = from("192.0.2.1");
+        assert!((0..2).all(|_| rates.new_device(here, ann).is_ok()));
+        let wait = rates.new_device(from("192.0.2.2"), ann).unwrap_err().retry_after_ms().unwrap();
+        assert!((1..=120_000).contains(&wait), "{wait}");
+        assert!(rates.new_device(here, bob).is_ok());
+        assert!(rates.new_device(from("127.0.0.1"), ann).is_ok());
+    }
+
+    #[test]
     fn loopback_is_generous() {
         let rates = rates(100);
         assert!((0..500).all(|_| rates.sign_up(from("127.0.0.1")).is_ok()));
@@ -184,11 +177,12 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_full_is_never_laxer() {
         let rates = rates(10);
+        let shared = usize::try_from(crate::rates::limit::SHARED).unwrap();
         let taken = (0..=255u8)
             .flat_map(|high| (0..=255u8).map(move |low| IpAddr::from([10, 0, high, low])))
             .filter(|address| rates.sign_up(*address).is_ok())
             .count();
-        assert!(rates.sign_ups.limiter.len() <= 10 + usize::try_from(SHARED).unwrap());
-        assert!(taken <= 10 + 2 * usize::try_from(SHARED).unwrap() + 10, "{taken}");
+        assert!(rates.sign_ups.len() <= 10 + shared);
+        assert!(taken <= 10 + 2 * shared + 10, "{taken}");
     }
 }

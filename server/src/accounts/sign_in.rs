@@ -103,7 +103,9 @@ impl Accounts {
         let this = self.clone();
         Self::finish(async move {
             let _lock = this.inner.users.lock(user).await;
-            this.sign_in_device(user, row, rehashed, device).await
+            // The password may have been changed, or the account ended, meanwhile.
+            let row = this.unchanged(user, &row.password_hash).await?;
+            this.sign_in_device(source, user, row, rehashed, device).await
         })
         .await
     }
@@ -122,7 +124,7 @@ impl Accounts {
             let user = inner.store.user_of_name(inner.shards.of_name(&name), &name)?;
             let id = user.unwrap_or(UserId::new([0; 16]));
             let row = inner.store.user(inner.shards.of_user(id), id)?;
-            Ok(user.zip(row))
+            Ok(user.zip(row.filter(|row| !row.is_deleted())))
         })
         .await
     }
@@ -159,6 +161,7 @@ impl Accounts {
     /// Signs the device in; the caller holds the user's lock.
     async fn sign_in_device(
         &self,
+        from: IpAddr,
         user: UserId,
         account: UserRow,
         rehashed: Option<String>,
@@ -170,6 +173,9 @@ impl Accounts {
         let same = known.into_iter().find(|(_, row)| row.name == label.name);
         if same.is_none() && full {
             return Err(Code::TooManyDevices.into());
+        }
+        if same.is_none() {
+            self.inner.rates.new_device(from, user)?;
         }
         let now = wall_ms();
         let (id, mut row) = same.unwrap_or_else(|| {

@@ -67,7 +67,9 @@ fn options() -> Options {
             sign_ups_per_minute: 5,
             logins_per_minute: 5,
             failures_per_name_per_minute: 50,
+            new_devices: crate::rates::Bucket { burst: 6, per_hour: 30 },
             loopback_per_minute: 10_000,
+            limit_loopback: false,
             keys: 100,
         },
     }

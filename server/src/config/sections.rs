@@ -191,14 +191,45 @@ section! {
 }
 
 section! {
-    /// Rate limits of the account API, kept in memory: they start empty, and a
-    /// key that finds no room among `addresses` others is refused (closed).
+    /// Rate limits, kept in memory: they start full. A user's limits hold across
+    /// devices, transports and connections. Each says what it does with a key that
+    /// finds no room among `addresses` others: it passes (open) or shares a
+    /// thousand buckets with all such keys (shared).
     Rates RATES "rates."
-    sign_ups_per_minute: u32 = 30, "Sign-ups from one IPv4 address or IPv6 /64.";
-    logins_per_minute: u32 = 60, "Logins from one IPv4 address or IPv6 /64.";
-    failures_per_name_per_minute: u32 = 20, "Failed logins to one name, from anywhere but loopback.";
-    loopback_per_minute: u32 = 60_000, "Sign-ups, and logins, from loopback.";
-    addresses: usize = 100_000, "Addresses and names remembered by each limit; when full, unknown ones are refused.";
+    limit_loopback: bool = false, "Whether connections from loopback are limited like others; otherwise only by `loopback_per_minute`.";
+    sign_ups_per_minute: u32 = 30, "Sign-ups from one IPv4 address or IPv6 /64 (shared).";
+    logins_per_minute: u32 = 60, "Logins from one IPv4 address or IPv6 /64 (shared).";
+    failures_per_name_per_minute: u32 = 20, "Failed logins to one name, from anywhere but loopback (shared).";
+    new_devices_burst: u32 = 6, "Devices that may sign in to one account for the first time at once (shared).";
+    new_devices_per_hour: u32 = 30, "Devices beyond that.";
+    loopback_per_minute: u32 = 60_000, "Sign-ups, and logins, from loopback (shared).";
+    addresses: usize = 100_000, "Addresses, names and users remembered by each limit.";
+    sends_burst: u32 = 60, "Entries of one user to one conversation at once (open).";
+    sends_per_hour: u32 = 3_600, "Entries of one user to one conversation beyond that.";
+    inbound_burst_bytes: u32 = 128 * 1024 * 1024, "Bytes of frames of one user at once (open); beyond it the server reads no faster than the next key says.";
+    inbound_bytes_per_second: u32 = 2_000_000, "Bytes of frames of one user beyond that.";
+    lookups_burst: u32 = 100, "Look-ups by name of one user at once (shared).";
+    lookups_per_hour: u32 = 4, "Look-ups by name of one user beyond that.";
+    address_lookups_burst: u32 = 1_000, "Look-ups by name from one IPv4 address or IPv6 /64 at once (shared).";
+    address_lookups_per_hour: u32 = 240, "Look-ups by name from one address beyond that.";
+    id_lookups_burst: u32 = 1_000, "Look-ups by id of one user at once (open).";
+    id_lookups_per_hour: u32 = 900, "Look-ups by id of one user beyond that.";
+    profiles_burst: u32 = 4_320, "Profiles one user reads at once (open).";
+    profiles_per_hour: u32 = 180, "Profiles one user reads beyond that.";
+    groups_burst: u32 = 20, "Groups one user makes at once (shared).";
+    groups_per_hour: u32 = 10, "Groups one user makes beyond that.";
+    adds_burst: u32 = 1_000, "People one user brings into groups at once (shared).";
+    adds_per_hour: u32 = 600, "People one user brings into groups beyond that.";
+    invites_burst: u32 = 30, "Invite links one user makes, looks at or follows at once (shared).";
+    invites_per_hour: u32 = 60, "Invite links beyond that.";
+    reports_burst: u32 = 20, "Reports of one user at once (shared).";
+    reports_per_hour: u32 = 10, "Reports of one user beyond that.";
+    typing_burst: u32 = 120, "Typing notices of one user at once (open).";
+    typing_per_hour: u32 = 3_600, "Typing notices of one user beyond that.";
+    changes_burst: u32 = 500, "Changes of one user's account, and of what they set for conversations, at once (open).";
+    changes_per_hour: u32 = 3_600, "Such changes beyond that.";
+    exports_burst: u32 = 3, "Exports of one user's data at once (shared).";
+    exports_per_hour: u32 = 1, "Exports beyond that.";
 }
 
 section! {

@@ -1,28 +1,24 @@
 //! The routes of accounts and devices.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use parley_protocol::http::{Account, Credentials, Devices, ErrorBody, SignedIn};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::StreamExt as _;
+use parley_protocol::http::{
+    Account, Confirmation, Credentials, Devices, ErrorBody, PasswordChange, SignedIn,
+};
 use parley_protocol::{Code, DeviceId};
-use serde::Serialize;
 
 use super::ApiError;
 use super::body::JsonBody;
 use super::caller::{Caller, From};
+use super::desk::AtDesk;
 use crate::accounts::Accounts;
 
 type Answer<T> = Result<T, ApiError>;
-
-/// Answer to `GET /v1/users/{name}`.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct User {
-    /// The user's id.
-    user_id: String,
-    /// The user's name.
-    name: String,
-}
 
 /// Makes an account and signs its first device in.
 #[utoipa::path(
@@ -113,6 +109,73 @@ pub(super) async fn account(
     }))
 }
 
+/// Gives the account another password and signs all other devices out.
+#[utoipa::path(
+    post, path = "/v1/account/password", tag = "accounts", request_body = PasswordChange,
+    responses(
+        (status = 204, description = "It is the password now; only the asking device is signed in."),
+        (status = 400, description = "password_invalid or bad_request.", body = ErrorBody),
+        (status = 401, description = "credentials_wrong: the old password is wrong; or token_invalid.", body = ErrorBody),
+        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
+        (status = 413, description = "body_too_large.", body = ErrorBody),
+        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
+        (status = 429, description = "rate_limited.", body = ErrorBody),
+        (status = 500, description = "internal.", body = ErrorBody),
+        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
+    )
+)]
+pub(super) async fn change_password(
+    State(accounts): State<Accounts>,
+    Caller(caller): Caller,
+    From(address): From,
+    JsonBody(change): JsonBody<PasswordChange>,
+) -> Answer<StatusCode> {
+    let PasswordChange { old, new } = change;
+    accounts.change_password(address, &caller, old, new).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends the account: it leaves every group, and all but what it wrote is erased.
+/// The name stays taken.
+#[utoipa::path(
+    delete, path = "/v1/account", tag = "accounts", request_body = Confirmation,
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 400, description = "bad_request.", body = ErrorBody),
+        (status = 401, description = "credentials_wrong or token_invalid.", body = ErrorBody),
+        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
+        (status = 413, description = "body_too_large.", body = ErrorBody),
+        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
+        (status = 429, description = "rate_limited.", body = ErrorBody),
+        (status = 500, description = "internal.", body = ErrorBody),
+        (status = 503, description = "overloaded or storage_failed; it may be gone.", body = ErrorBody),
+    )
+)]
+pub(super) async fn delete(
+    desk: AtDesk,
+    JsonBody(confirmation): JsonBody<Confirmation>,
+) -> Answer<StatusCode> {
+    desk.delete_account(confirmation.password).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The account's own data, one JSON object a line; a whole export ends with
+/// {"end":true}.
+#[utoipa::path(
+    get, path = "/v1/account/export", tag = "accounts",
+    responses(
+        (status = 200, description = "The data.", body = String, content_type = "application/x-ndjson"),
+        (status = 401, description = "token_invalid.", body = ErrorBody),
+        (status = 429, description = "rate_limited.", body = ErrorBody),
+        (status = 500, description = "internal.", body = ErrorBody),
+    )
+)]
+pub(super) async fn export(desk: AtDesk) -> Answer<Response> {
+    let lines = desk.export()?.map(Ok::<_, std::convert::Infallible>);
+    let kind = HeaderValue::from_static("application/x-ndjson");
+    Ok(([(header::CONTENT_TYPE, kind)], Body::from_stream(lines)).into_response())
+}
+
 /// The account's devices, oldest first.
 #[utoipa::path(
     get, path = "/v1/devices", tag = "accounts",
@@ -127,6 +190,24 @@ pub(super) async fn devices(
     Caller(caller): Caller,
 ) -> Answer<Json<Devices>> {
     Ok(Json(Devices { devices: accounts.devices(&caller).await? }))
+}
+
+/// Signs all of the account's devices out but the asking one.
+#[utoipa::path(
+    delete, path = "/v1/devices", tag = "accounts",
+    responses(
+        (status = 204, description = "Signed out."),
+        (status = 401, description = "token_invalid.", body = ErrorBody),
+        (status = 500, description = "internal.", body = ErrorBody),
+        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
+    )
+)]
+pub(super) async fn revoke_others(
+    State(accounts): State<Accounts>,
+    Caller(caller): Caller,
+) -> Answer<StatusCode> {
+    accounts.revoke_others(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Signs one of the account's devices out.
@@ -151,25 +232,4 @@ pub(super) async fn revoke(
     let device: DeviceId = device.parse().map_err(|_| Code::NotFound)?;
     accounts.revoke(caller.user, device).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The user with exactly this name.
-#[utoipa::path(
-    get, path = "/v1/users/{name}", tag = "accounts",
-    params(("name" = String, Path, description = "The user's name.")),
-    responses(
-        (status = 200, description = "The user.", body = User),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 404, description = "not_found.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-    )
-)]
-pub(super) async fn user(
-    State(accounts): State<Accounts>,
-    Caller(_caller): Caller,
-    path: Result<Path<String>, PathRejection>,
-) -> Answer<Json<User>> {
-    let Path(name) = path.map_err(|_| Code::NotFound)?;
-    let user = accounts.find_by_name(&name).await?.ok_or(Code::NotFound)?;
-    Ok(Json(User { user_id: user.id.to_string(), name: user.name }))
 }

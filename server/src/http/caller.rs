@@ -26,7 +26,10 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let token = bearer(parts).ok_or(Code::TokenInvalid)?;
-        Ok(Self(Accounts::from_ref(state).authenticate(&*token).await?))
+        let accounts = Accounts::from_ref(state);
+        let identity = accounts.authenticate(&*token).await?;
+        accounts.note_active(identity.user, identity.device);
+        Ok(Self(identity))
     }
 }
 

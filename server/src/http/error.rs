@@ -22,6 +22,11 @@ impl ApiError {
     pub(super) fn new(code: Code, text: impl Into<String>) -> Self {
         Self { code, text: text.into(), retry_after_ms: None }
     }
+
+    /// A failure that may pass; `retry_after_ms` when it is known how soon.
+    pub(super) fn later(code: Code, retry_after_ms: Option<u64>) -> Self {
+        Self { retry_after_ms, ..code.into() }
+    }
 }
 
 impl From<Code> for ApiError {

@@ -1,19 +1,22 @@
-//! The HTTP API: sign-up, login, devices, discovery, health, metrics, and the
-//! door to the WebSocket bridge.
+//! The HTTP API: sign-up, login, devices, people, single requests, discovery,
+//! health, metrics, and the door to the WebSocket bridge.
 //!
 //! The same router answers on the TLS port and on the loopback port; only the
 //! latter has `/metrics`. Handlers translate, they decide nothing: the rules
-//! are in `accounts`. Every failure, also of routes and bodies, is an
+//! are in `accounts` and behind the [`Desk`]. Every failure, also of routes and bodies, is an
 //! `ErrorBody` from the error table; bad input never gives a 5xx. What a route
 //! takes and gives is in the OpenAPI document at `/v1/openapi.json`.
 
 mod account;
 mod body;
 mod caller;
+mod desk;
 mod error;
 mod guard;
 mod health;
 mod openapi;
+mod people;
+mod request;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,12 +25,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::FromRef;
 use axum::http::Request;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post, put};
 
 use crate::accounts::Accounts;
 use crate::listen::{Connections, SessionHost, WebSockets};
 use crate::metrics::Metrics;
 
+pub use desk::{Desk, Unanswered};
 pub use error::ApiError;
 
 /// What the API speaks for.
@@ -35,6 +39,8 @@ pub use error::ApiError;
 pub struct Api<H> {
     /// The accounts.
     pub accounts: Accounts,
+    /// Answers what a session could ask.
+    pub desk: Arc<dyn Desk>,
     /// The connections, for the load in discovery.
     pub connections: Connections,
     /// The WebSocket bridge.
@@ -71,6 +77,7 @@ impl Readiness {
 #[derive(Clone)]
 struct Shared {
     accounts: Accounts,
+    desk: Arc<dyn Desk>,
     connections: Connections,
     readiness: Readiness,
     metrics: Metrics,
@@ -80,6 +87,12 @@ struct Shared {
 impl FromRef<Shared> for Accounts {
     fn from_ref(shared: &Shared) -> Self {
         shared.accounts.clone()
+    }
+}
+
+impl FromRef<Shared> for Arc<dyn Desk> {
+    fn from_ref(shared: &Shared) -> Self {
+        Arc::clone(&shared.desk)
     }
 }
 
@@ -94,8 +107,8 @@ pub fn plain_router<H: SessionHost>(api: Api<H>) -> Router {
 }
 
 fn router<H: SessionHost>(api: Api<H>, more: Router<Shared>) -> Router {
-    let Api { accounts, connections, websockets, readiness, metrics, urls } = api;
-    let shared = Shared { accounts, connections, readiness, metrics, urls: urls.into() };
+    let Api { accounts, desk, connections, websockets, readiness, metrics, urls } = api;
+    let shared = Shared { accounts, desk, connections, readiness, metrics, urls: urls.into() };
     let upgrade = move |request: Request<Body>| async move {
         websockets.upgrade(request).map_err(ApiError::from)
     };
@@ -103,10 +116,21 @@ fn router<H: SessionHost>(api: Api<H>, more: Router<Shared>) -> Router {
         .route("/v1/accounts", post(account::sign_up))
         .route("/v1/login", post(account::login))
         .route("/v1/logout", post(account::logout))
-        .route("/v1/account", get(account::account))
-        .route("/v1/devices", get(account::devices))
+        .route("/v1/account", get(account::account).delete(account::delete))
+        .route("/v1/account/password", post(account::change_password))
+        .route("/v1/account/export", get(account::export))
+        .route("/v1/devices", get(account::devices).delete(account::revoke_others))
         .route("/v1/devices/{device_id}", delete(account::revoke))
-        .route("/v1/users/{name}", get(account::user))
+        .route("/v1/users/{name}", get(people::user))
+        .route("/v1/profiles/{user}", get(people::profile))
+        .route("/v1/profile", get(people::own).patch(people::change_profile))
+        .route("/v1/settings", patch(people::change_settings))
+        .route("/v1/contacts", get(people::contacts))
+        .route("/v1/contacts/{user}", put(people::add_contact).delete(people::remove_contact))
+        .route("/v1/blocks", get(people::blocks))
+        .route("/v1/blocks/{user}", put(people::block).delete(people::unblock))
+        .route("/v1/reports", post(people::report))
+        .route("/v1/request", post(request::request))
         .route("/v1/discovery", get(health::discovery))
         .route("/v1/openapi.json", get(openapi::document))
         .route("/v1/ws", get(upgrade))

@@ -2,13 +2,14 @@
 
 use axum::Json;
 use parley_protocol::http::{
-    Account, Credentials, Device, DeviceLabel, Devices, DiscoveredNode, Discovery, ErrorBody,
-    ErrorDetail, SignedIn,
+    Account, Audience, Confirmation, Credentials, Device, DeviceLabel, Devices, DiscoveredNode,
+    Discovery, ErrorBody, ErrorDetail, FoundUser, OwnProfile, PasswordChange, People, Profile,
+    ProfileChange, Report, Revision, Settings, SignedIn,
 };
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{account, health};
+use super::{account, health, people, request};
 
 /// The WebSocket bridge: one binary message is one envelope of protocol `parley.v1`.
 #[utoipa::path(
@@ -37,16 +38,20 @@ pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
 #[openapi(
     info(
         title = "Parley",
-        description = "Accounts, devices and discovery. Chatting itself is the framed protocol of docs/protocol.md. \
+        description = "Accounts, devices, people and discovery. Chatting itself is the framed protocol of docs/protocol.md; \
+                       any of its requests can be made one by one with POST /v1/request. \
                        Every failure, also 404 and 405 of any path, has an ErrorBody; its code says what to do.",
     ),
     paths(
         account::sign_up, account::login, account::logout, account::account, account::devices, account::revoke,
-        account::user, health::discovery, health::livez, health::readyz, health::metrics, document, websocket,
+        account::revoke_others, account::change_password, account::delete, account::export,
+        people::user, people::profile, people::own, people::change_profile, people::change_settings,
+        people::contacts, people::add_contact, people::remove_contact, people::blocks, people::block,
+        people::unblock, people::report, request::request, health::discovery, health::livez, health::readyz, health::metrics, document, websocket,
     ),
     components(schemas(
         Account, Credentials, Device, DeviceLabel, Devices, DiscoveredNode, Discovery, ErrorBody, ErrorDetail, SignedIn,
-        account::User,
+        Audience, Confirmation, FoundUser, OwnProfile, PasswordChange, People, Profile, ProfileChange, Report, Revision, Settings,
     )),
     security(("token" = [])),
     modifiers(&Token),

@@ -10,10 +10,16 @@ use crate::listen::{
 use crate::store::engine::memory::MemoryEngine;
 use crate::store::{Store, Write};
 use axum::http::{Method, Response, StatusCode, header};
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use http_body_util::BodyExt as _;
 use parley_core::shard::placement::ShardCount;
+use parley_protocol::Message as _;
 use parley_protocol::http::{Devices, Discovery, ErrorBody, SignedIn};
+use parley_protocol::wire::client_envelope::Kind as Ask;
+use parley_protocol::wire::server_envelope::Kind as Answer;
+use parley_protocol::wire::{self, ServerEnvelope};
 use parley_protocol::{Code, DeviceId, ShardId, UserId};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -38,6 +44,71 @@ struct Direct(Store);
 impl Commit for Direct {
     fn commit(&self, _: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
         Box::pin(async move { self.0.write_synced(&writes).map_err(|_| CommitError::Closed) })
+    }
+}
+
+/// Knows names, limits reports, and echoes nothing else.
+struct SomeDesk(Accounts);
+
+impl Desk for SomeDesk {
+    fn request(
+        &self,
+        from: std::net::IpAddr,
+        caller: crate::accounts::Identity,
+        envelope: bytes::Bytes,
+    ) -> BoxFuture<'_, Result<ServerEnvelope, Unanswered>> {
+        assert!(from.is_loopback() && !caller.name.is_empty());
+        Box::pin(async move {
+            let Ok(asked) = wire::ClientEnvelope::decode(envelope) else {
+                return Err(Unanswered { code: Code::BadEnvelope, after: None });
+            };
+            let answer = match asked.kind {
+                Some(Ask::Lookup(wire::Lookup { by: Some(wire::lookup::By::Name(name)) })) => {
+                    let found = self.0.find_by_name(&name).await.unwrap();
+                    found.map(|user| {
+                        let user = wire::User { id: user.id.to_wire(), name: user.name };
+                        Answer::Found(wire::Found { user: Some(user) })
+                    })
+                }
+                Some(Ask::Report(_)) => {
+                    let (code, text) = (Code::RateLimited as u32, String::new());
+                    let failure = wire::Failure { code, text, retry_after_ms: 1500 };
+                    Some(Answer::Failure(failure))
+                }
+                _ => None,
+            };
+            let missing = || {
+                let (code, text) = (Code::NotFound as u32, String::new());
+                Answer::Failure(wire::Failure { code, text, retry_after_ms: 0 })
+            };
+            let kind = Some(answer.unwrap_or_else(missing));
+            Ok(ServerEnvelope { request: asked.request, kind })
+        })
+    }
+
+    fn delete_account(
+        &self,
+        _: std::net::IpAddr,
+        _: crate::accounts::Identity,
+        password: String,
+    ) -> BoxFuture<'_, Result<(), Unanswered>> {
+        let code = Code::CredentialsWrong;
+        let done =
+            if password == "password" { Ok(()) } else { Err(Unanswered { code, after: None }) };
+        Box::pin(async move { done })
+    }
+
+    fn export(
+        &self,
+        _: std::net::IpAddr,
+        caller: crate::accounts::Identity,
+    ) -> Result<BoxStream<'static, bytes::Bytes>, Unanswered> {
+        let lines = [format!("{}\n", caller.name), "end\n".to_owned()];
+        Ok(futures_util::stream::iter(lines.map(bytes::Bytes::from)).boxed())
+    }
+
+    fn frame_bytes(&self) -> usize {
+        1000
     }
 }
 
@@ -69,7 +140,9 @@ fn bench() -> Bench {
                 sign_ups_per_minute: 2,
                 logins_per_minute: 100,
                 failures_per_name_per_minute: 100,
+                new_devices: crate::rates::Bucket { burst: 6, per_hour: 30 },
                 loopback_per_minute: 100,
+                limit_loopback: false,
                 keys: 100,
             },
         },
@@ -93,6 +166,7 @@ fn bench() -> Bench {
     let readiness = Readiness::default();
     readiness.set_ready(true);
     let router = plain_router(Api {
+        desk: Arc::new(SomeDesk(accounts.clone())),
         accounts,
         connections: connections.clone(),
         websockets: WebSockets::new(NoHost, options),
@@ -145,6 +219,14 @@ fn as_user(method: Method, path: &str, token: &str) -> Request<Body> {
         .header(header::AUTHORIZATION, bearer)
         .body(Body::empty())
         .unwrap()
+}
+
+fn with_body(method: Method, path: &str, token: &str, body: &Value) -> Request<Body> {
+    let mut request = post(path, body);
+    *request.method_mut() = method;
+    let bearer = format!("Bearer {token}").parse().unwrap();
+    request.headers_mut().insert(header::AUTHORIZATION, bearer);
+    request
 }
 
 async fn body<T: serde::de::DeserializeOwned>(answer: Response<Body>) -> T {
@@ -336,7 +418,8 @@ async fn the_document_has_every_route_and_every_failure_a_body() {
         for (method, operation) in methods.as_object().unwrap() {
             operations += 1;
             // The route is there: whatever it answers, it is not "no such path" or "no such method".
-            let concrete = path.replace("{name}", "x").replace("{device_id}", "x");
+            let concrete =
+                path.replace("{name}", "x").replace("{user}", "x").replace("{device_id}", "x");
             let method: Method = method.to_uppercase().parse().unwrap();
             let request = Request::builder()
                 .method(method.clone())
@@ -356,7 +439,7 @@ async fn the_document_has_every_route_and_every_failure_a_body() {
             }
         }
     }
-    assert_eq!(operations, 13);
+    assert_eq!(operations, 29);
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let text = document.to_string();
     for reference in text.split("#/components/schemas/").skip(1) {
@@ -364,4 +447,70 @@ async fn the_document_has_every_route_and_every_failure_a_body() {
         assert!(schemas.contains_key(name), "{name}");
     }
     assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+}
+
+#[tokio::test]
+async fn requests_reach_the_desk_and_its_failures_come_back() {
+    let bench = bench();
+    let bob = bench.sign_up("bob").await;
+    is(bench.call(as_user(Method::GET, "/v1/users/nobody", &bob.token)).await, Code::NotFound)
+        .await;
+    let report = json!({"user_id": bob.user_id, "reason": "spam"});
+    let answer = bench.call(with_body(Method::POST, "/v1/reports", &bob.token, &report)).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.headers()[header::RETRY_AFTER], "2");
+    let failed: ErrorBody = body(answer).await;
+    assert_eq!(failed.error.retry_after_ms, Some(1500));
+    for bad in ["/v1/contacts/nobody", "/v1/blocks/0"] {
+        is(bench.call(as_user(Method::PUT, bad, &bob.token)).await, Code::NotFound).await;
+    }
+}
+
+#[tokio::test]
+async fn one_envelope_in_gives_one_out() {
+    let bench = bench();
+    let bob = bench.sign_up("bob").await;
+    let ask = |kind: &str, bytes: Vec<u8>| {
+        Request::builder()
+            .method(Method::POST)
+            .uri("/v1/request")
+            .header(header::AUTHORIZATION, format!("Bearer {}", bob.token))
+            .header(header::CONTENT_TYPE, kind)
+            .body(Body::from(bytes))
+            .unwrap()
+    };
+    let protobuf = "application/x-protobuf";
+    let by = Some(wire::lookup::By::Name("bob".into()));
+    let lookup = wire::ClientEnvelope { request: 9, kind: Some(Ask::Lookup(wire::Lookup { by })) };
+    let answer = bench.call(ask(protobuf, lookup.encode_to_vec())).await;
+    assert_eq!(
+        (answer.status(), &answer.headers()[header::CONTENT_TYPE]),
+        (StatusCode::OK, &protobuf.parse().unwrap())
+    );
+    let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+    let answer = ServerEnvelope::decode(bytes).unwrap();
+    assert!(answer.request == 9 && matches!(answer.kind, Some(Answer::Found(_))));
+
+    is(bench.call(ask("application/json", Vec::new())).await, Code::MediaTypeUnsupported).await;
+    is(bench.call(ask(protobuf, vec![0; 1001])).await, Code::BodyTooLarge).await;
+    is(bench.call(ask(protobuf, vec![0xff])).await, Code::BadEnvelope).await;
+    let mut stranger = ask(protobuf, Vec::new());
+    stranger.headers_mut().remove(header::AUTHORIZATION);
+    is(bench.call(stranger).await, Code::TokenInvalid).await;
+}
+
+#[tokio::test]
+async fn an_account_is_ended_with_its_password_and_exported_in_lines() {
+    let bench = bench();
+    let bob = bench.sign_up("bob").await;
+    let end = |password: &str| {
+        let body = json!({ "password": password });
+        with_body(Method::DELETE, "/v1/account", &bob.token, &body)
+    };
+    is(bench.call(end("wrong")).await, Code::CredentialsWrong).await;
+    assert_eq!(bench.call(end("password")).await.status(), StatusCode::NO_CONTENT);
+    let answer = bench.call(as_user(Method::GET, "/v1/account/export", &bob.token)).await;
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/x-ndjson");
+    let lines = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(&*lines, b"bob\nend\n");
 }

@@ -80,6 +80,7 @@ metrics! {
     Histogram PASSWORD_HASH_SECONDS "parley_password_hash_seconds" Seconds "Time of one password hash on its worker.";
     Gauge PASSWORD_HASH_WAITING "parley_password_hash_waiting" Count "Requests that wait for a password hash.";
     Counter RATE_LIMITED "parley_rate_limited_total" Count "Requests refused by a rate limit, by limit.";
+    Counter RATE_LIMITS_FULL "parley_rate_limits_full_total" Count "Requests let through because a rate limit had no room to count them, by limit.";
     Counter REPORTS "parley_reports_total" Count "Reports of users to the operators.";
     Counter PEOPLE_CHANGES "parley_people_changes_total" Count "Changes of profiles, settings, contacts and blocks.";
     Counter ACCOUNTS_DELETED "parley_accounts_deleted_total" Count "Accounts deleted by their owners.";

@@ -6,6 +6,7 @@
 //! spread over a window, what was accepted committed, the feed written.
 
 mod commit;
+mod desk;
 mod drain;
 mod gauges;
 
@@ -32,6 +33,7 @@ use crate::log::{self, Log, LogError};
 use crate::metrics::Metrics;
 use crate::people::{self, People};
 use crate::presence::{self, Presence, Watcher};
+use crate::rates::Rates;
 use crate::receipts::{self, Gatherer, Receipts};
 use crate::retention::{Eraser, Watch};
 use crate::session::{self, Host};
@@ -185,6 +187,7 @@ impl Node {
         let parts = session::Parts {
             accounts: accounts.clone(),
             people,
+            rates: Rates::new(&config.rates_options()),
             shards,
             homes: Arc::clone(&homes),
             presence,
@@ -201,6 +204,7 @@ impl Node {
         let readiness = http::Readiness::default();
         let api = http::Api {
             accounts,
+            desk: Arc::new(desk::HostDesk { host: host.clone() }),
             connections: connections.clone(),
             websockets: websockets.clone(),
             readiness: readiness.clone(),
@@ -265,6 +269,8 @@ impl Node {
             tokio::spawn(gauges.run(shutdown.clone())),
             tokio::spawn(self.certificates.watch(shutdown.clone())),
         ];
+        let departures = self.services.host.clone();
+        tokio::spawn(async move { departures.resume_departures().await });
         self.readiness.set_ready(true);
         let drain = drain::Drain {
             homes: Arc::clone(&self.homes),

@@ -11,15 +11,21 @@
 //! The task never waits for the client without a way out: reading, writing
 //! and the deadline are watched together, and whoever ends the link wakes it.
 
+mod charge;
+mod export;
+mod farewell;
 mod live;
 mod open;
 mod people;
 mod query;
 mod refusal;
+mod single;
 mod submit;
 mod write;
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,7 +44,13 @@ use crate::metrics::list as metric;
 use crate::people::People;
 use crate::preferences::Preferences;
 use crate::presence::{Gone, Presence, Typing};
+use crate::rates::Rates;
 use crate::shard::Shards;
+pub use single::{Asker, Unanswered};
+
+/// How often the accounts are told that a device is active, in milliseconds:
+/// asking costs a look-up, and they keep it to the minute.
+const NOTE_EVERY_MS: u64 = 20_000;
 
 /// What sessions are held to.
 #[derive(Debug, Clone)]
@@ -65,6 +77,7 @@ struct Inner {
     accounts: Accounts,
     people: People,
     preferences: Preferences,
+    rates: Rates,
     shards: Shards,
     homes: Arc<Homes>,
     presence: Presence,
@@ -81,6 +94,8 @@ pub struct Parts {
     pub accounts: Accounts,
     /// Whom they let do what.
     pub people: People,
+    /// How much they may do.
+    pub rates: Rates,
     /// The way into the conversations.
     pub shards: Shards,
     /// Feeds and live sessions.
@@ -95,7 +110,7 @@ impl Host {
     /// A host whose sessions use these parts.
     #[must_use]
     pub fn new(options: Options, parts: Parts, draining: CancellationToken) -> Self {
-        let Parts { accounts, people, shards, homes, presence, clock } = parts;
+        let Parts { accounts, people, rates, shards, homes, presence, clock } = parts;
         let preferences = Preferences::new(shards.clone(), Arc::clone(&homes), people.clone());
         let reads = Semaphore::new(options.reads.max(1));
         let typing = Typing::new(shards.clone(), Arc::clone(&homes), people.clone(), clock);
@@ -105,6 +120,7 @@ impl Host {
                 accounts,
                 people,
                 preferences,
+                rates,
                 shards,
                 homes,
                 presence,
@@ -118,6 +134,16 @@ impl Host {
 
     fn now_ms(&self) -> u64 {
         self.inner.clock.now_ms()
+    }
+
+    /// The device was heard; known to the accounts to the minute.
+    fn note_active(&self, opened: &Opened) {
+        let now_ms = self.now_ms();
+        let noted_ms = opened.noted_ms.load(Ordering::Relaxed);
+        if now_ms.saturating_sub(noted_ms) >= NOTE_EVERY_MS {
+            opened.noted_ms.store(now_ms, Ordering::Relaxed);
+            self.inner.accounts.note_active(opened.identity.user, opened.identity.device);
+        }
     }
 }
 
@@ -137,7 +163,7 @@ impl SessionHost for Host {
         let _ = getrandom::fill(&mut id);
         let rules = self.inner.options.rules.clone();
         let mut session = Session::new(rules, SessionId::new(id), self.now_ms());
-        let end = match self.open(&mut session, &mut reader, &mut writer).await {
+        let end = match self.open(&mut session, &mut reader, &mut writer, peer.address.ip()).await {
             Ok(Some(opened)) => {
                 permit.set_authenticated();
                 reader.set_authenticated(session.frame_bytes());
@@ -164,6 +190,11 @@ impl SessionHost for Host {
 struct Opened {
     identity: Identity,
     link: Arc<Link>,
+    /// Where it came from when the connection was accepted.
+    from: IpAddr,
+    /// When the accounts were last told that the device is active, on the
+    /// session's clock.
+    noted_ms: AtomicU64,
 }
 
 /// Why a session is over.
@@ -207,11 +238,13 @@ impl Running<'_> {
         let link = Arc::clone(&self.opened.link);
         let mut sleep = Box::pin(tokio::time::sleep_until(self.deadline()));
         let mut query = None;
+        let mut held: Option<Held> = None;
         loop {
             if let Err(end) = self.write(writer).await {
                 return end;
             }
-            let reads = query.is_none() && self.session.wants_input();
+            let free = query.is_none() && self.session.wants_input();
+            let reads = free && held.is_none();
             tokio::select! {
                 biased;
                 () = link.woken() => {}
@@ -221,8 +254,12 @@ impl Running<'_> {
                         link.push(item);
                     }
                 }
+                envelope = held_back(&mut held), if free => match self.take(envelope, &mut held).await {
+                    Ok(begun) => query = begun,
+                    Err(end) => return end,
+                },
                 read = reader.next(), if reads => match read {
-                    Ok(Some(envelope)) => match self.handle(envelope).await {
+                    Ok(Some(envelope)) => match self.take(envelope, &mut held).await {
                         Ok(begun) => query = begun,
                         Err(end) => return end,
                     },
@@ -244,22 +281,48 @@ impl Running<'_> {
         self.host.inner.clock.instant(self.session.deadline_ms()).into()
     }
 
+    /// Takes an envelope, unless its user has no bytes left: then it is held
+    /// back for a while and nothing more is read.
+    async fn take(
+        &mut self,
+        envelope: Bytes,
+        held: &mut Option<Held>,
+    ) -> Result<Option<Asked>, End> {
+        let Opened { identity, from, .. } = self.opened;
+        let rates = &self.host.inner.rates;
+        match rates.check_inbound(*from, identity.user, envelope.len()) {
+            Ok(()) => self.handle(envelope).await,
+            Err(wait) => {
+                *held = Some(Held { envelope, until: tokio::time::Instant::now() + wait });
+                Ok(None)
+            }
+        }
+    }
+
     /// Takes an envelope; gives the query it began, if it did.
     async fn handle(&mut self, envelope: Bytes) -> Result<Option<Asked>, End> {
         let now_ms = self.host.now_ms();
         let action = self.session.handle_envelope(envelope, now_ms);
-        if self.opened.link.heard(now_ms, self.session.is_foreground()) {
-            self.host.inner.presence.turned(self.opened.identity.user);
+        let Opened { identity, link, from, .. } = self.opened;
+        if link.heard(now_ms, self.session.is_foreground()) {
+            self.host.inner.presence.turned(identity.user);
+        }
+        self.host.note_active(self.opened);
+        if let Err(refusal) = self.host.charge(*from, identity.user, &action) {
+            if let Action::Submit(request, _) | Action::Query(request, _) = action
+                && request != 0
+            {
+                link.push(Item::Answer(refusal.answer(request)));
+            }
+            return Ok(None);
         }
         match action {
-            Action::Reply(envelope) => self.opened.link.push(Item::Notice(envelope)),
+            Action::Reply(envelope) => link.push(Item::Notice(envelope)),
             Action::Submit(request, command) => {
-                let opened = self.opened;
-                self.host.submit(&opened.identity, &opened.link, request, command).await;
+                self.host.submit(identity, link, request, command).await;
             }
             Action::Query(request, Query::Ping { .. }) => self.ping(request),
             Action::Query(request, query) => {
-                let Opened { identity, link } = self.opened;
                 return Ok(Some(self.host.ask(identity, link, request, query)));
             }
             Action::Nothing => {}
@@ -281,6 +344,21 @@ async fn answer(query: &mut Option<Asked>) -> Option<Item> {
         Some(query) => query.await,
         None => std::future::pending().await,
     }
+}
+
+/// An envelope for which its user has no bytes left yet.
+struct Held {
+    envelope: Bytes,
+    until: tokio::time::Instant,
+}
+
+/// The envelope that was held back, when its time has come. Cancel safe.
+async fn held_back(held: &mut Option<Held>) -> Bytes {
+    match held {
+        Some(waiting) => tokio::time::sleep_until(waiting.until).await,
+        None => std::future::pending().await,
+    }
+    held.take().map(|held| held.envelope).unwrap_or_default()
 }
 
 /// The wall clock for answers.

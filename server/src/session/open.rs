@@ -1,6 +1,8 @@
 //! From the first byte to `Welcome`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use parley_core::session::{Action, Identity, Session, ValidatedHello};
 use parley_protocol::wire::{Changes, Feature};
@@ -18,6 +20,7 @@ impl Host {
         session: &mut Session,
         reader: &mut R,
         writer: &mut W,
+        from: IpAddr,
     ) -> Result<Option<Opened>, End> {
         let deadline = self.inner.clock.instant(session.deadline_ms());
         let hello = tokio::time::timeout_at(deadline.into(), self.hello(session, reader));
@@ -27,7 +30,7 @@ impl Host {
         if self.inner.draining.is_cancelled() {
             return Err(End::Close(Code::Draining));
         }
-        let opened = self.authenticate(session, &hello).await.map_err(End::Close)?;
+        let opened = self.authenticate(session, &hello, from).await.map_err(End::Close)?;
         let welcome = self.welcome(session, &opened, hello.feed_position).await;
         let welcome =
             welcome.inspect_err(|_| self.inner.homes.detach(&opened.link)).map_err(End::Close)?;
@@ -62,6 +65,7 @@ impl Host {
         &self,
         session: &Session,
         hello: &ValidatedHello,
+        from: IpAddr,
     ) -> Result<Opened, Code> {
         let account = |found: Result<crate::accounts::Identity, _>| {
             found.map_err(|error: crate::accounts::AccountError| error.code())
@@ -78,7 +82,9 @@ impl Host {
             self.inner.homes.detach(&link);
             return Err(code);
         }
-        Ok(Opened { identity, link })
+        self.inner.accounts.note_active(identity.user, identity.device);
+        let noted_ms = AtomicU64::new(self.now_ms());
+        Ok(Opened { identity, link, from, noted_ms })
     }
 
     /// `Welcome` with what changed. The link is attached: what is committed

@@ -21,6 +21,11 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// `rate_limited`, with the real wait.
+    pub(super) const fn limited(after: Duration) -> Self {
+        Self { code: Code::RateLimited, after: Some(after) }
+    }
+
     /// The answer to `request`.
     pub(super) fn answer(self, request: u64) -> ServerEnvelope {
         failure(request, self.code, self.retry_after_ms())
@@ -54,9 +59,21 @@ pub(super) fn retry_after_ms(code: Code) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use parley_protocol::wire::server_envelope::Kind;
 
     #[test]
-    fn what_waiting_may_mend_says_how_long() {
+    fn a_wait_is_said_in_whole_milliseconds_never_too_short() {
+        for (after, ms) in [
+            (Duration::ZERO, 1),
+            (Duration::from_micros(1), 1),
+            (Duration::from_micros(1001), 2),
+            (Duration::from_secs(900), 900_000),
+        ] {
+            let Some(Kind::Failure(failure)) = Refusal::limited(after).answer(7).kind else {
+                panic!()
+            };
+            assert_eq!((failure.code, failure.retry_after_ms), (Code::RateLimited as u32, ms));
+        }
         assert_eq!(retry_after_ms(Code::NotFound), 0);
         assert_eq!(retry_after_ms(Code::Overloaded), 1000);
     }

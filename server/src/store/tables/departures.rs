@@ -29,7 +29,38 @@ pub fn delete(shard: ShardId, user: UserId) -> Write {
     super::delete(&RowKey::Departure { shard, user })
 }
 
+/// What a deleted account leaves at home: what was set for conversations, what
+/// was hidden, and when they were last there.
+const LEFT: [Table; 3] = [Table::Preferences, Table::Hidden, Table::Presence];
+
 impl Store {
+    /// The writes that erase what a deleted account left at home, at most
+    /// `limit`; none once all is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read.
+    pub fn erasing(
+        &self,
+        shard: ShardId,
+        user: UserId,
+        limit: usize,
+    ) -> Result<Vec<Write>, StoreError> {
+        for table in LEFT {
+            let (from, to) = super::under(&Key::prefix(table, shard).with(user.as_bytes()));
+            let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
+            let rows = self.scan(table, &scan)?.rows;
+            let erase = |(key, _): (Bytes, Bytes)| {
+                let key = RowKey::decode(table.family(), &key);
+                key.map(|key| super::delete(&key)).map_err(|_| StoreError::corrupt(table, &[]))
+            };
+            let writes = rows.into_iter().map(erase).collect::<Result<Vec<_>, _>>()?;
+            if !writes.is_empty() {
+                return Ok(writes);
+            }
+        }
+        Ok(Vec::new())
+    }
+
     /// A shard's accounts that are leaving, at most `limit`.
     ///
     /// # Errors

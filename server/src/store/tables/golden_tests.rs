@@ -426,6 +426,30 @@ fn lists_of_people_are_read_and_a_block_is_in_both_homes() {
 }
 
 #[test]
+fn what_a_deleted_account_left_is_erased_in_batches() {
+    let (store, _) = store();
+    let row = PreferencesRow { archived: true, ..PreferencesRow::default() };
+    let mut writes: Vec<Write> =
+        (1..=5).map(|n| preferences::put(SHARD, user(1), conversation(n), &row)).collect();
+    writes.push(hidden::put(SHARD, user(1), conversation(1), 0, 9));
+    writes.push(preferences::put(SHARD, user(2), conversation(1), &row));
+    store.write_synced(&writes).unwrap();
+    let mut erased = 0;
+    loop {
+        let writes = store.erasing(SHARD, user(1), 3).unwrap();
+        assert!(writes.len() <= 3);
+        if writes.is_empty() {
+            break;
+        }
+        erased += writes.len();
+        store.write_synced(&writes).unwrap();
+    }
+    assert_eq!(erased, 6);
+    assert_eq!(store.preferences(SHARD, user(1), conversation(1)).unwrap(), None);
+    assert_eq!(store.preferences(SHARD, user(2), conversation(1)).unwrap(), Some(row));
+}
+
+#[test]
 fn reports_are_read_in_order_of_time_and_departures_all() {
     let (store, _) = store();
     let row = |reason: &str| ReportRow { reason: reason.into(), ..ReportRow::default() };
