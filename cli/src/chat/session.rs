@@ -12,10 +12,10 @@ use parley_client::{
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::act::Act;
+use super::act::perform::{Done, Fault, Performer};
 use super::app::form::{Credentials, Purpose};
 use super::app::{Effect, Input};
-use super::act::perform::{Done, Fault, Performer};
-use super::act::Act;
 use super::link;
 use super::report::{Names, Report};
 use crate::arguments::ChatArguments;

@@ -65,13 +65,14 @@ pub(crate) struct Refused {
 }
 
 impl Launch {
-    /// On ports the system picks.
+    /// On ports the system picks. Sessions of these tests say nothing for as
+    /// long as a slow machine takes: their heartbeats are far apart.
     pub(crate) fn new(data: &Path) -> Self {
         Self {
             data: data.to_owned(),
             listen: "127.0.0.1:0".to_owned(),
             http: "127.0.0.1:0".to_owned(),
-            variables: Vec::new(),
+            variables: vec![("PARLEY_SESSIONS__HEARTBEAT_MS".to_owned(), "30000".to_owned())],
             shell: None,
         }
     }

@@ -52,7 +52,7 @@ impl Inner {
             let batch: Vec<Write> = chunk.iter().map(row).collect();
             self.parts.store.write_unsynced(&batch)?;
         }
-        Ok(())
+        if rows.is_empty() { Ok(()) } else { self.parts.store.flush() }
     }
 
     fn tell(&self, now: Now) {

@@ -150,6 +150,15 @@ impl Store {
         Ok(self.inner.engine.write(batch)?)
     }
 
+    /// Hands what was written to the operating system: a killed process keeps
+    /// it, a power cut may lose it.
+    ///
+    /// # Errors
+    /// [`StoreError::Engine`].
+    pub fn flush(&self) -> Result<(), StoreError> {
+        Ok(self.inner.engine.flush()?)
+    }
+
     /// The engine, for the log.
     pub(crate) fn engine(&self) -> &dyn Engine {
         &*self.inner.engine

@@ -35,11 +35,8 @@ impl Words for Who {
 }
 
 impl Words for Audience {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("everyone", Self::Everyone),
-        ("contacts", Self::Contacts),
-        ("nobody", Self::Nobody),
-    ];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("everyone", Self::Everyone), ("contacts", Self::Contacts), ("nobody", Self::Nobody)];
 }
 
 impl Words for NotifyLevel {

@@ -116,12 +116,7 @@ pub(crate) fn lines(row: &Row, tick: Option<Tick>, around: &Surroundings<'_>) ->
     lines
 }
 
-fn message_lines(
-    row: &Row,
-    tick: Option<Tick>,
-    around: &Surroundings<'_>,
-    lines: &mut Vec<Line>,
-) {
+fn message_lines(row: &Row, tick: Option<Tick>, around: &Surroundings<'_>, lines: &mut Vec<Line>) {
     let note = |text| Line::Note { text, picked: around.picked };
     lines.extend(around.quote.clone().map(note));
     if row.marks.forwarded {
@@ -261,7 +256,9 @@ mod tests {
         let note = |text: &str| Line::Note { text: text.into(), picked: true };
         let shown = lines(&row, None, &around);
         assert_eq!(shown[..2], [note("alice: no?"), note("\u{21aa} forwarded")]);
-        assert!(matches!(&shown[2], Line::Text { text, picked: true, .. } if text == "yes! \u{270e}"));
+        assert!(
+            matches!(&shown[2], Line::Text { text, picked: true, .. } if text == "yes! \u{270e}")
+        );
         assert_eq!(shown[3..], [note("pinned")]);
         row.delete();
         let shown = lines(&row, None, &around);

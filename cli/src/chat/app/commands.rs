@@ -197,7 +197,9 @@ impl App {
         let Some(room) = self.room_mut(key) else { return };
         let text = room.composer.text();
         let whole = text.chars().count() <= DRAFT_CHARS && room.writing == Writing::Message;
-        let Some(id) = room.id.filter(|_| whole && *text != *room.preferences.draft) else { return };
+        let Some(id) = room.id.filter(|_| whole && *text != *room.preferences.draft) else {
+            return;
+        };
         let change =
             PreferencesChange { draft: Some(text.to_owned()), ..PreferencesChange::default() };
         room.preferences.draft = text.into();

@@ -194,10 +194,9 @@ impl App {
         match result {
             Ok(user) => {
                 self.popup = None;
-                let known = self
-                    .rooms
-                    .iter()
-                    .find(|room| !room.group && room.peer.as_ref().is_some_and(|peer| peer.id == user.id));
+                let known = self.rooms.iter().find(|room| {
+                    !room.group && room.peer.as_ref().is_some_and(|peer| peer.id == user.id)
+                });
                 let key = match known {
                     Some(room) => room.key,
                     None => self.add(Room::with_peer(user)),

@@ -70,7 +70,11 @@ pub(crate) struct Quote {
 impl std::fmt::Debug for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { seq, own, shape, .. } = self;
-        f.debug_struct("Row").field("seq", seq).field("own", own).field("shape", shape).finish_non_exhaustive()
+        f.debug_struct("Row")
+            .field("seq", seq)
+            .field("own", own)
+            .field("shape", shape)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,7 +95,11 @@ impl From<&Message> for Row {
             sender: one_line(&message.sender.name),
             own: message.own,
             time_ms: message.time_ms,
-            text: if message.deleted { String::new() } else { sanitise(&message.text).into_owned() },
+            text: if message.deleted {
+                String::new()
+            } else {
+                sanitise(&message.text).into_owned()
+            },
             shape: if message.deleted { Shape::Deleted } else { Shape::Message },
             marks: Marks {
                 reply_to: message.reply_to,

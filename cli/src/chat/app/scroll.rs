@@ -6,11 +6,11 @@
 
 use std::collections::VecDeque;
 
+use super::block::INDENT;
 use super::block::{Line, Shown, Surroundings, Tick, Tone, lines, text_lines};
 use super::room::Room;
 use super::row::Row;
 use super::timeline::Side;
-use super::block::INDENT;
 use crate::chat::clock::Zone;
 use crate::chat::text::clip;
 
@@ -141,9 +141,8 @@ impl Room {
             self.stand_at_end(pane);
             return;
         };
-        let shows = self.visible(pane).iter().any(|line| {
-            matches!(line, Line::Text { picked: true, .. })
-        });
+        let shows =
+            self.visible(pane).iter().any(|line| matches!(line, Line::Text { picked: true, .. }));
         if !shows {
             self.anchor = Anchor::Top { seq, line: 0 };
             self.settle(pane);

@@ -179,7 +179,8 @@ fn invite_lines(invite: &InviteReport, zone: Zone) -> Vec<String> {
 }
 
 fn receipts_sheet(receipts: &ReceiptsReport, zone: Zone) -> Sheet {
-    let width = receipts.members.iter().map(|member| member.user.chars().count()).max().unwrap_or(0);
+    let width =
+        receipts.members.iter().map(|member| member.user.chars().count()).max().unwrap_or(0);
     let lines = receipts.members.iter().map(|member| {
         let state = match (member.read_ms, member.delivered_ms) {
             (0, 0) => "not delivered".to_owned(),
@@ -228,7 +229,11 @@ fn people(profiles: &[ProfileReport]) -> Vec<String> {
         "" => profile.user.clone(),
         name => format!("{} · {name}", profile.user),
     };
-    if profiles.is_empty() { vec!["Nobody.".to_owned()] } else { profiles.iter().map(line).collect() }
+    if profiles.is_empty() {
+        vec!["Nobody.".to_owned()]
+    } else {
+        profiles.iter().map(line).collect()
+    }
 }
 
 fn device_lines(device: &DeviceReport, zone: Zone) -> Vec<String> {

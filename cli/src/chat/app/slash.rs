@@ -9,9 +9,7 @@ use parley_client::{
     Role, Who,
 };
 
-use crate::chat::act::{
-    Act, GroupAct, History, Part, SettingsChange, Target, Words,
-};
+use crate::chat::act::{Act, GroupAct, History, Part, SettingsChange, Target, Words};
 use crate::chat::clock::{Zone, day};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -91,9 +89,14 @@ pub(crate) struct Spot {
 pub(crate) enum Wish {
     Do(Act),
     /// Answer this message, with a text if one was given.
-    Reply { seq: u64, text: String },
+    Reply {
+        seq: u64,
+        text: String,
+    },
     /// Put this own message into the composer.
-    Edit { seq: u64 },
+    Edit {
+        seq: u64,
+    },
     /// Show another part of the conversation.
     Go(Part),
     Help,
@@ -264,7 +267,9 @@ fn preferences(name: &str, text: &str, spot: &Spot) -> Option<Act> {
             change.muted_until_ms = Some(match text {
                 "off" | "0" => 0,
                 "" => u64::MAX,
-                hours => spot.now_ms.checked_add(hours.parse::<u64>().ok()?.checked_mul(HOUR_MS)?)?,
+                hours => {
+                    spot.now_ms.checked_add(hours.parse::<u64>().ok()?.checked_mul(HOUR_MS)?)?
+                }
             });
         }
         "archive" => change.archived = Some(on),
@@ -435,7 +440,9 @@ mod tests {
             let example = match *usage {
                 "DAYS" | "HOURS" => "3".to_owned(),
                 "ID or others" => "others".to_owned(),
-                usage => usage.replace(['[', ']'], "").replace("HOURS USES", "1 2").replace("HOURS", "1"),
+                usage => {
+                    usage.replace(['[', ']'], "").replace("HOURS USES", "1 2").replace("HOURS", "1")
+                }
             };
             wish(&format!("/{name} {example}"));
         }

@@ -158,7 +158,8 @@ impl Timeline {
         if self.quotes.len() + page.quoted.len() > QUOTES {
             self.quotes.clear();
         }
-        self.quotes.extend(page.quoted.iter().map(|message| (message.seq, Row::from(message).quote())));
+        self.quotes
+            .extend(page.quoted.iter().map(|message| (message.seq, Row::from(message).quote())));
         self.trim(side == Side::Older);
     }
 

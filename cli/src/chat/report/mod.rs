@@ -13,13 +13,11 @@ mod people;
 use parley_client::{Session, State};
 use serde::Serialize;
 
-pub(crate) use self::group::{
-    AboutReport, ChangeReport, GroupReport, InviteReport,
-};
+pub(crate) use self::group::{AboutReport, ChangeReport, GroupReport, InviteReport};
 pub(crate) use self::message::{
-    ConversationReport, DeedReport, HiddenReport, HistoryAbout, HistoryItem,
-    MemberReceiptReport, MessageReport, MovedReport, PreferencesReport, ReceiptReport,
-    ReceiptsReport, SentReport, TypingReport, UnknownReport,
+    ConversationReport, DeedReport, HiddenReport, HistoryAbout, HistoryItem, MemberReceiptReport,
+    MessageReport, MovedReport, PreferencesReport, ReceiptReport, ReceiptsReport, SentReport,
+    TypingReport, UnknownReport,
 };
 pub(crate) use self::names::Names;
 pub(crate) use self::of::{

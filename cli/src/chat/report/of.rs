@@ -43,7 +43,13 @@ impl Report {
 
     pub(crate) fn sent(id: String, sent: Sent) -> Self {
         let Sent { conversation, seq, time_ms, duplicate, .. } = sent;
-        Self::Sent(SentReport { id, conversation: conversation.to_string(), seq, time_ms, duplicate })
+        Self::Sent(SentReport {
+            id,
+            conversation: conversation.to_string(),
+            seq,
+            time_ms,
+            duplicate,
+        })
     }
 
     pub(crate) fn conversations(
@@ -156,9 +162,7 @@ fn history_item(entry: &Entry, names: &Names) -> Option<HistoryItem> {
     };
     Some(match entry {
         Entry::Message(message) => HistoryItem::Message(message_report(message, names)),
-        Entry::Edit(edit) => {
-            deed(&edit.origin, edit.target, edited(edit, names), ItemEvent::Edit)
-        }
+        Entry::Edit(edit) => deed(&edit.origin, edit.target, edited(edit, names), ItemEvent::Edit),
         Entry::Deletion(gone) => deed(&gone.origin, gone.target, DELETED, ItemEvent::Delete),
         Entry::Reaction(reaction) => {
             deed(&reaction.origin, reaction.target, reacted(reaction), ItemEvent::Reaction)

@@ -76,12 +76,7 @@ fn a_message_tells_what_it_answers_whom_it_names_and_what_became_of_it() {
 
 #[test]
 fn what_is_done_to_a_message_names_the_message_and_the_entry() {
-    let edit = Edit {
-        origin: origin(8),
-        target: 3,
-        text: "new".into(),
-        mentions: Vec::new(),
-    };
+    let edit = Edit { origin: origin(8), target: 3, text: "new".into(), mentions: Vec::new() };
     assert_eq!(
         value(&Report::edit(&edit, &names())),
         json!({"edit": {
@@ -92,7 +87,10 @@ fn what_is_done_to_a_message_names_the_message_and_the_entry() {
     let emoji: Arc<str> = "👍".into();
     let reaction = Reaction { origin: origin(9), target: 3, emoji, removed: true };
     let line = value(&Report::reaction(&reaction, &names()));
-    assert_eq!((&line["reaction"]["emoji"], &line["reaction"]["removed"]), (&json!("👍"), &json!(true)));
+    assert_eq!(
+        (&line["reaction"]["emoji"], &line["reaction"]["removed"]),
+        (&json!("👍"), &json!(true))
+    );
     let hidden = HiddenReport { conversation: ID.to_owned(), seqs: vec![3], r#for: "me", id: None };
     let line = value(&Report::Hidden(hidden));
     assert_eq!(line, json!({"delete": {"conversation": ID, "seqs": [3], "for": "me"}}));

@@ -8,8 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use parley_client::{
-    Change, Client, Conversation, ConversationId, Event, Events, Receipt, Sent,
-    User,
+    Change, Client, Conversation, ConversationId, Event, Events, Receipt, Sent, User,
 };
 
 use super::output::Output;

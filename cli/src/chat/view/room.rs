@@ -150,9 +150,12 @@ fn rule(app: &App, room: &Room, area: Rect, canvas: &mut Canvas<'_, '_>) {
 fn writing(room: &Room) -> (String, Style) {
     let of = |seq| room.timeline.quote(seq);
     match (room.writing, room.picked) {
-        (Writing::Edit(_), _) => ("a new text for the old one · Esc: leave it".to_owned(), ATTENTION),
+        (Writing::Edit(_), _) => {
+            ("a new text for the old one · Esc: leave it".to_owned(), ATTENTION)
+        }
         (Writing::Reply(seq), _) => {
-            let to = of(seq).map_or_else(String::new, |quote| format!("{}: {}", quote.author, quote.text));
+            let to = of(seq)
+                .map_or_else(String::new, |quote| format!("{}: {}", quote.author, quote.text));
             (format!("in answer to {} · Esc: not so", clip(&to, 40)), ATTENTION)
         }
         (Writing::Message, Some(_)) => {

@@ -1,8 +1,7 @@
 //! Groups: making them, who is in, what they are called, invite links.
 
 use parley_client::{
-    Action, Code, ConversationChange, ConversationId, ConversationSettings, InviteId, NewGroup,
-    To,
+    Action, Code, ConversationChange, ConversationId, ConversationSettings, InviteId, NewGroup, To,
 };
 
 use super::super::{GroupAct, SettingsChange, Words as _};
@@ -18,9 +17,7 @@ impl SettingsChange {
             send: self.send.unwrap_or(old.send),
             add: self.add.unwrap_or(old.add),
             edit_info: self.edit_info.unwrap_or(old.edit_info),
-            history_for_newcomers: self
-                .history_for_newcomers
-                .unwrap_or(old.history_for_newcomers),
+            history_for_newcomers: self.history_for_newcomers.unwrap_or(old.history_for_newcomers),
             retention_s: self.retention_s.unwrap_or(old.retention_s),
         }
     }

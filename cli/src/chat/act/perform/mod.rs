@@ -34,7 +34,10 @@ pub(crate) enum Done {
 /// Why an act was not carried out.
 pub(crate) enum Fault {
     /// It can't be carried out as it was said.
-    Refused { code: Code, text: String },
+    Refused {
+        code: Code,
+        text: String,
+    },
     Sdk(Error),
 }
 

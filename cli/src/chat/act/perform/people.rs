@@ -132,15 +132,8 @@ impl Performer {
         if change != AccountSettingsChange::default() {
             self.client.change_account_settings(change).await?;
         }
-        let AccountSettings {
-            presence,
-            phone,
-            email,
-            group_adds,
-            messages,
-            read_receipts,
-            typing,
-        } = self.client.account().await?.settings;
+        let AccountSettings { presence, phone, email, group_adds, messages, read_receipts, typing } =
+            self.client.account().await?.settings;
         Ok(Report::Settings(AccountSettingsReport {
             presence: presence.word(),
             phone: phone.word(),
@@ -219,8 +212,10 @@ impl Performer {
             })
             .await?;
         let lines = text.split(|byte| *byte == b'\n');
-        let mut reports: Vec<Report> =
-            lines.filter_map(|line| serde_json::from_slice(line).ok()).map(Report::Export).collect();
+        let mut reports: Vec<Report> = lines
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .map(Report::Export)
+            .collect();
         let exported = u64::try_from(reports.len()).ok();
         let report = AccountReport { exported, id, ..AccountReport::default() };
         reports.push(Report::Account(report));

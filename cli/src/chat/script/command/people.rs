@@ -82,7 +82,8 @@ pub(super) fn account(fields: &mut Fields, id: &mut Option<String>) -> Result<Ac
 }
 
 fn account_act(name: &str, fields: &mut Fields) -> Result<Act, String> {
-    let password = |fields: &mut Fields, field| fields.text(field).map(|text| Password(text.into()));
+    let password =
+        |fields: &mut Fields, field| fields.text(field).map(|text| Password(text.into()));
     Ok(match name {
         "password" => {
             Act::Password { old: password(fields, "old")?, new: password(fields, "new")? }

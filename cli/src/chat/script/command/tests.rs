@@ -38,11 +38,7 @@ fn the_first_contract_is_still_understood() {
         parse(r#"{"send":{"to":"ben","text":"hi","id":"my-1"}}"#),
         Command {
             id: Some("my-1".to_owned()),
-            act: Act::Send {
-                to: ben(),
-                text: "hi".to_owned(),
-                extras: SendExtras::default(),
-            },
+            act: Act::Send { to: ben(), text: "hi".to_owned(), extras: SendExtras::default() },
         }
     );
     assert_eq!(
@@ -87,10 +83,7 @@ fn groups_are_made_and_changed() {
             r#"{"info":{"conversation":ID}}"#,
             GroupAct::Info { title: None, description: None, picture: None, settings: None },
         ),
-        (
-            r#"{"invite":{"conversation":ID}}"#,
-            GroupAct::Invite { expires_ms: 0, max_uses: 0 },
-        ),
+        (r#"{"invite":{"conversation":ID}}"#, GroupAct::Invite { expires_ms: 0, max_uses: 0 }),
         (
             r#"{"invite":{"conversation":ID,"create":{"max_uses":2}}}"#,
             GroupAct::Invite { expires_ms: 0, max_uses: 2 },
@@ -112,8 +105,7 @@ fn groups_are_made_and_changed() {
 fn settings_of_a_group_change_one_by_one() {
     let line = r#"{"group":{"info":{"conversation":ID,"title":"T",
         "settings":{"send":"admins","retention_s":60}}}}"#;
-    let Act::Group { act: GroupAct::Info { title, settings, .. }, .. } = act(line)
-    else {
+    let Act::Group { act: GroupAct::Info { title, settings, .. }, .. } = act(line) else {
         panic!("info")
     };
     let expected = SettingsChange {
@@ -166,10 +158,7 @@ fn messages_carry_replies_and_mentions_and_are_acted_upon() {
         act(r#"{"pin":{"with":"ben","seq":4}}"#),
         Act::Pin { of: ben(), seq: 4, remove: false }
     );
-    assert_eq!(
-        act(r#"{"typing":{"with":"ben"}}"#),
-        Act::Typing { of: ben(), stopped: false }
-    );
+    assert_eq!(act(r#"{"typing":{"with":"ben"}}"#), Act::Typing { of: ben(), stopped: false });
     assert_eq!(act(r#"{"receipts":{"with":"ben","seq":1}}"#), Act::Receipts { of: ben(), seq: 1 });
 }
 
@@ -199,10 +188,7 @@ fn people_and_the_account() {
         act(r#"{"presence":{"subscribe":["ben"]}}"#),
         Act::Presence(PresenceAct::Subscribe(names()))
     );
-    assert_eq!(
-        act(r#"{"presence":{"fetch":"ben"}}"#),
-        Act::Presence(PresenceAct::Fetch(names()))
-    );
+    assert_eq!(act(r#"{"presence":{"fetch":"ben"}}"#), Act::Presence(PresenceAct::Fetch(names())));
     assert_eq!(act(r#"{"profile":{}}"#), Act::Profile { user: None });
     let Act::ChangeProfile(change) = act(r#"{"profile":{"about":"out"}}"#) else { panic!() };
     assert_eq!(change.about.as_deref(), Some("out"));
@@ -211,7 +197,10 @@ fn people_and_the_account() {
         act(r#"{"contact":{"add":"ben"}}"#),
         Act::Contact { user: "ben".to_owned(), remove: false }
     );
-    assert_eq!(act(r#"{"block":{"user":"ben"}}"#), Act::Block { user: "ben".to_owned(), remove: false });
+    assert_eq!(
+        act(r#"{"block":{"user":"ben"}}"#),
+        Act::Block { user: "ben".to_owned(), remove: false }
+    );
     assert_eq!(act(r#"{"devices":{}}"#), Act::Devices);
     assert_eq!(act(r#"{"devices":{"log_out_others":{}}}"#), Act::LogOutOthers);
     let Act::Settings(settings) = act(r#"{"settings":{"presence":"nobody","typing":false}}"#)
@@ -233,8 +222,11 @@ fn preferences_change_what_is_given() {
     else {
         panic!("preferences")
     };
-    assert_eq!((change.muted_until_ms, change.level), (Some(u64::MAX), Some(NotifyLevel::Mentions)));
-    
+    assert_eq!(
+        (change.muted_until_ms, change.level),
+        (Some(u64::MAX), Some(NotifyLevel::Mentions))
+    );
+
     let Act::Preferences { change, .. } = act(r#"{"preferences":{"with":"ben"}}"#) else {
         panic!("preferences")
     };
