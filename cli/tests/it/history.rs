@@ -229,8 +229,15 @@ async fn newcomers_and_former_members_see_their_part() {
     assert_eq!(related(&mut e, &id, From::AroundSeq(11)).await, [12]);
     assert_eq!(page(&mut e, &id, From::EditsOf(11), 0).await, [12]);
     assert_eq!(page(&mut e, &id, From::AfterSeq(14), 0).await, [0u64; 0]);
+    done(&mut a, asks::title(&id, "t", "Secret plans")).await;
+    done(&mut a, asks::pin(&id, "p11", 11, false)).await;
     let described = e.describe(&id).await;
     assert!(described.former && described.last_seq == 14);
+    assert_eq!(described.info.as_ref().unwrap().title, "Friends");
+    assert!(
+        described.pinned.is_empty() && page(&mut e, &id, From::Pinned(true), 0).await.is_empty()
+    );
+    assert_eq!(a.describe(&id).await.info.unwrap().title, "Secret plans");
     let told = |member: &Member| member.delivered > 0 && member.user != eve.user.to_wire();
     assert!(!described.members.iter().any(told), "{described:?}");
     assert_eq!(feed(&mut e, &id).await.last_seq, 14);

@@ -9,10 +9,11 @@ use parley_protocol::wire::{
 };
 use parley_protocol::{Code, ConversationId};
 
-use super::blocking;
 use super::sight::Sight;
+use super::{blocking, former};
 use crate::people::Person;
 use crate::shard::{Error, Shards};
+use crate::store::{Relation, Store, StoreError};
 
 /// Describes a conversation to somebody who is or was in it. Who blocked the
 /// other shows them nothing of how far they are. Cancel safe.
@@ -50,7 +51,7 @@ fn described(
     let Sight { visible, floor, .. } = sight;
     let state = &visible.state;
     let left_seq = visible.member.left_seq;
-    // Whoever left sees who was there with them, and how it was called last.
+    // Whoever left sees who was there with them, and how it was then.
     let there = |member: &Membership| {
         if left_seq == 0 {
             member.is_active()
@@ -72,24 +73,55 @@ fn described(
             read: told.read.seq,
             delivered_ms: told.delivered.time_ms,
             read_ms: told.read.time_ms,
-            role: role(state.kind, member.role) as i32,
+            role: if former {
+                wire::Role::Unspecified as i32
+            } else {
+                role(state.kind, member.role) as i32
+            },
             joined_seq: member.joined_seq,
         });
     }
     members.sort_by(|a, b| (a.joined_seq, &a.user).cmp(&(b.joined_seq, &b.user)));
     let group = state.kind == Kind::Group;
+    let (info, settings) = if former {
+        let seen = former::seen(shards.store(), visible.shard, conversation, left_seq)?;
+        (seen.info, seen.settings)
+    } else {
+        (info(&state.info), settings(state.kind, &state.settings))
+    };
     Ok(Described {
         conversation: conversation.to_wire(),
         kind: kind(state.kind) as i32,
         members,
         last_seq: visible.last_seq,
-        info: group.then(|| info(&state.info)),
-        settings: Some(settings(state.kind, &state.settings)),
-        pinned: state.pinned.iter().copied().filter(|seq| sight.sees(*seq)).collect(),
+        info: group.then_some(info),
+        settings: Some(settings),
+        pinned: pinned(shards.store(), sight, conversation)?,
         first_after: *floor,
         former,
         created_ms: state.created_ms,
     })
+}
+
+/// Seqs of the pinned messages that the reader sees; for who left, of those
+/// that were pinned by then.
+pub(super) fn pinned(
+    store: &Store,
+    sight: &Sight,
+    conversation: ConversationId,
+) -> Result<Vec<u64>, StoreError> {
+    let mut pinned = sight.visible.state.pinned.clone();
+    pinned.retain(|seq| sight.sees(*seq));
+    if !sight.visible.member.is_active() {
+        let (shard, last) = (sight.visible.shard, sight.visible.last_seq);
+        let mut then = Vec::with_capacity(pinned.len());
+        for seq in pinned {
+            let pin = store.relation(shard, conversation, seq, &Relation::Pin)?;
+            then.extend(pin.filter(|pin| *pin <= last).map(|_| seq));
+        }
+        return Ok(then);
+    }
+    Ok(pinned)
 }
 
 pub(super) fn info(info: &Info) -> GroupInfo {

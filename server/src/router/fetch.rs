@@ -5,6 +5,7 @@ use parley_core::conversation::Interval;
 use parley_core::session::{Identity, Range};
 use parley_protocol::{Code, ConversationId, UserId, body, limits};
 
+use super::describe::pinned;
 use super::related::{Nearness, Related};
 use super::sight::Sight;
 use super::{blocking, missing};
@@ -93,8 +94,7 @@ impl Reader<'_> {
                 self.sparse(&seqs, !more, seq > last, true)
             }
             Range::Pinned => {
-                let pinned = visible.state.pinned.iter().copied();
-                let seqs: Vec<_> = pinned.filter(|seq| self.sight.sees(*seq)).collect();
+                let seqs = pinned(self.shards.store(), self.sight, self.conversation)?;
                 self.sparse(&seqs, true, true, true)
             }
             Range::EditsOf(seq) => self.edits_of(seq, limit),

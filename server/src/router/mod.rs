@@ -7,6 +7,7 @@
 
 mod describe;
 mod fetch;
+mod former;
 mod invites;
 mod receipts;
 mod related;

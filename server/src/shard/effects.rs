@@ -55,6 +55,10 @@ pub(super) fn rows(
         Act::Change(Change::Pinned { seq, removed: true }) => {
             rows.push(tables::relations::delete(shard, id, *seq, &Relation::Pin));
         }
+        Act::Change(Change::Changed { .. }) => {
+            let seq = stamped.seq;
+            rows.push(tables::relations::put(shard, id, seq, &Relation::Change, seq));
+        }
         Act::Change(_) => {}
     }
 }

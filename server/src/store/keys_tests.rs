@@ -29,7 +29,7 @@ fn any_key() -> impl Strategy<Value = RowKey> {
         "[a-z][a-z0-9._-]{2,31}",
         any::<[u8; 32]>(),
         fact,
-        0u8..4,
+        0u8..5,
     );
     parts.prop_map(
         |(table, shard, a, b, number, client_message_id, name, token_hash, fact, pick)| {
@@ -54,6 +54,7 @@ fn any_key() -> impl Strategy<Value = RowKey> {
                         0 => Reference::Edit { target, seq: second },
                         1 => Reference::Delete { target },
                         2 => Reference::Pin { target },
+                        3 => Reference::Change { target },
                         _ => Reference::Reaction { target, user: other, emoji_hash: second },
                     };
                     RowKey::Relation { shard, conversation, reference }
@@ -201,6 +202,10 @@ fn key_bytes_are_pinned() {
             format!("010204{c}040000000000000005"),
         ),
         (
+            RowKey::Relation { shard, conversation, reference: Reference::Change { target: 5 } },
+            format!("010204{c}050000000000000005"),
+        ),
+        (
             RowKey::Mention { shard, conversation, user, seq: 7 },
             format!("010205{c}{u}0000000000000007"),
         ),
@@ -252,7 +257,7 @@ fn what_is_no_key_is_refused_by_its_reason() {
     assert_eq!(decode(Family::State, "000020"), KeyError::Kind(0x20));
     assert_eq!(decode(Family::State, "000003000000000000000700"), KeyError::Length);
     let relation = |rest: &str| format!("000004{}{rest}", "c0".repeat(16));
-    assert_eq!(decode(Family::State, &relation("050000000000000005")), KeyError::Field);
+    assert_eq!(decode(Family::State, &relation("060000000000000005")), KeyError::Field);
     assert_eq!(decode(Family::State, &relation("020000000000000005aa")), KeyError::Length);
     assert_eq!(decode(Family::Accounts, "000021"), KeyError::Length);
     assert_eq!(decode(Family::Accounts, "000021ff"), KeyError::Field);

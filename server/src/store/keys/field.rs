@@ -136,6 +136,8 @@ pub enum Reference {
     Reaction { target: u64, user: UserId, emoji_hash: u64 },
     /// It is pinned.
     Pin { target: u64 },
+    /// The entry itself changes info or settings of the conversation.
+    Change { target: u64 },
 }
 
 impl Reference {
@@ -143,6 +145,7 @@ impl Reference {
     pub(in crate::store) const DELETE: u8 = 2;
     pub(in crate::store) const REACTION: u8 = 3;
     pub(in crate::store) const PIN: u8 = 4;
+    pub(in crate::store) const CHANGE: u8 = 5;
 }
 
 impl Field for Reference {
@@ -167,6 +170,10 @@ impl Field for Reference {
                 key.push(Self::PIN);
                 target.put(key);
             }
+            Self::Change { target } => {
+                key.push(Self::CHANGE);
+                target.put(key);
+            }
         }
     }
 
@@ -182,6 +189,7 @@ impl Field for Reference {
                 emoji_hash: Field::take(rest)?,
             }),
             Self::PIN => Ok(Self::Pin { target }),
+            Self::CHANGE => Ok(Self::Change { target }),
             _ => Err(KeyError::Field),
         }
     }

@@ -38,6 +38,8 @@ fn relations_come_by_sort_and_target_and_reactions_are_left_out_first() {
         related(6, &Relation::Delete, 10),
         related(9, &Relation::Edit { seq: 12 }, 12),
         related(9, &Relation::Pin, 13),
+        related(14, &Relation::Change, 14),
+        related(16, &Relation::Change, 16),
         relations::put(SHARD, NEXT, 5, &Relation::Delete, 99),
     ]);
     let all = store.relations(SHARD, HERE, 5, 6, 10).unwrap();
@@ -51,6 +53,8 @@ fn relations_come_by_sort_and_target_and_reactions_are_left_out_first() {
     assert_eq!(store.edits_before(SHARD, HERE, 5, 8, 10).unwrap(), [7]);
     assert_eq!(store.edits_before(SHARD, HERE, 9, 99, 1).unwrap(), [12]);
     assert_eq!(store.relation(SHARD, HERE, 9, &Relation::Pin).unwrap(), Some(13));
+    assert_eq!(store.changes_before(SHARD, HERE, 17, 9).unwrap(), [16, 14]);
+    assert_eq!(store.changes_before(SHARD, HERE, 16, 9).unwrap(), [14]);
     assert_eq!(store.deletions(SHARD, HERE, 1, 9, 10).unwrap(), [(6, 10)]);
     assert_eq!(store.relation(SHARD, HERE, 5, &laugh).unwrap(), Some(9));
     assert_eq!(store.relation(SHARD, HERE, 6, &laugh).unwrap(), None);

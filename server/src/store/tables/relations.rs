@@ -28,6 +28,8 @@ pub enum Relation {
     },
     /// It pins the message.
     Pin,
+    /// It refers to itself: it changes info or settings of the conversation.
+    Change,
 }
 
 impl Relation {
@@ -37,6 +39,7 @@ impl Relation {
             Self::Delete => Reference::Delete { target },
             Self::Reaction { user, emoji_hash } => Reference::Reaction { target, user, emoji_hash },
             Self::Pin => Reference::Pin { target },
+            Self::Change => Reference::Change { target },
         }
     }
 
@@ -48,6 +51,7 @@ impl Relation {
                 (target, Self::Reaction { user, emoji_hash })
             }
             Reference::Pin { target } => (target, Self::Pin),
+            Reference::Change { target } => (target, Self::Change),
         }
     }
 }
@@ -158,6 +162,24 @@ impl Store {
         let within = Within { start: &start, end: &end, order: Order::Descending, limit };
         let (found, _) = self.related(shard, conversation, Reference::EDIT, &within)?;
         Ok(found.into_iter().map(|(_, _, seq)| seq).collect())
+    }
+
+    /// The entries below `below` that changed info or settings of the
+    /// conversation, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn changes_before(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        below: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        let (start, end) = (0u64.to_be_bytes(), below.to_be_bytes());
+        let within = Within { start: &start, end: &end, order: Order::Descending, limit };
+        let (found, _) = self.related(shard, conversation, Reference::CHANGE, &within)?;
+        Ok(found.into_iter().map(|(seq, _, _)| seq).collect())
     }
 
     /// The newest edit of each of the messages `from..=to` that has one, at
