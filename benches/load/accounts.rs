@@ -12,8 +12,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use parley_client::{HttpApi, Trust};
+use parley_client::{Error, HttpApi, Trust};
 use parley_protocol::UserId;
+use parley_protocol::http::SignedIn;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,9 @@ const TRIES: u32 = 20;
 pub(crate) struct Account {
     user: String,
     token: String,
+    /// Tokens of further devices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    more: Vec<String>,
 }
 
 impl Account {
@@ -42,28 +46,39 @@ impl Account {
         Ok(self.user.parse::<UserId>().context("a user id")?.to_wire())
     }
 
-    /// The token as a wire field.
+    /// The token of a device, from 0, as a wire field.
     ///
     /// # Errors
-    /// As [`Account::user`].
-    pub(crate) fn token(&self) -> anyhow::Result<Bytes> {
-        Ok(Bytes::copy_from_slice(&hex(&self.token).context("a token has 64 hex digits")?))
+    /// As [`Account::user`], and when there is no such device.
+    pub(crate) fn token(&self, device: usize) -> anyhow::Result<Bytes> {
+        let token = match device.checked_sub(1) {
+            None => &self.token,
+            Some(more) => self.more.get(more).context("no such device")?,
+        };
+        Ok(Bytes::copy_from_slice(&hex(token).context("a token has 64 hex digits")?))
     }
 }
 
-/// Gives `users` users, from the file as far as it goes, the rest by sign-up.
+/// Gives `users` users with so many devices each, from the file as far as it goes, the
+/// rest by sign-up.
 ///
 /// # Errors
 /// When the server refuses a sign-up, or the file can't be read or written.
-pub(crate) async fn prepare(target: &TargetArgs, users: usize) -> anyhow::Result<Vec<Account>> {
+pub(crate) async fn prepare(
+    target: &TargetArgs,
+    users: usize,
+    devices: usize,
+) -> anyhow::Result<Vec<Account>> {
     let mut accounts = match &target.tokens {
         Some(path) if path.exists() => load(path)?,
         _ => Vec::new(),
     };
+    // Passwords aren't kept, so a user who lacks a device is of no use here.
+    accounts.retain(|account: &Account| account.more.len() + 1 >= devices);
     let missing = users.saturating_sub(accounts.len());
     if missing > 0 {
         eprintln!("signing up {missing} users");
-        accounts.extend(sign_up(target, missing).await?);
+        accounts.extend(sign_up(target, missing, devices).await?);
         if let Some(path) = &target.tokens {
             save(path, &accounts)?;
         }
@@ -72,7 +87,11 @@ pub(crate) async fn prepare(target: &TargetArgs, users: usize) -> anyhow::Result
     Ok(accounts)
 }
 
-async fn sign_up(target: &TargetArgs, count: usize) -> anyhow::Result<Vec<Account>> {
+async fn sign_up(
+    target: &TargetArgs,
+    count: usize,
+    devices: usize,
+) -> anyhow::Result<Vec<Account>> {
     let trust = match &target.trust {
         Some(pin) => Trust::fingerprint(pin)?,
         None => Trust::system(),
@@ -82,20 +101,33 @@ async fn sign_up(target: &TargetArgs, count: usize) -> anyhow::Result<Vec<Accoun
     let api = &api;
     let batch = &batch;
     futures_util::stream::iter(0..count)
-        .map(|number| async move { one(api, &format!("{batch}-{number}")).await })
+        .map(|number| async move { one(api, &format!("{batch}-{number}"), devices).await })
         .buffered(PARALLEL)
         .try_collect()
         .await
 }
 
-async fn one(api: &HttpApi, name: &str) -> anyhow::Result<Account> {
-    // Nobody needs to know it: the token is what opens sessions.
-    let password = SecretString::from(format!("{:032x}", fastrand::u128(..)));
+async fn one(api: &HttpApi, name: &str, devices: usize) -> anyhow::Result<Account> {
+    // Nobody needs to know it: the tokens are what opens sessions.
+    let password = &SecretString::from(format!("{:032x}", fastrand::u128(..)));
+    let first = patiently(|| api.sign_up(name, password, "bench", "bench")).await?;
+    let mut account = Account { user: first.user_id, token: first.token, more: Vec::new() };
+    for device in 1..devices {
+        let device = format!("bench-{device}");
+        let more = patiently(|| api.login(name, password, &device, "bench")).await?;
+        account.more.push(more.token);
+    }
+    Ok(account)
+}
+
+/// Tries again as long as the server says so.
+async fn patiently<F>(mut call: impl FnMut() -> F) -> anyhow::Result<SignedIn>
+where
+    F: Future<Output = Result<SignedIn, Error>>,
+{
     for _ in 0..TRIES {
-        match api.sign_up(name, &password, "bench", "bench").await {
-            Ok(signed_in) => {
-                return Ok(Account { user: signed_in.user_id, token: signed_in.token });
-            }
+        match call().await {
+            Ok(signed_in) => return Ok(signed_in),
             Err(error) if error.is_retryable() => {
                 let wait = error.retry_after().unwrap_or(Duration::from_millis(500));
                 tokio::time::sleep(wait).await;

@@ -21,10 +21,22 @@ pub(crate) enum Command {
     Pairs(PairsArgs),
     /// Groups: one member sends, all others take and acknowledge.
     Group(GroupArgs),
+    /// Everyday life: 1:1, small and large groups, two devices each, reconnects, large bodies.
+    Mixed(MixedArgs),
     /// Connections held and nothing said: memory and CPU of each.
     Idle(IdleArgs),
+    /// All clients come back at once and catch up; beside bare handshakes.
+    Storm(StormArgs),
+    /// Clients fetch what they missed: many messages, or few of many conversations.
+    Sync(SyncArgs),
+    /// Connections opened, with or without a session.
+    Handshake(HandshakeArgs),
     /// What this machine can do at best: syncs of the disk, bare relays.
     Floor(FloorArgs),
+    /// Compares results: exit status 1 when the second is worse than the first.
+    Compare(CompareArgs),
+    /// Draws results as one HTML file.
+    Report(ReportArgs),
     /// The relay that `floor` starts.
     #[command(hide = true)]
     Relay(RelayArgs),
@@ -51,6 +63,9 @@ pub(crate) struct TargetArgs {
     /// Where the result goes; standard output without it.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
+    /// Draws the result as one HTML file.
+    #[arg(long)]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Args, Clone)]
@@ -60,6 +75,9 @@ pub(crate) struct PairsArgs {
     /// How many users, an even number.
     #[arg(long, default_value_t = 100)]
     pub(crate) users: usize,
+    /// Minutes of a long run, instead of --seconds: the result says how latency and memory drift.
+    #[arg(long)]
+    pub(crate) soak: Option<f64>,
     #[command(flatten)]
     pub(crate) load: LoadArgs,
 }
@@ -102,6 +120,118 @@ pub(crate) struct LoadArgs {
     /// Bytes of text in a message.
     #[arg(long, default_value_t = 100)]
     pub(crate) size: usize,
+    /// Share of the messages that are large, from 0 to 1; 0 but for mixed, where it is 0.001.
+    #[arg(long)]
+    pub(crate) large_share: Option<f64>,
+    /// Bytes of text in a large message.
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) large_size: usize,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct MixedArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// How many users, an even number of at least 20; from 200 on the large groups have 100 to 200 members.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) users: usize,
+    /// Devices of each user.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) devices: usize,
+    /// Share of the devices that reconnect within a minute.
+    #[arg(long, default_value_t = 0.01)]
+    pub(crate) reconnects: f64,
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct StormArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// How many clients, an even number.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) users: usize,
+    /// Messages that wait for each.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) missed: usize,
+    /// Connections opened at a time; all at once without it.
+    #[arg(long)]
+    pub(crate) parallel: Option<usize>,
+    /// Bytes of text in a message.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) size: usize,
+    /// Not used: a storm lasts until all are back.
+    #[arg(long, hide = true)]
+    pub(crate) seconds: Option<f64>,
+    /// Not used.
+    #[arg(long, hide = true)]
+    pub(crate) warmup: Option<f64>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct SyncArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// How many clients catch up at a time.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) users: usize,
+    /// Messages that wait for each client.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) backlog: usize,
+    /// How long clients catch up again and again, each time from the beginning.
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) seconds: f64,
+    /// Seconds of the same before it.
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) warmup: f64,
+    /// Conversations of the client that reconnects; 0 leaves that part out.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) conversations: usize,
+    /// How many of them change between two connections.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) changed: usize,
+    /// How often it reconnects.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) rounds: usize,
+    /// Bytes of text in a message.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) size: usize,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct HandshakeArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// How many users take turns.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) users: usize,
+    /// The transport's handshake alone, without Hello and Welcome.
+    #[arg(long)]
+    pub(crate) bare: bool,
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct CompareArgs {
+    /// What it was: a result, or a folder of results of the same scenario.
+    pub(crate) before: PathBuf,
+    /// What it is.
+    pub(crate) after: PathBuf,
+    /// How much worse a figure may be, as a share.
+    #[arg(long, default_value_t = 0.1)]
+    pub(crate) tolerance: f64,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct ReportArgs {
+    /// Results, as `--json` wrote them.
+    #[arg(required = true)]
+    pub(crate) results: Vec<PathBuf>,
+    /// The file to write.
+    #[arg(long)]
+    pub(crate) html: PathBuf,
 }
 
 #[derive(Args, Clone)]
@@ -144,6 +274,9 @@ pub(crate) struct FloorArgs {
     /// Where the result goes; standard output without it.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
+    /// Draws the result as one HTML file.
+    #[arg(long)]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Args, Clone)]

@@ -91,6 +91,14 @@ impl Seqs {
     }
 }
 
+impl std::ops::AddAssign for Verdict {
+    fn add_assign(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.duplicates += other.duplicates;
+        self.reordered += other.reordered;
+    }
+}
+
 /// Compares what one user said with what the peer heard.
 pub(crate) fn check(said: &Said, heard: &Heard) -> Verdict {
     let lost = (heard.next..said.next)

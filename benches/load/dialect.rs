@@ -42,8 +42,8 @@ pub(crate) struct Mark {
 pub(crate) enum Event {
     /// The server has message `number`.
     Sent { number: u64, seq: u64, conversation: Bytes },
-    /// The peer said something; one of the entries.
-    Message { mark: Option<Mark>, seq: u64, conversation: Bytes },
+    /// The peer said something, a text of so many bytes; one of the entries.
+    Message { mark: Option<Mark>, bytes: usize, seq: u64, conversation: Bytes },
     /// The peer holds everything up to this seq.
     Receipt { delivered: u64 },
     /// The server took our own cursor.
@@ -85,21 +85,11 @@ impl Dialect {
                 frame.freeze()
             }
             Self::Parley { peer, .. } => {
-                let body = Text { text: text(mark, size), ..Text::default() }.encode_to_vec();
-                let mut id = BytesMut::with_capacity(16);
-                id.put_u64(mark.run);
-                id.put_u64(mark.number);
                 let to = match conversation {
                     Some(conversation) => send::To::Conversation(conversation.clone()),
                     None => send::To::Peer(peer.clone()),
                 };
-                let send = wire::Send {
-                    to: Some(to),
-                    client_message_id: id.freeze(),
-                    kind: EntryKind::Text as u32,
-                    body: body.into(),
-                };
-                ask(FIRST_SEND + mark.number, Ask::Send(send))
+                ask(FIRST_SEND + mark.number, Ask::Send(send(to, mark, size)))
             }
         }
     }
@@ -135,6 +125,20 @@ impl Dialect {
     }
 }
 
+/// A send of a text of `size` bytes.
+pub(crate) fn send(to: send::To, mark: Mark, size: usize) -> wire::Send {
+    let mut id = BytesMut::with_capacity(16);
+    id.put_u64(mark.run);
+    id.put_u64(mark.number);
+    let body = Text { text: text(mark, size), ..Text::default() };
+    wire::Send {
+        to: Some(to),
+        client_message_id: id.freeze(),
+        kind: EntryKind::Text as u32,
+        body: body.encode_to_vec().into(),
+    }
+}
+
 /// An envelope with a request.
 pub(crate) fn ask(request: u64, kind: Ask) -> Bytes {
     wire::ClientEnvelope { request, kind: Some(kind) }.encode_to_vec().into()
@@ -153,8 +157,10 @@ fn read_parley(envelope: Bytes, own: &Bytes, into: &mut Vec<Event>) -> anyhow::R
                 let entry = wire::Entry::decode(entry)?;
                 // Our own come as Sent.
                 if entry.sender != *own {
+                    let body = Text::decode(entry.body).ok();
                     into.push(Event::Message {
-                        mark: Text::decode(entry.body).ok().and_then(|body| parse(&body.text)),
+                        mark: body.as_ref().and_then(|body| parse(&body.text)),
+                        bytes: body.map_or(0, |body| body.text.len()),
                         seq: entry.seq,
                         conversation: deliver.conversation.clone(),
                     });
@@ -183,7 +189,9 @@ fn read_relay(frame: &[u8], into: &mut Vec<Event>) -> anyhow::Result<()> {
         Some(&relay::DATA) => {
             let mark = Mark { run: word(1)?, number: word(9)?, intended_ns: word(17)? };
             // The relay keeps order but gives no seq.
-            into.push(Event::Message { mark: Some(mark), seq: 0, conversation: Bytes::new() });
+            let bytes = frame.len().saturating_sub(SEND_OVERHEAD_BYTES);
+            let conversation = Bytes::new();
+            into.push(Event::Message { mark: Some(mark), bytes, seq: 0, conversation });
         }
         Some(&relay::SENT) => {
             into.push(Event::Sent { number: word(1)?, seq: 0, conversation: Bytes::new() });
@@ -210,7 +218,8 @@ pub(crate) fn relay_hello(index: u32) -> Bytes {
     frame.freeze()
 }
 
-fn text(mark: Mark, size: usize) -> String {
+/// A text of `size` bytes that carries the mark.
+pub(crate) fn text(mark: Mark, size: usize) -> String {
     let mut text = format!("{:016x}{:016x}{:016x}", mark.run, mark.number, mark.intended_ns);
     pad(&mut text, size);
     text
@@ -230,7 +239,8 @@ fn pad(text: &mut String, size: usize) {
     }
 }
 
-fn parse(text: &str) -> Option<Mark> {
+/// The mark of a text, if it has one.
+pub(crate) fn parse(text: &str) -> Option<Mark> {
     let word = |at: usize| u64::from_str_radix(text.get(at..at + 16)?, 16).ok();
     Some(Mark { run: word(0)?, number: word(16)?, intended_ns: word(32)? })
 }
@@ -283,7 +293,8 @@ mod tests {
     fn the_relays_frames_read_back() {
         let data = Dialect::Relay.message(MARK, 100, None);
         let sent = relay_sent(&data).unwrap();
-        let message = Event::Message { mark: Some(MARK), seq: 0, conversation: Bytes::new() };
+        let conversation = Bytes::new();
+        let message = Event::Message { mark: Some(MARK), bytes: 100, seq: 0, conversation };
         assert_eq!(read(&Dialect::Relay, data), [message]);
         let answer = Event::Sent { number: 41, seq: 0, conversation: Bytes::new() };
         assert_eq!(read(&Dialect::Relay, sent), [answer]);
@@ -309,8 +320,12 @@ mod tests {
             entries: vec![entry(2, 5), entry(1, 6), entry(2, 7)],
         };
         let envelope = wire::ServerEnvelope { request: 0, kind: Some(Say::Deliver(deliver)) };
-        let message =
-            |seq| Event::Message { mark: Some(MARK), seq, conversation: conversation.clone() };
+        let message = |seq| Event::Message {
+            mark: Some(MARK),
+            bytes: 60,
+            seq,
+            conversation: conversation.clone(),
+        };
         assert_eq!(read(&parley(), envelope.encode_to_vec().into()), [message(5), message(7)]);
     }
 }

@@ -18,8 +18,10 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::args::{FloorArgs, LoadArgs, RelayTransport};
+use crate::course::{self, PARALLEL, Plan};
+use crate::handshake;
 use crate::net::Connector;
-use crate::pairs::{self, PARALLEL, Plan};
+use crate::pairs;
 use crate::player::Player;
 use crate::relay::Ready;
 use crate::report::{Percentiles, Result};
@@ -33,6 +35,9 @@ const SYNCS: usize = 2000;
 
 /// Time of one measurement of syncs, at most.
 const SYNC_TIME: Duration = Duration::from_secs(3);
+
+/// Seconds of bare handshakes, at most.
+const HANDSHAKES_S: f64 = 10.0;
 
 /// In flight for each sender when nothing is said: the bursty regime.
 const WINDOW: usize = 16;
@@ -49,6 +54,9 @@ pub(crate) struct Floors {
     /// The relays; their fields are those of `pairs`.
     relay_tls: Result,
     relay_quic: Result,
+    /// Bare handshakes with the relays; their fields are those of `handshake`.
+    handshake_tls: Result,
+    handshake_quic: Result,
 }
 
 /// Write and sync of 4 KiB.
@@ -78,6 +86,8 @@ pub(crate) async fn measure(args: &FloorArgs) -> anyhow::Result<Floors> {
         sync_written,
         relay_tls: relay(args, &load, RelayTransport::Tls).await?,
         relay_quic: relay(args, &load, RelayTransport::Quic).await?,
+        handshake_tls: handshakes(args, RelayTransport::Tls).await?,
+        handshake_quic: handshakes(args, RelayTransport::Quic).await?,
     })
 }
 
@@ -102,15 +112,39 @@ async fn relay(
         scenario: "relay",
         transport: transport.name(),
         load,
-        server_pid: Some(process.0.id()),
+        server_pid: Some(process.pid()),
         metrics: None,
-        cast: pairs::Cast::Pairs,
     };
-    pairs::drive(&plan, &run, players).await
+    pairs::conclude(&plan, &run, course::drive(&plan, &run, players).await?)
+}
+
+async fn handshakes(args: &FloorArgs, transport: RelayTransport) -> anyhow::Result<Result> {
+    eprintln!("bare handshakes over {}", transport.name());
+    let (process, ready) = tokio::task::spawn_blocking(move || start(transport)).await??;
+    let mut load = args.load.clone();
+    (load.rate, load.window) = (None, Some(WINDOW));
+    load.seconds = load.seconds.min(HANDSHAKES_S);
+    load.warmup = load.warmup.min(1.0);
+    let connector = Arc::new(Connector::new(&ready.url, Some(&ready.fingerprint)).await?);
+    let plan = Plan {
+        scenario: "handshake",
+        transport: transport.name(),
+        load: &load,
+        server_pid: Some(process.pid()),
+        metrics: None,
+    };
+    handshake::drive(&plan, connector, None).await
 }
 
 /// The relay's process, ended with this.
-struct Relay(Child);
+pub(crate) struct Relay(Child);
+
+impl Relay {
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
 
 impl Drop for Relay {
     fn drop(&mut self) {
@@ -119,7 +153,11 @@ impl Drop for Relay {
     }
 }
 
-fn start(transport: RelayTransport) -> anyhow::Result<(Relay, Ready)> {
+/// Starts a relay and waits until it listens.
+///
+/// # Errors
+/// When it doesn't.
+pub(crate) fn start(transport: RelayTransport) -> anyhow::Result<(Relay, Ready)> {
     let child = Command::new(std::env::current_exe()?)
         .args(["relay", "--transport", transport.name()])
         .stdin(Stdio::piped())

@@ -1,19 +1,19 @@
 //! Groups: the first member of each sends, all others take and acknowledge.
-//!
-//! The course of the run and the audit are those of `pairs`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, ensure};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use crate::accounts;
 use crate::args::GroupArgs;
+use crate::course::{self, PARALLEL, Plan};
 use crate::net::Connector;
-use crate::pairs::{self, Cast, PARALLEL, Plan};
-use crate::player::Player;
-use crate::report::Result;
+use crate::player::{self, Player};
+use crate::report::{Details, Group, Percentiles, Result};
 use crate::run::Run;
+use crate::spread::Spreads;
 
 /// The scenario: makes users and groups, connects, drives.
 ///
@@ -22,27 +22,31 @@ use crate::run::Run;
 pub(crate) async fn measure(args: &GroupArgs) -> anyhow::Result<Result> {
     let members = args.members.unwrap_or(args.users);
     ensure!(members >= 2, "--members is at least 2");
-    ensure!(args.users.is_multiple_of(members), "--users is a multiple of --members");
-    pairs::check_load(&args.load)?;
+    ensure!(
+        args.users > 0 && args.users.is_multiple_of(members),
+        "--users is a multiple of --members"
+    );
+    course::check_load(&args.load)?;
     let target = &args.target;
     let connector = Connector::new(&target.server, target.trust.as_deref()).await?;
-    let accounts = accounts::prepare(target, args.users).await?;
+    let accounts = accounts::prepare(target, args.users, 1).await?;
     let run = Arc::new(Run::new()?);
     let mut players = Vec::with_capacity(args.users);
     for (number, group) in accounts.chunks_exact(members).enumerate() {
         let first = number * members;
         let (owner, others) = group.split_first().context("an empty group")?;
-        let mut sender =
-            Player::parley(&connector, &run, first, args.load.size, owner, owner).await?;
-        sender.found_group(others).await?;
-        players.push(sender);
+        let sender = Player::parley(&connector, &run, first, &args.load, owner, owner).await?;
+        players.push(sender.found_group(others).await?);
+        let spreads = Arc::new(Spreads::new(others.len()));
         // They join once the group is there, and take its first entry as what
         // they missed.
-        let (connector, run) = (&connector, &run);
+        let (connector, run, load, spreads) = (&connector, &run, &args.load, &spreads);
         let takers: Vec<Player> = futures_util::stream::iter(others.iter().enumerate())
             .map(|(at, account)| async move {
                 let index = first + 1 + at;
-                Player::parley(connector, run, index, args.load.size, account, owner).await
+                let mut taker = Player::parley(connector, run, index, load, account, owner).await?;
+                taker.only_take(Arc::clone(spreads));
+                anyhow::Ok(taker)
             })
             .buffered(PARALLEL)
             .try_collect()
@@ -52,13 +56,18 @@ pub(crate) async fn measure(args: &GroupArgs) -> anyhow::Result<Result> {
     if args.no_receipts {
         players.iter_mut().for_each(Player::stay_quiet);
     }
-    let plan = Plan {
-        scenario: "group",
-        transport: connector.transport.name(),
-        load: &args.load,
-        server_pid: target.server_pid,
-        metrics: target.metrics.as_deref(),
-        cast: Cast::Groups(members),
-    };
-    pairs::drive(&plan, &run, players).await
+    let plan = Plan::of("group", connector.transport.name(), target, &args.load);
+    let ran = course::drive(&plan, &run, players).await?;
+    let audits = (0..ran.outcomes.len())
+        .filter(|index| !index.is_multiple_of(members))
+        .map(|index| (index - index % members, index));
+    let mut result = player::conclude(&plan, &run, ran, audits)?;
+    let receipts = run.window_receipts.load(Ordering::Relaxed);
+    result.details = Some(Details::Group(Group {
+        members,
+        receipts: !args.no_receipts,
+        receipts_per_s: receipts as f64 / args.load.seconds,
+        spread_us: Percentiles::from(&run.latencies()?.spread),
+    }));
+    Ok(result)
 }

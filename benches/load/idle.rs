@@ -16,12 +16,11 @@ use tokio::sync::watch;
 
 use crate::accounts::{self, Account};
 use crate::args::IdleArgs;
-use crate::dialect;
+use crate::course::{Actor as _, PARALLEL, Phase, Source};
 use crate::net::Connector;
-use crate::pairs::PARALLEL;
-use crate::player::{Phase, Player, Source};
+use crate::player::Player;
 use crate::probe::{self, Sample, Usage};
-use crate::report::IdleResult;
+use crate::report::{Details, Idle, Result};
 use crate::run::Run;
 
 /// How long the server's memory settles before a sample of it: jemalloc gives unused pages
@@ -35,13 +34,13 @@ const BATCH: usize = 500;
 ///
 /// # Errors
 /// When the server can't be reached, refuses or can't be sampled.
-pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<IdleResult> {
+pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<Result> {
     ensure!(args.users >= 20, "--users is at least 20");
     ensure!(args.per_user >= 1, "--per-user is at least 1");
     let connections = args.users * args.per_user;
     let target = &args.target;
     let connector = Connector::new(&target.server, target.trust.as_deref()).await?;
-    let accounts = accounts::prepare(target, args.users).await?;
+    let accounts = accounts::prepare(target, args.users, 1).await?;
     let run = Arc::new(Run::new()?);
     let (phase, watcher) = watch::channel(Phase::Waiting);
     let sample = || probe::sample(target.server_pid, target.metrics.as_deref());
@@ -80,34 +79,32 @@ pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<IdleResult> {
     };
     let usage = Usage::between(&before, &after, args.seconds);
     let opening = Usage::between(&baseline, &opened, opening_s);
-    let mut void_reasons = Vec::new();
-    if let Some(reason) = broken.first() {
-        void_reasons.push(format!("{} connections broke, one because {reason}", broken.len()));
-    }
-    Ok(IdleResult {
-        version: env!("CARGO_PKG_VERSION"),
-        scenario: "idle",
-        transport: connector.transport.name(),
-        connections,
-        heartbeat_s,
+    let mut result = Result {
         warmup_s: args.warmup,
         seconds: args.seconds,
         bytes_per_connection: grown(|sample| Some(sample.server?.anonymous_bytes)),
-        allocated_bytes_per_connection: baseline
-            .counters
-            .zip(before.counters)
-            .map(|(baseline, now)| (now.allocated_bytes - baseline.allocated_bytes) / counted),
-        resident_bytes_per_connection: grown(|sample| Some(sample.server?.resident_bytes)),
-        server_us_per_connection_s: usage
-            .server_cpu_us
-            .map(|us| us as f64 / args.seconds / connections as f64),
-        server_us_per_open: opening.server_cpu_us.map(|us| us as f64 / counted),
-        opened_per_s: counted / opening_s,
-        usage,
         broken_connections: broken.len() as u64,
-        void: !void_reasons.is_empty(),
-        void_reasons,
-    })
+        details: Some(Details::Idle(Idle {
+            connections,
+            heartbeat_s,
+            allocated_bytes_per_connection: baseline
+                .counters
+                .zip(before.counters)
+                .map(|(baseline, now)| (now.allocated_bytes - baseline.allocated_bytes) / counted),
+            resident_bytes_per_connection: grown(|sample| Some(sample.server?.resident_bytes)),
+            server_us_per_connection_s: usage
+                .server_cpu_us
+                .map(|us| us as f64 / args.seconds / connections as f64),
+            server_us_per_open: opening.server_cpu_us.map(|us| us as f64 / counted),
+            opened_per_s: counted / opening_s,
+        })),
+        usage,
+        ..Result::new("idle", connector.transport.name(), args.users)
+    };
+    if let Some(reason) = broken.first() {
+        result.void(format!("{} connections broke, one because {reason}", broken.len()));
+    }
+    Ok(result)
 }
 
 async fn open(
@@ -119,7 +116,7 @@ async fn open(
     futures_util::stream::iter(range)
         .map(|index| async move {
             let own = accounts.get(index % accounts.len()).context("too few users")?;
-            Player::parley(connector, run, index, dialect::LEAST_BYTES, own, own).await
+            Player::idle(connector, run, index, own).await
         })
         .buffered(PARALLEL)
         .try_collect()

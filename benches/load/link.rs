@@ -22,17 +22,26 @@ pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// One connection.
-pub(crate) struct Link(Kind);
+pub(crate) struct Link {
+    kind: Kind,
+    /// Bytes of envelopes received so far, with their length prefixes.
+    pub(crate) received_bytes: u64,
+}
 
 enum Kind {
     Framed { stream: Box<dyn Duplex>, read: BytesMut, write: BytesMut, decoder: frame::Decoder },
     Socket(Box<WebSocketStream<Box<dyn Duplex>>>),
+    Gone,
 }
 
 impl Link {
+    const fn new(kind: Kind) -> Self {
+        Self { kind, received_bytes: 0 }
+    }
+
     /// Length-prefixed envelopes on a stream.
     pub(crate) fn framed(stream: Box<dyn Duplex>) -> Self {
-        Self(Kind::Framed {
+        Self::new(Kind::Framed {
             stream,
             read: BytesMut::new(),
             write: BytesMut::new(),
@@ -42,7 +51,12 @@ impl Link {
 
     /// One WebSocket message is one envelope.
     pub(crate) fn socket(socket: WebSocketStream<Box<dyn Duplex>>) -> Self {
-        Self(Kind::Socket(Box::new(socket)))
+        Self::new(Kind::Socket(Box::new(socket)))
+    }
+
+    /// No connection: the one that was here is dropped.
+    pub(crate) const fn gone() -> Self {
+        Self::new(Kind::Gone)
     }
 
     /// Waits for envelopes and adds all that are there to `into`, at least one.
@@ -52,7 +66,17 @@ impl Link {
     /// # Errors
     /// When the connection ended or broke.
     pub(crate) async fn receive(&mut self, into: &mut Vec<Bytes>) -> anyhow::Result<()> {
-        match &mut self.0 {
+        let known = into.len();
+        self.read(into).await?;
+        for envelope in into.get(known..).unwrap_or_default() {
+            let prefix = prost::length_delimiter_len(envelope.len());
+            self.received_bytes += (prefix + envelope.len()) as u64;
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, into: &mut Vec<Bytes>) -> anyhow::Result<()> {
+        match &mut self.kind {
             Kind::Framed { stream, read, decoder, .. } => loop {
                 while let Some(envelope) = decoder.next(read)? {
                     into.push(envelope);
@@ -74,6 +98,7 @@ impl Link {
                 }
                 Ok(())
             }
+            Kind::Gone => bail!("there is no connection"),
         }
     }
 
@@ -82,7 +107,7 @@ impl Link {
     /// # Errors
     /// When the connection broke.
     pub(crate) async fn send(&mut self, envelopes: &mut Vec<Bytes>) -> anyhow::Result<()> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Framed { stream, write, .. } => {
                 for envelope in envelopes.drain(..) {
                     frame::put(&envelope, write);
@@ -96,18 +121,20 @@ impl Link {
                 }
                 socket.flush().await.context("writing")
             }
+            Kind::Gone => bail!("there is no connection"),
         }
     }
 
     /// Ends the connection in order.
     pub(crate) async fn close(self) {
-        match self.0 {
+        match self.kind {
             Kind::Framed { mut stream, .. } => {
                 let _ = stream.shutdown().await;
             }
             Kind::Socket(mut socket) => {
                 let _ = socket.close().await;
             }
+            Kind::Gone => {}
         }
     }
 }

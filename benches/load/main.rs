@@ -5,35 +5,49 @@
 //! standard error. It exits with 1 when messages were lost, doubled or out of
 //! order, and with 2 when the run is void: the generator itself fell behind.
 //!
-//! A scenario is one file. They share the connections (`net`, `link`), the
-//! accounts, the task that plays one user (`player`), the schedule (`pacer`), the
-//! measuring (`run`, `probe`) and the audit. The binary measures a server from
+//! A scenario is one file. They share the connections (`net`, `link`, `session`), the
+//! accounts, the task that plays one user (`player`), the course of a run (`course`, `pacer`),
+//! the measuring (`run`, `probe`, `timeline`) and the audit. `compare`, `html` and `plot` read what the
+//! scenarios wrote. The binary measures a server from
 //! outside: it knows the protocol, never the server crate.
 
 mod accounts;
 mod args;
 mod audit;
+mod compare;
+mod course;
 mod dialect;
 mod floor;
 mod group;
+mod handshake;
+mod html;
 mod idle;
 mod link;
+mod mixed;
 mod net;
 mod pacer;
 mod pairs;
 mod player;
+mod plot;
 mod probe;
 mod relay;
 mod report;
 mod run;
+mod session;
+mod spread;
+mod storm;
+mod sync;
+mod timeline;
 mod trust;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use serde::Serialize;
 
-use args::Command;
+use args::{Command, TargetArgs};
 
 fn main() -> ExitCode {
     match args::Cli::try_parse() {
@@ -56,24 +70,29 @@ fn start(command: &Command) -> anyhow::Result<ExitCode> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(async {
         match command {
-            Command::Pairs(args) => {
-                let result = pairs::measure(args).await?;
-                report::write(&result, args.target.json.as_deref())?;
-                Ok(result.exit_code())
-            }
-            Command::Group(args) => {
-                let result = group::measure(args).await?;
-                report::write(&result, args.target.json.as_deref())?;
-                Ok(result.exit_code())
-            }
-            Command::Idle(args) => {
-                let result = idle::measure(args).await?;
-                report::write(&result, args.target.json.as_deref())?;
-                Ok(ExitCode::SUCCESS)
-            }
+            Command::Pairs(args) => done(&args.target, pairs::measure(args).await?),
+            Command::Group(args) => done(&args.target, group::measure(args).await?),
+            Command::Mixed(args) => done(&args.target, mixed::measure(args).await?),
+            Command::Idle(args) => done(&args.target, idle::measure(args).await?),
+            Command::Storm(args) => done(&args.target, storm::measure(args).await?),
+            Command::Sync(args) => done(&args.target, sync::measure(args).await?),
+            Command::Handshake(args) => done(&args.target, handshake::measure(args).await?),
             Command::Floor(args) => {
                 let result = floor::measure(args).await?;
                 report::write(&result, args.json.as_deref())?;
+                draw(&result, args.html.as_deref(), "floor")?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Compare(args) => compare::run(args),
+            Command::Report(args) => {
+                let mut results = Vec::new();
+                for path in &args.results {
+                    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
+                    for result in compare::load(path)? {
+                        results.push((name.clone().into_owned(), result));
+                    }
+                }
+                html::write(&args.html, &results)?;
                 Ok(ExitCode::SUCCESS)
             }
             Command::Relay(args) => {
@@ -82,4 +101,15 @@ fn start(command: &Command) -> anyhow::Result<ExitCode> {
             }
         }
     })
+}
+
+fn done(target: &TargetArgs, result: report::Result) -> anyhow::Result<ExitCode> {
+    report::write(&result, target.json.as_deref())?;
+    draw(&result, target.html.as_deref(), result.scenario)?;
+    Ok(result.exit_code())
+}
+
+fn draw(result: &impl Serialize, path: Option<&Path>, name: &str) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    html::write(path, &[(name.to_owned(), serde_json::to_value(result)?)])
 }

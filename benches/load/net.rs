@@ -48,6 +48,13 @@ impl Transport {
     }
 }
 
+/// What becomes of a TCP connection that is dropped.
+#[derive(Clone, Copy)]
+enum Ending {
+    Orderly,
+    Abrupt,
+}
+
 /// Opens connections to one server.
 pub(crate) struct Connector {
     pub(crate) transport: Transport,
@@ -122,28 +129,43 @@ impl Connector {
     /// # Errors
     /// When it is refused, fails, or takes more than 20 s.
     pub(crate) async fn open(&self) -> anyhow::Result<Link> {
+        self.connect(Ending::Orderly).await
+    }
+
+    /// Opens one that is dropped soon: TCP then keeps nothing of it.
+    ///
+    /// # Errors
+    /// As [`Connector::open`].
+    pub(crate) async fn open_briefly(&self) -> anyhow::Result<Link> {
+        self.connect(Ending::Abrupt).await
+    }
+
+    async fn connect(&self, ending: Ending) -> anyhow::Result<Link> {
         tokio::time::timeout(CONNECT_TIMEOUT, async {
             match self.transport {
                 Transport::Quic => self.quic().await,
-                Transport::Tls => Ok(Link::framed(self.tls().await?)),
-                Transport::WebSocketTls => self.websocket(self.tls().await?).await,
-                Transport::WebSocket => self.websocket(Box::new(self.tcp().await?)).await,
+                Transport::Tls => Ok(Link::framed(self.tls(ending).await?)),
+                Transport::WebSocketTls => self.websocket(self.tls(ending).await?).await,
+                Transport::WebSocket => self.websocket(Box::new(self.tcp(ending).await?)).await,
             }
         })
         .await
         .context("the handshake took more than 20 s")?
     }
 
-    async fn tcp(&self) -> anyhow::Result<TcpStream> {
+    async fn tcp(&self, ending: Ending) -> anyhow::Result<TcpStream> {
         let tcp = TcpStream::connect(self.address).await.context("TCP")?;
         tcp.set_nodelay(true)?;
+        if matches!(ending, Ending::Abrupt) {
+            tcp.set_zero_linger()?;
+        }
         Ok(tcp)
     }
 
-    async fn tls(&self) -> anyhow::Result<Box<dyn Duplex>> {
+    async fn tls(&self, ending: Ending) -> anyhow::Result<Box<dyn Duplex>> {
         let config = Arc::clone(self.tls.as_ref().context("no TLS configuration")?);
         let name = ServerName::try_from(self.host.clone())?;
-        let tls = TlsConnector::from(config).connect(name, self.tcp().await?).await;
+        let tls = TlsConnector::from(config).connect(name, self.tcp(ending).await?).await;
         Ok(Box::new(tls.context("TLS handshake")?))
     }
 

@@ -4,13 +4,12 @@
 //! never waits for the server: each due time goes to its user's queue, and a full queue is
 //! counted and voids the run.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use crate::args::Arrivals;
-use crate::run::Run;
+use crate::run::Clock;
 
 /// Due messages that may wait in one user's queue.
 pub(crate) const QUEUE: usize = 65_536;
@@ -63,7 +62,7 @@ impl Iterator for Schedule {
 
 /// Runs the schedule until `end_ns`; joins to the number of messages that found a full queue.
 pub(crate) fn spawn(
-    run: Arc<Run>,
+    clock: Clock,
     schedule: Schedule,
     queues: Vec<mpsc::Sender<u64>>,
     end_ns: u64,
@@ -71,7 +70,7 @@ pub(crate) fn spawn(
     std::thread::spawn(move || {
         let mut overflow = 0;
         for (due_ns, user) in schedule.take_while(|(due_ns, _)| *due_ns < end_ns) {
-            wait_until(run.instant(due_ns));
+            wait_until(clock.instant(due_ns));
             let Some(queue) = queues.get(user) else { continue };
             match queue.try_send(due_ns) {
                 // A user whose connection broke is reported by itself.

@@ -12,20 +12,23 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
+use parley_protocol::Code;
+use parley_protocol::wire;
 use parley_protocol::wire::client_envelope::Kind as Ask;
-use parley_protocol::wire::server_envelope::Kind as Say;
-use parley_protocol::wire::{self, fetch};
-use parley_protocol::{Code, version};
-use prost::Message as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::accounts::Account;
-use crate::audit::{Heard, Said, Seqs};
+use crate::args::LoadArgs;
+use crate::audit::{self, Heard, Said, Seqs};
+use crate::course::{self, Actor, Phase, Plan, Ran, Source};
 use crate::dialect::{self, Dialect, Event, FIRST_SEND, Mark};
 use crate::link::Link;
 use crate::net::Connector;
+use crate::report::Result as Report;
 use crate::run::{Run, Samples};
+use crate::session::{self, Session, name};
+use crate::spread::Spreads;
 
 /// Least time between two acknowledgements, as in the SDK.
 const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(100);
@@ -33,35 +36,11 @@ const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(100);
 /// Messages taken from the schedule at once; more make the write larger, not later.
 const TAKE: usize = 64;
 
-/// Where the run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Connections are being opened.
-    Waiting,
-    /// Messages are sent.
-    Sending,
-    /// Nothing new is sent; what is on its way arrives.
-    Draining,
-    /// The last acknowledgements.
-    Settling,
-    /// Goodbye.
-    Ended,
-}
-
-/// What makes this player send.
-pub(crate) enum Source {
-    /// Times that the pacer gives.
-    Schedule(mpsc::Receiver<u64>),
-    /// As many as this may wait for their `Sent`.
-    Window(usize),
-    /// Nothing.
-    Silent,
-}
-
 /// One user on an open connection.
 pub(crate) struct Player {
     index: usize,
     size: usize,
+    large: Large,
     run: Arc<Run>,
     link: Link,
     dialect: Dialect,
@@ -72,8 +51,8 @@ pub(crate) struct Player {
     written: u64,
     heard: Heard,
     seqs: Seqs,
-    /// Sent without an answer: number and intended time, in order.
-    waiting: VecDeque<(u64, u64)>,
+    /// Sent without an answer, in order.
+    waiting: VecDeque<Waiting>,
     out: Vec<Bytes>,
     samples: Samples,
     /// The highest seq of the peer's.
@@ -87,6 +66,36 @@ pub(crate) struct Player {
     settled: bool,
     /// Acknowledges nothing.
     quiet: bool,
+    /// Recipients of one message.
+    takers: u64,
+    /// Sends nothing; its group's spreads.
+    spreads: Option<Arc<Spreads>>,
+}
+
+/// A message without an answer.
+struct Waiting {
+    number: u64,
+    intended_ns: u64,
+    large: bool,
+}
+
+/// Which messages are large.
+#[derive(Clone, Copy)]
+pub(crate) struct Large {
+    pub(crate) share: f64,
+    pub(crate) size: usize,
+}
+
+impl Large {
+    /// As the command line has it, else a share of `share`.
+    pub(crate) fn of(load: &LoadArgs, share: f64) -> Self {
+        Self { share: load.large_share.unwrap_or(share), size: load.large_size }
+    }
+
+    /// Whether the next message is.
+    pub(crate) fn draw(self) -> bool {
+        self.share > 0.0 && fastrand::f64() < self.share
+    }
 }
 
 /// What a player knows at the end.
@@ -109,51 +118,67 @@ impl Player {
         connector: &Connector,
         run: &Arc<Run>,
         index: usize,
-        size: usize,
+        load: &LoadArgs,
+        account: &Account,
+        peer: &Account,
+    ) -> anyhow::Result<Self> {
+        let large = Large::of(load, 0.0);
+        Self::open(connector, run, index, (load.size, large), account, peer).await
+    }
+
+    /// Connects to Parley as `account`, to say nothing.
+    ///
+    /// # Errors
+    /// As [`Player::parley`].
+    pub(crate) async fn idle(
+        connector: &Connector,
+        run: &Arc<Run>,
+        index: usize,
+        account: &Account,
+    ) -> anyhow::Result<Self> {
+        let size = dialect::LEAST_BYTES;
+        let large = Large { share: 0.0, size };
+        Self::open(connector, run, index, (size, large), account, account).await
+    }
+
+    async fn open(
+        connector: &Connector,
+        run: &Arc<Run>,
+        index: usize,
+        (size, large): (usize, Large),
         account: &Account,
         peer: &Account,
     ) -> anyhow::Result<Self> {
         let dialect = Dialect::Parley { own: account.user()?, peer: peer.user()? };
-        let mut link = connector.open().await?;
-        let hello = wire::Hello {
-            version_min: version::OLDEST,
-            version_max: version::NEWEST,
-            token: account.token()?,
-            client_name: "parley-bench".to_owned(),
-            client_version: env!("CARGO_PKG_VERSION").to_owned(),
-            features: vec![wire::Feature::Receipts as i32],
-            feed_position: 0,
-            background: false,
-        };
-        let Say::Welcome(welcome) = call(&mut link, Ask::Hello(hello)).await? else {
-            bail!("no Welcome (are the users of --tokens from another data folder?)");
-        };
-        for entry in welcome.changes.map(|changes| changes.entries).unwrap_or_default() {
-            catch_up(&mut link, &entry).await?;
+        let opened = session::open(connector, account, 0, 0).await?;
+        let mut session = opened.session;
+        let (entries, _) = session.rest_of_feed(opened.changes).await?;
+        for entry in entries {
+            session.catch_up(&entry).await?;
         }
-        let heartbeat = Duration::from_millis(u64::from(welcome.heartbeat_ms.max(100)));
-        Ok(Self::new(link, Arc::clone(run), index, size, dialect, heartbeat))
+        let run = Arc::clone(run);
+        Ok(Self::new(session.link, run, index, size, large, dialect, opened.heartbeat))
     }
 
     /// Makes a group of this user and `others`; what is sent goes there.
     ///
     /// # Errors
     /// When the server refuses it.
-    pub(crate) async fn found_group(&mut self, others: &[Account]) -> anyhow::Result<()> {
-        let info = wire::GroupInfo { title: "Load".to_owned(), ..wire::GroupInfo::default() };
-        let members = others.iter().map(Account::user).collect::<anyhow::Result<_>>()?;
-        let body = wire::GroupCreated { info: Some(info), settings: None, members };
-        let send = wire::Send {
-            to: Some(wire::send::To::NewGroup(true)),
-            client_message_id: self.run.id.to_be_bytes().to_vec().into(),
-            kind: wire::EntryKind::GroupCreated as u32,
-            body: body.encode_to_vec().into(),
-        };
-        let Say::Sent(sent) = call(&mut self.link, Ask::Send(send)).await? else {
-            bail!("no Sent");
-        };
+    pub(crate) async fn found_group(mut self, others: &[Account]) -> anyhow::Result<Self> {
+        let members: Vec<Bytes> =
+            others.iter().map(Account::user).collect::<anyhow::Result<_>>()?;
+        self.takers = members.len() as u64;
+        let id = self.run.id.to_be_bytes().to_vec().into();
+        let mut session = Session { link: self.link, aside: Vec::new() };
+        let sent = session.create_group(id, members).await?;
+        self.link = session.link;
         self.conversation = Some(sent.conversation);
-        Ok(())
+        Ok(self)
+    }
+
+    /// Sends nothing, and measures how far apart the recipients of a message are.
+    pub(crate) fn only_take(&mut self, spreads: Arc<Spreads>) {
+        self.spreads = Some(spreads);
     }
 
     /// Acknowledges nothing from now on.
@@ -174,7 +199,8 @@ impl Player {
         let mut link = connector.open().await?;
         link.send(&mut vec![dialect::relay_hello(u32::try_from(index)?)]).await?;
         let never = Duration::from_secs(3600);
-        Ok(Self::new(link, Arc::clone(run), index, size, Dialect::Relay, never))
+        let large = Large { share: 0.0, size };
+        Ok(Self::new(link, Arc::clone(run), index, size, large, Dialect::Relay, never))
     }
 
     fn new(
@@ -182,12 +208,14 @@ impl Player {
         run: Arc<Run>,
         index: usize,
         size: usize,
+        large: Large,
         dialect: Dialect,
         heartbeat: Duration,
     ) -> Self {
         Self {
             index,
             size: size.max(dialect::LEAST_BYTES),
+            large,
             run,
             link,
             dialect,
@@ -208,40 +236,14 @@ impl Player {
             receipt: 0,
             settled: false,
             quiet: false,
+            takers: 1,
+            spreads: None,
         }
     }
 
     /// How often the server wants to hear from us.
     pub(crate) const fn heartbeat(&self) -> Duration {
         self.heartbeat
-    }
-
-    /// Plays until the phase is [`Phase::Ended`] or the connection breaks.
-    pub(crate) async fn play(
-        mut self,
-        mut source: Source,
-        mut phase: watch::Receiver<Phase>,
-    ) -> Outcome {
-        let broke = match self.rounds(&mut source, &mut phase).await {
-            Ok(()) => None,
-            Err(error) => Some(format!("{error:#}")),
-        };
-        self.run.record(self.index, &mut self.samples);
-        self.said.not_acknowledged.extend(self.waiting.iter().map(|(number, _)| *number));
-        if broke.is_none() {
-            self.out.push(dialect::ask(0, Ask::Goodbye(wire::Goodbye {})));
-            if matches!(self.dialect, Dialect::Parley { .. }) {
-                let _ = self.link.send(&mut self.out).await;
-            }
-            self.link.close().await;
-        }
-        Outcome {
-            gaps: self.seqs.gaps(),
-            without_receipt: !self.quiet && self.receipt < self.own_seq,
-            said: self.said,
-            heard: self.heard,
-            broke,
-        }
     }
 
     async fn rounds(
@@ -311,9 +313,12 @@ impl Player {
     }
 
     fn push(&mut self, intended_ns: u64) {
-        let mark = Mark { run: self.run.id, number: self.said.next, intended_ns };
-        self.out.push(self.dialect.message(mark, self.size, self.conversation.as_ref()));
-        self.waiting.push_back((mark.number, intended_ns));
+        let number = self.said.next;
+        let mark = Mark { run: self.run.id, number, intended_ns };
+        let large = self.large.draw();
+        let size = if large { self.large.size } else { self.size };
+        self.out.push(self.dialect.message(mark, size, self.conversation.as_ref()));
+        self.waiting.push_back(Waiting { number, intended_ns, large });
         self.said.next += 1;
     }
 
@@ -340,8 +345,10 @@ impl Player {
             self.link.send(&mut self.out).await?;
             let now_ns = self.run.now_ns();
             // What this write carried is at the end of the queue.
-            let fresh = self.waiting.iter().rev().take_while(|(number, _)| *number >= self.written);
-            let late = fresh.map(|(_, intended)| (*intended, now_ns.saturating_sub(*intended)));
+            let written = self.written;
+            let fresh = self.waiting.iter().rev().take_while(|message| message.number >= written);
+            let late = fresh
+                .map(|message| (message.intended_ns, now_ns.saturating_sub(message.intended_ns)));
             self.samples.late.extend(late);
             self.run.written.fetch_add(self.said.next - self.written, Ordering::Relaxed);
             self.written = self.said.next;
@@ -356,32 +363,25 @@ impl Player {
                 self.know(&conversation);
                 self.seqs.take(seq);
                 self.own_seq = self.own_seq.max(seq);
-                if let Some(intended_ns) = self.answered(number) {
-                    let latency = now_ns.saturating_sub(intended_ns);
-                    self.samples.sent.push((intended_ns, latency));
-                    self.run.acknowledged.fetch_add(1, Ordering::Relaxed);
-                    if self.run.measures(now_ns) {
-                        self.run.window_acknowledged.fetch_add(1, Ordering::Relaxed);
+                if let Some(Waiting { intended_ns, large, .. }) = self.answered(number) {
+                    if !large {
+                        let latency = now_ns.saturating_sub(intended_ns);
+                        self.samples.sent.push((intended_ns, latency));
                     }
+                    self.run.count_acknowledged(now_ns, self.takers);
                 }
             }
-            Event::Message { mark: Some(mark), seq, conversation } if mark.run == self.run.id => {
+            Event::Message { mark: Some(mark), bytes, seq, conversation }
+                if mark.run == self.run.id =>
+            {
                 self.know(&conversation);
-                let before = self.heard.count;
-                self.heard.take(mark.number, seq);
-                if self.heard.count > before {
-                    self.seqs.take(seq);
-                    let latency = now_ns.saturating_sub(mark.intended_ns);
-                    self.samples.delivery.push((mark.intended_ns, latency));
-                    self.run.delivered.fetch_add(1, Ordering::Relaxed);
-                    if self.run.measures(now_ns) {
-                        self.run.window_delivered.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-                self.wanted = self.wanted.max(seq);
+                self.take(mark, bytes, seq, now_ns);
             }
             Event::Message { .. } => {}
-            Event::Receipt { delivered } => self.receipt = self.receipt.max(delivered),
+            Event::Receipt { delivered } => {
+                self.run.count_receipt(now_ns);
+                self.receipt = self.receipt.max(delivered);
+            }
             Event::Moved { delivered } => {
                 self.acknowledging = false;
                 self.confirmed = self.confirmed.max(delivered);
@@ -405,16 +405,39 @@ impl Player {
         Ok(())
     }
 
+    /// Takes a message of this run.
+    fn take(&mut self, mark: Mark, bytes: usize, seq: u64, now_ns: u64) {
+        let before = self.heard.count;
+        self.heard.take(mark.number, seq);
+        if self.heard.count > before {
+            self.seqs.take(seq);
+            let latency = now_ns.saturating_sub(mark.intended_ns);
+            let sample = (mark.intended_ns, latency);
+            if self.large.share > 0.0 && bytes == self.large.size {
+                self.samples.large.push(sample);
+            } else {
+                self.samples.delivery.push(sample);
+            }
+            self.run.count_delivered(now_ns);
+            if let Some(spreads) = &self.spreads
+                && let Some(spread_ns) = spreads.take(mark.number, now_ns)
+            {
+                self.samples.spread.push((mark.intended_ns, spread_ns));
+            }
+        }
+        self.wanted = self.wanted.max(seq);
+    }
+
     fn know(&mut self, conversation: &Bytes) {
         if self.conversation.is_none() && !conversation.is_empty() {
             self.conversation = Some(conversation.clone());
         }
     }
 
-    /// Takes `number` off those without an answer; gives its intended time.
-    fn answered(&mut self, number: u64) -> Option<u64> {
-        let at = self.waiting.iter().position(|(waiting, _)| *waiting == number)?;
-        self.waiting.remove(at).map(|(_, intended_ns)| intended_ns)
+    /// Takes `number` off those without an answer.
+    fn answered(&mut self, number: u64) -> Option<Waiting> {
+        let at = self.waiting.iter().position(|waiting| waiting.number == number)?;
+        self.waiting.remove(at)
     }
 
     fn settle(&mut self) {
@@ -427,58 +450,77 @@ impl Player {
     }
 }
 
-/// Waits for due times; 0 when there will be none any more.
-async fn take(source: &mut Source, due: &mut Vec<u64>) -> usize {
-    match source {
-        Source::Schedule(queue) => queue.recv_many(due, TAKE).await,
-        Source::Window(_) | Source::Silent => std::future::pending().await,
-    }
-}
+impl Actor for Player {
+    type Outcome = Outcome;
 
-/// One request before the run; what the server says by itself meanwhile is passed over.
-async fn call(link: &mut Link, kind: Ask) -> anyhow::Result<Say> {
-    const REQUEST: u64 = 3;
-    link.send(&mut vec![dialect::ask(REQUEST, kind)]).await?;
-    loop {
-        let mut answers = Vec::new();
-        link.receive(&mut answers).await?;
-        for answer in answers {
-            match wire::ServerEnvelope::decode(answer)? {
-                wire::ServerEnvelope { kind: Some(Say::Close(close)), .. } => {
-                    bail!("the server closed with {}", name(close.code));
-                }
-                wire::ServerEnvelope { request: REQUEST, kind: Some(Say::Failure(failure)) } => {
-                    bail!("a request failed with {}", name(failure.code));
-                }
-                wire::ServerEnvelope { request: REQUEST, kind: Some(answer) } => return Ok(answer),
-                _ => {}
+    fn sends(&self) -> bool {
+        self.spreads.is_none()
+    }
+
+    async fn play(mut self, mut source: Source, mut phase: watch::Receiver<Phase>) -> Outcome {
+        let broke = match self.rounds(&mut source, &mut phase).await {
+            Ok(()) => None,
+            Err(error) => Some(format!("{error:#}")),
+        };
+        self.run.record(self.index, &mut self.samples);
+        self.said.not_acknowledged.extend(self.waiting.iter().map(|waiting| waiting.number));
+        if broke.is_none() {
+            self.out.push(dialect::ask(0, Ask::Goodbye(wire::Goodbye {})));
+            if matches!(self.dialect, Dialect::Parley { .. }) {
+                let _ = self.link.send(&mut self.out).await;
             }
+            self.link.close().await;
+        }
+        Outcome {
+            gaps: self.seqs.gaps(),
+            without_receipt: !self.quiet && self.receipt < self.own_seq,
+            said: self.said,
+            heard: self.heard,
+            broke,
         }
     }
 }
 
-/// Takes and acknowledges what an earlier run left behind.
-async fn catch_up(link: &mut Link, entry: &wire::FeedEntry) -> anyhow::Result<()> {
-    let mut held = entry.delivered;
-    while held < entry.last_seq {
-        let fetch = wire::Fetch {
-            conversation: entry.conversation.clone(),
-            from: Some(fetch::From::AfterSeq(held)),
-            limit: 0,
+/// Reports on players: each of `audits` is somebody who said and somebody who heard it.
+///
+/// # Errors
+/// When the histograms can't be added, which is a bug.
+pub(crate) fn conclude(
+    plan: &Plan<'_>,
+    run: &Run,
+    ran: Ran<Outcome>,
+    audits: impl Iterator<Item = (usize, usize)>,
+) -> anyhow::Result<Report> {
+    let outcomes = &ran.outcomes;
+    let count = |what: fn(&Outcome) -> u64| outcomes.iter().map(what).sum::<u64>();
+    let messages = count(|outcome| outcome.said.next);
+    let gaps = count(|outcome| outcome.gaps);
+    let without_receipt = count(|outcome| u64::from(outcome.without_receipt));
+    let not_acknowledged = count(|outcome| outcome.said.not_acknowledged.len() as u64);
+    let mut found = audit::Verdict::default();
+    for (from, to) in audits {
+        let (Some(from), Some(to)) = (outcomes.get(from), outcomes.get(to)) else {
+            bail!("nobody to audit");
         };
-        let Say::Fetched(page) = call(link, Ask::Fetch(fetch)).await? else {
-            bail!("no Fetched");
-        };
-        let last = page.entries.last().cloned().context("an empty page")?;
-        held = wire::Entry::decode(last)?.seq;
+        found += audit::check(&from.said, &to.heard);
     }
-    if held > entry.delivered {
-        let delivered = wire::Delivered { conversation: entry.conversation.clone(), up_to: held };
-        call(link, Ask::Delivered(delivered)).await?;
-    }
-    Ok(())
+    let broke: Vec<String> = outcomes.iter().filter_map(|outcome| outcome.broke.clone()).collect();
+    let broke: Vec<&str> = broke.iter().map(String::as_str).collect();
+    let mut result = course::conclude(plan, run, ran, &broke)?;
+    result.messages = messages;
+    result.unanswered = not_acknowledged.saturating_sub(result.refused);
+    result.lost = found.lost;
+    result.duplicates = found.duplicates;
+    result.reordered = found.reordered;
+    result.gaps = gaps;
+    result.without_receipt = without_receipt;
+    Ok(result)
 }
 
-fn name(code: u32) -> String {
-    Code::from_number(code).map_or_else(|| code.to_string(), |code| code.name().to_owned())
+/// Waits for due times; 0 when there will be none any more.
+pub(crate) async fn take(source: &mut Source, due: &mut Vec<u64>) -> usize {
+    match source {
+        Source::Schedule(queue) => queue.recv_many(due, TAKE).await,
+        Source::Window(_) | Source::Silent => std::future::pending().await,
+    }
 }

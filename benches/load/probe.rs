@@ -114,7 +114,11 @@ impl Usage {
     }
 }
 
-fn process(pid: &str) -> anyhow::Result<Process> {
+/// CPU and memory of a process now.
+///
+/// # Errors
+/// When it is gone.
+pub(crate) fn process(pid: &str) -> anyhow::Result<Process> {
     let read = |path: String| {
         fs::read_to_string(&path).with_context(|| format!("{path}: is the process gone?"))
     };

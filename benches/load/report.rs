@@ -1,7 +1,8 @@
 //! What a run found, as JSON.
 //!
 //! `benches/load/result.schema.json` describes it. Scripts read the fields: they are added
-//! to, never renamed.
+//! to, never renamed. All scenarios give the same first fields; what a scenario has
+//! beyond them is its own [`Details`].
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,9 +13,14 @@ use serde::Serialize;
 
 use crate::args::{Arrivals, Load};
 use crate::probe::Usage;
+use crate::timeline::{Drift, Point};
 
-/// Result of a scenario with messages.
-#[derive(Debug, Serialize)]
+/// Where the curve of a distribution is given.
+const QUANTILES: [f64; 14] =
+    [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0];
+
+/// Result of a scenario against a server.
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Result {
     pub(crate) version: &'static str,
     pub(crate) scenario: &'static str,
@@ -26,19 +32,30 @@ pub(crate) struct Result {
     pub(crate) arrivals: Option<&'static str>,
     /// In flight for each sender in a closed loop; null for an open one.
     pub(crate) window: Option<usize>,
+    /// Share of the messages that are large, and their size.
+    pub(crate) large_share: f64,
+    pub(crate) large_bytes: Option<usize>,
     pub(crate) warmup_s: f64,
     pub(crate) seconds: f64,
-    pub(crate) sent_per_s: f64,
-    pub(crate) delivered_per_s: f64,
+    pub(crate) sent_per_s: Option<f64>,
+    pub(crate) delivered_per_s: Option<f64>,
     pub(crate) server_core_us_per_message: Option<f64>,
     pub(crate) server_core_us_per_delivery: Option<f64>,
     pub(crate) server_switches_per_message: Option<f64>,
-    /// Intended send to the peer's receipt.
-    pub(crate) latency_us: Percentiles,
+    /// Intended send to the receipt by each recipient, messages of the ordinary size.
+    pub(crate) latency_us: Option<Percentiles>,
+    /// The same for the large ones.
+    pub(crate) large_latency_us: Option<Percentiles>,
     /// Intended send to the sender's `Sent`.
-    pub(crate) sent_latency_us: Percentiles,
+    pub(crate) sent_latency_us: Option<Percentiles>,
     /// Intended send to the generator's write.
-    pub(crate) late_us: Percentiles,
+    pub(crate) late_us: Option<Percentiles>,
+    /// The distribution of `latency_us`: quantile and microseconds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) latency_curve: Vec<(f64, u64)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) timeline: Vec<Point>,
+    pub(crate) drift: Option<Drift>,
     #[serde(flatten)]
     pub(crate) usage: Usage,
     pub(crate) bytes_per_connection: Option<f64>,
@@ -55,21 +72,28 @@ pub(crate) struct Result {
     pub(crate) broken_connections: u64,
     pub(crate) void: bool,
     pub(crate) void_reasons: Vec<String>,
+    #[serde(flatten)]
+    pub(crate) details: Option<Details>,
 }
 
-/// Result of the idle scenario.
+/// What only one scenario measures.
 #[derive(Debug, Serialize)]
-pub(crate) struct IdleResult {
-    pub(crate) version: &'static str,
-    pub(crate) scenario: &'static str,
-    pub(crate) transport: &'static str,
+#[serde(untagged)]
+pub(crate) enum Details {
+    Idle(Idle),
+    Group(Group),
+    Mixed(Mixed),
+    Storm(Storm),
+    Sync(Sync),
+    Handshake(Handshake),
+}
+
+/// Connections held.
+#[derive(Debug, Serialize)]
+pub(crate) struct Idle {
     pub(crate) connections: usize,
     pub(crate) heartbeat_s: Option<f64>,
-    pub(crate) warmup_s: f64,
-    pub(crate) seconds: f64,
-    /// Growth of the server's anonymous memory for each connection.
-    pub(crate) bytes_per_connection: Option<f64>,
-    /// Growth of what its allocator has handed out for each connection.
+    /// Growth of what the server's allocator has handed out for each connection.
     pub(crate) allocated_bytes_per_connection: Option<f64>,
     /// Growth of all its resident memory for each connection.
     pub(crate) resident_bytes_per_connection: Option<f64>,
@@ -77,11 +101,96 @@ pub(crate) struct IdleResult {
     /// What opening cost: connection, handshake, Hello and Welcome.
     pub(crate) server_us_per_open: Option<f64>,
     pub(crate) opened_per_s: f64,
-    #[serde(flatten)]
-    pub(crate) usage: Usage,
-    pub(crate) broken_connections: u64,
-    pub(crate) void: bool,
-    pub(crate) void_reasons: Vec<String>,
+}
+
+/// One sends, all others take.
+#[derive(Debug, Serialize)]
+pub(crate) struct Group {
+    pub(crate) members: usize,
+    /// Whether the members acknowledge.
+    pub(crate) receipts: bool,
+    /// Receipts that the senders heard, within the window.
+    pub(crate) receipts_per_s: f64,
+    /// From the first recipient of a message to the last.
+    pub(crate) spread_us: Percentiles,
+}
+
+/// Everyday life.
+#[derive(Debug, Serialize)]
+pub(crate) struct Mixed {
+    pub(crate) devices: usize,
+    /// Conversations of each kind: 1:1, small groups, large groups.
+    pub(crate) conversations: [usize; 3],
+    /// Deliveries that one message has in the mean.
+    pub(crate) deliveries_per_message: f64,
+    pub(crate) receipts_per_s: f64,
+    /// Devices that dropped their connection and came back.
+    pub(crate) reconnects: u64,
+    /// From opening the connection to holding what was missed.
+    pub(crate) reconnect_us: Percentiles,
+    /// Gaps that devices found in what was pushed to them, and fetched.
+    pub(crate) gaps_fetched: u64,
+}
+
+/// All reconnect at once.
+#[derive(Debug, Serialize)]
+pub(crate) struct Storm {
+    /// Messages that waited for each client.
+    pub(crate) missed: usize,
+    /// From the first connection attempt to the last client that holds all it missed.
+    pub(crate) all_back_s: f64,
+    pub(crate) back_per_s: f64,
+    pub(crate) server_us_per_client: Option<f64>,
+    /// Attempts that failed and were made again.
+    pub(crate) retries: u64,
+    /// The same number of bare handshakes with the relay, as many at a time; the mean of before and after.
+    pub(crate) bare_s: Option<f64>,
+    pub(crate) bare_us_per_handshake: Option<f64>,
+    /// `all_back_s` over `bare_s`.
+    pub(crate) against_bare: Option<f64>,
+    /// `server_us_per_client` over `bare_us_per_handshake`.
+    pub(crate) cpu_against_bare: Option<f64>,
+}
+
+/// Catching up after absence.
+#[derive(Debug, Serialize)]
+pub(crate) struct Sync {
+    /// Messages that waited for each client.
+    pub(crate) backlog: usize,
+    /// Clients that caught up from the beginning, counted each time.
+    pub(crate) syncs: u64,
+    pub(crate) messages_per_s: f64,
+    pub(crate) messages_per_core_s: Option<f64>,
+    /// Bytes of frames received for each message.
+    pub(crate) bytes_per_message: f64,
+    pub(crate) reconnect: Option<Reconnect>,
+}
+
+/// One client with many conversations of which few changed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Reconnect {
+    pub(crate) conversations: usize,
+    pub(crate) changed: usize,
+    pub(crate) rounds: usize,
+    /// From sending Hello to Welcome, on an open connection.
+    pub(crate) welcome_us: Percentiles,
+    /// From sending Hello to holding every missed entry.
+    pub(crate) caught_up_us: Percentiles,
+    /// From opening the connection to holding every missed entry.
+    pub(crate) from_connect_us: Percentiles,
+    /// Bytes of frames up to Welcome, and up to holding every missed entry; the most of all rounds.
+    pub(crate) welcome_bytes: u64,
+    pub(crate) caught_up_bytes: u64,
+    pub(crate) server_us_per_reconnect: Option<f64>,
+}
+
+/// Connections opened.
+#[derive(Debug, Serialize)]
+pub(crate) struct Handshake {
+    /// Whether only the transport's handshake is made, without Hello and Welcome.
+    pub(crate) bare: bool,
+    pub(crate) opened_per_s: f64,
+    pub(crate) server_us_per_open: Option<f64>,
 }
 
 /// Microseconds.
@@ -106,7 +215,24 @@ impl From<&Histogram<u64>> for Percentiles {
     }
 }
 
+/// The distribution as points.
+pub(crate) fn curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
+    QUANTILES.iter().map(|at| (*at, histogram.value_at_quantile(*at))).collect()
+}
+
 impl Result {
+    /// A result in which nothing was measured yet.
+    pub(crate) fn new(scenario: &'static str, transport: &'static str, users: usize) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        Self { version, scenario, transport, users, ..Self::default() }
+    }
+
+    /// Makes the run void.
+    pub(crate) fn void(&mut self, reason: String) {
+        self.void_reasons.push(reason);
+        self.void = true;
+    }
+
     /// 1 when the server broke a promise, 2 when the run says nothing, else 0.
     pub(crate) fn exit_code(&self) -> ExitCode {
         if self.lost + self.duplicates + self.reordered + self.gaps > 0 {
@@ -128,6 +254,11 @@ pub(crate) fn load_fields(load: Load) -> (Option<f64>, Option<&'static str>, Opt
     }
 }
 
+/// A total for each of so many; none when there were none.
+pub(crate) fn per(total: Option<u64>, count: u64) -> Option<f64> {
+    total.filter(|_| count > 0).map(|total| total as f64 / count as f64)
+}
+
 /// Writes the result to `path`, or to standard output.
 ///
 /// # Errors
@@ -142,5 +273,24 @@ pub(crate) fn write(result: &impl Serialize, path: Option<&Path>) -> anyhow::Res
             println!("{text}");
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_lie_beside_the_common_fields() {
+        let mut result = Result::new("handshake", "tls", 3);
+        let details = Handshake { bare: true, opened_per_s: 4.0, server_us_per_open: None };
+        result.details = Some(Details::Handshake(details));
+        let json = serde_json::to_value(&result).unwrap();
+        assert_eq!(json["bare"], true);
+        assert_eq!(json["users"], 3);
+        assert!(json["latency_us"].is_null() && json["latency_us"]["p99"].is_null());
+        assert!(json.get("details").is_none());
+        result.details = None;
+        assert!(serde_json::to_value(&result).unwrap().get("bare").is_none());
     }
 }

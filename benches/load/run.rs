@@ -21,15 +21,17 @@ const LONGEST_US: u64 = 60_000_000;
 pub(crate) struct Run {
     /// Marks this run's messages.
     pub(crate) id: u64,
-    started: Instant,
+    pub(crate) clock: Clock,
     from_ns: AtomicU64,
     to_ns: AtomicU64,
-    shards: Vec<Mutex<Latencies>>,
+    shards: Vec<Mutex<Shard>>,
     /// Messages written, in all.
     pub(crate) written: AtomicU64,
     /// Messages acknowledged, in all.
     pub(crate) acknowledged: AtomicU64,
-    /// Messages that reached the peer, in all.
+    /// Deliveries that the acknowledged messages are to have, in all.
+    pub(crate) expected: AtomicU64,
+    /// Messages that reached somebody, in all.
     pub(crate) delivered: AtomicU64,
     /// Messages without an answer that will never get one: refused.
     pub(crate) refused: AtomicU64,
@@ -37,27 +39,53 @@ pub(crate) struct Run {
     pub(crate) window_acknowledged: AtomicU64,
     /// Messages delivered within the window.
     pub(crate) window_delivered: AtomicU64,
+    /// Receipts heard within the window.
+    pub(crate) window_receipts: AtomicU64,
     /// Users whose acknowledgements and receipts are complete.
     pub(crate) settled: AtomicU64,
+}
+
+/// Turns a run's times into instants.
+#[derive(Clone, Copy)]
+pub(crate) struct Clock(Instant);
+
+impl Clock {
+    /// The instant of a time of [`Run::now_ns`].
+    pub(crate) fn instant(self, ns: u64) -> Instant {
+        self.0 + std::time::Duration::from_nanos(ns)
+    }
+}
+
+/// Histograms of some users.
+struct Shard {
+    all: Latencies,
+    /// Deliveries since the last [`Run::take_recent`].
+    recent: Histogram<u64>,
 }
 
 /// Latencies in microseconds.
 #[derive(Clone)]
 pub(crate) struct Latencies {
-    /// From the intended send to the peer's receipt.
+    /// From the intended send to the receipt, messages of the ordinary size.
     pub(crate) delivery: Histogram<u64>,
-    /// From the intended send to `Sent`.
+    /// The same for large ones.
+    pub(crate) large: Histogram<u64>,
+    /// From the intended send to `Sent`, ordinary size.
     pub(crate) sent: Histogram<u64>,
     /// From the intended send to the write.
     pub(crate) late: Histogram<u64>,
+    /// From the first recipient of a message to the last.
+    pub(crate) spread: Histogram<u64>,
 }
 
 /// One user's samples, not yet handed over: (intended time, latency) in nanoseconds.
 #[derive(Default)]
 pub(crate) struct Samples {
     pub(crate) delivery: Vec<(u64, u64)>,
+    pub(crate) large: Vec<(u64, u64)>,
     pub(crate) sent: Vec<(u64, u64)>,
     pub(crate) late: Vec<(u64, u64)>,
+    pub(crate) spread: Vec<(u64, u64)>,
 }
 
 impl Run {
@@ -66,31 +94,34 @@ impl Run {
     /// # Errors
     /// When the histograms can't be made.
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let shards = (0..SHARDS).map(|_| Latencies::new().map(Mutex::new));
+        let shards = (0..SHARDS)
+            .map(|_| Ok(Mutex::new(Shard { all: Latencies::new()?, recent: histogram()? })));
         Ok(Self {
             id: fastrand::u64(..),
-            started: Instant::now(),
+            clock: Clock(Instant::now()),
             from_ns: AtomicU64::new(u64::MAX),
             to_ns: AtomicU64::new(u64::MAX),
             shards: shards.collect::<anyhow::Result<_>>()?,
             written: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
+            expected: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             window_acknowledged: AtomicU64::new(0),
             window_delivered: AtomicU64::new(0),
+            window_receipts: AtomicU64::new(0),
             settled: AtomicU64::new(0),
         })
     }
 
     /// Nanoseconds since the run was made.
     pub(crate) fn now_ns(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(self.clock.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// The instant of a time of [`Run::now_ns`].
     pub(crate) fn instant(&self, ns: u64) -> Instant {
-        self.started + std::time::Duration::from_nanos(ns)
+        self.clock.instant(ns)
     }
 
     /// Sets the measured window.
@@ -104,15 +135,47 @@ impl Run {
         (self.from_ns.load(Ordering::Relaxed)..self.to_ns.load(Ordering::Relaxed)).contains(&ns)
     }
 
+    /// Counts a message acknowledged at `now_ns` that so many are to receive.
+    pub(crate) fn count_acknowledged(&self, now_ns: u64, takers: u64) {
+        self.expected.fetch_add(takers, Ordering::Relaxed);
+        self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        if self.measures(now_ns) {
+            self.window_acknowledged.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a message that reached one recipient at `now_ns`.
+    pub(crate) fn count_delivered(&self, now_ns: u64) {
+        self.delivered.fetch_add(1, Ordering::Relaxed);
+        if self.measures(now_ns) {
+            self.window_delivered.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a receipt heard at `now_ns`.
+    pub(crate) fn count_receipt(&self, now_ns: u64) {
+        if self.measures(now_ns) {
+            self.window_receipts.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Takes a user's samples; those outside the window are dropped.
     pub(crate) fn record(&self, user: usize, samples: &mut Samples) {
+        if samples.is_empty() {
+            return;
+        }
         let Some(shard) = self.shards.get(user % SHARDS) else { return };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        let Latencies { delivery, sent, late } = &mut *shard;
+        let Shard { all, recent } = &mut *shard;
+        for (_, latency_ns) in &samples.delivery {
+            recent.saturating_record((latency_ns / 1000).max(1));
+        }
         for (histogram, samples) in [
-            (delivery, &mut samples.delivery),
-            (sent, &mut samples.sent),
-            (late, &mut samples.late),
+            (&mut all.delivery, &mut samples.delivery),
+            (&mut all.large, &mut samples.large),
+            (&mut all.sent, &mut samples.sent),
+            (&mut all.late, &mut samples.late),
+            (&mut all.spread, &mut samples.spread),
         ] {
             for (intended_ns, latency_ns) in samples.drain(..) {
                 if self.measures(intended_ns) {
@@ -130,19 +193,58 @@ impl Run {
         let mut all = Latencies::new()?;
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            all.delivery.add(&shard.delivery)?;
-            all.sent.add(&shard.sent)?;
-            all.late.add(&shard.late)?;
+            all.delivery.add(&shard.all.delivery)?;
+            all.large.add(&shard.all.large)?;
+            all.sent.add(&shard.all.sent)?;
+            all.late.add(&shard.all.late)?;
+            all.spread.add(&shard.all.spread)?;
         }
         Ok(all)
+    }
+
+    /// Delivery latencies since the last call, whatever the window.
+    ///
+    /// # Errors
+    /// As [`Run::latencies`].
+    pub(crate) fn take_recent(&self) -> anyhow::Result<Histogram<u64>> {
+        let mut recent = histogram()?;
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            recent.add(&shard.recent)?;
+            shard.recent.reset();
+        }
+        Ok(recent)
     }
 }
 
 impl Latencies {
     fn new() -> anyhow::Result<Self> {
-        let histogram = || Histogram::new_with_bounds(1, LONGEST_US, 3);
-        Ok(Self { delivery: histogram()?, sent: histogram()?, late: histogram()? })
+        Ok(Self {
+            delivery: histogram()?,
+            large: histogram()?,
+            sent: histogram()?,
+            late: histogram()?,
+            spread: histogram()?,
+        })
     }
+}
+
+impl Samples {
+    const fn is_empty(&self) -> bool {
+        self.delivery.is_empty()
+            && self.large.is_empty()
+            && self.sent.is_empty()
+            && self.late.is_empty()
+            && self.spread.is_empty()
+    }
+}
+
+/// A histogram of microseconds, from 1 to a minute, to three digits.
+///
+/// # Errors
+/// Never with these bounds; the library can't know.
+pub(crate) fn histogram() -> anyhow::Result<Histogram<u64>> {
+    Ok(Histogram::new_with_bounds(1, LONGEST_US, 3)?)
 }
 
 #[cfg(test)]
@@ -167,5 +269,17 @@ mod tests {
         let run = Run::new().unwrap();
         assert!(!run.measures(0));
         assert!(!run.measures(run.now_ns()));
+    }
+
+    #[test]
+    fn what_is_recent_is_taken_once() {
+        let run = Run::new().unwrap();
+        let mut samples = Samples::default();
+        samples.delivery.extend([(1, 5_000_000), (2, 7_000_000)]);
+        run.record(0, &mut samples);
+        samples.delivery.push((3, 9_000_000));
+        run.record(5, &mut samples);
+        assert_eq!(run.take_recent().unwrap().len(), 3);
+        assert_eq!(run.take_recent().unwrap().len(), 0);
     }
 }

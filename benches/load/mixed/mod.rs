@@ -1,0 +1,232 @@
+//! Everyday life: of the messages 70 % go to 1:1 conversations, 25 % to groups of 10 to 20 and
+//! 5 % to groups of 100 to 200; each user has two devices; now and then one loses its connection;
+//! one message in a thousand is large; all acknowledge, the first device of each user reads.
+//!
+//! `cast` says who is in what, `room` is one conversation on one `device`, `tally` what it holds and
+//! the audit. The course of the run is that of the other scenarios.
+
+mod cast;
+mod device;
+mod room;
+mod tally;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use parley_protocol::wire::send;
+
+use crate::accounts::{self, Account};
+use crate::args::MixedArgs;
+use crate::course::{self, PARALLEL, Plan, Ran};
+use crate::dialect::{self, Mark};
+use crate::net::Connector;
+use crate::player::Large;
+use crate::report::{Details, Mixed, Percentiles, Result};
+use crate::run::{self, Run};
+use crate::session::{self, Session};
+use cast::Cast;
+use device::{Device, Outcome, Shared};
+use room::Room;
+
+/// Share of large messages when nothing is said.
+const LARGE_SHARE: f64 = 0.001;
+
+/// A conversation as it stands before the run.
+#[derive(Clone)]
+struct Founded {
+    conversation: Bytes,
+    seq: u64,
+}
+
+/// The scenario.
+///
+/// # Errors
+/// When the server can't be reached or refuses, or the arguments make no sense.
+pub(crate) async fn measure(args: &MixedArgs) -> anyhow::Result<Result> {
+    ensure!(args.users >= 20 && args.users.is_multiple_of(2), "--users is even and at least 20");
+    ensure!((1..=8).contains(&args.devices), "--devices is from 1 to 8");
+    ensure!((0.0..=60.0).contains(&args.reconnects), "--reconnects is from 0 to 60");
+    let mut load = args.load.clone();
+    load.large_share = Some(load.large_share.unwrap_or(LARGE_SHARE));
+    course::check_load(&load)?;
+    let target = &args.target;
+    let connector = Arc::new(Connector::new(&target.server, target.trust.as_deref()).await?);
+    let accounts = accounts::prepare(target, args.users, args.devices).await?;
+    let run = Arc::new(Run::new()?);
+    let cast = Cast::new(args.users, &mut fastrand::Rng::new());
+    eprintln!("founding {} conversations", cast.conversations.len());
+    let founded = found(&connector, &accounts, &cast, run.id).await?;
+    let shared = Arc::new(Shared {
+        run: Arc::clone(&run),
+        connector: Arc::clone(&connector),
+        size: load.size,
+        large: Large::of(&load, LARGE_SHARE),
+        reconnect_every: (args.reconnects > 0.0)
+            .then(|| Duration::from_secs_f64(60.0 / args.reconnects)),
+    });
+    let users: Vec<Vec<Device>> = futures_util::stream::iter(accounts.iter().enumerate())
+        .map(|(user, account)| open(&shared, args.devices, &cast, &founded, user, account))
+        .buffered(PARALLEL)
+        .try_collect()
+        .await?;
+    let devices: Vec<Device> = users.into_iter().flatten().collect();
+    let plan = Plan::of("mixed", connector.transport.name(), target, &load);
+    let ran = course::drive(&plan, &run, devices).await?;
+    conclude(&plan, &run, &cast, args.users, ran)
+}
+
+/// Makes all conversations, each by its first member.
+async fn found(
+    connector: &Connector,
+    accounts: &[Account],
+    cast: &Cast,
+    run: u64,
+) -> anyhow::Result<Vec<Founded>> {
+    let by_founder = (0..accounts.len()).map(|user| {
+        let own = cast.conversations.iter().enumerate();
+        own.filter(move |(_, members)| members.first() == Some(&user))
+    });
+    let founded: Vec<Vec<(usize, Founded)>> =
+        futures_util::stream::iter(accounts.iter().zip(by_founder))
+            .map(|(account, own)| async move {
+                let mut founded = Vec::new();
+                let mut sends = Vec::new();
+                for (index, members) in own {
+                    let others = members
+                        .iter()
+                        .skip(1)
+                        .map(|member| accounts.get(*member).context("no such user")?.user());
+                    let others: Vec<Bytes> = others.collect::<anyhow::Result<_>>()?;
+                    founded.push(index);
+                    let number = index as u64;
+                    sends.push(match others.as_slice() {
+                        [peer] if cast.is_direct(index) => {
+                            // Not of this run: nobody counts it.
+                            let mark = Mark { run: !run, number, intended_ns: 0 };
+                            let to = send::To::Peer(peer.clone());
+                            dialect::send(to, mark, dialect::LEAST_BYTES)
+                        }
+                        _ => {
+                            // Other than the id of any message: both name sends in the new
+                            // group.
+                            let id = [(!run).to_be_bytes(), number.to_be_bytes()].concat();
+                            session::new_group(id.into(), others)
+                        }
+                    });
+                }
+                if sends.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let mut session = session::open(connector, account, 0, u64::MAX).await?.session;
+                let sent = session.send_many(sends).await?;
+                session.close().await;
+                let sent = sent.into_iter();
+                let sent =
+                    sent.map(|sent| Founded { conversation: sent.conversation, seq: sent.seq });
+                anyhow::Ok(founded.into_iter().zip(sent).collect())
+            })
+            .buffered(PARALLEL)
+            .try_collect()
+            .await?;
+    let mut founded: Vec<(usize, Founded)> = founded.into_iter().flatten().collect();
+    founded.sort_by_key(|(index, _)| *index);
+    ensure!(founded.len() == cast.conversations.len(), "a conversation has no founder");
+    Ok(founded.into_iter().map(|(_, founded)| founded).collect())
+}
+
+/// Opens all devices of one user. The first takes what there is.
+async fn open(
+    shared: &Arc<Shared>,
+    count: usize,
+    cast: &Cast,
+    founded: &[Founded],
+    user: usize,
+    account: &Account,
+) -> anyhow::Result<Vec<Device>> {
+    let own = cast.of_user.get(user).context("no such user")?;
+    let mut devices = Vec::with_capacity(count);
+    for device in 0..count {
+        let opened = session::open(&shared.connector, account, device, 0).await?;
+        let mut session: Session = opened.session;
+        let (entries, position) = session.rest_of_feed(opened.changes).await?;
+        if device == 0 {
+            for entry in &entries {
+                session.catch_up(entry).await?;
+            }
+        }
+        let rooms = own.iter().map(|conversation| {
+            let members = cast.conversations.get(*conversation).context("no members")?;
+            let founded = founded.get(*conversation).context("not founded")?;
+            let takers = (members.len() * count - 1) as u64;
+            let keeps = device == 0 && members.first() == Some(&user);
+            let id = founded.conversation.clone();
+            Ok(Room::new(*conversation, id, takers, founded.seq, keeps))
+        });
+        let rooms = rooms.collect::<anyhow::Result<_>>()?;
+        let index = u32::try_from(user * count + device)?;
+        let identity = (account.token(device)?, device == 0);
+        let session = (session, opened.heartbeat, position);
+        devices.push(Device::new(Arc::clone(shared), index, identity, session, rooms));
+    }
+    Ok(devices)
+}
+
+fn conclude(
+    plan: &Plan<'_>,
+    run: &Run,
+    cast: &Cast,
+    users: usize,
+    mut ran: Ran<Outcome>,
+) -> anyhow::Result<Result> {
+    let mut tallies: Vec<Vec<tally::Tally>> =
+        cast.conversations.iter().map(|_| Vec::new()).collect();
+    let mut answered: Vec<Vec<(u64, tally::Id)>> =
+        cast.conversations.iter().map(|_| Vec::new()).collect();
+    let mut reconnects = run::histogram()?;
+    let (mut messages, mut unanswered, mut reconnected, mut gaps_fetched) = (0, 0, 0, 0);
+    let mut broke = Vec::new();
+    for outcome in &mut ran.outcomes {
+        let report = &mut outcome.report;
+        messages += report.messages;
+        unanswered += report.unanswered;
+        reconnected += report.reconnects;
+        gaps_fetched += report.gaps_fetched;
+        broke.extend(report.broke.take());
+        report.reconnect_us.iter().for_each(|us| reconnects.saturating_record((*us).max(1)));
+        for (conversation, seq, id) in report.answered.drain(..) {
+            answered.get_mut(conversation).context("no such conversation")?.push((seq, id));
+        }
+        for (conversation, tally) in outcome.tallies.drain(..) {
+            tallies.get_mut(conversation).context("no such conversation")?.push(tally);
+        }
+    }
+    let devices = ran.outcomes.len();
+    let broke: Vec<&str> = broke.iter().map(String::as_str).collect();
+    let mut result = course::conclude(plan, run, ran, &broke)?;
+    result.users = users;
+    result.messages = messages;
+    result.unanswered = unanswered;
+    for (tallies, answered) in tallies.iter().zip(&answered) {
+        let verdict = tally::check(tallies.iter(), answered.iter().copied());
+        result.lost += verdict.lost;
+        result.duplicates += verdict.duplicates;
+        result.reordered += verdict.reordered;
+    }
+    let acknowledged = run.acknowledged.load(Ordering::Relaxed);
+    let expected = run.expected.load(Ordering::Relaxed);
+    let receipts = run.window_receipts.load(Ordering::Relaxed);
+    result.details = Some(Details::Mixed(Mixed {
+        devices,
+        conversations: cast.kinds,
+        deliveries_per_message: expected as f64 / (acknowledged as f64).max(1.0),
+        receipts_per_s: receipts as f64 / plan.load.seconds,
+        reconnects: reconnected,
+        reconnect_us: Percentiles::from(&reconnects),
+        gaps_fetched,
+    }));
+    Ok(result)
+}

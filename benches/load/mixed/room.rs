@@ -1,0 +1,174 @@
+//! One conversation as one device sees it: what it holds, acknowledged, and waits for.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::tally::Tally;
+
+/// Least time between two acknowledgements, as in the SDK.
+const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(100);
+
+/// One conversation on one device.
+pub(crate) struct Room {
+    /// Its place in the cast.
+    pub(crate) index: usize,
+    pub(crate) conversation: Bytes,
+    /// Devices that are to receive what is sent here, without the sender.
+    pub(crate) takers: u64,
+    pub(crate) tally: Tally,
+    /// Messages sent here by this device.
+    pub(crate) next_number: u32,
+    /// Highest seq that somebody else sent.
+    wanted: u64,
+    confirmed: u64,
+    acknowledging: bool,
+    acknowledged_at: Option<Instant>,
+    /// A `Fetch` has no answer yet.
+    pub(crate) fetching: bool,
+}
+
+impl Room {
+    /// A conversation that stood at `base` before the run, all of it acknowledged.
+    pub(crate) fn new(
+        index: usize,
+        conversation: Bytes,
+        takers: u64,
+        base: u64,
+        keeps: bool,
+    ) -> Self {
+        Self {
+            index,
+            conversation,
+            takers,
+            tally: Tally::new(base, keeps),
+            next_number: 0,
+            wanted: base,
+            confirmed: base,
+            acknowledging: false,
+            acknowledged_at: None,
+            fetching: false,
+        }
+    }
+
+    /// Somebody else's entry came.
+    pub(crate) fn want(&mut self, seq: u64) {
+        self.wanted = self.wanted.max(seq);
+    }
+
+    /// The server confirmed the cursor.
+    pub(crate) fn confirm(&mut self, up_to: u64) {
+        self.acknowledging = false;
+        self.confirmed = self.confirmed.max(up_to);
+    }
+
+    /// The session is another: answers to what was asked will not come.
+    pub(crate) const fn reconnect(&mut self) {
+        self.acknowledging = false;
+        self.fetching = false;
+        self.tally.reconnect();
+    }
+
+    /// What is to be acknowledged, own messages too `at_the_end`.
+    fn due(&self, at_the_end: bool) -> Option<u64> {
+        let held = self.tally.held();
+        let up_to = if at_the_end { held } else { held.min(self.wanted) };
+        (up_to > self.confirmed && !self.acknowledging && !self.fetching).then_some(up_to)
+    }
+
+    /// When the next acknowledgement may be made, if one is wanted.
+    pub(crate) fn acknowledges_at(&self) -> Option<Instant> {
+        self.due(false)?;
+        Some(self.acknowledged_at.map_or_else(Instant::now, |at| at + ACKNOWLEDGE_EVERY))
+    }
+
+    /// Up to where an acknowledgement is to be said now; it is then on its way.
+    pub(crate) fn acknowledge(&mut self, at_the_end: bool) -> Option<u64> {
+        let up_to = self.due(at_the_end)?;
+        let early = self.acknowledged_at.is_some_and(|at| at.elapsed() < ACKNOWLEDGE_EVERY);
+        if early && !at_the_end {
+            return None;
+        }
+        self.acknowledging = true;
+        self.acknowledged_at = Some(Instant::now());
+        Some(up_to)
+    }
+
+    /// An acknowledgement was refused as beyond what this session was given: gives from where
+    /// to fetch, so that it is given.
+    pub(crate) fn refused(&mut self) -> u64 {
+        self.acknowledging = false;
+        self.confirmed
+    }
+
+    /// Holds nothing that isn't acknowledged.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.fetching && self.confirmed >= self.tally.held()
+    }
+
+    /// From where to fetch in a new session, when the feed says that the conversation stands
+    /// at `last` and the user's cursor at `delivered`.
+    pub(crate) fn missing(&self, last: u64, delivered: u64) -> Option<u64> {
+        let held = self.tally.held();
+        (last > held || held > delivered).then_some(held.min(delivered))
+    }
+
+    /// The same when the feed says nothing.
+    pub(crate) fn unconfirmed(&self) -> Option<u64> {
+        (self.tally.held() > self.confirmed).then_some(self.confirmed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tally::Way;
+    use super::*;
+
+    fn room() -> Room {
+        Room::new(0, Bytes::new(), 3, 10, false)
+    }
+
+    #[test]
+    fn own_messages_are_acknowledged_at_the_end_only() {
+        let mut room = room();
+        room.tally.take(11, None, Way::Asked);
+        assert_eq!(room.acknowledge(false), None);
+        assert_eq!(room.acknowledge(true), Some(11));
+        assert!(!room.is_settled());
+        room.confirm(11);
+        assert!(room.is_settled());
+    }
+
+    #[tokio::test]
+    async fn one_acknowledgement_is_on_its_way_at_a_time_and_none_passes_a_gap() {
+        let mut room = room();
+        for seq in [11, 13] {
+            room.tally.take(seq, None, Way::Pushed);
+            room.want(seq);
+        }
+        assert!(room.acknowledges_at().is_some());
+        assert_eq!(room.acknowledge(false), Some(11));
+        room.tally.take(12, None, Way::Asked);
+        assert_eq!(room.acknowledge(true), None);
+        room.confirm(11);
+        // Too early for another.
+        assert_eq!(room.acknowledge(false), None);
+        assert_eq!(room.acknowledge(true), Some(13));
+        assert_eq!(room.refused(), 11);
+    }
+
+    #[test]
+    fn a_new_session_fetches_from_where_the_server_knows_us() {
+        let mut room = room();
+        for seq in 11..=14 {
+            room.tally.take(seq, None, Way::Pushed);
+        }
+        room.confirm(12);
+        room.reconnect();
+        assert_eq!(room.missing(20, 12), Some(12));
+        assert_eq!(room.missing(20, 17), Some(14));
+        assert_eq!(room.missing(14, 14), None);
+        assert_eq!(room.unconfirmed(), Some(12));
+    }
+}
