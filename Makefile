@@ -14,11 +14,12 @@ FUZZ_SECONDS ?= 60
 BENCH_SECONDS ?= 20
 BENCH_RATE ?= 1000
 BENCH_USERS ?= 100
+BENCH_SCENARIOS ?= pairs group mixed storm sync handshake
 
-.PHONY: help run test check fix bench fuzz crash setup audit deny-install
+.PHONY: help run test check fix bench bench-micro bench-instructions fuzz crash setup audit deny-install
 
 help: ## Lists the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-13s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-19s %s\n", $$1, $$2 }'
 
 setup: ## Installs what the build needs and is missing (run and test do it by themselves)
 	@bash .ci/setup
@@ -46,9 +47,17 @@ fix: setup ## Formats, applies lint suggestions, makes the generated files anew
 	$(CARGO) run --release --example errors
 	$(CARGO) run --release --example seeds
 
-bench: setup ## Measures 1:1 messages on each transport; BENCH_SECONDS, BENCH_RATE, BENCH_USERS
+bench: setup ## Measures each scenario on each transport; BENCH_SECONDS, BENCH_RATE, BENCH_USERS, BENCH_SCENARIOS
 	$(CARGO) build --release --workspace
-	@bash .ci/bench $(BENCH_SECONDS) $(BENCH_RATE) $(BENCH_USERS)
+	@BENCH_SCENARIOS="$(BENCH_SCENARIOS)" bash .ci/bench $(BENCH_SECONDS) $(BENCH_RATE) $(BENCH_USERS)
+
+# The next two hold no RocksDB, so that a selection of their own costs nothing.
+bench-micro: ## Measures the pure steps of a message's way
+	$(CARGO) bench -p parley-benches --bench micro
+
+bench-instructions: ## Counts their instructions and compares with the baseline; needs valgrind
+	$(CARGO) build --release -p parley-benches --bin parley-instructions
+	$(TARGET)/release/parley-instructions check
 
 crash: setup ## Kills the server 1,000 times under load and audits what it kept
 	PARLEY_CRASH_KILLS=1000 $(CARGO) test --release --workspace --test crash -- --nocapture
