@@ -58,7 +58,7 @@ pub(crate) enum Event {
 #[derive(Clone)]
 pub(crate) enum Dialect {
     /// Parley, to the peer with this user id.
-    Parley { own: Bytes, peer: Bytes },
+    Parley { own: Bytes, peer: Bytes, background: bool },
     /// The bare relay.
     Relay,
 }
@@ -109,7 +109,9 @@ impl Dialect {
     pub(crate) fn ping(&self) -> Option<Bytes> {
         match self {
             Self::Relay => None,
-            Self::Parley { .. } => Some(ask(PING, Ask::Ping(wire::Ping::default()))),
+            Self::Parley { background, .. } => {
+                Some(ask(PING, Ask::Ping(wire::Ping { background: *background })))
+            }
         }
     }
 
@@ -252,7 +254,7 @@ mod tests {
     const MARK: Mark = Mark { run: 7, number: 41, intended_ns: 1_234_567 };
 
     fn parley() -> Dialect {
-        Dialect::Parley { own: vec![1; 16].into(), peer: vec![2; 16].into() }
+        Dialect::Parley { own: vec![1; 16].into(), peer: vec![2; 16].into(), background: false }
     }
 
     fn read(dialect: &Dialect, envelope: Bytes) -> Vec<Event> {

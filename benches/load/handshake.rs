@@ -19,7 +19,7 @@ use crate::pacer::{self, Schedule};
 use crate::probe::{self, Usage};
 use crate::report::{self, Details, Handshake, Percentiles, Result, per};
 use crate::run::{Run, Samples};
-use crate::session;
+use crate::session::{self, Ground};
 
 /// Handshakes on their way in an open loop, at most; more void the run.
 const MOST: usize = 4096;
@@ -194,7 +194,7 @@ impl Shared {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) as usize % tokens.len().max(1);
             let token = tokens.get(turn).context("no users")?.clone();
             // From the end of the feed: what it holds is not measured here.
-            session::welcome(link, token, u64::MAX).await?;
+            session::welcome(link, token, u64::MAX, Ground::Front).await?;
         }
         Ok(())
     }

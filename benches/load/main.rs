@@ -70,13 +70,13 @@ fn start(command: &Command) -> anyhow::Result<ExitCode> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(async {
         match command {
-            Command::Pairs(args) => done(&args.target, pairs::measure(args).await?),
-            Command::Group(args) => done(&args.target, group::measure(args).await?),
-            Command::Mixed(args) => done(&args.target, mixed::measure(args).await?),
-            Command::Idle(args) => done(&args.target, idle::measure(args).await?),
-            Command::Storm(args) => done(&args.target, storm::measure(args).await?),
-            Command::Sync(args) => done(&args.target, sync::measure(args).await?),
-            Command::Handshake(args) => done(&args.target, handshake::measure(args).await?),
+            Command::Pairs(args) => done(&args.target, &pairs::measure(args).await?),
+            Command::Group(args) => done(&args.target, &group::measure(args).await?),
+            Command::Mixed(args) => done(&args.target, &mixed::measure(args).await?),
+            Command::Idle(args) => done(&args.target, &idle::measure(args).await?),
+            Command::Storm(args) => done(&args.target, &storm::measure(args).await?),
+            Command::Sync(args) => done(&args.target, &sync::measure(args).await?),
+            Command::Handshake(args) => done(&args.target, &handshake::measure(args).await?),
             Command::Floor(args) => {
                 let result = floor::measure(args).await?;
                 report::write(&result, args.json.as_deref())?;
@@ -103,9 +103,9 @@ fn start(command: &Command) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn done(target: &TargetArgs, result: report::Result) -> anyhow::Result<ExitCode> {
-    report::write(&result, target.json.as_deref())?;
-    draw(&result, target.html.as_deref(), result.scenario)?;
+fn done(target: &TargetArgs, result: &report::Result) -> anyhow::Result<ExitCode> {
+    report::write(result, target.json.as_deref())?;
+    draw(result, target.html.as_deref(), result.scenario)?;
     Ok(result.exit_code())
 }
 

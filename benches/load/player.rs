@@ -27,7 +27,7 @@ use crate::link::Link;
 use crate::net::Connector;
 use crate::report::Result as Report;
 use crate::run::{Run, Samples};
-use crate::session::{self, Session, name};
+use crate::session::{self, Ground, Session, name};
 use crate::spread::Spreads;
 
 /// Least time between two acknowledgements, as in the SDK.
@@ -123,10 +123,12 @@ impl Player {
         peer: &Account,
     ) -> anyhow::Result<Self> {
         let large = Large::of(load, 0.0);
-        Self::open(connector, run, index, (load.size, large), account, peer).await
+        let dialect =
+            Dialect::Parley { own: account.user()?, peer: peer.user()?, background: false };
+        Self::open(connector, run, index, (load.size, large), account, dialect).await
     }
 
-    /// Connects to Parley as `account`, to say nothing.
+    /// Connects to Parley as `account`, to say nothing, with the app in the background.
     ///
     /// # Errors
     /// As [`Player::parley`].
@@ -138,7 +140,9 @@ impl Player {
     ) -> anyhow::Result<Self> {
         let size = dialect::LEAST_BYTES;
         let large = Large { share: 0.0, size };
-        Self::open(connector, run, index, (size, large), account, account).await
+        let own = account.user()?;
+        let dialect = Dialect::Parley { own: own.clone(), peer: own, background: true };
+        Self::open(connector, run, index, (size, large), account, dialect).await
     }
 
     async fn open(
@@ -147,10 +151,14 @@ impl Player {
         index: usize,
         (size, large): (usize, Large),
         account: &Account,
-        peer: &Account,
+        dialect: Dialect,
     ) -> anyhow::Result<Self> {
-        let dialect = Dialect::Parley { own: account.user()?, peer: peer.user()? };
-        let opened = session::open(connector, account, 0, 0).await?;
+        let ground = match dialect {
+            Dialect::Parley { background: true, .. } => Ground::Back,
+            _ => Ground::Front,
+        };
+        let link = connector.open().await?;
+        let opened = session::welcome(link, account.token(0)?, 0, ground).await?;
         let mut session = opened.session;
         let (entries, _) = session.rest_of_feed(opened.changes).await?;
         for entry in entries {

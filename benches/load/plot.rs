@@ -12,10 +12,13 @@ const BOTTOM: f64 = 36.0;
 /// Told apart also without colour vision.
 const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
 
+/// Across and up.
+pub(crate) type Points = Vec<(f64, f64)>;
+
 /// One line of a chart.
 pub(crate) struct Series {
     pub(crate) name: String,
-    pub(crate) points: Vec<(f64, f64)>,
+    pub(crate) points: Points,
 }
 
 /// How the horizontal axis is read.
@@ -38,7 +41,7 @@ pub(crate) enum Up {
 
 /// A chart, or nothing when no series has two points.
 pub(crate) fn chart(title: &str, unit: &str, across: Across, up: Up, series: &[Series]) -> String {
-    let lines: Vec<(usize, &str, Vec<(f64, f64)>)> = series
+    let lines: Vec<(usize, &str, Points)> = series
         .iter()
         .enumerate()
         .map(|(at, series)| (at, series.name.as_str(), placed(&series.points, across, up)))
@@ -102,7 +105,7 @@ pub(crate) fn chart(title: &str, unit: &str, across: Across, up: Up, series: &[S
 }
 
 /// Points as the axes read them; what an axis can't show is left out.
-fn placed(points: &[(f64, f64)], across: Across, up: Up) -> Vec<(f64, f64)> {
+fn placed(points: &[(f64, f64)], across: Across, up: Up) -> Points {
     points
         .iter()
         .filter(|(x, y)| x.is_finite() && y.is_finite())

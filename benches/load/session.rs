@@ -37,8 +37,15 @@ pub(crate) struct Opened {
     pub(crate) changes: wire::Changes,
 }
 
+/// Whether the app is in front of its user: in the background heartbeats are rare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    Front,
+    Back,
+}
+
 /// The first frame of every session.
-pub(crate) fn hello(token: Bytes, feed_position: u64) -> Ask {
+fn hello(token: Bytes, feed_position: u64, ground: Ground) -> Ask {
     Ask::Hello(wire::Hello {
         version_min: version::OLDEST,
         version_max: version::NEWEST,
@@ -47,7 +54,7 @@ pub(crate) fn hello(token: Bytes, feed_position: u64) -> Ask {
         client_version: env!("CARGO_PKG_VERSION").to_owned(),
         features: vec![wire::Feature::Receipts as i32],
         feed_position,
-        background: false,
+        background: ground == Ground::Back,
     })
 }
 
@@ -61,7 +68,8 @@ pub(crate) async fn open(
     device: usize,
     feed_position: u64,
 ) -> anyhow::Result<Opened> {
-    welcome(connector.open().await?, account.token(device)?, feed_position).await
+    let link = connector.open().await?;
+    welcome(link, account.token(device)?, feed_position, Ground::Front).await
 }
 
 /// Opens a session on a connection.
@@ -72,12 +80,17 @@ pub(crate) async fn welcome(
     link: Link,
     token: Bytes,
     feed_position: u64,
+    ground: Ground,
 ) -> anyhow::Result<Opened> {
     let mut session = Session { link, aside: Vec::new() };
-    let Say::Welcome(welcome) = session.ask(hello(token, feed_position)).await? else {
+    let Say::Welcome(welcome) = session.ask(hello(token, feed_position, ground)).await? else {
         bail!("no Welcome (are the users of --tokens from another data folder?)");
     };
-    let heartbeat = Duration::from_millis(u64::from(welcome.heartbeat_ms.max(100)));
+    let heartbeat_ms = match ground {
+        Ground::Front => welcome.heartbeat_ms,
+        Ground::Back => welcome.background_heartbeat_ms,
+    };
+    let heartbeat = Duration::from_millis(u64::from(heartbeat_ms.max(100)));
     Ok(Opened { session, heartbeat, changes: welcome.changes.unwrap_or_default() })
 }
 

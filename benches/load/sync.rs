@@ -26,7 +26,7 @@ use crate::net::Connector;
 use crate::probe::{self, Usage};
 use crate::report::{self, Details, Percentiles, Reconnect, Result, Sync, per};
 use crate::run::{self, Run, Samples};
-use crate::session::{self, Session};
+use crate::session::{self, Ground, Session};
 use crate::storm;
 
 /// The scenario.
@@ -178,7 +178,7 @@ impl Client {
 
     async fn catch_up(&self, shared: &Shared) -> anyhow::Result<(Session, Heard, u64)> {
         let link = shared.connector.open_briefly().await?;
-        let opened = session::welcome(link, self.token.clone(), 0).await?;
+        let opened = session::welcome(link, self.token.clone(), 0, Ground::Front).await?;
         let mut session = opened.session;
         let (entries, _) = session.rest_of_feed(opened.changes).await?;
         if !entries.iter().any(|entry| entry.conversation == self.conversation) {
@@ -234,7 +234,7 @@ async fn reconnect(
         let began = Instant::now();
         let link = connector.open().await?;
         let hello = Instant::now();
-        let opened = session::welcome(link, reader.token(0)?, position).await?;
+        let opened = session::welcome(link, reader.token(0)?, position, Ground::Front).await?;
         welcome.saturating_record(us(hello));
         let mut session = opened.session;
         welcome_bytes = session.link.received_bytes.max(welcome_bytes);

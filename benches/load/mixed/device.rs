@@ -29,7 +29,7 @@ use crate::link::Link;
 use crate::net::Connector;
 use crate::player::{Large, take};
 use crate::run::{Run, Samples};
-use crate::session::{self, Session, name};
+use crate::session::{self, Ground, Session, name};
 
 /// Request numbers: the conversation's place among the device's own is added.
 const CURSOR: u64 = 4;
@@ -281,12 +281,13 @@ impl Device {
         self.out.clear();
         self.rooms.iter_mut().for_each(Room::reconnect);
         let link = self.shared.connector.open().await?;
-        let opened = session::welcome(link, self.token.clone(), self.feed_position).await?;
+        let opened =
+            session::welcome(link, self.token.clone(), self.feed_position, Ground::Front).await?;
         self.link = opened.session.link;
         self.ready_ns = self.shared.run.now_ns();
         let named: Vec<Bytes> =
             opened.changes.entries.iter().map(|entry| entry.conversation.clone()).collect();
-        self.take_changes(opened.changes);
+        self.take_changes(&opened.changes);
         for at in 0..self.rooms.len() {
             let Some(room) = self.rooms.get(at) else { continue };
             if !named.contains(&room.conversation)
@@ -313,7 +314,7 @@ impl Device {
         }
     }
 
-    fn take_changes(&mut self, changes: wire::Changes) {
+    fn take_changes(&mut self, changes: &wire::Changes) {
         for entry in &changes.entries {
             let at = self.rooms.iter().position(|room| room.conversation == entry.conversation);
             if let Some(at) = at
@@ -382,7 +383,7 @@ impl Device {
                 self.know(receipt.feed_position);
                 self.shared.run.count_receipt(now_ns);
             }
-            Some(Say::Changes(changes)) => self.take_changes(changes),
+            Some(Say::Changes(changes)) => self.take_changes(&changes),
             Some(Say::Failure(failure)) => self.handle_failure(request, failure.code)?,
             Some(Say::Close(close)) => bail!("the server closed with {}", name(close.code)),
             _ => {}
