@@ -31,11 +31,27 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Chat from a terminal, or from a script with JSON lines.
     Chat(ChatArguments),
+    /// Print what users reported to the operators, as JSON lines.
+    Reports(ReportsArguments),
     /// Look at or make a configuration.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+}
+
+/// What `reports` is told.
+#[derive(Debug, Args)]
+pub(crate) struct ReportsArguments {
+    /// The data folder; a server may be running on it
+    #[arg(long, value_name = "DIR", default_value = "./parley-data")]
+    pub(crate) data: PathBuf,
+    /// Only reports from this moment on, Unix milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) since_ms: u64,
+    /// At most this many, the oldest
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) limit: usize,
 }
 
 /// What `serve` and `config` are told; each beats variables, which beat the file.

@@ -11,6 +11,7 @@ mod arguments;
 mod chat;
 mod config;
 mod logging;
+mod reports;
 mod serve;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Chat(arguments) => chat::run(arguments),
+        Command::Reports(arguments) => reports::run(&arguments),
         Command::Config { command } => config::run(&command),
     };
     result.unwrap_or_else(|error| {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+mod account;
 mod accounts;
 mod actions;
 mod bad_frames;
@@ -20,7 +21,9 @@ mod history;
 mod honest;
 mod invites;
 mod own;
+mod people;
 mod presence;
+mod rates;
 mod receipts;
 mod reconnect;
 mod recovery;

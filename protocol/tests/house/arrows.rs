@@ -57,7 +57,7 @@ fn inside_the_server_arrows_point_one_way() {
         "log", "accounts", "config", "fanout", "home", "http", "hub", "listen", "metrics", "node",
         "router", "session", "shard", "tls",
     ];
-    let rules: [(&str, &[&str]); 15] = [
+    let rules: [(&str, &[&str]); 17] = [
         ("listen", &["shard", "log", "store", "home", "fanout", "router", "node", "accounts"]),
         ("http", &["shard", "log", "home", "fanout", "router", "session", "node"]),
         (
@@ -81,6 +81,14 @@ fn inside_the_server_arrows_point_one_way() {
         (
             "receipts",
             &["shard", "log", "store", "home", "fanout", "router", "session", "listen", "node"],
+        ),
+        (
+            "people",
+            &["shard", "log", "home", "fanout", "router", "session", "listen", "http", "node"],
+        ),
+        (
+            "rates",
+            &["shard", "log", "store", "home", "fanout", "router", "session", "accounts", "http"],
         ),
         ("log", &up_from_store[1..]),
         ("store", &up_from_store),

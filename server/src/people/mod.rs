@@ -15,6 +15,7 @@ mod cache;
 mod change;
 mod erase;
 mod error;
+mod operator;
 mod person;
 mod report;
 mod view;
@@ -33,6 +34,7 @@ use cache::{Cache, Lookup};
 pub use change::Updated;
 pub use erase::Erasure;
 pub use error::PeopleError;
+pub use operator::{LookError, ReportLine, reports};
 pub use person::{Audience, Person, Settings, Standing, Users, Welcome};
 
 /// Reads of the store at a time; more wait.
@@ -189,3 +191,6 @@ impl Inner {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

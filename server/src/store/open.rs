@@ -24,6 +24,9 @@ pub const FORMAT: u32 = 1;
 /// Shards of a store unless chosen otherwise.
 pub const SHARD_COUNT: u16 = 64;
 
+/// How often opening to look is tried again.
+const LOOKS: u32 = 5;
+
 const MARKER: &str = "PARLEY";
 const NEW_MARKER: &str = "PARLEY.new";
 const DATABASE: &str = "db";
@@ -170,6 +173,48 @@ impl Store {
             _ => OpenError::Store { path: place.path.clone(), source: error.into() },
         })?;
         Self::boot(Arc::new(engine), configured, Some(place), random_node_id)
+    }
+
+    /// Looks into the store in a folder as it is now, also while a server has it
+    /// open: for the operator's tools. Nothing can be written, and what a server
+    /// writes later is not seen. Blocks.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing in the folder is changed.
+    pub fn look(path: &Path) -> Result<Self, OpenError> {
+        let budget = Budget { cache_bytes: 8 << 20, write_buffer_bytes: 1 << 20, wal_bytes: 0 };
+        if open_marker(&path.join(MARKER))?.is_none() {
+            let found = format!("no file {MARKER}");
+            return Err(OpenError::Unknown { path: path.to_owned(), found });
+        }
+        let failed = |source| OpenError::Store { path: path.to_owned(), source };
+        // A server that compacts may move a file between two steps of opening.
+        let mut tries = 0;
+        let engine = loop {
+            match Rocks::look(&path.join(DATABASE), budget) {
+                Ok(engine) => break engine,
+                Err(_) if tries < LOOKS => tries += 1,
+                Err(error) => return Err(failed(error.into())),
+            }
+        };
+        let meta = Meta::read(&engine).map_err(failed)?;
+        let damaged = || OpenError::Damaged {
+            path: path.to_owned(),
+            found: "a database without its facts".to_owned(),
+        };
+        let facts = Facts {
+            shard_count: meta.shard_count.ok_or_else(damaged)?,
+            boots: meta.boots.unwrap_or(0),
+            node_id: meta.node_id.ok_or_else(damaged)?,
+        };
+        match meta.format {
+            Some(FORMAT) => {}
+            found => {
+                let (path, found) = (path.to_owned(), found.unwrap_or(0));
+                return Err(OpenError::Format { path, found, expected: FORMAT });
+            }
+        }
+        Ok(Self { inner: Arc::new(Inner { engine: Arc::new(engine), facts, place: None }) })
     }
 
     /// A store over any engine, for tests and simulation. Counts a boot.

@@ -42,12 +42,34 @@ pub struct Rocks {
     options: Options,
 }
 
+/// Who opens a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// The one process that writes.
+    Owner,
+    /// Somebody who looks.
+    Guest,
+}
+
 impl Rocks {
     /// Opens the database in `path`, or makes one.
     ///
     /// # Errors
     /// [`EngineError`], with [`Trouble::InUse`] when another process has it open.
     pub fn open(path: &Path, budget: Budget) -> Result<Self, EngineError> {
+        Self::open_as(path, budget, Access::Owner)
+    }
+
+    /// Opens the database in `path` as it is now and only to read, also while
+    /// its owner has it open. What its owner writes later is not seen.
+    ///
+    /// # Errors
+    /// [`EngineError`], also when the owner moved files meanwhile: try again.
+    pub fn look(path: &Path, budget: Budget) -> Result<Self, EngineError> {
+        Self::open_as(path, budget, Access::Guest)
+    }
+
+    fn open_as(path: &Path, budget: Budget, access: Access) -> Result<Self, EngineError> {
         let cache = Cache::new_hyper_clock_cache(budget.cache_bytes, 0);
         let manager =
             WriteBufferManager::new_write_buffer_manager(budget.write_buffer_bytes, false);
@@ -58,8 +80,16 @@ impl Rocks {
         let families = FAMILIES
             .iter()
             .map(|tuning| ColumnFamilyDescriptor::new(tuning.name, family_options(tuning, &cache)));
-        let db = DB::open_cf_descriptors(&options, path, families)
-            .map_err(|error| engine_error("open the database", error))?;
+        let db = match access {
+            Access::Owner => DB::open_cf_descriptors(&options, path, families),
+            Access::Guest => {
+                // All files are opened at once, so that none goes away later.
+                options.set_max_open_files(-1);
+                options.create_if_missing(false);
+                DB::open_cf_descriptors_read_only(&options, path, families, false)
+            }
+        };
+        let db = db.map_err(|error| engine_error("open the database", error))?;
         Ok(Self {
             db,
             cache,
