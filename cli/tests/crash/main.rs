@@ -2,7 +2,7 @@
 //!
 //! Six people write to each other over all three transports, several sends at
 //! once; each has a second device that only reads, resumes and moves cursors;
-//! meanwhile new people sign up. The server is killed again and again, also
+//! meanwhile new people sign up, and others live in groups ([`groups`]). The server is killed again and again, also
 //! while it starts. After each restart an auditor with a fresh connection reads
 //! what is new and compares ([`audit`]); at the end fresh devices and the
 //! resumed ones read everything and [`history`] judges.
@@ -15,6 +15,8 @@
 mod audit;
 #[path = "../common/mod.rs"]
 mod common;
+mod group_audit;
+mod groups;
 mod history;
 mod readers;
 mod signups;
@@ -29,6 +31,8 @@ use common::{Launch, Transport};
 use tokio::task::JoinSet;
 
 use audit::Auditor;
+use group_audit::GroupAuditor;
+use groups::Groups;
 use world::{Up, World};
 
 /// People who write.
@@ -50,12 +54,17 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     let mut server = launch.start().await;
     let world = World::begin(&server.ready).await;
     let mut auditor = Auditor::new(&world);
+    let groups = Groups::begin(&server.ready).await;
+    let mut group_auditor = GroupAuditor::new(&groups);
 
     let up = tokio::sync::watch::Sender::new(None);
     let mut fleet = JoinSet::new();
     for writer in 0..PEOPLE {
         fleet.spawn(writers::run(Arc::clone(&world), writer, random.fork(), up.subscribe()));
         fleet.spawn(readers::run(Arc::clone(&world), writer, random.fork(), up.subscribe()));
+    }
+    for person in 0..groups::PEOPLE {
+        fleet.spawn(groups::run(Arc::clone(&groups), person, random.fork(), up.subscribe()));
     }
     fleet.spawn(signups::run(Arc::clone(&world), up.subscribe()));
 
@@ -79,6 +88,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
         server = launch.start().await;
         slowest_start = slowest_start.max(start.elapsed());
         auditor.after_restart(&server.ready, kill, &mut random).await;
+        group_auditor.after_restart(&server.ready, kill, &mut random).await;
         if kill % 20 == 0 {
             println!("{kill} kills in {:?}: {world}", began.elapsed());
         }
@@ -89,6 +99,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
 
     // The faults stop; everything must settle, and nearly everything succeed.
     world.quiet.store(true, Ordering::Relaxed);
+    groups.quiet.store(true, Ordering::Relaxed);
     up.send_replace(Some(Up { epoch: kills + 1, ready: server.ready.clone() }));
     while let Some(ended) = fleet.join_next().await {
         ended.expect("a client of the fleet failed");
@@ -110,6 +121,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     assert_eq!(report.wrong, 0, "PARLEY_SEED={seed}: {report}");
     auditor.resends_get_the_same_answer(&server.ready, &ops, &mut random).await;
     auditor.accounts_are_kept(&server.ready).await;
+    println!("groups: {}", group_auditor.judge(&server.ready, &mut random).await);
 
     // A run in which the faults hit nothing, or the server did nothing, proves nothing.
     assert!(bites as u64 * 2 >= kills, "void: only {bites} of {kills} kills hit sends in flight");
@@ -119,5 +131,6 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     assert!(acked >= kills * 20, "void: only {acked} sends acknowledged");
     for transport in Transport::ALL {
         assert!(world.acked_over(transport) > 0, "void: nothing over {transport:?}");
+        assert!(groups.over.lock().unwrap().contains_key(&transport), "void: {transport:?}");
     }
 }
