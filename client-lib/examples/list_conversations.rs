@@ -15,8 +15,9 @@ async fn main() -> anyhow::Result<()> {
         .credentials(name, password.as_str())
         .await?;
     for line in client.conversations().await? {
-        let name = line.peer.map_or_else(|| line.id.to_string(), |peer| peer.name.to_string());
-        println!("{name}: {} unread of {}", line.unread, line.last_seq);
+        let name = line.peer.map_or(line.info.title, |peer| peer.name);
+        let mentions = line.mentions;
+        println!("{name}: {} unread of {}, {mentions} mention you", line.unread, line.last_seq);
     }
     client.close().await;
     Ok(())

@@ -1,9 +1,9 @@
-//! A server that says anything at any time: extreme numbers, ids of any length,
-//! answers to nothing. The machine never panics, and what it keeps is bounded.
+//! A server that says anything at any time: every kind of entry and answer,
+//! extreme numbers, ids of any length, answers to nothing. The machine never panics, and what it keeps is bounded.
 
 use bytes::Bytes;
 use fastrand::Rng;
-use parley_protocol::wire::{self, server_envelope::Kind};
+use parley_protocol::wire::{self, client_envelope::Kind as Ask, server_envelope::Kind};
 use prost::Message as _;
 
 use super::{Call, CallId, Config, Machine, Output, Saved, Tick};
@@ -47,19 +47,58 @@ fn entry(rng: &mut Rng) -> Bytes {
     if rng.u32(..10) == 0 {
         return std::iter::repeat_with(|| rng.u8(..)).take(9).collect::<Vec<_>>().into();
     }
+    let kind = rng.u32(..26);
     let entry = wire::Entry {
         seq: number(rng),
         ordinal: number(rng),
         time_ms: number(rng),
         epoch: number(rng),
         sender: id(rng),
-        kind: rng.u32(..3),
-        body: wire::Text { text: "x".repeat(rng.usize(..9)), ..Default::default() }
-            .encode_to_vec()
-            .into(),
+        kind,
+        body: body(rng, kind),
         erased: rng.bool(),
     };
     entry.encode_to_vec().into()
+}
+
+/// A body of the kind, with numbers and ids that mean nothing.
+fn body(rng: &mut Rng, kind: u32) -> Bytes {
+    let text = "x".repeat(rng.usize(..9));
+    let who = Some(wire::mention::Who::User(id(rng)));
+    let mention = wire::Mention { start: rng.u32(..), length: rng.u32(..), who };
+    let users = |rng: &mut Rng| (0..rng.usize(..9)).map(|_| id(rng)).collect::<Vec<_>>();
+    let settings = wire::ConversationSettings {
+        send: rng.i32(-1..4),
+        add: rng.i32(..),
+        retention_s: number(rng),
+        ..wire::ConversationSettings::default()
+    };
+    let info = wire::GroupInfo { title: text.clone(), ..wire::GroupInfo::default() };
+    let bytes = match kind {
+        1 => wire::Text { text, reply_to: number(rng), mentions: vec![mention], forwarded: true }
+            .encode_to_vec(),
+        2 => wire::Edit { seq: number(rng), text, mentions: vec![mention] }.encode_to_vec(),
+        3 => wire::Delete { seq: number(rng), ordinal: number(rng) }.encode_to_vec(),
+        4 => wire::Reaction { seq: number(rng), emoji: text, removed: rng.bool() }.encode_to_vec(),
+        5 => wire::Pin { seq: number(rng), removed: rng.bool() }.encode_to_vec(),
+        16 => {
+            wire::GroupCreated { info: Some(info), settings: Some(settings), members: users(rng) }
+                .encode_to_vec()
+        }
+        17 => wire::ConversationChanged {
+            title: Some(text),
+            settings: Some(settings),
+            ..wire::ConversationChanged::default()
+        }
+        .encode_to_vec(),
+        18 => wire::MembersAdded { users: users(rng) }.encode_to_vec(),
+        19 => wire::MemberRemoved { user: id(rng) }.encode_to_vec(),
+        21 => wire::RoleChanged { user: id(rng), role: rng.i32(-1..5) }.encode_to_vec(),
+        22 => wire::MemberJoined { invite: id(rng) }.encode_to_vec(),
+        23 => wire::HistoryErased { up_to: number(rng) }.encode_to_vec(),
+        _ => Vec::new(),
+    };
+    bytes.into()
 }
 
 fn entries(rng: &mut Rng) -> Vec<Bytes> {
@@ -77,7 +116,14 @@ fn changes(rng: &mut Rng) -> wire::Changes {
         delivered: number(rng),
         last_ordinal: number(rng),
         floor_ordinal: number(rng),
-        ..wire::FeedEntry::default()
+        mentions: rng.u32(..),
+        preferences: rng.bool().then(|| wire::Preferences {
+            level: rng.i32(-1..5),
+            cleared_up_to: number(rng),
+            ..wire::Preferences::default()
+        }),
+        hidden: rng.u32(..),
+        request: rng.bool(),
     };
     let entries = (0..rng.usize(..4)).map(|_| entry(rng)).collect();
     wire::Changes { entries, feed_position: number(rng), more: rng.bool() }
@@ -106,7 +152,31 @@ fn described(rng: &mut Rng) -> wire::Described {
 
 fn kind(rng: &mut Rng) -> Kind {
     let code = if rng.bool() { rng.u32(..) } else { *rng.choice(&[200, 306, 501, 504]).unwrap() };
-    match rng.u32(..14) {
+    match rng.u32(..24) {
+        14 => Kind::Typed(wire::Typed {
+            conversation: id(rng),
+            user: id(rng),
+            stopped: rng.bool(),
+            expires_ms: rng.u32(..),
+        }),
+        15 => Kind::Presence(presence(rng)),
+        16 => Kind::Subscribed(wire::Subscribed { presence: vec![presence(rng), presence(rng)] }),
+        17 => Kind::Profile(wire::Profile {
+            user: id(rng),
+            name: "n".repeat(rng.usize(..3)),
+            deleted: rng.bool(),
+            ..wire::Profile::default()
+        }),
+        18 => Kind::AccountChanged(wire::AccountChanged { revision: number(rng) }),
+        19 => Kind::AccountState(wire::AccountState::default()),
+        20 => Kind::HiddenSeqs(wire::HiddenSeqs {
+            conversation: id(rng),
+            seqs: (0..rng.usize(..3)).map(|_| number(rng)).collect(),
+            total: rng.u32(..),
+        }),
+        21 => Kind::Changed(wire::Changed { conversation: id(rng), feed_position: number(rng) }),
+        22 => Kind::ReceiptList(wire::ReceiptList::default()),
+        23 => Kind::InviteLinks(wire::InviteLinks::default()),
         0 => Kind::Welcome(welcome(rng)),
         1 => Kind::Pong(wire::Pong { feed_position: number(rng), server_time_ms: number(rng) }),
         2 => Kind::Sent(wire::Sent {
@@ -164,6 +234,10 @@ fn kind(rng: &mut Rng) -> Kind {
     }
 }
 
+fn presence(rng: &mut Rng) -> wire::Presence {
+    wire::Presence { user: id(rng), online: rng.bool(), last_seen_ms: number(rng) }
+}
+
 fn welcome(rng: &mut Rng) -> wire::Welcome {
     wire::Welcome {
         version: 1,
@@ -173,6 +247,8 @@ fn welcome(rng: &mut Rng) -> wire::Welcome {
         user_name: "ann".into(),
         limits: Some(wire::Limits { requests_in_flight: rng.u32(..), ..wire::Limits::default() }),
         heartbeat_ms: rng.u32(..),
+        background_heartbeat_ms: rng.u32(..),
+        account_revision: number(rng),
         changes: Some(changes(rng)),
         ..wire::Welcome::default()
     }
@@ -182,7 +258,18 @@ fn welcome(rng: &mut Rng) -> wire::Welcome {
 fn act(machine: &mut Machine, rng: &mut Rng, tick: Tick, calls: &mut u64) {
     *calls += 1;
     let conversation = parley_protocol::ConversationId::new([rng.u8(..3); 16]);
-    let call = match rng.u32(..6) {
+    if rng.u32(..4) == 0 {
+        machine.typing(tick, conversation, rng.bool());
+        machine.set_background(tick, rng.bool());
+    }
+    let user = || vec![1; 16].into();
+    let call = match rng.u32(..9) {
+        6 => Call::Ask(Ask::GetAccount(wire::GetAccount {})),
+        7 => Call::Ask(Ask::Subscribe(wire::Subscribe {
+            users: vec![user()],
+            ..wire::Subscribe::default()
+        })),
+        8 => Call::Users(vec![parley_protocol::UserId::new([rng.u8(..3); 16])]),
         0 => Call::Fetch { conversation, range: Range::After(number(rng)), limit: rng.u32(..) },
         1 => Call::Describe { conversation },
         2 => Call::Lookup { name: "bob".into() },
@@ -246,6 +333,9 @@ fn whatever_the_server_says_the_machine_neither_panics_nor_grows() {
             }
             let _ = machine.take_saves();
             assert!(machine.conversations.len() <= 3);
+            // Three ids there are; one that is none is nobody.
+            assert!(machine.known.len() <= 4 && machine.asking_names.len() <= 4);
+            assert!(machine.typing.len() <= 9 && machine.to_say.len() <= 3);
         }
     }
 }

@@ -279,3 +279,7 @@ impl Machine {
         self.outputs.push_back(Output::Emit(Event::Typing(typing)));
     }
 }
+
+#[cfg(test)]
+#[path = "people_tests.rs"]
+mod tests;

@@ -257,3 +257,7 @@ fn newest(
         None => Ok(None),
     }
 }
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

@@ -371,6 +371,56 @@ mod tests {
     }
 
     #[test]
+    fn a_store_of_the_first_format_is_taken_over() {
+        #[derive(Clone, PartialEq, prost::Message)]
+        struct OldRow {
+            #[prost(uint64, tag = "1")]
+            held: u64,
+            #[prost(uint64, tag = "7")]
+            unread: u64,
+            #[prost(bool, tag = "10")]
+            direct: bool,
+            #[prost(bool, tag = "11")]
+            described: bool,
+            #[prost(message, repeated, tag = "12")]
+            members: Vec<wire::Member>,
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        {
+            let database = Database::create(&path).unwrap();
+            let write = database.begin_write().unwrap();
+            let member = wire::Member {
+                user: vec![1; 16].into(),
+                name: "ann".into(),
+                ..wire::Member::default()
+            };
+            let members = vec![member];
+            let row = OldRow { held: 4, unread: 2, direct: true, described: true, members };
+            let entry = wire::Entry { seq: 4, ..wire::Entry::default() };
+            {
+                let mut meta = write.open_table(META).unwrap();
+                meta.insert("format", OLDER.to_be_bytes().as_slice()).unwrap();
+                let mut conversations = write.open_table(CONVERSATIONS).unwrap();
+                conversations.insert(key(PLACE), row.encode_to_vec().as_slice()).unwrap();
+                let mut entries = write.open_table(ENTRIES).unwrap();
+                entries.insert((key(PLACE), 4), entry.encode_to_vec().as_slice()).unwrap();
+                write.open_table(OUTBOX).unwrap();
+            }
+            write.commit().unwrap();
+        }
+        for _ in 0..2 {
+            let (store, opened) = open(&path);
+            let [conversation] = &opened.saved.conversations[..] else { panic!() };
+            let roster = conversation.roster.as_ref().unwrap();
+            assert_eq!((conversation.held, conversation.count.unread), (4, 2));
+            assert_eq!(roster.kind, crate::model::ConversationKind::Direct);
+            assert_eq!((&*roster.members[0].user.name, roster.seq), ("ann", 4));
+            assert_eq!(seqs(store.cached(PLACE, Range::Latest, 5).unwrap()), Some(vec![4]));
+        }
+    }
+
+    #[test]
     fn signing_out_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store");
