@@ -13,7 +13,9 @@ use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use parley_protocol::http::{Credentials, DeviceLabel, Devices, Discovery, ErrorBody, SignedIn};
+use parley_protocol::http::{
+    Confirmation, Credentials, DeviceLabel, Devices, Discovery, ErrorBody, PasswordChange, SignedIn,
+};
 use parley_protocol::ids::DeviceId;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -32,19 +34,6 @@ const ANSWER_BYTES: usize = 1 << 20;
 
 /// Time for a whole call. Hashing a password may queue on a busy server.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Body of `POST /v1/account/password`.
-#[derive(Serialize)]
-struct PasswordChange<'a> {
-    old: &'a str,
-    new: &'a str,
-}
-
-/// Body of `DELETE /v1/account`.
-#[derive(Serialize)]
-struct Password<'a> {
-    password: &'a str,
-}
 
 /// The HTTP API of one server, for what needs no session.
 #[derive(Clone)]
@@ -168,7 +157,10 @@ impl HttpApi {
         old: &SecretString,
         new: &SecretString,
     ) -> Result<(), Error> {
-        let body = json(&PasswordChange { old: old.expose_secret(), new: new.expose_secret() })?;
+        let body = json(&PasswordChange {
+            old: old.expose_secret().to_owned(),
+            new: new.expose_secret().to_owned(),
+        })?;
         self.call(Method::POST, "/v1/account/password", Some(token), Some(body)).await.map(|_| ())
     }
 
@@ -184,7 +176,7 @@ impl HttpApi {
         token: &Token,
         password: &SecretString,
     ) -> Result<(), Error> {
-        let body = json(&Password { password: password.expose_secret() })?;
+        let body = json(&Confirmation { password: password.expose_secret().to_owned() })?;
         self.call(Method::DELETE, "/v1/account", Some(token), Some(body)).await.map(|_| ())
     }
 

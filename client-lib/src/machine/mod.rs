@@ -36,6 +36,7 @@ mod read;
 mod refusals;
 mod requests;
 mod roster;
+mod targets;
 mod time;
 mod tracking;
 mod types;
@@ -372,63 +373,6 @@ impl Machine {
             self.unsaved.insert(id);
         }
         self.work.insert(id);
-    }
-
-    fn push(&mut self, mut item: Item) {
-        item.to = self.resolve(item.to);
-        if let To::Name(name) = &item.to
-            && !self.looking_up.contains(name)
-        {
-            self.wanted_names.insert(name.clone());
-        }
-        self.outbox.push(item);
-    }
-
-    /// The most certain form of a target.
-    fn resolve(&self, to: To) -> To {
-        let to = match to {
-            To::Name(name) => match self.names.get(&name) {
-                Some(user) => To::User(user.id),
-                None => To::Name(name),
-            },
-            other => other,
-        };
-        match to {
-            To::User(user) => match self.direct.get(&user) {
-                Some(conversation) => To::Conversation(*conversation),
-                None => To::User(user),
-            },
-            other => other,
-        }
-    }
-
-    /// Learns which user is behind which 1:1 conversation.
-    fn learn_peers(&mut self) {
-        let Some(me) = self.me() else { return };
-        let peers: Vec<(ConversationId, User)> = self
-            .conversations
-            .values()
-            .filter_map(|conversation| Some((conversation.id, conversation.peer(me)?.clone())))
-            .collect();
-        for (id, peer) in peers {
-            self.learn_peer(id, peer);
-        }
-    }
-
-    fn learn_peer(&mut self, conversation: ConversationId, peer: User) {
-        self.direct.insert(peer.id, conversation);
-        self.outbox.join(&To::User(peer.id), &To::Conversation(conversation));
-        self.learn_name(peer);
-    }
-
-    fn learn_name(&mut self, user: User) {
-        let name = To::Name(user.name.to_string());
-        let to = self.resolve(To::User(user.id));
-        self.outbox.join(&name, &to);
-        if self.names.len() >= NAMES {
-            self.names.clear();
-        }
-        self.names.insert(user.name.to_string(), user);
     }
 
     /// Forgets what belonged to one connection.
