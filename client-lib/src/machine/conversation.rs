@@ -107,9 +107,11 @@ impl Conversation {
     }
 
     pub(crate) fn restore(saved: SavedConversation) -> Self {
+        let mut acknowledged = Acknowledged::new(saved.confirmed, saved.wanted);
+        acknowledged.handle_floor(saved.roster.as_ref().map_or(0, |roster| roster.first_after));
         Self {
             log: Log::new(saved.held, saved.last),
-            acknowledged: Acknowledged::new(saved.confirmed, saved.wanted),
+            acknowledged,
             read: ReadMark::new(saved.read, saved.read_wanted),
             count: saved.count,
             roster: saved.roster,
@@ -178,10 +180,13 @@ impl Conversation {
         if !own {
             self.acknowledged.handle_taken(entry.seq);
         }
-        if let Some(roster) = &mut self.roster
-            && roster.follow(entry.seq, read, me) == Followed::Lost
-        {
-            self.describe_again = true;
+        if let Some(roster) = &mut self.roster {
+            match roster.follow(entry.seq, read, me) {
+                Followed::Lost => self.describe_again = true,
+                // A history that was erased can't be given any more.
+                Followed::Changed => self.acknowledged.handle_floor(roster.first_after),
+                Followed::Same => {}
+            }
         }
         self.count.handle_taken(entry, read, own)
     }
@@ -215,6 +220,7 @@ impl Conversation {
         if roster.kind == ConversationKind::Group && self.begun && self.log.held() < before {
             self.begin(before);
         }
+        self.acknowledged.handle_floor(roster.first_after.min(self.log.last()));
         self.roster = Some(roster);
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct Acknowledged {
     confirmed: u64,
     /// The highest entry of somebody else that was taken.
     wanted: u64,
+    /// What is up to here is not there for this user, and counts as given.
+    floor: u64,
     /// Everything from `confirmed` up to this was given in this session.
     covered: u64,
     /// A run of given entries ahead of `covered`.
@@ -72,10 +74,20 @@ impl Acknowledged {
         }
     }
 
+    /// Nothing up to here is there for this user.
+    pub(crate) fn handle_floor(&mut self, floor: u64) {
+        self.floor = self.floor.max(floor);
+        self.cover(self.floor);
+    }
+
     /// Where the server says the cursor stands.
     pub(crate) fn handle_confirmed(&mut self, up_to: u64) {
         self.confirmed = self.confirmed.max(up_to);
-        self.covered = self.covered.max(self.confirmed);
+        self.cover(self.confirmed);
+    }
+
+    fn cover(&mut self, up_to: u64) {
+        self.covered = self.covered.max(up_to);
         // May close the hole below the run ahead.
         if let Some((low, high)) = self.ahead {
             self.ahead = None;
@@ -115,7 +127,7 @@ impl Acknowledged {
             None => {
                 // The session was given less than we believed: start over.
                 self.refusals += 1;
-                self.covered = self.confirmed;
+                self.covered = self.confirmed.max(self.floor);
                 self.ahead = None;
             }
         }
@@ -150,7 +162,9 @@ impl Acknowledged {
     }
 
     pub(crate) fn handle_disconnected(&mut self) {
+        let floor = self.floor;
         *self = Self::new(self.confirmed, self.wanted);
+        self.handle_floor(floor);
     }
 }
 
@@ -209,6 +223,22 @@ mod tests {
         acknowledged.handle_given(4, 6);
         acknowledged.finish_recovery(true);
         assert_eq!(acknowledged.due(6), Some((0, 6)));
+    }
+
+    #[test]
+    fn what_is_not_there_counts_as_given_in_every_session() {
+        let mut acknowledged = Acknowledged::new(0, 0);
+        acknowledged.handle_given(2, 4);
+        acknowledged.handle_taken(4);
+        assert_eq!(acknowledged.due(4), None);
+        acknowledged.handle_floor(1);
+        assert_eq!(acknowledged.due(4), Some((0, 4)));
+        acknowledged.handle_disconnected();
+        acknowledged.handle_given(2, 4);
+        assert_eq!(acknowledged.due(4), Some((0, 4)));
+        acknowledged.start(0);
+        acknowledged.finish(None);
+        assert_eq!(acknowledged.fetch_from(4), Some(1));
     }
 
     #[test]

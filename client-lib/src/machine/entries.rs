@@ -72,6 +72,9 @@ impl Machine {
         self.advance(id);
         if let Some(conversation) = self.conversations.get_mut(&id) {
             let first = bounds.map(|(first, _)| first);
+            if let (true, Some(first)) = (page.at_start, first) {
+                conversation.acknowledged.handle_floor(first.saturating_sub(1));
+            }
             conversation.log.finish_fetch(first, page.at_start, tick.now_ms);
             if conversation.log.is_stalled() {
                 self.outputs.push_back(Output::Stalled(id));
@@ -84,8 +87,11 @@ impl Machine {
         self.fetching = self.fetching.saturating_sub(1);
         self.call_next_in_line();
         let before = self.conversations.get(&id).map(|known| known.acknowledged.covered());
-        self.offer(id, &page.entries);
+        let bounds = self.offer(id, &page.entries);
         if let Some(conversation) = self.conversations.get_mut(&id) {
+            if let (true, Some((first, _))) = (page.at_start, bounds) {
+                conversation.acknowledged.handle_floor(first.saturating_sub(1));
+            }
             conversation.fetched_ms = tick.now_ms;
             let brought = Some(conversation.acknowledged.covered()) > before;
             conversation.acknowledged.finish_recovery(brought);

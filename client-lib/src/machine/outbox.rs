@@ -89,8 +89,8 @@ impl Outbox {
 
     /// The next item to put on the wire, now on its way. An item waits while an
     /// earlier one has a target that may turn out to be the same conversation:
-    /// a name not looked up yet, or a user whose conversation is not known when
-    /// `is_known` does not say who is in this one.
+    /// a name not looked up yet, a user whose conversation is not known when
+    /// `is_known` does not say who is in this one, and the reverse.
     pub(crate) fn next(
         &mut self,
         now_ms: u64,
@@ -98,6 +98,8 @@ impl Outbox {
     ) -> Option<&Item> {
         let first_name = self.first_of(|to| matches!(to, To::Name(_)));
         let first_user = self.first_of(|to| matches!(to, To::User(_)));
+        let first_unknown =
+            self.first_of(|to| matches!(to, To::Conversation(id) if !is_known(*id)));
         for _ in 0..self.turn.len() {
             let to = self.turn.pop_front()?;
             let Some(lane) = self.lanes.get_mut(&to) else { continue };
@@ -107,7 +109,7 @@ impl Outbox {
                 To::Name(_) => true,
                 // Nothing that waits can turn out to be the same.
                 To::NewGroup | To::Invite(_) => false,
-                To::User(_) => first_name.is_some_and(|name| name < head),
+                To::User(_) => [first_name, first_unknown].iter().flatten().any(|it| *it < head),
                 To::Conversation(id) => {
                     first_name.is_some_and(|name| name < head)
                         || (first_user.is_some_and(|user| user < head) && !is_known(id))
@@ -342,6 +344,16 @@ mod tests {
         let id = ConversationId::new([9; 16]);
         let mut outbox = outbox(&[(1, to(1)), (2, To::Conversation(id))]);
         assert_eq!(next(&mut outbox, 0), Some(1));
+        assert_eq!(next(&mut outbox, 0), None);
+        assert_eq!(outbox.next(0, |known| known == id).map(|item| item.local_id.0), Some(2));
+    }
+
+    #[test]
+    fn a_user_waits_for_an_earlier_conversation_of_unknown_members() {
+        let id = ConversationId::new([9; 16]);
+        let mut outbox = outbox(&[(1, To::Conversation(id)), (2, to(1)), (3, To::NewGroup)]);
+        assert_eq!(next(&mut outbox, 0), Some(1));
+        assert_eq!(next(&mut outbox, 0), Some(3), "that can't be the same");
         assert_eq!(next(&mut outbox, 0), None);
         assert_eq!(outbox.next(0, |known| known == id).map(|item| item.local_id.0), Some(2));
     }
