@@ -188,7 +188,7 @@ impl Conversation {
                 Followed::Same => {}
             }
         }
-        self.count.handle_taken(entry, read, own)
+        self.count.handle_taken(entry, read, me, own)
     }
 
     /// The server says who is in it and where everybody's cursors stand.

@@ -5,6 +5,7 @@
 //! deletion may be counted already, a cursor may stand amid the unread) it keeps
 //! its guess, says that it doubts, and the feed is asked.
 
+use parley_protocol::ids::UserId;
 use parley_protocol::{body, wire};
 
 use crate::model::{Entry, What};
@@ -47,7 +48,13 @@ impl Count {
     }
 
     /// Takes the next entry. Gives whether that leaves a doubt.
-    pub(crate) fn handle_taken(&mut self, entry: &wire::Entry, read: &Entry, own: bool) -> bool {
+    pub(crate) fn handle_taken(
+        &mut self,
+        entry: &wire::Entry,
+        read: &Entry,
+        me: Option<UserId>,
+        own: bool,
+    ) -> bool {
         self.ordinal = self.ordinal.max(entry.ordinal);
         if entry.seq <= self.up_to {
             return false;
@@ -68,11 +75,7 @@ impl Count {
                 return self.doubt();
             }
             // Coming into a group is a floor of its own.
-            Entry::Change(change)
-                if matches!(change.what, What::Added(_) | What::Joined | What::Created { .. }) =>
-            {
-                return self.unread > 0 && self.doubt();
-            }
+            Entry::Change(change) if brings_in(&change.what, own, me) => self.all_read(),
             // Erased by its age, or newer than this build: it may count.
             Entry::Erased(_) | Entry::Unknown(_) if body::is_countable(entry.kind) => {
                 return self.doubt();
@@ -102,13 +105,22 @@ impl Count {
     }
 }
 
+/// Whether somebody comes in by this, and it is `me`.
+fn brings_in(what: &What, own: bool, me: Option<UserId>) -> bool {
+    match what {
+        What::Added(users) => users.iter().any(|user| Some(user.id) == me),
+        What::Joined => own,
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::history::Reader;
     use crate::model::User;
     use bytes::Bytes;
-    use parley_protocol::{ConversationId, UserId};
+    use parley_protocol::ConversationId;
     use prost::Message as _;
 
     const ME: UserId = UserId::new([1; 16]);
@@ -119,7 +131,7 @@ mod tests {
         let conversation = ConversationId::new([9; 16]);
         let reader = Reader { conversation, me: Some(ME), name: &User::nameless };
         let read = reader.entry(entry.clone());
-        count.handle_taken(&entry, &read, own)
+        count.handle_taken(&entry, &read, Some(ME), own)
     }
 
     fn text(count: &mut Count, seq: u64, own: bool, everyone: bool) -> bool {
@@ -161,6 +173,21 @@ mod tests {
         let body = reaction.encode_to_vec().into();
         assert!(!take(&mut count, 2, wire::EntryKind::Reaction, body, true));
         assert_eq!(count.unread, 1);
+    }
+
+    #[test]
+    fn who_comes_back_has_nothing_unread_from_before() {
+        let mut count = Count::default();
+        text(&mut count, 1, false, true);
+        let added = |user: UserId| {
+            Bytes::from(wire::MembersAdded { users: vec![user.to_wire()] }.encode_to_vec())
+        };
+        let other = added(UserId::new([2; 16]));
+        assert!(!take(&mut count, 2, wire::EntryKind::MembersAdded, other, false));
+        assert_eq!((count.unread, count.mentions), (1, 1));
+        assert!(!take(&mut count, 9, wire::EntryKind::MembersAdded, added(ME), false));
+        text(&mut count, 10, false, false);
+        assert_eq!((count.unread, count.mentions, count.floor), (1, 0, 9));
     }
 
     #[test]
