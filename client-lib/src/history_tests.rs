@@ -1,3 +1,5 @@
+//! Entries as they are read, and pages as they are put together.
+
 use super::*;
 use parley_protocol::ids::UserId;
 

@@ -188,7 +188,7 @@ impl Client {
         change: PreferencesChange,
     ) -> Result<(), Error> {
         let set = Kind::SetPreferences(convert::set_preferences(conversation, change));
-        self.shared.ask(set).await.and_then(changed)
+        changed(&self.shared.ask(set).await?)
     }
 
     /// Hides messages from the user themselves, on all their devices; at most
@@ -201,11 +201,11 @@ impl Client {
     /// Dropped before it returns, it may or may not have happened.
     pub async fn hide(&self, conversation: ConversationId, seqs: &[u64]) -> Result<(), Error> {
         let hide = wire::Hide { conversation: conversation.to_wire(), seqs: seqs.to_vec() };
-        self.shared.ask(Kind::Hide(hide)).await.and_then(changed)
+        changed(&self.shared.ask(Kind::Hide(hide)).await?)
     }
 }
 
-fn changed(answer: server_envelope::Kind) -> Result<(), Error> {
+fn changed(answer: &server_envelope::Kind) -> Result<(), Error> {
     match answer {
         server_envelope::Kind::Changed(_) => Ok(()),
         _ => Err(unexpected()),

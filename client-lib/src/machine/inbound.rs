@@ -75,14 +75,14 @@ impl Machine {
             }
             (Kind::Moved(moved), pending) => {
                 self.handle_moved(&moved, pending.as_ref())?;
-                self.answer(tick, pending, Kind::Moved(moved))?;
+                self.answer(tick, pending.as_ref(), Kind::Moved(moved))?;
             }
             (Kind::Profile(profile), Some(Pending::Name(user))) => {
                 let found = convert::profile(&profile).map_err(|_| Malformed)?.user;
                 self.handle_name(user, (found.id == user).then_some(found));
             }
             (Kind::HiddenSeqs(hidden), Some(Pending::Hidden(id))) => {
-                self.handle_hidden(id, &hidden)
+                self.handle_hidden(id, &hidden);
             }
             (Kind::Typed(typed), None) => self.handle_typed(tick, &typed)?,
             (Kind::Presence(presence), _) => self.handle_presence(&presence)?,
@@ -104,7 +104,7 @@ impl Machine {
             (Kind::Drain(drain), _) => self.connect.handle_drain(tick, drain.within_ms),
             // Nobody waits for it.
             (_, None) => {}
-            (kind, pending) => self.answer(tick, pending, kind)?,
+            (kind, pending) => self.answer(tick, pending.as_ref(), kind)?,
         }
         Ok(())
     }
@@ -113,7 +113,7 @@ impl Machine {
     fn answer(
         &mut self,
         tick: Tick,
-        pending: Option<Pending>,
+        pending: Option<&Pending>,
         kind: Kind,
     ) -> Result<(), Malformed> {
         let Some(Pending::Page(call)) = pending else {
@@ -151,7 +151,7 @@ impl Machine {
             | Kind::Drain(_)
             | Kind::Presence(_) => return Err(Malformed),
         }
-        self.reply(call, Ok(Reply::Answer(Box::new(kind))));
+        self.reply(*call, Ok(Reply::Answer(Box::new(kind))));
         Ok(())
     }
 

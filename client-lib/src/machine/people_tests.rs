@@ -1,3 +1,5 @@
+//! Names, presence and typing: the machine against hand-made envelopes.
+
 use super::super::inbound::AGAIN_MS;
 use super::super::{Call, CallId, Config, Machine, Output, Saved, Tick};
 use super::*;

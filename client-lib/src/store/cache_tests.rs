@@ -1,3 +1,5 @@
+//! Offline pages, and what leaves the file.
+
 use super::super::file::FileStore;
 use super::*;
 use crate::history::Reader;
