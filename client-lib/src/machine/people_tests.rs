@@ -70,7 +70,7 @@ fn machine() -> Machine {
     machine.handle_token(crate::Token::new([1; 32]));
     machine.start();
     connect(&mut machine, 0);
-    deliver(&mut machine, text(1, BEN));
+    deliver(&mut machine, &text(1, BEN));
     let (request, _) = asked(&mut machine, 0)
         .into_iter()
         .find(|(_, kind)| matches!(kind, Kind::Describe(_)))
@@ -103,7 +103,7 @@ fn text(seq: u64, sender: UserId) -> wire::Entry {
     }
 }
 
-fn deliver(machine: &mut Machine, entry: wire::Entry) {
+fn deliver(machine: &mut Machine, entry: &wire::Entry) {
     let entries = vec![Bytes::from(entry.encode_to_vec())];
     let deliver =
         wire::Deliver { conversation: PLACE.to_wire(), feed_position: entry.seq, entries };
@@ -142,7 +142,7 @@ fn who_writes_stops_by_themselves_by_word_and_by_sending() {
     say(&mut machine, 9_002, 0, typed(true));
     assert_eq!(typing(&mut machine), vec![("ben".into(), true), ("ben".into(), false)]);
     say(&mut machine, 9_003, 0, typed(false));
-    deliver(&mut machine, text(2, BEN));
+    deliver(&mut machine, &text(2, BEN));
     assert_eq!(typing(&mut machine), vec![("ben".into(), true), ("ben".into(), false)]);
 }
 
@@ -177,7 +177,7 @@ fn an_unknown_author_is_asked_for_and_a_message_waits_for_nothing_else() {
         });
         all.collect()
     };
-    deliver(&mut machine, text(2, EVE));
+    deliver(&mut machine, &text(2, EVE));
     assert_eq!(authors(&mut machine), Vec::<String>::new());
     let wanted = asked(&mut machine, 0);
     let wanted: Vec<u64> = wanted
@@ -189,19 +189,19 @@ fn an_unknown_author_is_asked_for_and_a_message_waits_for_nothing_else() {
     let (user, name) = (EVE.to_wire(), "eve".to_owned());
     let profile = wire::Profile { user, name, ..wire::Profile::default() };
     say(&mut machine, 0, wanted[0], Answer::Profile(profile));
-    deliver(&mut machine, text(3, EVE));
+    deliver(&mut machine, &text(3, EVE));
     assert_eq!(authors(&mut machine), vec!["eve", "eve"]);
 
     // One whom the server doesn't name is called by the id, and asked for once.
     let nobody = UserId::new([8; 16]);
-    deliver(&mut machine, text(4, nobody));
+    deliver(&mut machine, &text(4, nobody));
     let (request, _) = asked(&mut machine, 0)
         .into_iter()
         .find(|(_, kind)| matches!(kind, Kind::GetProfile(_)))
         .unwrap();
     let failure = wire::Failure { code: 301, ..wire::Failure::default() };
     say(&mut machine, 0, request, Answer::Failure(failure));
-    deliver(&mut machine, text(5, nobody));
+    deliver(&mut machine, &text(5, nobody));
     assert_eq!(authors(&mut machine), vec![nobody.to_string(), nobody.to_string()]);
     assert!(!asked(&mut machine, 0).iter().any(|(_, kind)| matches!(kind, Kind::GetProfile(_))));
 }
