@@ -53,8 +53,8 @@ impl Ledger {
     /// Of a 1:1.
     pub(crate) fn of_direct(users: [UserId; 2], entries: Vec<Entry>) -> Self {
         let stay = Stay { came: 0, sees_all: true, went: None, role: Role::Member };
-        let mut ledger = Self::default();
-        ledger.stays = users.into_iter().map(|user| (user, stay.clone())).collect();
+        let stays = users.into_iter().map(|user| (user, stay.clone())).collect();
+        let mut ledger = Self { stays, ..Self::default() };
         entries.into_iter().for_each(|entry| ledger.take(entry));
         ledger
     }

@@ -51,7 +51,7 @@ impl Naive {
                 }
                 Change::Changed { settings: Some(new), .. } => settings = *new,
                 Change::Added(users) => {
-                    comes.extend(users.iter().map(|user| (*user, Role::Member)))
+                    comes.extend(users.iter().map(|user| (*user, Role::Member)));
                 }
                 Change::Joined if empty => comes.push((*sender, Role::Owner)),
                 Change::Joined => comes.push((*sender, Role::Member)),
@@ -99,12 +99,12 @@ impl Naive {
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::default();
         for entry in &self.entries {
-            match &entry.act {
-                Act::Change(
-                    Change::Created { settings: new, .. }
-                    | Change::Changed { settings: Some(new), .. },
-                ) => settings = *new,
-                _ => {}
+            if let Act::Change(
+                Change::Created { settings: new, .. }
+                | Change::Changed { settings: Some(new), .. },
+            ) = &entry.act
+            {
+                settings = *new;
             }
         }
         settings
