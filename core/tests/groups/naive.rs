@@ -100,8 +100,7 @@ impl Naive {
         let mut settings = Settings::default();
         for entry in &self.entries {
             if let Act::Change(
-                Change::Created { settings: new, .. }
-                | Change::Changed { settings: Some(new), .. },
+                Change::Created { settings: new, .. } | Change::Changed { settings: Some(new), .. },
             ) = &entry.act
             {
                 settings = *new;
