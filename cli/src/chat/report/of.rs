@@ -402,7 +402,7 @@ pub(crate) fn device_report(device: &Device) -> DeviceReport {
         name: device.name.clone(),
         platform: device.platform.clone(),
         created_ms: device.created_ms,
-        last_active_ms: 0,
+        last_active_ms: device.last_active_ms,
         current: device.current,
         sessions: device.sessions,
     }
