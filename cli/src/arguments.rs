@@ -139,16 +139,30 @@ pub(crate) struct ChatArguments {
     pub(crate) patience: u64,
 }
 
-const JSON_HELP: &str = r#"With --json, or without a terminal, one JSON object a line.
-Commands (an "id" comes back with the answer; for send it names the message for
-ever, so that sending it again never doubles it):
-  {"send":{"to":"bob","text":"hi","id":"my-1"}}          or "conversation" for "to"
-  {"history":{"with":"bob","after_seq":0,"limit":100}}   or "conversation", "before_seq"
-  {"read":{"with":"bob","up_to":7}}                      or "conversation"
-  {"conversations":{}}
+const JSON_HELP: &str = r#"With --json, or without a terminal, one JSON object a line. docs/chat.md has
+every field; an "id" comes back with the answer, and names what becomes an entry
+for ever, so that saying it again never doubles it. "conversation":ID or
+"with":"bob" (for send "to") say where:
+  {"send":{"to":"bob","text":"hi","id":"my-1","reply_to":3,"mentions":["bob"]}}
+  {"edit"|"delete"|"react"|"pin":{"conversation":ID,"seq":3,...}}
+  {"group":{"create":{"title":"Walks","members":["bob"]}}}
+  {"group":{"add"|"remove"|"leave"|"role"|"info"|"invite"|"erase":{"conversation":ID,...}}}
+  {"group":{"join"|"peek":{"code":"..."}}}
+  {"history":{"with":"bob","after_seq":0,"limit":100}}   before_seq, around_seq,
+        around_time_ms, "mentions":true, "pinned":true, edits_of
+  {"read"|"delivered":{"with":"bob","up_to":7}}    {"receipts":{"with":"bob","seq":7}}
+  {"conversations":{}}    {"preferences":{"with":"bob","muted":true}}
+  {"typing":{"with":"bob"}}    {"presence":{"subscribe"|"unsubscribe"|"fetch":["bob"]}}
+  {"profile":{"user":"bob"}}    {"contact":{"add"|"remove":"bob"}}    {"contacts":{}}
+  {"block"|"unblock":{"user":"bob"}}    {"blocked":{}}    {"settings":{}}
+  {"report":{"user":"bob","reason":"..."}}
+  {"devices":{}}    {"devices":{"log_out":ID}}    {"devices":{"log_out_others":{}}}
+  {"account":{"password":{"old":"...","new":"..."}}}    "export", "delete"
   {"quit":{}}
-Events: ready, state, message, sent, history, read, conversations, receipt,
-conversation, unknown_entry, fell_back, lagged, error.
+Events: ready, state, message, sent, edit, delete, reaction, pin, group, history,
+read, delivered, receipt, receipts, typing, presence, conversations, conversation,
+preferences, profile, contact, contacts, block, unblock, blocked, report, settings,
+devices, account, export, unknown_entry, fell_back, lagged, error.
 Exit codes: 0 done; 1 failed, or something was not sent; 2 not signed in."#;
 
 fn key_value(text: &str) -> Result<(String, String), String> {

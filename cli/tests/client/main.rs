@@ -1,10 +1,14 @@
-//! The Rust SDK against the real binary: one module a promise.
+//! The Rust SDK, and scripts that use it through `parley chat --json`, against the
+//! real binary: one module a promise.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
 mod accounts;
 mod actions;
 mod cancel;
+mod chat_actions;
+mod chat_groups;
+mod chat_people;
 #[path = "../common/mod.rs"]
 mod common;
 mod fallback;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use parley_client::{Client, ClientBuilder, ConversationId, Event, Events, Message, Trust};
 
+use crate::common::chat::Chat;
 use crate::common::http::password_of;
 use crate::common::{Launch, Ready, Server, patiently};
 
@@ -99,3 +100,19 @@ pub(crate) async fn texts(client: &Client, conversation: ConversationId) -> Vec<
 
 /// A bound for draining that a passing test never reaches.
 pub(crate) const PATIENT: Duration = Duration::from_secs(60);
+
+/// Scripted chats of these people, signed up over TLS and in session.
+pub(crate) async fn chats<const N: usize>(
+    server: &Server,
+    folder: &tempfile::TempDir,
+    names: [&str; N],
+) -> [Chat; N] {
+    let ready = &server.ready;
+    let mut chats = names.map(|name| {
+        Chat::start(&ready.tls, ready, name, folder.path(), &["--sign-up", "--device", "script"])
+    });
+    for chat in &mut chats {
+        chat.event("ready").await;
+    }
+    chats
+}

@@ -4,7 +4,8 @@
 use parley_client::{PreferencesChange, UserId};
 
 use super::composer::Composer;
-use super::room::{Named, Room, Writing};
+use super::mentions::Named;
+use super::room::{Room, Writing};
 use super::row::Row;
 use super::sheet::Sheet;
 use super::slash::{self, Spot, Wish};
@@ -138,11 +139,16 @@ impl App {
             Ok(reports) => reports,
             Err(reason) => return self.notify(crate::chat::text::one_line(&reason)),
         };
-        for report in &reports {
-            // The list has the new group at once, whatever its events say.
-            if matches!(report, Report::Group(_)) {
-                effects.push(Effect::List);
-            }
+        if let Some(Report::Group(group)) = reports.first()
+            && group
+                .change
+                .as_ref()
+                .is_some_and(|change| matches!(change.change, "created" | "joined"))
+            && let Ok(conversation) = group.conversation.parse()
+        {
+            // Whoever makes a group or comes into one wants to be there.
+            let key = self.room_for(conversation, None);
+            self.open(key, effects);
         }
         if let Some(sheet) = Sheet::of(&reports, self.zone) {
             self.popup = Some(Popup::Sheet(sheet));

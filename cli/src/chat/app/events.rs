@@ -282,7 +282,11 @@ impl App {
     }
 
     /// The room of a conversation, made if it isn't there yet.
-    fn room_for(&mut self, id: parley_client::ConversationId, peer: Option<&User>) -> u64 {
+    pub(super) fn room_for(
+        &mut self,
+        id: parley_client::ConversationId,
+        peer: Option<&User>,
+    ) -> u64 {
         let known = self.rooms.iter().find(|room| room.id == Some(id));
         let begun = || self.rooms.iter().find(|room| room.is(id, peer));
         if let Some(key) = known.or_else(begun).map(|room| room.key) {

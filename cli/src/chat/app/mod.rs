@@ -16,6 +16,7 @@ mod events;
 pub(crate) mod form;
 pub(crate) mod keys;
 pub(crate) mod layout;
+mod mentions;
 mod reading;
 pub(crate) mod room;
 pub(crate) mod row;

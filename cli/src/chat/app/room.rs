@@ -19,9 +19,6 @@ use crate::chat::text::{one_line, sanitise};
 /// Rows kept of a conversation that isn't open.
 const CLOSED_ROWS: usize = 200;
 
-/// Names told with one text; the protocol takes no more.
-const MENTIONS: usize = 100;
-
 /// People shown as writing at once.
 const WRITERS: usize = 8;
 
@@ -64,16 +61,6 @@ pub(crate) struct Person {
 pub(crate) struct Loading {
     pub(crate) side: Side,
     pub(crate) ticket: u64,
-}
-
-/// A part of a text that names somebody: start and length in characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Named {
-    pub(crate) start: u32,
-    pub(crate) length: u32,
-    pub(crate) name: String,
-    /// `None` for everyone.
-    pub(crate) who: Option<UserId>,
 }
 
 /// One conversation.
@@ -240,40 +227,6 @@ impl Room {
         self.preferences.muted_until_ms > now_ms
     }
 
-    /// The message that somebody wrote, with the people in it that it names.
-    pub(crate) fn compose(&self, text: &str) -> NewMessage {
-        let mut message = NewMessage::text(text);
-        for Named { start, length, who, .. } in self.named(text) {
-            message = match who {
-                Some(user) => message.mention(start, length, user),
-                None => message.mention_everyone(start, length),
-            };
-        }
-        match self.writing {
-            Writing::Reply(seq) => message.reply_to(seq),
-            Writing::Message | Writing::Edit(_) => message,
-        }
-    }
-
-    /// Where the text names people who are in the conversation.
-    pub(crate) fn named(&self, text: &str) -> Vec<Named> {
-        let known = |(start, length, name): (u32, u32, String)| {
-            let person = self.people.iter().find(|person| person.name == name);
-            let peer = self.peer.as_ref().filter(|peer| *peer.name == *name);
-            let who = person.map(|person| person.id).or_else(|| peer.map(|peer| peer.id));
-            let everyone = name == "everyone" && self.group;
-            (who.is_some() || everyone).then_some(Named { start, length, name, who })
-        };
-        names_in(text).into_iter().filter_map(known).take(MENTIONS).collect()
-    }
-
-    /// The whole name for the word with an @ before the cursor, if one fits.
-    pub(crate) fn complete_name(&self, start: &str) -> Option<&str> {
-        let people = self.people.iter().map(|person| person.name.as_str());
-        let peer = self.peer.iter().map(|peer| &*peer.name);
-        people.chain(peer).find(|name| name.starts_with(start) && *name != start)
-    }
-
     /// The other side's cursors moved.
     pub(crate) fn take_cursors(&mut self, delivered: u64, read: u64) {
         self.peer_read = self.peer_read.max(read);
@@ -407,58 +360,11 @@ impl Room {
     }
 }
 
-/// The names with an @ before them: start and length in characters, and the name.
-fn names_in(text: &str) -> Vec<(u32, u32, String)> {
-    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-    let mut found = Vec::new();
-    let mut before = ' ';
-    let mut characters = text.chars().enumerate().peekable();
-    while let Some((at, character)) = characters.next() {
-        // An address of a mail is no name.
-        if character == '@' && !before.is_alphanumeric() {
-            let mut name = String::new();
-            while let Some((_, next)) = characters.next_if(|(_, next)| is_name(*next)) {
-                name.push(next);
-            }
-            // A dot at the end belongs to the sentence.
-            let name = name.trim_end_matches(['.', '-']);
-            let (start, length) = (u32::try_from(at), u32::try_from(name.len() + 1));
-            if let (Ok(start), Ok(length), false) = (start, length, name.is_empty()) {
-                found.push((start, length, name.to_owned()));
-            }
-            before = 'x';
-        } else {
-            before = character;
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::timeline::tests::{message, page};
     use super::*;
     use parley_client::UserId;
-
-    #[test]
-    fn names_are_found_where_they_are_meant() {
-        let found = names_in("é @ben, a@cat.org and @dan.");
-        assert_eq!(found, [(2, 4, "ben".to_owned()), (22, 4, "dan".to_owned())]);
-        assert!(names_in("@ @@ @Ben").is_empty());
-    }
-
-    #[test]
-    fn whom_a_text_names_is_told_with_it() {
-        let mut room = room();
-        let bob = UserId::new([2; 16]);
-        assert_eq!(room.compose("@bob hi"), NewMessage::text("@bob hi").mention(0, 4, bob));
-        assert_eq!(room.compose("@everyone"), NewMessage::text("@everyone"));
-        room.group = true;
-        room.writing = Writing::Reply(3);
-        let everyone = NewMessage::text("@everyone").mention_everyone(0, 9).reply_to(3);
-        assert_eq!(room.compose("@everyone"), everyone);
-        assert_eq!((room.complete_name("bo"), room.complete_name("x")), (Some("bob"), None));
-    }
 
     #[test]
     fn a_draft_of_another_device_comes_unless_something_is_written_here() {

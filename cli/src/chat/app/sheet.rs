@@ -30,8 +30,11 @@ impl std::fmt::Debug for Sheet {
 }
 
 impl Sheet {
-    fn new(title: &str, lines: Vec<String>) -> Self {
-        let lines = lines.iter().take(LINES).map(|line| one_line(line)).collect();
+    fn new(title: &str, mut lines: Vec<String>) -> Self {
+        lines.truncate(LINES);
+        for line in &mut lines {
+            *line = one_line(line);
+        }
         Self { title: one_line(title), lines, top: 0 }
     }
 
@@ -98,7 +101,7 @@ impl Sheet {
             Report::Contact(user) => format!("{} is no contact any more", one_line(&user.user)),
             Report::Block(user) => format!("{} is blocked", one_line(&user.user)),
             Report::Unblock(user) => format!("{} is no longer blocked", one_line(&user.user)),
-            Report::Report(user) => format!("{} was reported", one_line(&user.user)),
+            Report::Reported(user) => format!("{} was reported", one_line(&user.user)),
             Report::Preferences(_) => "set on all your devices".to_owned(),
             Report::Hidden(_) => "deleted for you".to_owned(),
             Report::Account(account) => match (account.exported, account.deleted) {

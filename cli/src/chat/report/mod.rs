@@ -60,7 +60,8 @@ pub(crate) enum Report {
     Contact(UserReport),
     Block(UserReport),
     Unblock(UserReport),
-    Report(UserReport),
+    #[serde(rename = "report")]
+    Reported(UserReport),
     Settings(AccountSettingsReport),
     Account(AccountReport),
     /// One line of the account's export, as the server wrote it.

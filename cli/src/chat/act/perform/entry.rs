@@ -1,7 +1,10 @@
 //! What becomes an entry: messages and what is done to them.
 
+use std::time::Duration;
+
 use parley_client::{
-    Action, ClientMessageId, Code, ConversationId, Entry, Error, NewMessage, Range, SendHandle, To,
+    Action, Change, ClientMessageId, Code, ConversationId, Entry, Error, Event, Events, NewMessage,
+    Range, SendHandle, Sent, To,
 };
 
 use super::super::{MentionOf, MentionSpan, SendExtras, Target};
@@ -14,7 +17,27 @@ pub(crate) struct Queued {
     more: Vec<SendHandle>,
     id: Option<String>,
     /// The group's change they make, if they make one.
-    change: Option<ChangeReport>,
+    change: Option<Seen>,
+}
+
+/// A change of a group, and the events in which it will be seen.
+struct Seen {
+    change: ChangeReport,
+    events: Events,
+}
+
+/// How long the answer to a group's change waits for the change to come back.
+const SEEN_WITHIN: Duration = Duration::from_secs(2);
+
+/// Waits until the entry was taken in.
+async fn seen(mut events: Events, sent: Sent) {
+    while let Some(event) = events.next().await {
+        if let Event::Changed(Change { origin, .. }) = event
+            && (origin.conversation, origin.seq) == (sent.conversation, sent.seq)
+        {
+            return;
+        }
+    }
 }
 
 impl Queued {
@@ -27,9 +50,10 @@ impl Queued {
         first: SendHandle,
         more: Vec<SendHandle>,
         change: ChangeReport,
+        events: Events,
         id: Option<String>,
     ) -> Self {
-        Self { first, more, id, change: Some(change) }
+        Self { first, more, id, change: Some(Seen { change, events }) }
     }
 
     /// Waits for the server's answer and gives the line that says it; with how
@@ -46,7 +70,12 @@ impl Queued {
         for handle in &self.more {
             sent = handle.sent().await?;
         }
-        let Some(change) = self.change else { return Ok(Report::sent(id, sent)) };
+        let Some(Seen { change, events }) = self.change else { return Ok(Report::sent(id, sent)) };
+        // What was committed comes a moment later; how the group stands is known
+        // only then. What was there before comes no more.
+        if !sent.duplicate {
+            let _ = tokio::time::timeout(SEEN_WITHIN, seen(events, sent)).await;
+        }
         let description = performer.client.describe(sent.conversation).await.ok();
         if let Some(description) = &description {
             performer.names.learn_members(description);

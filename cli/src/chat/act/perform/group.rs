@@ -38,6 +38,7 @@ impl Performer {
             settings: settings.over(ConversationSettings::default()),
             members: self.users(members).await?,
         };
+        let events = self.client.events();
         let handle = self.submit(To::NewGroup, Action::CreateGroup(group), id.as_deref()).await?;
         let change = ChangeReport {
             change: "created",
@@ -45,13 +46,14 @@ impl Performer {
             new_title: Some(title),
             ..self.own_change().await?
         };
-        Ok(Done::Queued(Queued::group(handle, Vec::new(), change, id)))
+        Ok(Done::Queued(Queued::group(handle, Vec::new(), change, events, id)))
     }
 
     pub(super) async fn join(&self, code: String, id: Option<String>) -> Result<Done, Fault> {
+        let events = self.client.events();
         let handle = self.submit(To::Invite(code), Action::Join, id.as_deref()).await?;
         let change = ChangeReport { change: "joined", ..self.own_change().await? };
-        Ok(Done::Queued(Queued::group(handle, Vec::new(), change, id)))
+        Ok(Done::Queued(Queued::group(handle, Vec::new(), change, events, id)))
     }
 
     pub(super) async fn peek(&self, code: &str, id: Option<String>) -> Result<Done, Fault> {
@@ -95,6 +97,7 @@ impl Performer {
         let change = ChangeReport { by, ..change };
         let (action, others) = actions;
         let to = To::Conversation(conversation);
+        let events = self.client.events();
         let first = self.submit(to.clone(), action, id.as_deref()).await?;
         let mut more = Vec::with_capacity(others.len());
         for (action, nth) in others.into_iter().zip(2..) {
@@ -102,7 +105,7 @@ impl Performer {
             let id = id.as_ref().map(|id| format!("{id}/{nth}"));
             more.push(self.submit(to.clone(), action, id.as_deref()).await?);
         }
-        Ok(Done::Queued(Queued::group(first, more, change, id)))
+        Ok(Done::Queued(Queued::group(first, more, change, events, id)))
     }
 
     /// The entries an act makes, the first and others, and what is said of them.

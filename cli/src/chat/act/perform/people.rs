@@ -121,7 +121,7 @@ impl Performer {
         let user = self.user(&name).await?;
         let report = parley_client::Report { user, conversation, seqs, reason };
         self.client.report(report).await?;
-        Ok(Report::Report(UserReport { user: name, contact: None, id }).into())
+        Ok(Report::Reported(UserReport { user: name, contact: None, id }).into())
     }
 
     pub(super) async fn settings(

@@ -1,6 +1,6 @@
 //! Reading: history, cursors, receipts, the list, preferences, typing.
 
-use parley_client::{Entry, HistoryPage, PreferencesChange, Range};
+use parley_client::{Entry, HistoryPage, Preferences, PreferencesChange, Range};
 
 use super::super::{History, Part, Target};
 use super::{Done, Fault, Performer};
@@ -134,12 +134,33 @@ impl Performer {
     ) -> Result<Done, Fault> {
         let conversation = self.conversation(of).await?;
         if change != PreferencesChange::default() {
-            self.client.set_preferences(conversation, change).await?;
+            self.client.set_preferences(conversation, change.clone()).await?;
         }
         let list = self.client.conversations().await?;
         let line = list.iter().find(|line| line.id == conversation);
         let preferences = line.map(|line| line.preferences.clone()).unwrap_or_default();
+        // The list learns of it a moment later, as it does from other devices.
+        let preferences = with(preferences, change);
         Ok(Report::preferences(conversation, &preferences, id).into())
+    }
+}
+
+/// The preferences after a change of them.
+fn with(old: Preferences, change: PreferencesChange) -> Preferences {
+    let draft_reply_to = match change.draft_reply_to {
+        Some(seq) => Some(seq).filter(|seq| *seq > 0),
+        None => old.draft_reply_to,
+    };
+    Preferences {
+        muted_until_ms: change.muted_until_ms.unwrap_or(old.muted_until_ms),
+        archived: change.archived.unwrap_or(old.archived),
+        pinned: change.pinned.unwrap_or(old.pinned),
+        marked_unread: change.marked_unread.unwrap_or(old.marked_unread),
+        level: change.level.unwrap_or(old.level),
+        draft: change.draft.map_or(old.draft, Into::into),
+        draft_reply_to,
+        cleared_up_to: change.cleared_up_to.unwrap_or(0).max(old.cleared_up_to),
+        accepted: change.accept || old.accepted,
     }
 }
 
