@@ -9,7 +9,11 @@ use crate::support::{chats, server};
 fn members(group: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let members = group["members"].as_array().unwrap().iter();
-    members.map(|member| (text(&member["user"]), text(&member["role"]))).collect()
+    let mut members: Vec<_> =
+        members.map(|member| (text(&member["user"]), text(&member["role"]))).collect();
+    // Who came with one entry is in no particular order.
+    members.sort();
+    members
 }
 
 fn pair(user: &str, role: &str) -> (String, String) {

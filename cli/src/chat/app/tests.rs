@@ -142,11 +142,13 @@ fn sends(effects: &[Effect]) -> (ClientMessageId, To, NewMessage) {
 
 /// What is to be carried out.
 fn acts(effects: &[Effect]) -> Vec<&Act> {
-    let act = |effect| match effect {
-        Effect::Do { act, .. } => Some(&**act),
-        _ => None,
-    };
-    effects.iter().filter_map(act).collect()
+    let mut acts = Vec::new();
+    for effect in effects {
+        if let Effect::Do { act, .. } = effect {
+            acts.push(&**act);
+        }
+    }
+    acts
 }
 
 fn ticks(app: &App) -> Vec<Option<Tick>> {
