@@ -512,7 +512,8 @@ fn content(seq: u64) -> (u32, Vec<u8>) {
         6 => return (4000, b"hm".to_vec()),
         7 => (
             Kind::Reaction,
-            wire::Reaction { seq: back, emoji: "x".into(), removed: seq.is_multiple_of(2) }.encode_to_vec(),
+            wire::Reaction { seq: back, emoji: "x".into(), removed: seq.is_multiple_of(2) }
+                .encode_to_vec(),
         ),
         8 => (Kind::Pin, wire::Pin { seq: seq + 9, removed: false }.encode_to_vec()),
         9 => {

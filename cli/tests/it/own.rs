@@ -82,7 +82,7 @@ async fn preferences_are_the_same_on_all_devices_and_nobody_elses() {
         let changes = phone.welcome.changes.take().unwrap();
         let entry: Vec<_> =
             changes.entries.into_iter().filter_map(|entry| entry.preferences).collect();
-        assert_eq!(entry, [seen.clone()]);
+        assert_eq!(entry, std::slice::from_ref(&seen));
         assert_eq!(feed(&mut phone, &id).await.preferences, Some(seen.clone()));
     }
 }

@@ -108,12 +108,10 @@ impl State {
         if let Act::Change(change) = act {
             self.check(actor, change, last_seq, most)?;
             // A pin is taken off a message whatever became of it.
-            return match change {
-                Change::Pinned { seq, removed: false } => {
-                    self.readable(actor, *seq, target).map(drop)
-                }
-                _ => Ok(()),
-            };
+            if let Change::Pinned { seq, removed: false } = change {
+                self.readable(actor, *seq, target)?;
+            }
+            return Ok(());
         }
         let role = self.role(actor)?;
         match act {

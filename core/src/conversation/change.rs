@@ -96,7 +96,13 @@ impl State {
                 }
                 fits(self.len() + 1, most)
             }
-            _ => self.check_member(actor, change, last_seq, most),
+            Change::Changed { .. }
+            | Change::Added(_)
+            | Change::Removed(_)
+            | Change::Left
+            | Change::Role(..)
+            | Change::Erased(_)
+            | Change::Pinned { .. } => self.check_member(actor, change, last_seq, most),
         }
     }
 

@@ -26,7 +26,7 @@ impl Desk for HostDesk {
         envelope: Bytes,
     ) -> BoxFuture<'_, Result<ServerEnvelope, Unanswered>> {
         async move {
-            let asker = Asker { identity: identity(caller), from };
+            let asker = Asker { identity: identity(&caller), from };
             let answer = self.host.answer_one(&asker, envelope).await;
             answer.map_err(unanswered)
         }
@@ -40,7 +40,7 @@ impl Desk for HostDesk {
         password: String,
     ) -> BoxFuture<'_, Result<(), Unanswered>> {
         async move {
-            let asker = Asker { identity: identity(caller), from };
+            let asker = Asker { identity: identity(&caller), from };
             self.host.delete_account(asker, password).await.map_err(unanswered)
         }
         .boxed()
@@ -51,7 +51,7 @@ impl Desk for HostDesk {
         from: IpAddr,
         caller: Identity,
     ) -> Result<BoxStream<'static, Bytes>, Unanswered> {
-        let asker = Asker { identity: identity(caller), from };
+        let asker = Asker { identity: identity(&caller), from };
         self.host.export(asker).map_err(unanswered)
     }
 
@@ -64,6 +64,6 @@ fn unanswered(error: session::Unanswered) -> Unanswered {
     Unanswered { code: error.code, after: error.after }
 }
 
-fn identity(caller: Identity) -> Who {
+fn identity(caller: &Identity) -> Who {
     Who { user: caller.user, name: caller.name.to_string(), device: caller.device }
 }

@@ -236,7 +236,6 @@ fn is_stopped(stopped: &Receiver<()>) -> bool {
 
 /// The writes that erase the next entries after `done`, up to `to`, where that
 /// leads, and how many bodies go. Nowhere when there is no entry.
-#[expect(clippy::type_complexity, reason = "three results of one step, taken apart at once")]
 fn step(
     store: &Store,
     shard: ShardId,
