@@ -150,6 +150,12 @@ impl Presence {
         self.inner.table.lock().reconsider_soon(user);
     }
 
+    /// The user deletes their account: when they were last seen is not written
+    /// down any more.
+    pub fn forget(&self, user: UserId) {
+        self.inner.table.lock().forget(user);
+    }
+
     /// The user's profile has changed: whoever watches them is given the new one.
     pub fn profile_changed(&self, user: UserId) {
         self.inner.table.lock().profile_changed(user);

@@ -46,6 +46,8 @@ struct Here {
     last_seen_ms: u64,
     /// When `seen_ms` was last written down.
     saved_ms: Option<u64>,
+    /// It is not to be written down any more.
+    forgotten: bool,
 }
 
 struct Present {
@@ -177,6 +179,12 @@ impl Table {
         }
     }
 
+    pub(super) fn forget(&mut self, user: UserId) {
+        if let Some(here) = self.here.get_mut(&user) {
+            here.forgotten = true;
+        }
+    }
+
     pub(super) fn reconsider_soon(&mut self, user: UserId) {
         if self.watched.contains_key(&user) {
             self.soon[1].insert(user);
@@ -240,7 +248,7 @@ impl Table {
 
     /// When everybody here was last online, for the last time.
     pub(super) fn last_seen(&self, now: Now) -> Vec<(UserId, u64)> {
-        let seen = self.here.iter().filter(|(_, here)| here.seen_ms > 0);
+        let seen = self.here.iter().filter(|(_, here)| here.seen_ms > 0 && !here.forgotten);
         seen.map(|(user, here)| (*user, now.wall_of(here.newest_ms()))).collect()
     }
 
@@ -453,7 +461,7 @@ impl Here {
             self.last_seen_ms = now.wall_of(self.seen_ms);
         }
         let due = self.saved_ms.is_none_or(|at| online && now.ms >= at.saturating_add(SAVE_MS));
-        if due && self.seen_ms > 0 {
+        if due && self.seen_ms > 0 && !self.forgotten {
             self.saved_ms = Some(now.ms);
             judged.rows.push((user, now.wall_of(self.seen_ms)));
         }

@@ -334,6 +334,21 @@ fn last_seen_survives_a_kill_and_an_orderly_end() {
 }
 
 #[test]
+fn of_a_deleted_account_nothing_is_written_any_more() {
+    let engine = Arc::new(MemoryEngine::new());
+    let mut world = World::over(&engine);
+    let ben = world.open(BEN, 1_000, true);
+    world.presence.forget(BEN);
+    world.look(1_000);
+    world.presence.detach(&ben, Gone::Left);
+    world.presence.inner.save_all(2_000, WALL_MS);
+    world.sweep(2_000);
+    assert_eq!(world.presence.inner.table.lock().known(), 0);
+    let ann = world.open(ANN, 1, true);
+    assert_eq!(world.subscribe(&ann, &[BEN]), [(false, 0)]);
+}
+
+#[test]
 fn who_never_came_to_the_front_was_never_seen() {
     let engine = Arc::new(MemoryEngine::new());
     let mut world = World::over(&engine);

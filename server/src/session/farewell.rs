@@ -57,7 +57,10 @@ impl Host {
         };
         let confirmed = inner.accounts.confirm_end(from, &account, password).await?;
         let mut erasure = inner.people.erase(identity.user).await.map_err(|error| error.code())?;
-        let writes = std::mem::take(&mut erasure.writes);
+        let mut writes = std::mem::take(&mut erasure.writes);
+        let home = inner.shards.count().of_user(identity.user);
+        writes.push(tables::presence::delete(home, identity.user));
+        inner.presence.forget(identity.user);
         let ended = inner.accounts.end(&account, confirmed, writes).await;
         // Also when it failed: whether it was kept is then unknown.
         erasure.done();
