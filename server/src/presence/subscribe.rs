@@ -60,6 +60,14 @@ impl From<NotWatched> for Refusal {
     }
 }
 
+/// Whether an answer stands for the subscription, so that only what differs
+/// from it is news. Who asks once may have asked for something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    For,
+    Not,
+}
+
 /// What is known of a user before the table is asked.
 struct Looked {
     sees: bool,
@@ -88,7 +96,7 @@ impl Presence {
     /// # Errors
     /// [`Refusal`]; then nothing was answered.
     pub fn query(&self, link: &Arc<Link>, request: u64, users: &[UserId]) -> Result<(), Refusal> {
-        self.inner.answer(link, request, users, self.inner.now())
+        self.inner.answer(link, request, users, Holds::Not, self.inner.now())
     }
 }
 
@@ -107,7 +115,7 @@ impl Inner {
     ) -> Result<(), Refusal> {
         let (added, grown) = self.table.lock().watch(link, users, drop)?;
         self.figures.subscriptions.increment(grown as f64);
-        let answered = self.answer(link, request, users, now);
+        let answered = self.answer(link, request, users, Holds::For, now);
         if answered.is_err()
             && let Ok((_, grown)) = self.table.lock().watch(link, &[], &added)
         {
@@ -121,6 +129,7 @@ impl Inner {
         link: &Arc<Link>,
         request: u64,
         users: &[UserId],
+        holds: Holds,
         now: Now,
     ) -> Result<(), Refusal> {
         for _ in 0..TRIES {
@@ -140,7 +149,9 @@ impl Inner {
                 // it is what is told once they are not.
                 let state = table.state(*user, *stored_ms, now);
                 let shown = if *sees { state } else { Shown::Offline(0) };
-                table.told(*user, link.id, shown);
+                if holds == Holds::For {
+                    table.told(*user, link.id, shown);
+                }
                 presence.push(shown.to_wire(*user, now.wall_ms));
             }
             link.push(Item::Answer(reply(request, Kind::Subscribed(Subscribed { presence }))));

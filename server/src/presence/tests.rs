@@ -9,6 +9,7 @@ use parley_protocol::wire::{self, Profile, ServerEnvelope, server_envelope::Kind
 use parley_protocol::{Code, DeviceId, SessionId, limits};
 use proptest::prelude::*;
 
+use super::subscribe::Holds;
 use super::table::Now;
 use super::*;
 use crate::link::{Item, Next};
@@ -388,13 +389,25 @@ fn subscriptions_are_bounded_and_end_with_the_session() {
 }
 
 #[test]
+fn who_asks_once_is_still_told_by_what_they_subscribed_to() {
+    let mut world = World::new();
+    let ann = world.open(ANN, 1, true);
+    world.subscribe(&ann, &[BEN]);
+    let _ben = world.open(BEN, 2, true);
+    world.presence.inner.answer(&ann, 3, &[BEN], Holds::Not, world.now()).unwrap();
+    assert_eq!(said(&ann).len(), 1);
+    world.look(3);
+    assert_eq!(news(&ann), [(true, 0)]);
+}
+
+#[test]
 fn asking_once_needs_no_session_and_leaves_nothing() {
     let mut world = World::new();
     let _ben = world.open(BEN, 1_000, true);
     world.look(1_000);
     let id = SessionId::new([200; 16]);
     let bare = Arc::new(Link::new(id, ANN, DeviceId::new([1; 16]), false, 80_000));
-    world.presence.inner.answer(&bare, 3, &[BEN, EVE], world.now()).unwrap();
+    world.presence.inner.answer(&bare, 3, &[BEN, EVE], Holds::Not, world.now()).unwrap();
     let answer = said(&bare);
     let [(3, Kind::Subscribed(answer))] = &*answer else { panic!("{answer:?}") };
     let states: Vec<_> = answer.presence.iter().map(shown).collect();
