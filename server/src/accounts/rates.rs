@@ -59,18 +59,18 @@ impl Rates {
 
     pub(super) fn sign_up(&self, from: IpAddr) -> Result<(), AccountError> {
         let checked = if self.is_lenient(from) {
-            self.loopback.check("sign_up")
+            self.loopback.check(&"sign_up")
         } else {
-            self.sign_ups.check(from)
+            self.sign_ups.check(&from)
         };
         checked.map_err(later)
     }
 
     pub(super) fn login(&self, from: IpAddr, name: &str) -> Result<(), AccountError> {
         if self.is_lenient(from) {
-            return self.loopback.check("login").map_err(later);
+            return self.loopback.check(&"login").map_err(later);
         }
-        self.logins.check(from).map_err(later)?;
+        self.logins.check(&from).map_err(later)?;
         self.failures.check(name, Instant::now()).map_err(|after| limited("failures", after))
     }
 
@@ -86,7 +86,7 @@ impl Rates {
         if self.is_lenient(from) {
             return Ok(());
         }
-        self.new_devices.check(user).map_err(later)
+        self.new_devices.check(&user).map_err(later)
     }
 
     const fn is_lenient(&self, from: IpAddr) -> bool {

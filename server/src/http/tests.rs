@@ -291,12 +291,9 @@ async fn every_refusal_is_an_error_body() {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         is(bench.call(request).await, Code::NotFound).await;
     }
-    for (method, path) in [
-        ("GET", "/v1/accounts"),
-        ("PUT", "/v1/login"),
-        ("DELETE", "/v1/devices"),
-        ("POST", "/livez"),
-    ] {
+    for (method, path) in
+        [("GET", "/v1/accounts"), ("PUT", "/v1/login"), ("PUT", "/v1/devices"), ("POST", "/livez")]
+    {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let answer = bench.call(request).await;
         assert!(answer.headers().contains_key(header::ALLOW), "{method} {path}");

@@ -1,26 +1,26 @@
-//! One limit: a token bucket for each key, in bounded memory.
-//!
-//! Kept on this node, full at start. When as many keys are remembered as may
-//! be, a key without a bucket of its own is either let through (open) or shares
-//! one of a thousand buckets with others (shared), which is stricter, never
-//! laxer.
+//! One limit: a token bucket for each key, kept on this node, full at start.
 
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::Hash;
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use governor::clock::{Clock as _, DefaultClock};
-use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use parking_lot::Mutex;
 
+use super::bounded::Bounded;
+#[cfg(test)]
+pub(crate) use super::bounded::SHARED;
+pub(crate) use super::bounded::WhenFull;
 use crate::metrics::list as metric;
 
-/// Buckets that keys without a place of their own share.
-pub(crate) const SHARED: u64 = 1024;
-
-/// A key that was not seen for this long may be forgotten, if its bucket is full.
+/// How often buckets that are full again are forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// The same while keys find no room.
+const SWEEP_FULL_EVERY: Duration = Duration::from_secs(1);
 
 /// A bucket's size and how it fills again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,29 +47,12 @@ fn quota(every: Duration, burst: NonZeroU32) -> Quota {
     }
 }
 
-/// What happens to a key for which there is no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WhenFull {
-    /// It is let through.
-    Open,
-    /// It shares a bucket.
-    Shared,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key<K> {
-    Own(K),
-    Shared(u64),
-}
-
 /// A bucket for each key.
 pub(crate) struct Limit<K: Hash + Eq + Clone> {
     name: &'static str,
-    limiter: RateLimiter<Key<K>, HashMapStateStore<Key<K>>, DefaultClock>,
-    when_full: WhenFull,
+    limiter: RateLimiter<K, Bounded<K>, DefaultClock>,
     burst: u32,
-    keys: usize,
-    hasher: RandomState,
+    full: Arc<AtomicBool>,
     swept: Mutex<Instant>,
 }
 
@@ -97,13 +80,12 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     }
 
     fn with_quota(name: &'static str, quota: Quota, keys: usize, when_full: WhenFull) -> Self {
+        let buckets = Bounded::new(name, when_full, keys);
         Self {
             name,
-            limiter: RateLimiter::hashmap(quota),
-            when_full,
+            full: buckets.full(),
+            limiter: RateLimiter::new(quota, buckets, DefaultClock::default()),
             burst: quota.burst_size().get(),
-            keys,
-            hasher: RandomState::new(),
             swept: Mutex::new(Instant::now()),
         }
     }
@@ -112,7 +94,7 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     ///
     /// # Errors
     /// How long until there is one.
-    pub(crate) fn check(&self, key: K) -> Result<(), Duration> {
+    pub(crate) fn check(&self, key: &K) -> Result<(), Duration> {
         self.check_n(key, 1)
     }
 
@@ -121,19 +103,10 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     ///
     /// # Errors
     /// How long until there are as many.
-    pub(crate) fn check_n(&self, key: K, n: u32) -> Result<(), Duration> {
+    pub(crate) fn check_n(&self, key: &K, n: u32) -> Result<(), Duration> {
         let Some(n) = NonZeroU32::new(n.min(self.burst)) else { return Ok(()) };
         self.sweep();
-        let key = match (self.limiter.len() < self.keys, self.when_full) {
-            (true, _) => Key::Own(key),
-            (false, WhenFull::Shared) => Key::Shared(self.hasher.hash_one(&key) % SHARED),
-            (false, WhenFull::Open) => {
-                // Whoever has a bucket keeps it; only newcomers pass.
-                metrics::counter!(metric::RATE_LIMITS_FULL, "limit" => self.name).increment(1);
-                return Ok(());
-            }
-        };
-        match self.limiter.check_key_n(&key, n) {
+        match self.limiter.check_key_n(key, n) {
             Ok(Err(not_until)) => {
                 metrics::counter!(metric::RATE_LIMITED, "limit" => self.name).increment(1);
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
@@ -152,8 +125,10 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     fn sweep(&self) {
         // Whoever finds the lock taken leaves the work to its holder.
         let Some(mut swept) = self.swept.try_lock() else { return };
-        if swept.elapsed() >= SWEEP_EVERY {
+        let full = self.full.load(Ordering::Relaxed);
+        if swept.elapsed() >= if full { SWEEP_FULL_EVERY } else { SWEEP_EVERY } {
             *swept = Instant::now();
+            self.full.store(false, Ordering::Relaxed);
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
         }
@@ -171,39 +146,45 @@ mod tests {
     #[test]
     fn a_burst_passes_and_then_the_wait_is_the_real_one() {
         let limit = limit(50, 10, WhenFull::Open);
-        assert!((0..50).all(|_| limit.check(1).is_ok()));
-        let wait = limit.check(1).unwrap_err();
+        assert!((0..50).all(|_| limit.check(&1).is_ok()));
+        let wait = limit.check(&1).unwrap_err();
         let quarter = Duration::from_secs(900);
         assert!(wait <= quarter && wait > quarter - Duration::from_secs(5), "{wait:?}");
-        assert!(limit.check(2).is_ok(), "another key has its own");
+        assert!(limit.check(&2).is_ok(), "another key has its own");
     }
 
     #[test]
     fn many_are_taken_at_once_or_not_at_all() {
         let limit = limit(10, 10, WhenFull::Open);
-        assert!(limit.check_n(1, 8).is_ok());
-        assert!(limit.check_n(1, 3).is_err());
-        assert!(limit.check_n(1, 2).is_ok(), "what was refused took nothing");
-        assert!(limit.check_n(1, 0).is_ok());
-        assert!(limit.check_n(2, 1000).is_ok() && limit.check(2).is_err(), "it took all there was");
+        assert!(limit.check_n(&1, 8).is_ok());
+        assert!(limit.check_n(&1, 3).is_err());
+        assert!(limit.check_n(&1, 2).is_ok(), "what was refused took nothing");
+        assert!(limit.check_n(&1, 0).is_ok());
+        assert!(
+            limit.check_n(&2, 1000).is_ok() && limit.check(&2).is_err(),
+            "it took all there was"
+        );
     }
 
     #[test]
     fn bytes_fill_again_by_the_second() {
         let limit = Limit::of_bytes("test", 1000, 2_000_000, 10, WhenFull::Open);
-        assert!(limit.check_n(1, 1000).is_ok());
-        let wait = limit.check_n(1, 1000).unwrap_err();
+        assert!(limit.check_n(&1, 1000).is_ok());
+        let wait = limit.check_n(&1, 1000).unwrap_err();
         assert!(wait <= Duration::from_millis(1), "{wait:?}");
     }
 
     #[test]
     fn full_is_open_or_shared_and_memory_is_bounded() {
         let shared = limit(1, 10, WhenFull::Shared);
-        let taken = (0..5000).filter(|key| shared.check(*key).is_ok()).count();
+        let taken = (0..5000).filter(|key| shared.check(key).is_ok()).count();
         assert!(shared.len() <= 10 + usize::try_from(SHARED).unwrap());
         assert!((10..=10 + usize::try_from(SHARED).unwrap()).contains(&taken), "{taken}");
         let open = limit(1, 10, WhenFull::Open);
-        assert!((0..5000).all(|key| open.check(key).is_ok()));
+        assert!((0..5000).all(|key| open.check(&key).is_ok()));
         assert_eq!(open.len(), 10);
+        // Filling it up frees nobody who is held back.
+        assert!((0..10).all(|key| open.check(&key).is_err()));
+        assert!((0..10).all(|key| shared.check(&key).is_err()));
     }
 }

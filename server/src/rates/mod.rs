@@ -10,6 +10,7 @@
 //! Every limit here is open when it has no room for a key, but for those that
 //! hold back strangers who look for people or fill groups, which are shared.
 
+mod bounded;
 pub(crate) mod limit;
 
 use std::net::IpAddr;
@@ -151,22 +152,22 @@ impl Rates {
         }
         let inner = &*self.inner;
         match charge {
-            Charge::Send(conversation) => inner.sends.check((user, conversation)),
+            Charge::Send(conversation) => inner.sends.check(&(user, conversation)),
             Charge::Lookup => {
-                inner.lookups.check(user)?;
-                inner.address_lookups.check(prefix(from))
+                inner.lookups.check(&user)?;
+                inner.address_lookups.check(&prefix(from))
             }
-            Charge::IdLookup => inner.id_lookups.check(user),
-            Charge::Profile => inner.profiles.check(user),
-            Charge::Group => inner.groups.check(user),
+            Charge::IdLookup => inner.id_lookups.check(&user),
+            Charge::Profile => inner.profiles.check(&user),
+            Charge::Group => inner.groups.check(&user),
             Charge::Adds(people) => {
-                inner.adds.check_n(user, u32::try_from(people).unwrap_or(u32::MAX))
+                inner.adds.check_n(&user, u32::try_from(people).unwrap_or(u32::MAX))
             }
-            Charge::Invite => inner.invites.check(user),
-            Charge::Report => inner.reports.check(user),
-            Charge::Typing => inner.typing.check(user),
-            Charge::Change => inner.changes.check(user),
-            Charge::Export => inner.exports.check(user),
+            Charge::Invite => inner.invites.check(&user),
+            Charge::Report => inner.reports.check(&user),
+            Charge::Typing => inner.typing.check(&user),
+            Charge::Change => inner.changes.check(&user),
+            Charge::Export => inner.exports.check(&user),
         }
     }
 
@@ -179,7 +180,7 @@ impl Rates {
         if self.exempts(from) {
             return Ok(());
         }
-        self.inner.inbound.check_n(user, u32::try_from(bytes).unwrap_or(u32::MAX))
+        self.inner.inbound.check_n(&user, u32::try_from(bytes).unwrap_or(u32::MAX))
     }
 
     /// Whether nothing is counted for connections from there.
