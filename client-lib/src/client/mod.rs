@@ -29,7 +29,7 @@ use crate::machine::{Call, Reply};
 use crate::model::State;
 
 /// A signed-in device. Cheap to clone; the connection ends when the last clone
-/// and the last [`SendHandle`] are dropped, or by [`Client::close`].
+/// and the last [`SendHandle`](crate::SendHandle) are dropped, or by [`Client::close`].
 #[derive(Clone, Debug)]
 pub struct Client {
     shared: Shared,

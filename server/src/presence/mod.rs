@@ -1,6 +1,6 @@
 //! Presence: who is there, when they were last seen, and who is told.
 //!
-//! Sessions note on their [`Link`](crate::link::Link) when they were last heard
+//! Sessions note on their `Link` when they were last heard
 //! of; nothing on the message path takes a lock for it. One thread looks at all
 //! signs once a second, and at those it is pointed to at once, writes down when
 //! users were last seen, and tells whoever subscribed. What it tells is what

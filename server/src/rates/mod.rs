@@ -5,7 +5,7 @@
 //! same ones. They are kept in memory on this node and are full at start.
 //! Connections from loopback are exempt unless the operator says otherwise: a
 //! reverse proxy, and every test suite, comes from there. How often an address
-//! may sign up or log in is the accounts' to ask, with the same [`limit`].
+//! may sign up or log in is the accounts' to ask, with the same `limit`.
 //!
 //! Every limit here is open when it has no room for a key, but for those that
 //! hold back strangers who look for people or fill groups, which are shared.

@@ -2,7 +2,7 @@
 //! conversation within [`EVERY`], a reader is told the sum.
 //!
 //! Receipts are cumulative, so the newest says it all and the ones before it
-//! need no frame. Fan-out notes, a thread tells. More than [`PENDING`] at a
+//! need no frame. Fan-out notes, a thread tells. More than `PENDING` at a
 //! time are told at once by whoever notes the one too many: the named overflow.
 //! Nothing noted is lost, but for sessions that have more waiting than
 //! receipts are worth; `Describe` says it again.
