@@ -6,7 +6,7 @@ use super::change::Change;
 use super::state::{Kind, Role, State};
 
 /// What an entry does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Act {
     /// Says something.
     Message {
@@ -37,6 +37,19 @@ pub enum Act {
     },
     /// Changes who is in or how it works.
     Change(Change),
+}
+
+// What somebody reacts with is theirs: it stays out of debug output.
+impl std::fmt::Debug for Act {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Message { reply_to, .. } => write!(f, "Message(reply to {reply_to})"),
+            Self::Edit(seq) => write!(f, "Edit({seq})"),
+            Self::Delete { seq, .. } => write!(f, "Delete({seq})"),
+            Self::React { seq, removed, .. } => write!(f, "React({seq}, removed: {removed})"),
+            Self::Change(change) => change.fmt(f),
+        }
+    }
 }
 
 /// What is known of the entry an act refers to, as committed.
@@ -184,6 +197,25 @@ mod tests {
 
     const HELLO: Act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
     const ALL: Act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: true };
+
+    #[test]
+    fn debug_output_has_no_words() {
+        let secret = || "secret".to_owned();
+        let title = Change::Changed {
+            title: Some(secret()),
+            description: Some(secret()),
+            picture: Some(secret()),
+            settings: None,
+        };
+        let created = Change::Created {
+            info: Info { title: secret(), description: secret(), picture: secret() },
+            settings: Settings::default(),
+            members: vec![ANN],
+        };
+        let react = Act::React { seq: 1, emoji: secret(), removed: false };
+        let shown = format!("{:?} {:?} {react:?}", Act::Change(title), Act::Change(created));
+        assert!(!shown.contains("secret"), "{shown}");
+    }
 
     #[test]
     fn who_may_send_is_a_setting() {

@@ -8,7 +8,7 @@ use parley_protocol::{Code, UserId, limits};
 use super::state::{Info, Kind, Membership, Role, Settings, State};
 
 /// A change of who is in a conversation or how it works.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Change {
     /// A group begins; its maker owns it.
     Created {
@@ -49,6 +49,24 @@ pub enum Change {
         /// Whether the pin is taken off.
         removed: bool,
     },
+}
+
+// Titles and descriptions are people's words: they stay out of debug output,
+// and so out of logs.
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Created { members, .. } => write!(f, "Created({} members)", members.len()),
+            Self::Changed { .. } => f.write_str("Changed"),
+            Self::Added(users) => write!(f, "Added({users:?})"),
+            Self::Removed(user) => write!(f, "Removed({user})"),
+            Self::Left => f.write_str("Left"),
+            Self::Role(user, role) => write!(f, "Role({user}, {role:?})"),
+            Self::Joined => f.write_str("Joined"),
+            Self::Erased(up_to) => write!(f, "Erased({up_to})"),
+            Self::Pinned { seq, removed } => write!(f, "Pinned({seq}, removed: {removed})"),
+        }
+    }
 }
 
 /// Where in the log a change stands.

@@ -27,7 +27,7 @@ use parley_protocol::{
 
 use crate::conversation::{Act, Given, Interval, Move};
 pub use hello::ValidatedHello;
-pub use query::{InviteAct, Query, Range};
+pub use query::{InviteAct, InviteCode, Query, Range};
 pub use request::pong;
 pub use window::{Overflow, Window};
 
@@ -104,7 +104,7 @@ pub enum Command {
 }
 
 /// The target of a send.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum To {
     /// A conversation the sender is a member of.
     Conversation(ConversationId),
@@ -113,19 +113,7 @@ pub enum To {
     /// The group that this send makes.
     NewGroup,
     /// The group of the invite link with this code.
-    Invite(String),
-}
-
-// Whoever has the code can join.
-impl std::fmt::Debug for To {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Conversation(id) => write!(f, "Conversation({id})"),
-            Self::Peer(id) => write!(f, "Peer({id})"),
-            Self::NewGroup => f.write_str("NewGroup"),
-            Self::Invite(_) => f.write_str("Invite"),
-        }
-    }
+    Invite(InviteCode),
 }
 
 /// Conversations whose given intervals a session remembers. Beyond it all are

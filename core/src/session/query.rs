@@ -79,7 +79,7 @@ pub enum Query {
         act: InviteAct,
     },
     /// What an invite code leads to.
-    PeekInvite(String),
+    PeekInvite(InviteCode),
     /// Somebody's profile.
     GetProfile(UserId),
     /// All of one's own account data.
@@ -88,6 +88,17 @@ pub enum Query {
     UpdateAccount(wire::update_account::Change),
     /// Tell the operators. Checked.
     Report(wire::Report),
+}
+
+/// What an invite link is made of. Whoever has it can join, so it stays out of
+/// debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InviteCode(pub String);
+
+impl std::fmt::Debug for InviteCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InviteCode")
+    }
 }
 
 /// Which entries a fetch wants.

@@ -9,7 +9,7 @@ use parley_protocol::{ClientMessageId, Code};
 
 use super::act::act;
 use super::query::{self, conversation, user};
-use super::{Action, Command, Query, Range, Session, To, failure};
+use super::{Action, Command, InviteCode, Query, Range, Session, To, failure};
 use crate::conversation::Move;
 
 impl Session {
@@ -73,7 +73,7 @@ impl Session {
                 after: hidden.after,
             }),
             Kind::Invites(invites) => query::invites(&invites),
-            Kind::PeekInvite(peek) => Ok(Query::PeekInvite(peek.code)),
+            Kind::PeekInvite(peek) => Ok(Query::PeekInvite(InviteCode(peek.code))),
             Kind::GetProfile(wanted) => user(&wanted.user).map(Query::GetProfile),
             Kind::GetAccount(_) => Ok(Query::GetAccount),
             Kind::UpdateAccount(update) => query::update_account(update),
@@ -95,7 +95,7 @@ impl Session {
             send::To::Peer(id) => To::Peer(user(&id)?),
             send::To::NewGroup(true) => To::NewGroup,
             send::To::NewGroup(false) => return Err(Code::BadRequest),
-            send::To::Invite(code) => To::Invite(code),
+            send::To::Invite(code) => To::Invite(InviteCode(code)),
         };
         let id = ClientMessageId::new(send.client_message_id).map_err(|_| Code::BadRequest)?;
         let body = ValidatedBody::new(send.kind, send.body, self.options.limits.text_chars)?;

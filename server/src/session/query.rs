@@ -97,7 +97,7 @@ impl Host {
             }
             Query::PeekInvite(code) => {
                 let _turn = self.turn().await?;
-                let preview = router::peek(&self.inner.shards, identity, &code).await?;
+                let preview = router::peek(&self.inner.shards, identity, &code.0).await?;
                 Ok(answer(Kind::InvitePreview(preview)))
             }
             Query::Fetch { conversation, range, limit } => {

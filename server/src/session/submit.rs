@@ -61,7 +61,7 @@ impl Host {
             To::Conversation(id) => Ok(SendTo::Conversation(id)),
             To::NewGroup => Ok(SendTo::NewGroup),
             To::Invite(code) => {
-                let (group, link) = router::resolve(&self.inner.shards, &code).await?;
+                let (group, link) = router::resolve(&self.inner.shards, &code.0).await?;
                 Ok(SendTo::Invite(group, link))
             }
             To::Peer(peer) => Ok(SendTo::Peer(peer)),

@@ -101,7 +101,9 @@ impl Shards {
                 return Err(send.refused.unwrap_or(Code::NotFound).into());
             }
             sending.facts = self.facts(conversation, user, &sending.act).await?;
-            let size = sending.body.bytes().len() + sending.facts.size_bytes();
+            let size = sending.body.bytes().len()
+                + sending.facts.size_bytes()
+                + self.state_bytes(conversation, &sending.act);
             let permit = self.log.reserve(size + APPEND_OVERHEAD)?;
             match self.decide(permit, &sending)? {
                 Decided::Done => return Ok(()),
@@ -111,6 +113,16 @@ impl Shards {
             }
         }
         Err(Code::Overloaded.into())
+    }
+
+    /// Bytes that the conversation's row takes beside an act that changes it:
+    /// the members of a large group weigh more than any title.
+    fn state_bytes(&self, id: ConversationId, act: &Act) -> usize {
+        if act.change().is_none() {
+            return 0;
+        }
+        let mut state = self.states.lock(self.shard_of(id));
+        state.conversation(id).map_or(0, |found| row_bytes(found.next_state()))
     }
 
     /// Decides and queues under one hold of the shard.
@@ -218,6 +230,14 @@ impl Shards {
     }
 }
 
+/// Bytes of a conversation's row, at most about.
+fn row_bytes(state: &State) -> usize {
+    const MEMBER: usize = 56;
+    let info = &state.info;
+    let words = info.title.len() + info.description.len() + info.picture.len();
+    state.members.len() * MEMBER + state.pinned.len() * 10 + words
+}
+
 /// A send at work.
 pub(super) struct Sending {
     pub(super) key: SendKey,
@@ -284,4 +304,32 @@ fn append(
         reply: sending.reply.clone(),
     }));
     Append { shard, ops, durability: Durability::Synced, context }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parley_core::conversation::{At, Change, Info, Settings};
+
+    /// What is reserved covers what is written, or a large group's changes
+    /// would pass the bound of the queue.
+    #[test]
+    fn a_row_is_no_bigger_than_what_is_reserved_for_it() {
+        let user = |n: u16| {
+            let mut id = [7; 16];
+            id[..2].copy_from_slice(&n.to_be_bytes());
+            UserId::new(id)
+        };
+        let mut state = State::empty();
+        let at = At { seq: 1 << 40, ordinal: 1 << 40, time_ms: 1 << 42 };
+        let words = "x".repeat(300);
+        let info = Info { title: words.clone(), description: words.clone(), picture: words };
+        let members = (1..1000).map(user).collect();
+        let created = Change::Created { info, settings: Settings::default(), members };
+        state.apply(user(0), &created, at);
+        (1..300).for_each(|n| state.apply(user(0), &Change::Removed(user(n)), at));
+        let written = rows::of_state(&state).encoded_len();
+        assert!(written <= row_bytes(&state) + APPEND_OVERHEAD, "{written}");
+        assert!(row_bytes(&state) < 2 * written, "{written}");
+    }
 }
