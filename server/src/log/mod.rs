@@ -47,7 +47,8 @@ pub use memory::MemoryLog;
 ///                           the sink was called up to here
 /// ```
 ///
-/// What is committed never changes and never goes. What is not may be gone
+/// What is committed never goes, and never changes but for a body that a later
+/// append erases. What is not may be gone
 /// after a crash, but never with a hole: what survives is a prefix.
 ///
 /// How to call it: [`reserve`](Log::reserve) room first, then stamp, then
