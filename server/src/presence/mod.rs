@@ -201,18 +201,18 @@ fn run(inner: &Inner, stopped: &Receiver<()>) {
             recv(inner.nudge.1) -> _ => {}
             default(rest) => {}
         }
-        let now_ms = clock.now_ms();
-        let all = now_ms >= swept_ms + sweep_ms;
+        let now = clock.moment();
+        let all = now.ms >= swept_ms + sweep_ms;
         if all {
-            swept_ms = now_ms;
+            swept_ms = now.ms;
         }
-        inner.pass(now_ms, crate::clock::wall_ms(), all);
+        inner.pass(now, all);
         if !matches!(stopped.recv_timeout(PAUSE), Err(crossbeam_channel::RecvTimeoutError::Timeout))
         {
             break;
         }
     }
-    inner.save_all(clock.now_ms(), crate::clock::wall_ms());
+    inner.save_all(clock.moment());
 }
 
 impl Drop for Watcher {

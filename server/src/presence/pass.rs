@@ -6,7 +6,8 @@
 use std::time::Instant;
 
 use super::Inner;
-use super::table::{Allowed, Ask, Now};
+use super::table::{Allowed, Ask};
+use crate::clock::Moment;
 use crate::store::tables::presence::{PresenceRow, put};
 use crate::store::{StoreError, Write};
 use parley_protocol::UserId;
@@ -16,9 +17,8 @@ const BATCH: usize = 1000;
 
 impl Inner {
     /// Looks at everybody, or at those who were stirred, and tells who watches.
-    pub(super) fn pass(&self, now_ms: u64, wall_ms: u64, all: bool) {
+    pub(super) fn pass(&self, now: Moment, all: bool) {
         let begun = Instant::now();
-        let now = Now { ms: now_ms, wall_ms };
         let (judged, online) = {
             let mut table = self.table.lock();
             (table.judge(now, all), table.online())
@@ -36,8 +36,8 @@ impl Inner {
     }
 
     /// Writes down when everybody was last online; the last thing the thread does.
-    pub(super) fn save_all(&self, now_ms: u64, wall_ms: u64) {
-        let rows = self.table.lock().last_seen(Now { ms: now_ms, wall_ms });
+    pub(super) fn save_all(&self, now: Moment) {
+        let rows = self.table.lock().last_seen(now);
         if let Err(error) = self.save(&rows) {
             tracing::error!(%error, "when users were last online could not be written");
         }
@@ -55,7 +55,7 @@ impl Inner {
         if rows.is_empty() { Ok(()) } else { self.parts.store.flush() }
     }
 
-    fn tell(&self, now: Now) {
+    fn tell(&self, now: Moment) {
         if (self.parts.busy)() {
             // It stays due: the next sweep tells what is true then.
             self.figures.shed.increment(self.table.lock().due() as u64);

@@ -11,9 +11,9 @@ use parley_core::session::reply;
 use parley_protocol::wire::{Subscribed, server_envelope::Kind};
 use parley_protocol::{Code, UserId};
 
-use super::table::{NotWatched, Now, Shown};
+use super::table::{NotWatched, Shown};
 use super::{Inner, Presence};
-use crate::clock::wall_ms;
+use crate::clock::Moment;
 use crate::link::{Item, Link};
 use crate::store::StoreError;
 
@@ -101,8 +101,8 @@ impl Presence {
 }
 
 impl Inner {
-    fn now(&self) -> Now {
-        Now { ms: self.parts.clock.now_ms(), wall_ms: wall_ms() }
+    fn now(&self) -> Moment {
+        self.parts.clock.moment()
     }
 
     pub(super) fn subscribe(
@@ -111,7 +111,7 @@ impl Inner {
         request: u64,
         users: &[UserId],
         drop: &[UserId],
-        now: Now,
+        now: Moment,
     ) -> Result<(), Refusal> {
         let (added, grown) = self.table.lock().watch(link, users, drop)?;
         self.figures.subscriptions.increment(grown as f64);
@@ -130,7 +130,7 @@ impl Inner {
         request: u64,
         users: &[UserId],
         holds: Holds,
-        now: Now,
+        now: Moment,
     ) -> Result<(), Refusal> {
         for _ in 0..TRIES {
             let revision = self.table.lock().revision();

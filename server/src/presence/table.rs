@@ -13,6 +13,7 @@ use parley_protocol::wire::{self, server_envelope::Kind};
 use parley_protocol::{SessionId, UserId, limits};
 
 use super::{Gone, SAVE_MS};
+use crate::clock::Moment;
 use crate::link::{Link, Shed};
 
 /// The table.
@@ -75,13 +76,6 @@ pub(super) enum Shown {
     Online,
     /// When last, Unix milliseconds; 0 for unknown or hidden.
     Offline(u64),
-}
-
-/// The two clocks at one moment.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Now {
-    pub(super) ms: u64,
-    pub(super) wall_ms: u64,
 }
 
 /// What a look at the signs asks for.
@@ -225,7 +219,7 @@ impl Table {
     }
 
     /// Looks at the signs of everybody, or of those who were stirred.
-    pub(super) fn judge(&mut self, now: Now, all: bool) -> Judged {
+    pub(super) fn judge(&mut self, now: Moment, all: bool) -> Judged {
         let mut judged = Judged::default();
         let stirred = std::mem::take(&mut self.stirred);
         if all {
@@ -247,7 +241,7 @@ impl Table {
     }
 
     /// When everybody here was last online, for the last time.
-    pub(super) fn last_seen(&self, now: Now) -> Vec<(UserId, u64)> {
+    pub(super) fn last_seen(&self, now: Moment) -> Vec<(UserId, u64)> {
         let seen = self.here.iter().filter(|(_, here)| here.seen_ms > 0 && !here.forgotten);
         seen.map(|(user, here)| (*user, now.wall_of(here.newest_ms()))).collect()
     }
@@ -312,7 +306,7 @@ impl Table {
 
     /// How `target` is now, if one may know; `stored_ms` is when they were last
     /// online as it was written down.
-    pub(super) fn state(&mut self, target: UserId, stored_ms: u64, now: Now) -> Shown {
+    pub(super) fn state(&mut self, target: UserId, stored_ms: u64, now: Moment) -> Shown {
         let mut last_seen_ms = stored_ms;
         if let Some(watched) = self.watched.get_mut(&target) {
             last_seen_ms = last_seen_ms.max(watched.last_seen_ms);
@@ -353,7 +347,7 @@ impl Table {
 
     /// Tells the watchers of `target` what is new to them, unless what they may
     /// know has changed since privacy was asked: then later.
-    pub(super) fn tell(&mut self, target: UserId, allowed: &Allowed, now: Now) -> Told {
+    pub(super) fn tell(&mut self, target: UserId, allowed: &Allowed, now: Moment) -> Told {
         let mut told = Told::default();
         if self.due.contains(&target) {
             return told;
@@ -432,7 +426,7 @@ impl Here {
     }
 
     /// When that was on the wall's clock, once they are offline; 0 for never.
-    fn last_seen_ms(&self, now: Now) -> u64 {
+    fn last_seen_ms(&self, now: Moment) -> u64 {
         match self.newest_ms() {
             newest_ms if newest_ms > self.judged_ms => now.wall_of(newest_ms),
             _ => self.last_seen_ms,
@@ -443,7 +437,13 @@ impl Here {
         self.sessions.is_empty() && self.lost.is_none() && !self.online
     }
 
-    fn judge(&mut self, user: UserId, now: Now, patience_ms: u64, judged: &mut Judged) -> Turned {
+    fn judge(
+        &mut self,
+        user: UserId,
+        now: Moment,
+        patience_ms: u64,
+        judged: &mut Judged,
+    ) -> Turned {
         let online = is_online(self.signs(), now.ms, patience_ms);
         self.seen_ms = self.newest_ms();
         self.lost = self.lost.filter(|sign| is_online([*sign], now.ms, patience_ms));
@@ -479,13 +479,6 @@ trait Newer {
 impl Newer for Option<Sign> {
     fn max_by_seen(self, other: Sign) -> Option<Sign> {
         Some(self.filter(|sign| sign.seen_ms >= other.seen_ms).unwrap_or(other))
-    }
-}
-
-impl Now {
-    /// The wall's time of a moment of the sessions' clock.
-    fn wall_of(self, ms: u64) -> u64 {
-        self.wall_ms.saturating_sub(self.ms.saturating_sub(ms))
     }
 }
 

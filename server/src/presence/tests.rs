@@ -10,8 +10,8 @@ use parley_protocol::{Code, DeviceId, SessionId, limits};
 use proptest::prelude::*;
 
 use super::subscribe::Holds;
-use super::table::Now;
 use super::*;
+use crate::clock::Moment;
 use crate::link::{Item, Next};
 use crate::store::engine::memory::MemoryEngine;
 
@@ -80,19 +80,19 @@ impl World {
         link
     }
 
-    fn now(&self) -> Now {
-        Now { ms: self.now_ms.get(), wall_ms: WALL_MS + self.now_ms.get() }
+    fn now(&self) -> Moment {
+        Moment { ms: self.now_ms.get(), wall_ms: WALL_MS + self.now_ms.get() }
     }
 
     fn sweep(&self, now_ms: u64) {
         self.now_ms.set(now_ms);
-        self.presence.inner.pass(now_ms, WALL_MS + now_ms, true);
+        self.presence.inner.pass(Moment { ms: now_ms, wall_ms: WALL_MS + now_ms }, true);
     }
 
     /// What comes between two sweeps.
     fn look(&self, now_ms: u64) {
         self.now_ms.set(now_ms);
-        self.presence.inner.pass(now_ms, WALL_MS + now_ms, false);
+        self.presence.inner.pass(Moment { ms: now_ms, wall_ms: WALL_MS + now_ms }, false);
     }
 
     fn subscribe(&self, link: &Arc<Link>, users: &[UserId]) -> Vec<(bool, u64)> {
@@ -328,7 +328,7 @@ fn last_seen_survives_a_kill_and_an_orderly_end() {
     let ben = world.open(BEN, 70_000, true);
     world.look(70_000);
     ben.heard(71_234, true);
-    world.presence.inner.save_all(72_000, WALL_MS + 72_000);
+    world.presence.inner.save_all(Moment { ms: 72_000, wall_ms: WALL_MS + 72_000 });
     let mut world = World::over(&engine);
     let ann = world.open(ANN, 1, true);
     assert_eq!(world.subscribe(&ann, &[BEN]), [(false, WALL_MS + 71_234)]);
@@ -342,7 +342,7 @@ fn of_a_deleted_account_nothing_is_written_any_more() {
     world.presence.forget(BEN);
     world.look(1_000);
     world.presence.detach(&ben, Gone::Left);
-    world.presence.inner.save_all(2_000, WALL_MS);
+    world.presence.inner.save_all(Moment { ms: 2_000, wall_ms: WALL_MS });
     world.sweep(2_000);
     assert_eq!(world.presence.inner.table.lock().known(), 0);
     let ann = world.open(ANN, 1, true);
@@ -357,7 +357,7 @@ fn who_never_came_to_the_front_was_never_seen() {
     world.look(1_000);
     world.presence.detach(&ben, Gone::Lost);
     world.sweep(2_000);
-    world.presence.inner.save_all(2_000, WALL_MS);
+    world.presence.inner.save_all(Moment { ms: 2_000, wall_ms: WALL_MS });
     let ann = world.open(ANN, 1, true);
     assert_eq!(world.subscribe(&ann, &[BEN]), [(false, 0)]);
     assert_eq!(World::over(&engine).presence.inner.table.lock().known(), 0);
