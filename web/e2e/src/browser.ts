@@ -48,7 +48,11 @@ export class Device {
     readonly origin: string,
   ) {}
 
-  static async open(browser: Browser, origin: string, options: BrowserContextOptions = DESKTOP): Promise<Device> {
+  static async open(
+    browser: Browser,
+    origin: string,
+    options: BrowserContextOptions = DESKTOP,
+  ): Promise<Device> {
     const context = await browser.newContext({
       serviceWorkers: 'block',
       locale: 'en-GB',
@@ -69,7 +73,10 @@ export class Device {
     });
     page.on('console', (message) => {
       // A lost connection and a refused request are told by the browser itself; tests that cause them expect them.
-      if (message.type() === 'error' && !/WebSocket connection|Failed to load resource/.test(message.text()))
+      if (
+        message.type() === 'error' &&
+        !/WebSocket connection|Failed to load resource/.test(message.text())
+      )
         this.complaints.push(`console: ${message.text()}`);
     });
   }

@@ -12,8 +12,10 @@ import { createInterface } from 'node:readline';
 
 /** The binary under test. */
 export function binary(): string {
-  const path = process.env.PARLEY_BIN ?? join(import.meta.dirname, '../../../target/release/parley');
-  if (!existsSync(path)) throw new Error(`no server at ${path}: build it, or name one in PARLEY_BIN`);
+  const path =
+    process.env.PARLEY_BIN ?? join(import.meta.dirname, '../../../target/release/parley');
+  if (!existsSync(path))
+    throw new Error(`no server at ${path}: build it, or name one in PARLEY_BIN`);
   return path;
 }
 
@@ -41,10 +43,12 @@ export class Server {
   }
 
   async #start(): Promise<void> {
-    const address = (url: string) => (url === '' ? '127.0.0.1:0' : url.slice(url.indexOf('//') + 2));
+    const address = (url: string) =>
+      url === '' ? '127.0.0.1:0' : url.slice(url.indexOf('//') + 2);
     const args = ['serve', '--data', this.data, '--listen', address(this.tls)];
     args.push('--set', `http=${address(this.http)}`);
-    for (const [key, value] of Object.entries(this.options.set ?? {})) args.push('--set', `${key}=${value}`);
+    for (const [key, value] of Object.entries(this.options.set ?? {}))
+      args.push('--set', `${key}=${value}`);
     const child = spawn(binary(), args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     createInterface({ input: child.stderr }).on('line', (line) => {
@@ -56,7 +60,9 @@ export class Server {
       lines.on('line', (line) => line.startsWith('ready ') && resolve(line.slice(6)));
       child.once('error', reject);
       child.once('exit', (code) =>
-        reject(new Error(`the server ended with ${code} before it was ready:\n${this.#log.join('\n')}`)),
+        reject(
+          new Error(`the server ended with ${code} before it was ready:\n${this.#log.join('\n')}`),
+        ),
       );
     });
     const said = JSON.parse(await ready) as { http: string; tls: string };

@@ -19,7 +19,12 @@ beforeAll(async () => {
     configFile: false,
     logLevel: 'error',
     plugins: [svelte({ configFile: false, compilerOptions: { runes: true } })],
-    server: { host: '127.0.0.1', port: 0, hmr: false, fs: { allow: [join(import.meta.dirname, '../..')] } },
+    server: {
+      host: '127.0.0.1',
+      port: 0,
+      hmr: false,
+      fs: { allow: [join(import.meta.dirname, '../..')] },
+    },
   });
   await vite.listen();
   origin = vite.resolvedUrls?.local[0]?.replace(/\/$/, '') ?? '';
@@ -47,13 +52,17 @@ async function open(query = ''): Promise<{ page: Page; close(): Promise<void> }>
 /** Waits until what was asked for has been laid out and drawn. */
 const frames = (page: Page) =>
   page.evaluate(
-    () => new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))),
+    () =>
+      new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))),
   );
 
 /** Runs one of the page's functions. */
 async function act(page: Page, name: string, ...args: unknown[]): Promise<void> {
   await page.evaluate(
-    ([name, args]) => (window as never as { list: Record<string, (...a: unknown[]) => unknown> }).list[name as string]?.(...(args as unknown[])),
+    ([name, args]) =>
+      (window as never as { list: Record<string, (...a: unknown[]) => unknown> }).list[
+        name as string
+      ]?.(...(args as unknown[])),
     [name, args] as const,
   );
   await frames(page);
@@ -66,7 +75,8 @@ const tops = (page: Page) =>
     const rows: Record<string, number> = {};
     for (const row of document.querySelectorAll<HTMLElement>('[data-key]')) {
       const box = row.getBoundingClientRect();
-      if (view && box.bottom > view.top && box.top < view.bottom) rows[row.dataset.key ?? ''] = box.top;
+      if (view && box.bottom > view.top && box.top < view.bottom)
+        rows[row.dataset.key ?? ''] = box.top;
     }
     return rows;
   });
@@ -85,7 +95,11 @@ async function wheel(page: Page, by: number): Promise<void> {
 }
 
 /** The rows that both have are where they were. */
-function same(before: Record<string, number>, after: Record<string, number>, above?: string): number {
+function same(
+  before: Record<string, number>,
+  after: Record<string, number>,
+  above?: string,
+): number {
   let shared = 0;
   for (const [key, top] of Object.entries(before)) {
     const now = after[key];
@@ -178,7 +192,9 @@ test('jumps to a row far away and focuses it', async () => {
   const { page, close } = await open('?rows=10000');
   await act(page, 'toRow', 'k123');
   expect(await tops(page)).toHaveProperty('k123');
-  expect(await page.evaluate(() => (document.activeElement as HTMLElement)?.dataset.key)).toBe('k123');
+  expect(await page.evaluate(() => (document.activeElement as HTMLElement)?.dataset.key)).toBe(
+    'k123',
+  );
   const at = await tops(page);
   await act(page, 'append', 10);
   same(at, await tops(page));
@@ -189,7 +205,13 @@ test('is one stop for Tab, with arrows between rows', async () => {
   const { page, close } = await open();
   await page.focus('#before');
   await page.keyboard.press('Tab');
-  const focused = () => page.evaluate(() => (document.activeElement as HTMLElement)?.dataset.key ?? document.activeElement?.id ?? document.activeElement?.tagName);
+  const focused = () =>
+    page.evaluate(
+      () =>
+        (document.activeElement as HTMLElement)?.dataset.key ??
+        document.activeElement?.id ??
+        document.activeElement?.tagName,
+    );
   await page.waitForFunction(() => document.activeElement?.hasAttribute('data-key'));
   expect(await focused()).toBe('k9999');
   // Far enough up that the rows at first in the page are gone, past one that takes no focus.

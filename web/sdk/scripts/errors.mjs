@@ -1,5 +1,5 @@
 // Writes src/gen/errors.ts from the one error table, protocol/src/errors.rs.
-import { readFileSync, writeFileSync, mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const root = new URL('../../../', import.meta.url);
 const table = readFileSync(new URL('protocol/src/errors.rs', root), 'utf8');

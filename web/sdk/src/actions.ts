@@ -82,8 +82,7 @@ export interface ConversationChange extends Partial<Info> {
 }
 
 /** What to set for a conversation; what is absent stays. */
-export interface PreferencesChange
-  extends Partial<Omit<Preferences, 'draftReplyTo' | 'accepted'>> {
+export interface PreferencesChange extends Partial<Omit<Preferences, 'draftReplyTo' | 'accepted'>> {
   /** 0 takes it away. */
   readonly draftReplyTo?: number | undefined;
   /** Takes up what a stranger began. */

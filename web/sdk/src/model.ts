@@ -150,15 +150,7 @@ export interface UnknownEntry extends Origin {
 }
 
 /** One record of a conversation's log. */
-export type Entry =
-  | Message
-  | Edit
-  | Deletion
-  | Reaction
-  | Pin
-  | Change
-  | Erased
-  | UnknownEntry;
+export type Entry = Message | Edit | Deletion | Reaction | Pin | Change | Erased | UnknownEntry;
 
 /** What to show in place of an {@link UnknownEntry}. */
 export const UNKNOWN_FALLBACK = 'This needs a newer version of the app.';

@@ -1,0 +1,4 @@
+import chat from './chat.json';
+import shell from './shell.json';
+
+export default { ...shell, ...chat };

@@ -1,0 +1,17 @@
+export {
+  agoText,
+  clockText,
+  dateText,
+  dayText,
+  listText,
+  monthText,
+  numberText,
+} from './format.svelte';
+export {
+  isRightToLeft,
+  type Key,
+  language,
+  loadLanguage,
+  t,
+  type Values,
+} from './translate.svelte';

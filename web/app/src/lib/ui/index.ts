@@ -1,0 +1,18 @@
+export { default as Avatar } from './Avatar.svelte';
+export { default as Badge } from './Badge.svelte';
+export { default as Banner } from './Banner.svelte';
+export { default as Button } from './Button.svelte';
+export { default as Choice } from './Choice.svelte';
+export { default as Dialog } from './Dialog.svelte';
+export { default as EmptyState } from './EmptyState.svelte';
+export { default as Field } from './Field.svelte';
+export { default as IconButton } from './IconButton.svelte';
+export type { IconType } from './icon';
+export { default as Menu } from './Menu.svelte';
+export { default as MenuButton } from './MenuButton.svelte';
+export type { MenuEntry } from './menu';
+export { default as Notices } from './Notices.svelte';
+export { announce, notify } from './notices.svelte';
+export { default as Spinner } from './Spinner.svelte';
+export { default as Switch } from './Switch.svelte';
+export { default as Tabs } from './Tabs.svelte';
