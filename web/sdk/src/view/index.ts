@@ -1,7 +1,14 @@
 /**
  * Models for user interfaces: conversation list, timeline, presence, typing.
  *
+ * They take any {@link ClientApi} and give snapshots; nothing in them knows a
+ * framework or the DOM.
+ *
  * @module
  */
 
+export { conversationList, type ListOptions } from './list.ts';
+export { type Schedule, soon } from './observable.ts';
+export { openTimeline, type TimelineOptions } from './timeline.ts';
 export type * from './types.ts';
+export { presence, typing } from './typing.ts';

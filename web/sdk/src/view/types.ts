@@ -4,7 +4,15 @@
  * contract of Svelte's stores, so `$timeline` works on them as they are.
  */
 
-import type { Message, User } from './entities.ts';
+import type {
+  Conversation,
+  ErrorInfo,
+  MemberReceipt,
+  Message,
+  Presence,
+  User,
+  What,
+} from '../types.ts';
 
 /** A value that changes. */
 export interface Readable<T> {
@@ -39,8 +47,8 @@ export interface MessageRow {
   readonly progress?: Progress | undefined;
   /** Names the send while it is not committed: for retry, discard, abort. */
   readonly localId?: number | undefined;
-  /** Why it failed: name of the error code, and text for people. */
-  readonly error?: { readonly name: string; readonly text: string } | undefined;
+  /** Why it failed. */
+  readonly error?: ErrorInfo | undefined;
   /** Own messages in groups: how many others read it, as far as they let know. */
   readonly readBy: number;
   /** An own edit, deletion, reaction or pin of it is on its way. */
@@ -61,24 +69,8 @@ export interface SystemRow {
   readonly what: SystemEvent;
 }
 
-/** What a {@link SystemRow} says; people write nothing else in the log. */
-export type SystemEvent =
-  | { readonly type: 'created'; readonly title: string; readonly members: readonly User[] }
-  | {
-      readonly type: 'changed';
-      readonly title?: string | undefined;
-      readonly description?: string | undefined;
-      readonly picture?: string | undefined;
-      /** How the conversation works changed; `retentionS` is 0 for ever. */
-      readonly settings?: { readonly retentionS: number } | undefined;
-    }
-  | { readonly type: 'added'; readonly users: readonly User[] }
-  | { readonly type: 'removed'; readonly user: User }
-  | { readonly type: 'left' }
-  | { readonly type: 'joined' }
-  | { readonly type: 'role'; readonly user: User; readonly role: 'member' | 'admin' | 'owner' }
-  | { readonly type: 'erased'; readonly upTo: number }
-  | { readonly type: 'pinned'; readonly target: number };
+/** What a {@link SystemRow} says. */
+export type SystemEvent = What | { readonly type: 'pinned'; readonly target: number };
 
 /** An entry of a kind this build doesn't know. */
 export interface UnknownRow {
@@ -87,6 +79,7 @@ export interface UnknownRow {
   readonly seq: number;
   readonly timeMs: number;
   readonly sender: User;
+  readonly own: boolean;
 }
 
 /** A new day begins, in the reader's time zone. */
@@ -127,7 +120,7 @@ export interface TimelineSnapshot {
    * - `failed`: there is nothing to show and the server refused; see `error`.
    */
   readonly phase: 'opening' | 'cached' | 'live' | 'failed';
-  readonly error?: { readonly name: string; readonly text: string } | undefined;
+  readonly error?: ErrorInfo | undefined;
   /** Nothing older exists for this reader. */
   readonly atStart: boolean;
   /** The newest is held: what comes is shown at the end. Otherwise load newer. */
@@ -149,8 +142,8 @@ export interface TimelineView extends Readable<TimelineSnapshot> {
   loadOlder(): Promise<void>;
   /** Loads what is after the last row held. */
   loadNewer(): Promise<void>;
-  /** Loads what a gap row stands for. */
-  fillGap(key: string): Promise<void>;
+  /** Loads a page of what a gap row stands for, next to where the reader comes from: below unless said. */
+  fillGap(key: string, side?: 'above' | 'below'): Promise<void>;
   /** Makes sure that this message is there; gives its row's key, or nothing when it is gone. */
   jumpTo(seq: number): Promise<string | undefined>;
   /** The first row at or after a moment. */
@@ -161,22 +154,16 @@ export interface TimelineView extends Readable<TimelineSnapshot> {
   sawEnd(): void;
   /** The reader saw everything up to here, long enough: says so to the server. */
   markRead(seq: number): void;
-  /** Puts the unread line after what is read now, or takes it off. */
+  /** Takes the unread line off. */
   resetUnreadLine(): void;
-  /** Sends a failed message again, with those that failed after it. */
+  /** Sends a failed message again. */
   retry(localId: number): Promise<void>;
   retryAll(): Promise<void>;
   /** Takes back what has not left, or puts away what failed. False when it may have arrived. */
   discard(localId: number): Promise<boolean>;
   /** Those who have a message, and since when. */
-  receipts(seq: number): Promise<readonly ReadByEntry[]>;
+  receipts(seq: number): Promise<readonly MemberReceipt[]>;
   close(): void;
-}
-
-export interface ReadByEntry {
-  readonly user: User;
-  readonly deliveredMs?: number | undefined;
-  readonly readMs?: number | undefined;
 }
 
 /** The last thing that happened, for a line of the list. */
@@ -199,6 +186,8 @@ export interface ConversationRow {
   readonly kind: 'direct' | 'group';
   /** The other one of a 1:1; oneself in a conversation with oneself. */
   readonly peer?: User | undefined;
+  /** All that is known of it. */
+  readonly conversation: Conversation;
   /** A group's title; empty in a 1:1. */
   readonly title: string;
   readonly picture: string;
@@ -244,13 +233,8 @@ export interface ConversationListView extends Readable<ConversationListSnapshot>
 /** Who is there, for those that are watched. */
 export interface PresenceView {
   /** Watches somebody while somebody is subscribed. */
-  of(user: string): Readable<PresenceState | undefined>;
+  of(user: string): Readable<Presence | undefined>;
   close(): void;
-}
-
-export interface PresenceState {
-  readonly online: boolean;
-  readonly lastSeenMs?: number | undefined;
 }
 
 /** Who writes. */

@@ -1,0 +1,69 @@
+/**
+ * A message as it is now: as it was read, with what was done to it since.
+ *
+ * The same rules as the server's and the Rust SDK's: the newest edit counts, a
+ * deleted message takes nothing more, the same person and emoji is one reaction.
+ */
+
+import type { Message, ReactionGroup, User } from '../types.ts';
+import type { Deed } from './items.ts';
+
+/** Applies deeds in order. Gives the same object when they change nothing. */
+export function fold(message: Message, deeds: Iterable<Deed>): Message {
+  let now = message;
+  for (const deed of deeds) now = apply(now, deed);
+  return now;
+}
+
+function apply(message: Message, deed: Deed): Message {
+  switch (deed.type) {
+    case 'edit':
+      if (message.deleted) return message;
+      return {
+        ...message,
+        text: deed.text,
+        mentions: deed.mentions,
+        edited: { seq: deed.seq ?? 0, timeMs: deed.timeMs },
+      };
+    case 'deletion':
+      return deleted(message);
+    case 'reaction': {
+      if (message.deleted) return message;
+      const reactions = react(message.reactions, deed.emoji, deed.sender, deed.removed);
+      return reactions === message.reactions ? message : { ...message, reactions };
+    }
+    case 'pin':
+      return message.pinned === !deed.removed ? message : { ...message, pinned: !deed.removed };
+  }
+}
+
+/** The message without what it said. */
+export function deleted(message: Message): Message {
+  if (message.deleted) return message;
+  return {
+    ...message,
+    text: '',
+    mentions: [],
+    edited: undefined,
+    reactions: [],
+    deleted: true,
+  };
+}
+
+function react(
+  groups: readonly ReactionGroup[],
+  emoji: string,
+  user: User,
+  removed: boolean,
+): readonly ReactionGroup[] {
+  const group = groups.find((other) => other.emoji === emoji);
+  const there = group?.users.some((other) => other.id === user.id) ?? false;
+  if (there === !removed) return groups;
+  if (!group) return [...groups, { emoji, users: [user] }];
+  const users = removed
+    ? group.users.filter((other) => other.id !== user.id)
+    : [...group.users, user];
+  return groups
+    .map((other) => (other === group ? { emoji, users } : other))
+    .filter((other) => other.users.length > 0);
+}
