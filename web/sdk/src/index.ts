@@ -6,5 +6,6 @@
  */
 
 export { ParleyError } from './error.ts';
+export { HttpApi } from './http.ts';
 export { UNKNOWN_FALLBACK } from './model.ts';
 export type * from './types.ts';

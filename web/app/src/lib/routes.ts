@@ -18,6 +18,7 @@ export type Route =
   | { name: 'invite'; code: string }
   | { name: 'chats'; slot: number }
   | { name: 'conversation'; slot: number; conversation: string; seq?: number }
+  | { name: 'direct'; slot: number; user: string }
   | { name: 'info'; slot: number; conversation: string }
   | { name: 'new-group'; slot: number }
   | { name: 'people'; slot: number; user?: string }
@@ -59,6 +60,10 @@ function parseAccount(slot: number, parts: string[]): Route | undefined {
   const [first, second, third] = parts;
   if (first === undefined) return { name: 'chats', slot };
   if (first === 'new-group' && parts.length === 1) return { name: 'new-group', slot };
+  if (first === 'to') {
+    const good = parts.length === 2 && second !== undefined && ID.test(second);
+    return good ? { name: 'direct', slot, user: second } : undefined;
+  }
   if (first === 'people') {
     if (second === undefined) return { name: 'people', slot };
     return parts.length === 2 && ID.test(second)
@@ -94,6 +99,8 @@ export function href(route: Route): string {
       const path = `/u/${route.slot}/c/${route.conversation}`;
       return route.seq === undefined ? path : `${path}/${route.seq}`;
     }
+    case 'direct':
+      return `/u/${route.slot}/to/${route.user}`;
     case 'info':
       return `/u/${route.slot}/c/${route.conversation}/info`;
     case 'new-group':
@@ -125,6 +132,7 @@ export function parent(route: Route): Route {
         ? { name: 'chats', slot: route.slot }
         : { name: 'settings', slot: route.slot };
     case 'conversation':
+    case 'direct':
     case 'new-group':
       return { name: 'chats', slot: route.slot };
     default:

@@ -1,0 +1,182 @@
+// Who is signed in in this browser. The tokens are cookies that script can't read; what is kept here is only which
+// slot belongs to whom, so that the app opens at once and offline. The server's word corrects it.
+
+import { HttpApi, ParleyError } from '@parley/client';
+import { SLOTS } from '../lib/routes';
+import { deviceName, PLATFORM } from './browser';
+
+export interface Account {
+  slot: number;
+  userId: string;
+  name: string;
+  deviceId: string;
+  /** Its session ended: what was kept stays, and signing in again goes on with it. */
+  expired: boolean;
+}
+
+const KEY = 'parley.accounts';
+const LAST = 'parley.slot';
+
+let accounts = $state.raw<readonly Account[]>(readAccounts(stored(KEY)));
+/** Whether the server's word was heard since the start. */
+let checked = $state(false);
+
+export function signedIn(): readonly Account[] {
+  return accounts;
+}
+
+export function accountsChecked(): boolean {
+  return checked;
+}
+
+export function accountOf(slot: number): Account | undefined {
+  return accounts.find((account) => account.slot === slot);
+}
+
+export function apiOf(slot: number): HttpApi {
+  return new HttpApi({ auth: { kind: 'cookie', slot } });
+}
+
+/** What was stored, without anything that isn't an account. */
+export function readAccounts(text: string | null): Account[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text ?? '[]');
+  } catch {
+    return [];
+  }
+  if (!Array.isArray(value)) return [];
+  const found = new Map<number, Account>();
+  for (const item of value as Partial<Account>[]) {
+    if (item === null || typeof item !== 'object') continue;
+    const { slot, userId, name, deviceId } = item;
+    if (typeof slot !== 'number' || !Number.isInteger(slot) || slot < 0 || slot >= SLOTS) continue;
+    if (typeof userId !== 'string' || typeof name !== 'string' || typeof deviceId !== 'string')
+      continue;
+    found.set(slot, { slot, userId, name, deviceId, expired: item.expired === true });
+  }
+  return [...found.values()].sort((a, b) => a.slot - b.slot);
+}
+
+/** The accounts known here, corrected by what the server says: whom it doesn't name has to sign in again. */
+export function corrected(known: readonly Account[], said: readonly Account[]): Account[] {
+  const gone = known
+    .filter((account) => !said.some((other) => other.slot === account.slot))
+    .map((account) => ({ ...account, expired: true }));
+  return [...said, ...gone].sort((a, b) => a.slot - b.slot);
+}
+
+/** Asks the server which cookies are good. Without an answer everything stays as it was. */
+export async function checkAccounts(): Promise<void> {
+  try {
+    const said = await apiOf(0).signIns();
+    set(
+      corrected(
+        accounts,
+        said.map((one) => ({
+          slot: one.slot,
+          userId: one.user.id,
+          name: one.user.name,
+          deviceId: one.device,
+          expired: false,
+        })),
+      ),
+    );
+    checked = true;
+  } catch (error) {
+    if (!ParleyError.from(error).isRetryable) checked = true;
+  }
+}
+
+export interface Credentials {
+  name: string;
+  password: string;
+}
+
+/** Signs up or in, into `slot`, and remembers it. */
+export async function enter(
+  how: 'sign-up' | 'sign-in',
+  slot: number,
+  credentials: Credentials,
+): Promise<Account> {
+  const api = apiOf(slot);
+  const request = { ...credentials, device: { name: deviceName(), platform: PLATFORM } };
+  const entered = await (how === 'sign-up' ? api.signUp(request) : api.signIn(request));
+  const account: Account = {
+    slot,
+    userId: entered.user.id,
+    name: entered.user.name,
+    deviceId: entered.device,
+    expired: false,
+  };
+  // Signed in twice as the same person: the newer slot goes on.
+  set([
+    ...accounts.filter((other) => other.slot !== slot && other.userId !== account.userId),
+    account,
+  ]);
+  remember(slot);
+  return account;
+}
+
+/** The server ended this session. */
+export function expire(slot: number): void {
+  set(accounts.map((account) => (account.slot === slot ? { ...account, expired: true } : account)));
+}
+
+/** Takes an account out of this browser. */
+export function removeAccount(slot: number): void {
+  set(accounts.filter((account) => account.slot !== slot));
+}
+
+/** The slot that was shown last, if somebody is in it. */
+export function lastSlot(): number | undefined {
+  const slot = Number(stored(LAST) ?? Number.NaN);
+  const good = (account: Account) => !account.expired;
+  return (
+    accounts.find((account) => account.slot === slot && good(account)) ??
+    accounts.find(good) ??
+    accounts[0]
+  )?.slot;
+}
+
+export function remember(slot: number): void {
+  store(LAST, String(slot));
+}
+
+/** Where somebody who signs in goes: the slot of the expired session of that name, else a free one. */
+export function slotFor(known: readonly Account[], name: string): number | undefined {
+  const again = known.find((account) => account.name === name);
+  if (again !== undefined) return again.slot;
+  const free = Array.from({ length: SLOTS }, (_, slot) => slot);
+  return free.find((slot) => !known.some((account) => account.slot === slot));
+}
+
+/** Follows sign-ins and sign-outs of other tabs; returns how to stop. */
+export function followAccounts(): () => void {
+  const changed = (event: StorageEvent) => {
+    if (event.key === KEY) accounts = readAccounts(event.newValue);
+  };
+  addEventListener('storage', changed);
+  return () => removeEventListener('storage', changed);
+}
+
+function set(next: readonly Account[]): void {
+  accounts = [...next].sort((a, b) => a.slot - b.slot);
+  store(KEY, JSON.stringify(accounts));
+}
+
+function stored(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+function store(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // Without storage one has to sign in after a reload only if cookies are off too.
+  }
+}

@@ -1,0 +1,29 @@
+// Signing out: on the server if it can be reached, and always in this browser.
+
+import { t } from '../i18n';
+import { go } from '../lib/router.svelte';
+import { notify } from '../lib/ui/notices.svelte';
+import { lastSlot, removeAccount } from './accounts.svelte';
+import { isSignedOut, problemText } from './problems';
+import type { Session } from './session.svelte';
+
+/** Signs this browser out and wipes what it kept. Without network it says so, since the session would live on. */
+export async function leaveAccount(session: Session): Promise<void> {
+  try {
+    await session.api.signOut();
+  } catch (error) {
+    if (!isSignedOut(error)) {
+      notify(t('accounts.sign_out_failed', { reason: problemText(error) }), { kind: 'error' });
+      return;
+    }
+  }
+  await dropAccount(session);
+}
+
+/** Wipes what this browser kept of an account whose session is over. */
+export async function dropAccount(session: Session): Promise<void> {
+  removeAccount(session.slot);
+  await session.forget();
+  const slot = lastSlot();
+  go(slot === undefined ? { name: 'sign-in' } : { name: 'chats', slot }, { replace: true });
+}

@@ -1,0 +1,114 @@
+// One signed-in account while it is shown: the client, its views, and what of it the screens follow.
+
+import type { Account as AccountData, ClientApi, HttpApi, State } from '@parley/client';
+import type { ConversationListView, PresenceView, TypingView } from '@parley/client/view';
+import { getContext, setContext } from 'svelte';
+import { type Account, apiOf, expire } from './accounts.svelte';
+import { Names } from './names.svelte';
+
+/** What {@link Session} is made over: see connect.ts. */
+export interface Connection {
+  readonly client: ClientApi;
+  readonly conversations: ConversationListView;
+  readonly presence: PresenceView;
+  readonly typing: TypingView;
+  /** What is unsent stays for the next time. */
+  close(): Promise<void>;
+  /** Wipes what this browser kept. */
+  forget(): Promise<void>;
+}
+
+export class Session {
+  readonly slot: number;
+  readonly client: ClientApi;
+  /** For what goes by HTTP: devices, password, export. */
+  readonly api: HttpApi;
+  readonly conversations: ConversationListView;
+  readonly presence: PresenceView;
+  readonly typing: TypingView;
+  /** What people like to be called. */
+  readonly names: Names;
+  readonly me: { id: string; name: string };
+  readonly deviceId: string;
+
+  /** Where the connection stands. */
+  state = $state.raw<State>({ type: 'idle' });
+  /** Profile, settings, contacts, blocks; undefined until they came. */
+  account = $state.raw<AccountData>();
+
+  readonly #connection: Connection;
+  readonly #stop: () => void;
+  #loading = false;
+  #stale = false;
+
+  constructor(account: Account, connection: Connection) {
+    this.slot = account.slot;
+    this.me = { id: account.userId, name: account.name };
+    this.deviceId = account.deviceId;
+    this.#connection = connection;
+    this.client = connection.client;
+    this.conversations = connection.conversations;
+    this.presence = connection.presence;
+    this.typing = connection.typing;
+    this.api = apiOf(account.slot);
+    this.names = new Names(this.client, this.me);
+    this.state = this.client.state;
+    this.#stop = this.client.on((event) => {
+      if (event.type === 'state') this.#moved(event.state);
+      else if (event.type === 'account') void this.reloadAccount();
+      else if (event.type === 'profile') this.names.learn(event.profile);
+    });
+    void this.reloadAccount();
+  }
+
+  #moved(state: State): void {
+    this.state = state;
+    if (state.type === 'ready') void this.reloadAccount();
+    if (state.type === 'closed' && state.error?.kind === 'signIn') expire(this.slot);
+  }
+
+  /** Reads the account anew; called again meanwhile, once more after that. */
+  async reloadAccount(): Promise<void> {
+    this.#stale = true;
+    if (this.#loading) return;
+    this.#loading = true;
+    try {
+      while (this.#stale) {
+        this.#stale = false;
+        const account = await this.client.account();
+        this.account = account;
+        this.names.learn(account.profile, ...account.contacts, ...account.blocked);
+      }
+    } catch {
+      // No session: it is read when there is one.
+    } finally {
+      this.#loading = false;
+    }
+  }
+
+  /** Leaves the account as it is; what is unsent stays for the next time. */
+  async close(): Promise<void> {
+    this.#stop();
+    await this.#connection.close();
+  }
+
+  /** Leaves it and wipes what this browser kept of it. */
+  async forget(): Promise<void> {
+    this.#stop();
+    await this.#connection.forget();
+  }
+}
+
+const KEY = Symbol('session');
+
+/** For the frame: makes the session known to the screens in it. */
+export function provideSession(session: Session): void {
+  setContext(KEY, session);
+}
+
+/** The session of the screen that asks; only while a component is made. */
+export function useSession(): Session {
+  const session = getContext<Session | undefined>(KEY);
+  if (session === undefined) throw new Error('useSession outside of the frame');
+  return session;
+}

@@ -1,7 +1,0 @@
-/**
- * The store for browsers: outbox and history in IndexedDB, one database an account.
- *
- * @module
- */
-
-export { openStore, type StoreOptions, wipe } from './store.ts';
