@@ -3,6 +3,7 @@
 
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
+import { emojiModule } from './build/emoji.ts';
 import { serviceWorker } from './build/service-worker.ts';
 import { wholeStrings } from './build/strings.ts';
 
@@ -10,7 +11,7 @@ import { wholeStrings } from './build/strings.ts';
 const server = process.env.PARLEY_HTTP ?? 'http://127.0.0.1:7480';
 
 export default defineConfig({
-  plugins: [svelte(), wholeStrings(), serviceWorker()],
+  plugins: [svelte(), wholeStrings(), emojiModule(), serviceWorker()],
   build: {
     target: ['chrome123', 'firefox125', 'safari17.5'],
     assetsInlineLimit: 0,

@@ -1,0 +1,20 @@
+// What can be done with a message, from its row, its menu and its keys alike.
+
+import type { MessageRow } from '@parley/client/view';
+
+export interface RowActions {
+  reply(row: MessageRow): void;
+  edit(row: MessageRow): void;
+  react(row: MessageRow, emoji: string): void;
+  pickReaction(row: MessageRow, anchor: Element): void;
+  menu(row: MessageRow, anchor: Element | { x: number; y: number }): void;
+  jump(seq: number, from: MessageRow): void;
+  retry(row: MessageRow): void;
+  discard(row: MessageRow): void;
+  receipts(row: MessageRow): void;
+  edits(row: MessageRow): void;
+  mention(user: string): void;
+}
+
+/** Reactions that are one press away. */
+export const QUICK = ['👍', '❤️', '😂', '😮', '😢', '🙏'] as const;
