@@ -1,0 +1,121 @@
+// The menu of one message: what this person may do with it.
+
+import Copy from '@lucide/svelte/icons/copy';
+import Flag from '@lucide/svelte/icons/flag';
+import Forward from '@lucide/svelte/icons/forward';
+import History from '@lucide/svelte/icons/history';
+import Info from '@lucide/svelte/icons/info';
+import Link from '@lucide/svelte/icons/link';
+import Pencil from '@lucide/svelte/icons/pencil';
+import Pin from '@lucide/svelte/icons/pin';
+import Reply from '@lucide/svelte/icons/reply';
+import Trash from '@lucide/svelte/icons/trash-2';
+import type { MessageRow } from '@parley/client/view';
+import type { Session } from '../../app/session.svelte';
+import { t } from '../../i18n';
+import { type MenuEntry, notify } from '../../lib/ui';
+import type { RowActions } from '../timeline/actions';
+import { QUICK } from '../timeline/actions';
+
+export interface MessageMenuContext {
+  readonly session: Session;
+  readonly group: boolean;
+  readonly canWrite: boolean;
+  readonly canPin: boolean;
+  /** For all, not only for oneself. */
+  readonly canDelete: boolean;
+  readonly actions: Omit<RowActions, 'jump' | 'retry' | 'discard'>;
+  readonly pin: (row: MessageRow) => void;
+  readonly open: (
+    dialog: 'delete' | 'forward' | 'receipts' | 'edits' | 'report',
+    row: MessageRow,
+  ) => void;
+  readonly copyLink: (row: MessageRow) => string;
+}
+
+async function copy(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    notify(t('chat.copied'));
+  } catch {
+    notify(t('chat.copyFailed'), { kind: 'error' });
+  }
+}
+
+export function messageMenu(row: MessageRow, context: MessageMenuContext): MenuEntry[] {
+  const { message } = row;
+  const { canWrite, actions } = context;
+  const entries: (MenuEntry | false)[] = [
+    canWrite && {
+      id: 'reply',
+      label: t('chat.reply'),
+      icon: Reply,
+      onselect: () => actions.reply(row),
+    },
+    ...QUICK.slice(0, canWrite ? 3 : 0).map((emoji) => ({
+      id: `react-${emoji}`,
+      label: t('chat.reactWith', { emoji }),
+      onselect: () => actions.react(row, emoji),
+    })),
+    canWrite &&
+      message.own && {
+        id: 'edit',
+        label: t('chat.edit'),
+        icon: Pencil,
+        onselect: () => actions.edit(row),
+      },
+    {
+      id: 'copy',
+      label: t('chat.copy'),
+      icon: Copy,
+      separated: true,
+      onselect: () => void copy(message.text),
+    },
+    {
+      id: 'link',
+      label: t('chat.copyLink'),
+      icon: Link,
+      onselect: () => void copy(context.copyLink(row)),
+    },
+    {
+      id: 'forward',
+      label: t('chat.forward'),
+      icon: Forward,
+      onselect: () => context.open('forward', row),
+    },
+    context.canPin && {
+      id: 'pin',
+      label: message.pinned ? t('chat.unpin') : t('chat.pin'),
+      icon: Pin,
+      onselect: () => context.pin(row),
+    },
+    message.own && {
+      id: 'receipts',
+      label: t('chat.receipts'),
+      icon: Info,
+      onselect: () => context.open('receipts', row),
+    },
+    message.edited !== undefined && {
+      id: 'edits',
+      label: t('chat.edits'),
+      icon: History,
+      onselect: () => context.open('edits', row),
+    },
+    !message.own && {
+      id: 'report',
+      label: t('chat.report'),
+      icon: Flag,
+      separated: true,
+      onselect: () => context.open('report', row),
+    },
+    {
+      id: 'delete',
+      label: t('chat.delete'),
+      icon: Trash,
+      danger: true,
+      separated: message.own,
+      onselect: () => context.open('delete', row),
+    },
+  ];
+  return entries.filter((entry) => entry !== false);
+}

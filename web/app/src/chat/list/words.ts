@@ -1,0 +1,37 @@
+// Short words about conversations: their names, who is there, who writes, the line below the name.
+
+import type { User } from '@parley/client';
+import type { ConversationRow } from '@parley/client/view';
+import type { Session } from '../../app/session.svelte';
+import { listText, t } from '../../i18n';
+import { systemText } from '../timeline/label';
+
+export function conversationName(
+  row: Pick<ConversationRow, 'kind' | 'peer' | 'title'>,
+  session: Session,
+): string {
+  if (row.kind === 'group') return row.title;
+  if (!row.peer) return t('chat.somebody');
+  return row.peer.id === session.me.id ? t('chat.notes') : session.names.of(row.peer);
+}
+
+export function typingText(typing: readonly User[], session: Session, named: boolean): string {
+  if (!named) return t('chat.typing');
+  const names = typing.slice(0, 3).map((user) => session.names.of(user));
+  return t('chat.typingNames', { names: listText(names), n: typing.length });
+}
+
+/** What the last thing was, in one line. */
+export function previewText(row: ConversationRow, session: Session): string {
+  const { preview } = row;
+  if (!preview) return '';
+  const nameOf = (user: User) => session.names.of(user);
+  if (preview.what === 'deleted') return t('chat.deleted');
+  if (preview.what === 'system' && preview.event)
+    return systemText({ what: preview.event, sender: preview.sender, own: preview.own }, nameOf);
+  if (preview.what !== 'message') return t('chat.unknownEntry', { name: nameOf(preview.sender) });
+  if (preview.own) return t('chat.previewOwn', { text: preview.text });
+  if (row.kind === 'group')
+    return t('chat.says', { name: nameOf(preview.sender), text: preview.text });
+  return preview.text;
+}
