@@ -67,7 +67,7 @@ export type State =
   /** Lost; trying again by itself. */
   | {
       readonly type: 'waiting';
-      /** When, on the clock of `Date.now()`. `Infinity`: when the browser is online again. */
+      /** When, on the clock of `Date.now()`; earlier when the browser comes online. */
       readonly retryAtMs: number;
       readonly error: ErrorInfo;
     }

@@ -1,0 +1,107 @@
+// A plugin for buf: writes the messages of the protocol as TypeScript types and
+// tables for src/codec.ts. protobuf-es' own output needs its whole reflection
+// (23 KB gzip) and gives 64-bit numbers as bigint.
+
+import { ScalarType } from '@bufbuild/protobuf';
+import { createEcmaScriptPlugin, runNodeJs } from '@bufbuild/protoplugin';
+
+const SCALARS = {
+  [ScalarType.UINT32]: ['u32', 'number'],
+  [ScalarType.UINT64]: ['u64', 'number'],
+  [ScalarType.BOOL]: ['bool', 'boolean'],
+  [ScalarType.STRING]: ['string', 'string'],
+  [ScalarType.BYTES]: ['bytes', 'Uint8Array'],
+};
+
+function scalar(field) {
+  const found = SCALARS[field.scalar];
+  if (!found) throw new Error(`${field}: src/codec.ts doesn't know this type`);
+  return found;
+}
+
+/** The table's name of a field's type, and the type in TypeScript. */
+function types(field) {
+  const kind = field.fieldKind === 'list' ? field.listKind : field.fieldKind;
+  if (kind === 'message') return [field.message.name, field.message.name];
+  if (kind === 'enum') return ["'enum'", field.enum.name];
+  if (kind === 'scalar') {
+    const [name, type] = scalar(field);
+    return [`'${name}'`, type];
+  }
+  throw new Error(`${field}: src/codec.ts doesn't know this kind`);
+}
+
+function printMessage(f, message) {
+  f.print(f.jsDoc(message));
+  f.print(`export interface ${message.name} {`);
+  for (const member of message.members) {
+    if (member.kind === 'oneof') {
+      f.print(`  ${member.localName}?:`);
+      for (const field of member.fields) {
+        f.print(f.jsDoc(field, '    '));
+        f.print(`    | { case: '${field.localName}'; value: ${types(field)[1]} }`);
+      }
+      f.print('    | undefined;');
+      continue;
+    }
+    f.print(f.jsDoc(member, '  '));
+    const type = types(member)[1];
+    const optional = member.presence !== 2 && member.fieldKind !== 'list';
+    if (member.fieldKind === 'list') f.print(`  ${member.localName}: ${type}[];`);
+    else if (optional) f.print(`  ${member.localName}?: ${type} | undefined;`);
+    else f.print(`  ${member.localName}: ${type};`);
+  }
+  f.print('}');
+  f.print(`export const ${message.name}: Schema<${message.name}> = [`);
+  for (const field of message.fields) {
+    const shape =
+      field.fieldKind === 'list'
+        ? 'list'
+        : field.oneof
+          ? 'oneof'
+          : field.presence !== 2
+            ? 'optional'
+            : '';
+    const parts = [field.number, `'${field.localName}'`, types(field)[0]];
+    if (shape) parts.push(`'${shape}'`);
+    if (shape === 'oneof') parts.push(`'${field.oneof.localName}'`);
+    f.print(`  [${parts.join(', ')}],`);
+  }
+  f.print('];');
+  f.print('');
+}
+
+function printEnum(f, it) {
+  f.print(f.jsDoc(it));
+  f.print(`export const ${it.name} = {`);
+  for (const value of it.values) {
+    f.print(f.jsDoc(value, '  '));
+    f.print(`  ${value.localName}: ${value.number},`);
+  }
+  f.print('} as const;');
+  f.print(`/** A number of {@link ${it.name}}, or one that is newer than this build. */`);
+  f.print(`export type ${it.name} = number;`);
+  f.print('');
+}
+
+function generate(schema) {
+  const f = schema.generateFile('wire.ts');
+  f.print('// Made by scripts/plugin.mjs from the .proto files; not edited by hand.');
+  f.print("import type { Schema } from '../codec.ts';");
+  f.print('');
+  const files = schema.allFiles.filter((file) => file.proto.package === 'parley.v1');
+  for (const file of files) for (const it of file.enums) printEnum(f, it);
+  // A table names the tables inside it, so those come first.
+  const done = new Set();
+  const visit = (message) => {
+    if (done.has(message)) return;
+    done.add(message);
+    for (const field of message.fields) if (field.message) visit(field.message);
+    printMessage(f, message);
+  };
+  for (const file of files) for (const message of file.messages) visit(message);
+}
+
+runNodeJs(
+  createEcmaScriptPlugin({ name: 'protoc-gen-parley', version: 'v1', generateTs: generate }),
+);

@@ -1,0 +1,536 @@
+/** The client: everything a user can do, over one connection that renews itself. */
+
+import type {
+  AccountSettingsChange,
+  Action,
+  NewInvite,
+  NewMessage,
+  PreferencesChange,
+  ProfileChange,
+  Report,
+  To,
+} from './actions.ts';
+import type { Init } from './codec.ts';
+import { compose } from './compose.ts';
+import {
+  accountOf,
+  inviteOf,
+  nameless,
+  preferencesToWire,
+  presenceOf,
+  previewOf,
+  profileOf,
+  settingsChangeToWire,
+} from './convert.ts';
+import { Driver } from './driver/driver.ts';
+import { closed, fromName, ParleyError, problem } from './error.ts';
+import type * as wire from './gen/wire.ts';
+import { type Page, people, rawEntries, readPage } from './history.ts';
+import { fromHex, toHex, uuid, uuidBytes } from './ids.ts';
+import { type ClientKind, Machine, type ServerKind } from './machine/machine.ts';
+import { findUsers, sayTyping } from './machine/people.ts';
+import type {
+  Account,
+  Conversation,
+  Description,
+  HistoryPage,
+  Invite,
+  InvitePreview,
+  MemberReceipt,
+  Presence,
+  Profile,
+  Range,
+  User,
+} from './model.ts';
+import type { ClientOptions } from './options.ts';
+import type { Saved } from './store.ts';
+import type {
+  ClientApi,
+  HistoryOptions,
+  Listener,
+  OutboxItem,
+  Sent,
+  State,
+  SubmitOptions,
+  Submitted,
+} from './types.ts';
+import { VERSION } from './version.ts';
+
+/** Names that are asked for to show one page; the rest are called by their ids. */
+const NAMES = 32;
+const NAMES_AT_A_TIME = 8;
+
+/** As the server's limit, plus room for its header. */
+const MIB = 1 << 20;
+
+type Answer<C extends ServerKind['case']> = Extract<ServerKind, { case: C }>['value'];
+
+/** A send, to be followed. */
+export class SendHandle implements Submitted {
+  readonly localId: number;
+  readonly clientMessageId: string;
+
+  constructor(
+    private readonly client: ClientApi,
+    submitted: Submitted,
+  ) {
+    this.localId = submitted.localId;
+    this.clientMessageId = submitted.clientMessageId;
+  }
+
+  /** Resolves when it is committed, however long that takes. */
+  sent(): Promise<Sent> {
+    return this.client.committed(this.localId);
+  }
+
+  /** Takes it back if it has not left. */
+  abort(): Promise<boolean> {
+    return this.client.abort(this.localId);
+  }
+}
+
+/**
+ * A client of one account. Nothing happens before {@link Client.start}; what is
+ * called before it waits for it.
+ */
+export class Client implements ClientApi {
+  private driver: Driver | undefined;
+  private readonly early = new Set<Listener>();
+  private starting: Promise<Driver> | undefined;
+  private begin: ((driver: Promise<Driver>) => void) | undefined;
+  private readonly begun: Promise<Driver>;
+  private ended: State | undefined;
+
+  constructor(private readonly options: ClientOptions) {
+    this.begun = new Promise((resolve) => {
+      this.begin = resolve;
+    });
+    // Whoever calls something hears of it.
+    this.begun.catch(() => {});
+  }
+
+  get state(): State {
+    return this.ended ?? this.driver?.machine.state ?? { type: 'idle' };
+  }
+
+  get me(): User | undefined {
+    return this.driver?.machine.account?.user;
+  }
+
+  /** Loads the store, and begins to connect. Rejects when the store can't be read. */
+  async start(): Promise<void> {
+    if (!this.starting) {
+      this.starting = this.open();
+      this.begin?.(this.starting);
+    }
+    await this.starting;
+  }
+
+  private async open(): Promise<Driver> {
+    const { options } = this;
+    const { auth, store } = options;
+    let saved: Saved | undefined;
+    try {
+      saved = await store?.load();
+    } catch (thrown) {
+      const name = thrown instanceof Error ? thrown.name : 'failed';
+      throw new ParleyError(problem('store', `the store can't be read: ${name}`));
+    }
+    if (this.ended) throw new ParleyError(closed());
+    const config = {
+      backoff: options.backoff ?? { baseMs: 500, maxMs: 20_000 },
+      requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+      catchUp: options.catchUp ?? 'undelivered',
+      canSignIn: 'getToken' in auth,
+      hasToken: !('getToken' in auth),
+      clientName: options.clientName ?? '@parley/client',
+      clientVersion: options.clientVersion ?? VERSION,
+      keeps: store !== undefined,
+    } as const;
+    const machine = new Machine(config, saved);
+    if ('token' in auth) machine.token = tokenOf(auth.token);
+    const driver = new Driver(options, machine);
+    for (const listener of this.early) driver.listeners.add(listener);
+    this.early.clear();
+    this.driver = driver;
+    driver.input((tick) => machine.start(tick));
+    return driver;
+  }
+
+  private ready(): Promise<Driver> {
+    if (this.ended) return Promise.reject(new ParleyError(closed()));
+    return this.driver ? Promise.resolve(this.driver) : this.begun;
+  }
+
+  on(listener: Listener): () => void {
+    const { listeners } = this.driver ?? { listeners: this.early };
+    // The same function may be given twice.
+    const own: Listener = (event) => listener(event);
+    listeners.add(own);
+    return () => {
+      this.early.delete(own);
+      this.driver?.listeners.delete(own);
+    };
+  }
+
+  /** Says something; a string as target is a user name, as message its text. */
+  async send(to: To | string, message: NewMessage | string): Promise<SendHandle> {
+    const target: To = typeof to === 'string' ? { type: 'name', name: to } : to;
+    const said = typeof message === 'string' ? { text: message } : message;
+    return new SendHandle(this, await this.submit(target, { type: 'text', ...said }));
+  }
+
+  async submit(to: To, action: Action, options: SubmitOptions = {}): Promise<Submitted> {
+    const composed = compose(to, action);
+    const driver = await this.ready();
+    const { machine } = driver;
+    const { items, bytes } = this.options.outboxLimit ?? { items: 10_000, bytes: 64 * MIB };
+    const id = options.clientMessageId ?? toHex(crypto.getRandomValues(new Uint8Array(16)));
+    const length = fromHex(id)?.length ?? 0;
+    if (length < 1 || length > 64) {
+      const text = 'a client message id is written as 2 to 128 hex digits';
+      throw new ParleyError(problem('invalidArgument', text));
+    }
+    const waiting = [...machine.outbox.all(), ...machine.failed.values()];
+    const clientMessageId = id.toLowerCase();
+    const there = waiting.find((item) => item.clientMessageId === clientMessageId);
+    if (there) return { localId: there.localId, clientMessageId };
+    if (machine.connect.isClosed || machine.isDraining) throw new ParleyError(closed());
+    const size = waiting.reduce((sum, item) => sum + item.body.length, composed.body.length);
+    if (waiting.length >= items || size > bytes) {
+      throw new ParleyError(problem('full', 'the outbox is full'));
+    }
+    const { localId } = await driver.queue((tick) =>
+      machine.queue(tick, to, clientMessageId, composed),
+    );
+    return { localId, clientMessageId };
+  }
+
+  async committed(localId: number): Promise<Sent> {
+    return (await this.ready()).committed(localId);
+  }
+
+  async abort(localId: number): Promise<boolean> {
+    const driver = await this.ready();
+    return driver.input(() => driver.machine.abort(localId));
+  }
+
+  async retry(localId: number): Promise<Submitted> {
+    const driver = await this.ready();
+    const { machine } = driver;
+    const item = machine.failed.get(localId);
+    if (!item) throw new ParleyError(problem('invalidArgument', 'there is no such refused send'));
+    const clientMessageId = toHex(crypto.getRandomValues(new Uint8Array(16)));
+    const again = await driver.queue((tick) => {
+      machine.discard(localId);
+      return machine.queue(tick, item.to, clientMessageId, item);
+    });
+    return { localId: again.localId, clientMessageId };
+  }
+
+  async discard(localId: number): Promise<void> {
+    const driver = await this.ready();
+    driver.input(() => driver.machine.discard(localId));
+  }
+
+  async outbox(): Promise<OutboxItem[]> {
+    return (await this.ready()).machine.items();
+  }
+
+  async conversations(options: { readonly cached?: boolean } = {}): Promise<Conversation[]> {
+    const driver = await this.ready();
+    if (options.cached) return driver.machine.lines();
+    return driver.call({ type: 'list' });
+  }
+
+  async history(
+    conversation: string,
+    range: Range,
+    { limit = 0, cache }: HistoryOptions = {},
+  ): Promise<HistoryPage> {
+    const driver = await this.ready();
+    const offline = !driver.machine.connect.isReady;
+    const cached =
+      cache === 'only' || (offline && cache !== 'never')
+        ? await this.cached(driver, conversation, range, limit)
+        : undefined;
+    if (cached) return this.page(driver, conversation, cached, cache !== 'only');
+    if (cache === 'only') return { ...NO_PAGE, entries: [], quoted: [], reactionsCut: false };
+    const page = await driver.call<Page>({ type: 'fetch', conversation, range, limit });
+    return this.page(driver, conversation, page, true);
+  }
+
+  private async cached(
+    { machine }: Driver,
+    conversation: string,
+    range: Range,
+    limit: number,
+  ): Promise<Page | undefined> {
+    const stored = await this.options.store?.cached(conversation, range, limit || 200);
+    if (!stored) return undefined;
+    const entries = rawEntries(stored.entries.map((entry) => entry.bytes));
+    const related = rawEntries(stored.related.map((entry) => entry.bytes));
+    const lastSeq = machine.conversations.get(conversation)?.log.last ?? 0;
+    const { atStart, atEnd } = stored;
+    return { ...NO_PAGE, entries, related, atStart, atEnd, lastSeq };
+  }
+
+  private async page(
+    driver: Driver,
+    conversation: string,
+    page: Page,
+    ask: boolean,
+  ): Promise<HistoryPage> {
+    const { machine } = driver;
+    const it = machine.conversations.get(conversation);
+    const ids = [...new Set([...page.entries, ...page.related].flatMap(people))];
+    const unnamed = ids.filter((id) => !it?.named(id));
+    const users = await this.named(driver, unnamed, ask && machine.connect.isReady);
+    const name = (id: string) => it?.named(id) ?? users.get(id) ?? nameless(id);
+    return readPage({ conversation, me: machine.me, name }, page);
+  }
+
+  async describe(conversation: string): Promise<Description> {
+    return (await this.ready()).call({ type: 'describe', conversation });
+  }
+
+  async markRead(conversation: string, upTo: number): Promise<void> {
+    await (await this.ready()).call({ type: 'read', conversation, upTo });
+  }
+
+  async receipts(conversation: string, seq: number): Promise<MemberReceipt[]> {
+    const value = { conversation: uuidBytes(conversation), seq };
+    const { members } = await this.ask({ case: 'receipts', value }, 'receiptList');
+    const ids = members.map((member) => uuid(member.user));
+    const it = this.driver?.machine.conversations.get(conversation);
+    const users = await this.named(
+      await this.ready(),
+      ids.filter((id) => !it?.named(id)),
+    );
+    return members.map(({ deliveredMs, readMs }, at) => {
+      const id = ids[at] as string;
+      const user = it?.named(id) ?? users.get(id) ?? nameless(id);
+      return { user, deliveredMs: deliveredMs || undefined, readMs: readMs || undefined };
+    });
+  }
+
+  async setPreferences(conversation: string, change: PreferencesChange): Promise<void> {
+    const value = preferencesToWire(conversation, change);
+    await this.ask({ case: 'setPreferences', value }, 'changed');
+  }
+
+  async hide(conversation: string, seqs: readonly number[]): Promise<void> {
+    const value = { conversation: uuidBytes(conversation), seqs };
+    await this.ask({ case: 'hide', value }, 'changed');
+  }
+
+  async hidden(conversation: string): Promise<number[]> {
+    const all: number[] = [];
+    for (;;) {
+      const value = { conversation: uuidBytes(conversation), after: all.length };
+      const { seqs, total } = await this.ask({ case: 'hidden', value }, 'hiddenSeqs');
+      all.push(...seqs);
+      if (seqs.length === 0 || all.length >= total) return all;
+    }
+  }
+
+  async createInvite(conversation: string, invite: NewInvite = {}): Promise<Invite> {
+    const [made] = await this.inviteAct(conversation, { case: 'create', value: invite });
+    if (!made) throw unexpected();
+    return made;
+  }
+
+  async revokeInvite(conversation: string, id: string): Promise<void> {
+    await this.inviteAct(conversation, { case: 'revoke', value: fromHex(id) ?? new Uint8Array() });
+  }
+
+  invites(conversation: string): Promise<Invite[]> {
+    return this.inviteAct(conversation, { case: 'list', value: true });
+  }
+
+  private async inviteAct(conversation: string, act: Init<wire.Invites['act']>): Promise<Invite[]> {
+    const value = { conversation: uuidBytes(conversation), act };
+    const { links } = await this.ask({ case: 'invites', value }, 'inviteLinks');
+    return links.map(inviteOf);
+  }
+
+  async peekInvite(code: string): Promise<InvitePreview> {
+    return previewOf(await this.ask({ case: 'peekInvite', value: { code } }, 'invitePreview'));
+  }
+
+  async findUser(name: string): Promise<User> {
+    return (await this.ready()).call({ type: 'lookup', name });
+  }
+
+  async users(ids: readonly string[]): Promise<User[]> {
+    const users = await this.named(await this.ready(), ids);
+    return ids.flatMap((id) => users.get(id) ?? []);
+  }
+
+  /** The users with these ids; asks for those who are not known. */
+  private async named(
+    driver: Driver,
+    ids: readonly string[],
+    ask = true,
+  ): Promise<Map<string, User>> {
+    const users = new Map(findUsers(driver.machine, ids).map((user) => [user.id, user]));
+    if (!ask) return users;
+    const unknown = ids.filter((id) => !users.has(id)).slice(0, NAMES);
+    const next = async (): Promise<void> => {
+      for (let id = unknown.shift(); id !== undefined; id = unknown.shift()) {
+        // Whoever can't be asked about is called by the id.
+        const profile = await this.profile(id).catch(() => undefined);
+        if (profile) users.set(id, profile.user);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(NAMES_AT_A_TIME, unknown.length) }, next));
+    return users;
+  }
+
+  async profile(user: string): Promise<Profile> {
+    const value = { user: uuidBytes(user) };
+    return profileOf(await this.ask({ case: 'getProfile', value }, 'profile'));
+  }
+
+  presence(users: readonly string[]): Promise<Presence[]> {
+    return this.subscribe({ users: users.map(uuidBytes), once: true }, users);
+  }
+
+  subscribePresence(users: readonly string[]): Promise<Presence[]> {
+    return this.subscribe({ users: users.map(uuidBytes) }, users);
+  }
+
+  async unsubscribePresence(users: readonly string[]): Promise<void> {
+    await this.subscribe({ drop: users.map(uuidBytes) }, []);
+  }
+
+  private async subscribe(
+    given: { users?: Uint8Array[]; drop?: Uint8Array[]; once?: boolean },
+    ids: readonly string[],
+  ): Promise<Presence[]> {
+    // Their names are known before the first of them comes or goes.
+    const users = await this.named(await this.ready(), ids);
+    const value = { users: [], drop: [], once: false, ...given };
+    const { presence } = await this.ask({ case: 'subscribe', value }, 'subscribed');
+    return presence.map((one) => presenceOf(one, (id) => users.get(id) ?? nameless(id)));
+  }
+
+  async typing(conversation: string, active: boolean): Promise<void> {
+    const driver = await this.ready();
+    driver.input((tick) => sayTyping(driver.machine, tick, conversation, active));
+  }
+
+  async report({ user, conversation, seqs = [], reason }: Report): Promise<void> {
+    const place = conversation === undefined ? undefined : uuidBytes(conversation);
+    const value = { user: uuidBytes(user), conversation: place, seqs, reason };
+    await this.ask({ case: 'report', value }, 'reported');
+  }
+
+  async account(): Promise<Account> {
+    return accountOf(await this.ask({ case: 'getAccount', value: {} }, 'accountState'));
+  }
+
+  changeProfile(change: ProfileChange): Promise<void> {
+    return this.update({ case: 'profile', value: change });
+  }
+
+  changeSettings(change: AccountSettingsChange): Promise<void> {
+    return this.update({ case: 'settings', value: settingsChangeToWire(change) });
+  }
+
+  async addContact(user: string): Promise<void> {
+    await this.update({ case: 'addContact', value: uuidBytes(user) });
+  }
+
+  async removeContact(user: string): Promise<void> {
+    await this.update({ case: 'removeContact', value: uuidBytes(user) });
+  }
+
+  async block(user: string): Promise<void> {
+    await this.update({ case: 'block', value: uuidBytes(user) });
+  }
+
+  async unblock(user: string): Promise<void> {
+    await this.update({ case: 'unblock', value: uuidBytes(user) });
+  }
+
+  private async update(change: Init<wire.UpdateAccount['change']>): Promise<void> {
+    await this.ask({ case: 'updateAccount', value: { change } }, 'accountChanged');
+  }
+
+  private async ask<C extends ServerKind['case']>(
+    kind: Init<ClientKind>,
+    expected: C,
+  ): Promise<Answer<C>> {
+    const driver = await this.ready();
+    const answer = await driver.call<ServerKind>({ type: 'ask', kind: kind as ClientKind });
+    if (answer?.case !== expected) throw unexpected();
+    return answer.value as Answer<C>;
+  }
+
+  async setBackground(background: boolean): Promise<void> {
+    const driver = await this.ready();
+    driver.input((tick) => driver.machine.setBackground(tick, background));
+  }
+
+  async reconnect(): Promise<void> {
+    const driver = await this.ready();
+    driver.input((tick) => driver.machine.forceReconnect(tick));
+  }
+
+  async drain(patienceMs: number): Promise<number> {
+    const driver = await this.ready();
+    const left = await driver.drain(patienceMs);
+    await this.close();
+    return left;
+  }
+
+  async close(): Promise<void> {
+    if (this.ended) return;
+    if (!this.starting) {
+      this.ended = { type: 'closed' };
+      this.begin?.(Promise.reject(new ParleyError(closed())));
+      return;
+    }
+    const driver = await this.starting.catch(() => undefined);
+    if (driver && !driver.machine.connect.isClosed) {
+      driver.input((tick) => driver.machine.close(tick));
+    }
+    await driver?.settled();
+    this.ended ??= driver?.machine.state ?? { type: 'closed' };
+    this.options.store?.close();
+  }
+
+  async forget(): Promise<void> {
+    if (!this.ended && this.starting) {
+      const driver = await this.starting.catch(() => undefined);
+      driver?.input((tick) => driver.machine.close(tick));
+      await driver?.settled();
+    }
+    await this.options.store?.wipe();
+    await this.close();
+  }
+}
+
+const NO_PAGE: Page = {
+  entries: [],
+  related: [],
+  atStart: false,
+  atEnd: false,
+  lastSeq: 0,
+  relatedCut: false,
+  fromCache: true,
+};
+
+function unexpected(): ParleyError {
+  return new ParleyError(problem('protocol', "the server's answer is of another kind"));
+}
+
+function tokenOf(text: string): Uint8Array {
+  const token = fromHex(text);
+  if (token?.length === 32) return token;
+  throw new ParleyError({
+    ...fromName('token_invalid'),
+    text: 'a token is written as 64 hex digits',
+  });
+}

@@ -1,0 +1,211 @@
+/** From an action to what travels, an entry's kind and body, checked; and back. */
+
+import type { Action, To } from './actions.ts';
+import { decode, encode, type Init, type Schema } from './codec.ts';
+import {
+  DEFAULT_SETTINGS,
+  infoOf,
+  mentionsOf,
+  mentionsToWire,
+  roleOf,
+  roleToWire,
+  settingsOf,
+  settingsToWire,
+} from './convert.ts';
+import { fromName, ParleyError, problem } from './error.ts';
+import * as wire from './gen/wire.ts';
+import { uuid, uuidBytes } from './ids.ts';
+import type { Mention } from './model.ts';
+
+/** Bounds that hold on every server; its own limit of a text can only be lower. */
+const TEXT_CHARS = 100_000;
+const MENTIONS = 100;
+const EMOJI_BYTES = 64;
+const TITLE_CHARS = 128;
+
+const { EntryKind } = wire;
+
+export interface Composed {
+  readonly kind: number;
+  readonly body: Uint8Array;
+}
+
+/** The kind and the body of the entry; throws where no server could take it. */
+export function compose(to: To, action: Action): Composed {
+  const makes = action.type === 'createGroup';
+  const joins = action.type === 'join';
+  if (makes !== (to.type === 'newGroup') || joins !== (to.type === 'invite')) {
+    const text = 'making a group and joining one have targets of their own';
+    throw new ParleyError(problem('invalidArgument', text));
+  }
+  check(action);
+  try {
+    return pack(action);
+  } catch (error) {
+    // An id that is none.
+    if (error instanceof TypeError) {
+      throw new ParleyError(problem('invalidArgument', error.message));
+    }
+    throw error;
+  }
+}
+
+function refuse(name: Parameters<typeof fromName>[0]): never {
+  throw new ParleyError(fromName(name));
+}
+
+/** Characters are Unicode scalar values; a text has at least half as many as UTF-16 units. */
+function isLonger(text: string, most: number): boolean {
+  return text.length > most && [...text].length > most;
+}
+
+function check(action: Action): void {
+  switch (action.type) {
+    case 'text':
+    case 'edit':
+      if (action.text === '') refuse('text_empty');
+      if (isLonger(action.text, TEXT_CHARS)) refuse('text_too_long');
+      checkMentions(action.text, action.mentions ?? []);
+      break;
+    case 'react': {
+      const bytes = new TextEncoder().encode(action.emoji).length;
+      if (bytes === 0 || bytes > EMOJI_BYTES) refuse('bad_request');
+      break;
+    }
+    case 'createGroup':
+      checkTitle(action.title);
+      break;
+    case 'changeConversation':
+      if (action.title !== undefined) checkTitle(action.title);
+  }
+}
+
+function checkTitle(title: string): void {
+  if (title === '' || isLonger(title, TITLE_CHARS)) refuse('bad_request');
+}
+
+function checkMentions(text: string, mentions: readonly Mention[]): void {
+  if (mentions.length > MENTIONS) refuse('bad_request');
+  if (mentions.length === 0) return;
+  const chars = [...text].length;
+  let end = 0;
+  for (const { start, length } of mentions) {
+    if (!(length > 0) || start < end || start + length > chars) refuse('bad_request');
+    end = start + length;
+  }
+}
+
+function entry<T>(kind: number, schema: Schema<T>, message: Init<T>): Composed {
+  return { kind, body: encode(schema, message) };
+}
+
+function pack(action: Action): Composed {
+  switch (action.type) {
+    case 'text': {
+      const { text, replyTo, mentions, forwarded } = action;
+      const body = { text, replyTo, mentions: mentionsToWire(mentions), forwarded };
+      return entry(EntryKind.TEXT, wire.Text, body);
+    }
+    case 'edit': {
+      const { seq, text, mentions } = action;
+      return entry(EntryKind.EDIT, wire.Edit, { seq, text, mentions: mentionsToWire(mentions) });
+    }
+    case 'delete':
+      return entry(EntryKind.DELETE, wire.Delete, { seq: action.seq, ordinal: action.ordinal });
+    case 'react': {
+      const { seq, emoji, removed } = action;
+      return entry(EntryKind.REACTION, wire.Reaction, { seq, emoji, removed });
+    }
+    case 'pin':
+      return entry(EntryKind.PIN, wire.Pin, { seq: action.seq, removed: action.removed });
+    case 'createGroup': {
+      const { title, description, picture, settings, members = [] } = action;
+      return entry(EntryKind.GROUP_CREATED, wire.GroupCreated, {
+        info: { title, description, picture },
+        settings: settingsToWire({ ...DEFAULT_SETTINGS, ...settings }),
+        members: members.map(uuidBytes),
+      });
+    }
+    case 'changeConversation': {
+      const { title, description, picture, settings } = action;
+      return entry(EntryKind.CONVERSATION_CHANGED, wire.ConversationChanged, {
+        title,
+        description,
+        picture,
+        settings: settings && settingsToWire(settings),
+      });
+    }
+    case 'addMembers':
+      return entry(EntryKind.MEMBERS_ADDED, wire.MembersAdded, {
+        users: action.users.map(uuidBytes),
+      });
+    case 'removeMember':
+      return entry(EntryKind.MEMBER_REMOVED, wire.MemberRemoved, { user: uuidBytes(action.user) });
+    case 'leave':
+      return entry(EntryKind.MEMBER_LEFT, wire.MemberLeft, {});
+    case 'setRole': {
+      const body = { user: uuidBytes(action.user), role: roleToWire(action.role) };
+      return entry(EntryKind.ROLE_CHANGED, wire.RoleChanged, body);
+    }
+    case 'join':
+      // The server says by which link.
+      return { kind: EntryKind.MEMBER_JOINED, body: new Uint8Array(0) };
+    case 'eraseHistory':
+      return entry(EntryKind.HISTORY_ERASED, wire.HistoryErased, { upTo: action.upTo });
+  }
+}
+
+/** What an item of the outbox does; a store may hold what an other build queued. */
+export function actionOf({ kind, body }: Composed): Action {
+  try {
+    return unpack(kind, body);
+  } catch {
+    return { type: 'text', text: '' };
+  }
+}
+
+function unpack(kind: number, body: Uint8Array): Action {
+  switch (kind) {
+    case EntryKind.EDIT: {
+      const { seq, text, mentions } = decode(wire.Edit, body);
+      return { type: 'edit', seq, text, mentions: mentionsOf(mentions) };
+    }
+    case EntryKind.DELETE:
+      return { type: 'delete', ...decode(wire.Delete, body) };
+    case EntryKind.REACTION:
+      return { type: 'react', ...decode(wire.Reaction, body) };
+    case EntryKind.PIN:
+      return { type: 'pin', ...decode(wire.Pin, body) };
+    case EntryKind.GROUP_CREATED: {
+      const { info, settings, members } = decode(wire.GroupCreated, body);
+      const group = { settings: settingsOf(settings), members: members.map(uuid) };
+      return { type: 'createGroup', ...infoOf(info), ...group };
+    }
+    case EntryKind.CONVERSATION_CHANGED: {
+      const { settings, ...info } = decode(wire.ConversationChanged, body);
+      // exactOptionalPropertyTypes: what is absent must not be there as undefined.
+      const given = Object.entries(info).filter(([, value]) => value !== undefined);
+      const changed = settings && { settings: settingsOf(settings) };
+      return { type: 'changeConversation', ...Object.fromEntries(given), ...changed };
+    }
+    case EntryKind.MEMBERS_ADDED:
+      return { type: 'addMembers', users: decode(wire.MembersAdded, body).users.map(uuid) };
+    case EntryKind.MEMBER_REMOVED:
+      return { type: 'removeMember', user: uuid(decode(wire.MemberRemoved, body).user) };
+    case EntryKind.MEMBER_LEFT:
+      return { type: 'leave' };
+    case EntryKind.ROLE_CHANGED: {
+      const { user, role } = decode(wire.RoleChanged, body);
+      return { type: 'setRole', user: uuid(user), role: roleOf(role) };
+    }
+    case EntryKind.MEMBER_JOINED:
+      return { type: 'join' };
+    case EntryKind.HISTORY_ERASED:
+      return { type: 'eraseHistory', upTo: decode(wire.HistoryErased, body).upTo };
+    default: {
+      const { text, replyTo, mentions, forwarded } = decode(wire.Text, body);
+      const list = mentionsOf(mentions);
+      return { type: 'text', text, replyTo: replyTo || undefined, mentions: list, forwarded };
+    }
+  }
+}

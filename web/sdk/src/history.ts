@@ -1,0 +1,288 @@
+/** Entries as the application sees them, and pages of them as they are now. */
+
+import { decode, encode, type Schema } from './codec.ts';
+import { infoOf, mentionsOf, roleOf, settingsOf } from './convert.ts';
+import * as wire from './gen/wire.ts';
+import { uuid } from './ids.ts';
+import type { Edited, Entry, HistoryPage, Mention, Message, Origin, User, What } from './model.ts';
+import type { StoredEntry } from './store.ts';
+
+const { EntryKind } = wire;
+
+/** Nobody we could name: an author the server did not set. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+/** An entry as it came. */
+export interface Raw {
+  readonly seq: number;
+  readonly ordinal: number;
+  readonly timeMs: number;
+  readonly sender: string;
+  readonly kind: number;
+  readonly body: Uint8Array;
+  readonly erased: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/** The entry in `bytes`; `undefined` when they hold none. */
+export function rawEntry(bytes: Uint8Array): Raw | undefined {
+  try {
+    const { seq, ordinal, timeMs, sender, kind, body, erased } = decode(wire.Entry, bytes);
+    const author = sender.length === 16 ? uuid(sender) : NOBODY;
+    if (!(seq > 0 && Number.isSafeInteger(seq))) return undefined;
+    return { seq, ordinal, timeMs, sender: author, kind, body, erased, bytes };
+  } catch {
+    return undefined;
+  }
+}
+
+/** As {@link rawEntry}, for many; what can't be read is left out. */
+export function rawEntries(list: readonly Uint8Array[]): Raw[] {
+  return list.map(rawEntry).filter((entry) => entry !== undefined);
+}
+
+/** An entry as a store keeps it. */
+export function stored(entry: Raw): StoredEntry {
+  const { seq, kind, timeMs, bytes } = entry;
+  return { seq, kind, target: target(entry), timeMs, bytes };
+}
+
+/** The bytes of an entry of our own, before the server gave it back to us. */
+export function entryBytes(entry: wire.Entry): Uint8Array {
+  return encode(wire.Entry, entry);
+}
+
+function body<T>(schema: Schema<T>, entry: Raw): T | undefined {
+  try {
+    return decode(schema, entry.body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seq of the message an edit, deletion, reaction or pin is about. */
+function target(entry: Raw): number | undefined {
+  switch (entry.kind) {
+    case EntryKind.EDIT:
+      return body(wire.Edit, entry)?.seq || undefined;
+    case EntryKind.DELETE:
+      return body(wire.Delete, entry)?.seq || undefined;
+    case EntryKind.REACTION:
+      return body(wire.Reaction, entry)?.seq || undefined;
+    case EntryKind.PIN:
+      return body(wire.Pin, entry)?.seq || undefined;
+    default:
+      return undefined;
+  }
+}
+
+function named(entry: Raw): readonly (Uint8Array | undefined)[] {
+  switch (entry.kind) {
+    case EntryKind.GROUP_CREATED:
+      return body(wire.GroupCreated, entry)?.members ?? [];
+    case EntryKind.MEMBERS_ADDED:
+      return body(wire.MembersAdded, entry)?.users ?? [];
+    case EntryKind.MEMBER_REMOVED:
+      return [body(wire.MemberRemoved, entry)?.user];
+    case EntryKind.ROLE_CHANGED:
+      return [body(wire.RoleChanged, entry)?.user];
+    default:
+      return [];
+  }
+}
+
+/** The users whose names are needed to show an entry. */
+export function people(entry: Raw): string[] {
+  const ids = named(entry).filter((id) => id?.length === 16);
+  return [...new Set([entry.sender, ...ids.map((id) => uuid(id as Uint8Array))])];
+}
+
+/** What is needed to say what an entry means. */
+export interface Reader {
+  readonly conversation: string;
+  readonly me: string | undefined;
+  /** The user with this id; called by the id when the name is not known. */
+  name(user: string): User;
+}
+
+/** What an entry says; one whose body can't be read is passed on as it came. */
+export function readEntry(reader: Reader, entry: Raw): Entry {
+  const origin: Origin = {
+    conversation: reader.conversation,
+    seq: entry.seq,
+    sender: reader.name(entry.sender),
+    timeMs: entry.timeMs,
+    own: entry.sender === reader.me,
+  };
+  let read: Entry | undefined;
+  try {
+    if (entry.kind === EntryKind.TEXT) read = message(reader, entry, origin);
+    else if (entry.erased && isKnown(entry.kind)) {
+      read = { ...origin, type: 'erased', kind: entry.kind };
+    } else read = action(reader, entry, origin);
+  } catch {
+    // Malformed: passed on below.
+  }
+  return read ?? { ...origin, type: 'unknown', kind: entry.kind, body: entry.body };
+}
+
+function isKnown(kind: number): boolean {
+  return kind > 0 && Object.values<number>(EntryKind).includes(kind);
+}
+
+function message(reader: Reader, entry: Raw, origin: Origin): Message {
+  const text = decode(wire.Text, entry.body);
+  const mentions = mentionsOf(text.mentions);
+  return {
+    ...origin,
+    type: 'message',
+    ordinal: entry.ordinal,
+    text: text.text,
+    replyTo: text.replyTo || undefined,
+    mentions,
+    mentionsMe: namesMe(mentions, reader.me),
+    forwarded: text.forwarded,
+    edited: undefined,
+    deleted: entry.erased,
+    pinned: false,
+    reactions: [],
+  };
+}
+
+function namesMe(mentions: readonly Mention[], me: string | undefined): boolean {
+  return mentions.some(({ who }) => who.type === 'everyone' || who.user === me);
+}
+
+/** Everything but messages. */
+function action(reader: Reader, entry: Raw, origin: Origin): Entry | undefined {
+  switch (entry.kind) {
+    case EntryKind.EDIT: {
+      const { seq, text, mentions } = decode(wire.Edit, entry.body);
+      return { ...origin, type: 'edit', target: seq, text, mentions: mentionsOf(mentions) };
+    }
+    case EntryKind.DELETE: {
+      const { seq, ordinal } = decode(wire.Delete, entry.body);
+      return { ...origin, type: 'deletion', target: seq, targetOrdinal: ordinal };
+    }
+    case EntryKind.REACTION: {
+      const { seq, emoji, removed } = decode(wire.Reaction, entry.body);
+      return { ...origin, type: 'reaction', target: seq, emoji, removed };
+    }
+    case EntryKind.PIN: {
+      const { seq, removed } = decode(wire.Pin, entry.body);
+      return { ...origin, type: 'pin', target: seq, removed };
+    }
+    default: {
+      const what = change(reader, entry);
+      return what && { ...origin, type: 'change', what };
+    }
+  }
+}
+
+function change(reader: Reader, entry: Raw): What | undefined {
+  const user = (id: Uint8Array) => reader.name(uuid(id));
+  switch (entry.kind) {
+    case EntryKind.GROUP_CREATED: {
+      const created = decode(wire.GroupCreated, entry.body);
+      return {
+        type: 'created',
+        info: infoOf(created.info),
+        settings: settingsOf(created.settings),
+        members: created.members.map(user),
+      };
+    }
+    case EntryKind.CONVERSATION_CHANGED: {
+      const { settings, ...info } = decode(wire.ConversationChanged, entry.body);
+      return { type: 'changed', ...info, settings: settings && settingsOf(settings) };
+    }
+    case EntryKind.MEMBERS_ADDED:
+      return { type: 'added', users: decode(wire.MembersAdded, entry.body).users.map(user) };
+    case EntryKind.MEMBER_REMOVED:
+      return { type: 'removed', user: user(decode(wire.MemberRemoved, entry.body).user) };
+    case EntryKind.MEMBER_LEFT:
+      return { type: 'left' };
+    case EntryKind.ROLE_CHANGED: {
+      const changed = decode(wire.RoleChanged, entry.body);
+      return { type: 'role', user: user(changed.user), role: roleOf(changed.role) };
+    }
+    case EntryKind.MEMBER_JOINED:
+      return { type: 'joined' };
+    case EntryKind.HISTORY_ERASED:
+      return { type: 'erased', upTo: decode(wire.HistoryErased, entry.body).upTo };
+    default:
+      return undefined;
+  }
+}
+
+/** A part of a conversation, as it came. */
+export interface Page {
+  readonly entries: readonly Raw[];
+  readonly related: readonly Raw[];
+  readonly atStart: boolean;
+  readonly atEnd: boolean;
+  readonly lastSeq: number;
+  readonly relatedCut: boolean;
+  readonly fromCache: boolean;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A page with the messages as they are now. */
+export function readPage(reader: Reader, page: Page): HistoryPage {
+  const entries = page.entries.map((raw) => readEntry(reader, raw));
+  const related = page.related.map((raw) => readEntry(reader, raw));
+  const messages = new Map<number, Mutable<Message>>();
+  for (const entry of entries) if (entry.type === 'message') messages.set(entry.seq, entry);
+  const quoted: Message[] = [];
+  for (const entry of related) {
+    if (entry.type !== 'message' || messages.has(entry.seq)) continue;
+    quoted.push(entry);
+    messages.set(entry.seq, entry);
+  }
+  for (const entry of related.sort((a, b) => a.seq - b.seq)) apply(entry, messages);
+  const { atStart, atEnd, lastSeq, fromCache } = page;
+  return { entries, quoted, atStart, atEnd, lastSeq, reactionsCut: page.relatedCut, fromCache };
+}
+
+/** Lets a related entry do to its message what it did. */
+function apply(entry: Entry, messages: ReadonlyMap<number, Mutable<Message>>): void {
+  if (!('target' in entry)) return;
+  const message = messages.get(entry.target);
+  if (!message) return;
+  switch (entry.type) {
+    case 'edit':
+      if (message.deleted) break;
+      message.text = entry.text;
+      message.mentions = entry.mentions;
+      message.edited = { seq: entry.seq, timeMs: entry.timeMs } satisfies Edited;
+      break;
+    case 'deletion':
+      Object.assign(message, { text: '', mentions: [], reactions: [], deleted: true });
+      message.edited = undefined;
+      break;
+    case 'reaction':
+      if (!message.deleted) {
+        message.reactions = react(message.reactions, entry.emoji, entry.sender, entry.removed);
+      }
+      break;
+    case 'pin':
+      message.pinned = !entry.removed;
+  }
+}
+
+/** The reactions after somebody reacted, or took it back. */
+export function react(
+  groups: Message['reactions'],
+  emoji: string,
+  user: User,
+  removed: boolean,
+): Message['reactions'] {
+  const group = groups.find((it) => it.emoji === emoji);
+  const others = group?.users.filter((it) => it.id !== user.id) ?? [];
+  if (!removed && group && others.length < group.users.length) return groups;
+  if (!group) return removed ? groups : [...groups, { emoji, users: [user] }];
+  const users = removed ? others : [...others, user];
+  return groups
+    .map((it) => (it === group ? { emoji, users } : it))
+    .filter((it) => it.users.length > 0);
+}

@@ -1,0 +1,2 @@
+/** This release of the SDK. */
+export const VERSION = '0.1.0';
