@@ -1,0 +1,7 @@
+/**
+ * The store for browsers: outbox and history in IndexedDB, one database an account.
+ *
+ * @module
+ */
+
+export { openStore, type StoreOptions, wipe } from './store.ts';
