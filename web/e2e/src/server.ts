@@ -49,7 +49,11 @@ export class Server {
     args.push('--set', `http=${address(this.http)}`);
     for (const [key, value] of Object.entries(this.options.set ?? {}))
       args.push('--set', `${key}=${value}`);
-    const child = spawn(binary(), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    // The server reads PARLEY_… as its configuration; what is for the tests is none.
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !name.startsWith('PARLEY_')),
+    );
+    const child = spawn(binary(), args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     createInterface({ input: child.stderr }).on('line', (line) => {
       this.#log.push(line);
