@@ -23,19 +23,14 @@ export type Retry = 'retry_now' | 'retry_after' | 'stop' | 'sign_in';
 
 /** The stable names of all codes. */
 export type CodeName =
-${rows.map((row) => `  | '${row.name}'`).join('\n')};
+${rows.map((row) => `  /** ${row.text} */\n  | '${row.name}'`).join('\n')};
 
 /** One row of the error table. */
-export interface CodeRow {
-  readonly name: CodeName;
-  readonly retry: Retry;
-  /** For people. */
-  readonly text: string;
-}
+export type CodeRow = readonly [name: CodeName, retry: Retry];
 
-/** The error table, by number. */
+/** The error table, by number. The server sends its texts along. */
 export const CODES: Readonly<Record<number, CodeRow | undefined>> = {
-${rows.map(({ code, name, retry, text }) => `  ${code}: { name: '${name}', retry: '${retry}', text: ${JSON.stringify(text)} },`).join('\n')}
+${rows.map(({ code, name, retry }) => `  ${code}: ['${name}', '${retry}'],`).join('\n')}
 };
 `;
 mkdirSync(new URL('../src/gen/', import.meta.url), { recursive: true });

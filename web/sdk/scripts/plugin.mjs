@@ -5,12 +5,13 @@
 import { ScalarType } from '@bufbuild/protobuf';
 import { createEcmaScriptPlugin, runNodeJs } from '@bufbuild/protoplugin';
 
+// The letters that src/codec.ts knows, and the types in TypeScript.
 const SCALARS = {
-  [ScalarType.UINT32]: ['u32', 'number'],
-  [ScalarType.UINT64]: ['u64', 'number'],
-  [ScalarType.BOOL]: ['bool', 'boolean'],
-  [ScalarType.STRING]: ['string', 'string'],
-  [ScalarType.BYTES]: ['bytes', 'Uint8Array'],
+  [ScalarType.UINT32]: ['u', 'number'],
+  [ScalarType.UINT64]: ['U', 'number'],
+  [ScalarType.BOOL]: ['o', 'boolean'],
+  [ScalarType.STRING]: ['s', 'string'],
+  [ScalarType.BYTES]: ['b', 'Uint8Array'],
 };
 
 function scalar(field) {
@@ -19,16 +20,30 @@ function scalar(field) {
   return found;
 }
 
-/** The table's name of a field's type, and the type in TypeScript. */
+/** The table's letter for a field's type (none for a message), and the type in TypeScript. */
 function types(field) {
   const kind = field.fieldKind === 'list' ? field.listKind : field.fieldKind;
-  if (kind === 'message') return [field.message.name, field.message.name];
-  if (kind === 'enum') return ["'enum'", field.enum.name];
-  if (kind === 'scalar') {
-    const [name, type] = scalar(field);
-    return [`'${name}'`, type];
-  }
+  if (kind === 'message') return [undefined, field.message.name];
+  if (kind === 'enum') return ['e', field.enum.name];
+  if (kind === 'scalar') return scalar(field);
   throw new Error(`${field}: src/codec.ts doesn't know this kind`);
+}
+
+/** The fields as src/codec.ts reads them: "name type", the number where it is not the next. */
+function table(message) {
+  const inner = [];
+  let next = 1;
+  const fields = message.fields.map((field) => {
+    const number = field.number === next ? '' : field.number;
+    next = field.number + 1;
+    const type = types(field)[0] ?? inner.push(field.message.name) - 1;
+    const optional = field.presence !== 2 ? '?' : '';
+    const shape =
+      field.fieldKind === 'list' ? '*' : field.oneof ? `=${field.oneof.localName}` : optional;
+    return `${number}${field.localName} ${type}${shape}`;
+  });
+  const rest = inner.length > 0 ? `, [${inner.join(', ')}]` : '';
+  return `'${fields.join(',')}'${rest}`;
 }
 
 function printMessage(f, message) {
@@ -52,22 +67,9 @@ function printMessage(f, message) {
     else f.print(`  ${member.localName}: ${type};`);
   }
   f.print('}');
-  f.print(`export const ${message.name}: Schema<${message.name}> = [`);
-  for (const field of message.fields) {
-    const shape =
-      field.fieldKind === 'list'
-        ? 'list'
-        : field.oneof
-          ? 'oneof'
-          : field.presence !== 2
-            ? 'optional'
-            : '';
-    const parts = [field.number, `'${field.localName}'`, types(field)[0]];
-    if (shape) parts.push(`'${shape}'`);
-    if (shape === 'oneof') parts.push(`'${field.oneof.localName}'`);
-    f.print(`  [${parts.join(', ')}],`);
-  }
-  f.print('];');
+  f.print(`export const ${message.name}: Schema<${message.name}> = /* @__PURE__ */ schema(`);
+  f.print(`  ${table(message)},`);
+  f.print(');');
   f.print('');
 }
 
@@ -87,7 +89,7 @@ function printEnum(f, it) {
 function generate(schema) {
   const f = schema.generateFile('wire.ts');
   f.print('// Made by scripts/plugin.mjs from the .proto files; not edited by hand.');
-  f.print("import type { Schema } from '../codec.ts';");
+  f.print("import { type Schema, schema } from '../codec.ts';");
   f.print('');
   const files = schema.allFiles.filter((file) => file.proto.package === 'parley.v1');
   for (const file of files) for (const it of file.enums) printEnum(f, it);

@@ -1,20 +1,11 @@
-/** From an action to what travels, an entry's kind and body, checked; and back. */
+/** From an action to what travels: an entry's kind and body, checked. */
 
 import type { Action, To } from './actions.ts';
-import { decode, encode, type Init, type Schema } from './codec.ts';
-import {
-  DEFAULT_SETTINGS,
-  infoOf,
-  mentionsOf,
-  mentionsToWire,
-  roleOf,
-  roleToWire,
-  settingsOf,
-  settingsToWire,
-} from './convert.ts';
+import { encode, type Init, type Schema } from './codec.ts';
+import { DEFAULT_SETTINGS, mentionsToWire, roleToWire, settingsToWire } from './convert.ts';
 import { fromName, ParleyError, problem } from './error.ts';
 import * as wire from './gen/wire.ts';
-import { uuid, uuidBytes } from './ids.ts';
+import { uuidBytes } from './ids.ts';
 import type { Mention } from './model.ts';
 
 /** Bounds that hold on every server; its own limit of a text can only be lower. */
@@ -23,11 +14,16 @@ const MENTIONS = 100;
 const EMOJI_BYTES = 64;
 const TITLE_CHARS = 128;
 
-const { EntryKind } = wire;
+const EntryKind = wire.EntryKind;
 
-export interface Composed {
+interface Packed {
   readonly kind: number;
   readonly body: Uint8Array;
+}
+
+/** An action with what is sent for it. */
+export interface Composed extends Packed {
+  readonly action: Action;
 }
 
 /** The kind and the body of the entry; throws where no server could take it. */
@@ -40,7 +36,7 @@ export function compose(to: To, action: Action): Composed {
   }
   check(action);
   try {
-    return pack(action);
+    return { action, ...pack(action) };
   } catch (error) {
     // An id that is none.
     if (error instanceof TypeError) {
@@ -95,11 +91,11 @@ function checkMentions(text: string, mentions: readonly Mention[]): void {
   }
 }
 
-function entry<T>(kind: number, schema: Schema<T>, message: Init<T>): Composed {
+function entry<T>(kind: number, schema: Schema<T>, message: Init<T>): Packed {
   return { kind, body: encode(schema, message) };
 }
 
-function pack(action: Action): Composed {
+function pack(action: Action): Packed {
   switch (action.type) {
     case 'text': {
       const { text, replyTo, mentions, forwarded } = action;
@@ -152,60 +148,5 @@ function pack(action: Action): Composed {
       return { kind: EntryKind.MEMBER_JOINED, body: new Uint8Array(0) };
     case 'eraseHistory':
       return entry(EntryKind.HISTORY_ERASED, wire.HistoryErased, { upTo: action.upTo });
-  }
-}
-
-/** What an item of the outbox does; a store may hold what an other build queued. */
-export function actionOf({ kind, body }: Composed): Action {
-  try {
-    return unpack(kind, body);
-  } catch {
-    return { type: 'text', text: '' };
-  }
-}
-
-function unpack(kind: number, body: Uint8Array): Action {
-  switch (kind) {
-    case EntryKind.EDIT: {
-      const { seq, text, mentions } = decode(wire.Edit, body);
-      return { type: 'edit', seq, text, mentions: mentionsOf(mentions) };
-    }
-    case EntryKind.DELETE:
-      return { type: 'delete', ...decode(wire.Delete, body) };
-    case EntryKind.REACTION:
-      return { type: 'react', ...decode(wire.Reaction, body) };
-    case EntryKind.PIN:
-      return { type: 'pin', ...decode(wire.Pin, body) };
-    case EntryKind.GROUP_CREATED: {
-      const { info, settings, members } = decode(wire.GroupCreated, body);
-      const group = { settings: settingsOf(settings), members: members.map(uuid) };
-      return { type: 'createGroup', ...infoOf(info), ...group };
-    }
-    case EntryKind.CONVERSATION_CHANGED: {
-      const { settings, ...info } = decode(wire.ConversationChanged, body);
-      // exactOptionalPropertyTypes: what is absent must not be there as undefined.
-      const given = Object.entries(info).filter(([, value]) => value !== undefined);
-      const changed = settings && { settings: settingsOf(settings) };
-      return { type: 'changeConversation', ...Object.fromEntries(given), ...changed };
-    }
-    case EntryKind.MEMBERS_ADDED:
-      return { type: 'addMembers', users: decode(wire.MembersAdded, body).users.map(uuid) };
-    case EntryKind.MEMBER_REMOVED:
-      return { type: 'removeMember', user: uuid(decode(wire.MemberRemoved, body).user) };
-    case EntryKind.MEMBER_LEFT:
-      return { type: 'leave' };
-    case EntryKind.ROLE_CHANGED: {
-      const { user, role } = decode(wire.RoleChanged, body);
-      return { type: 'setRole', user: uuid(user), role: roleOf(role) };
-    }
-    case EntryKind.MEMBER_JOINED:
-      return { type: 'join' };
-    case EntryKind.HISTORY_ERASED:
-      return { type: 'eraseHistory', upTo: decode(wire.HistoryErased, body).upTo };
-    default: {
-      const { text, replyTo, mentions, forwarded } = decode(wire.Text, body);
-      const list = mentionsOf(mentions);
-      return { type: 'text', text, replyTo: replyTo || undefined, mentions: list, forwarded };
-    }
   }
 }

@@ -92,20 +92,20 @@ export function closed(): ErrorInfo {
 /** The retry class of a number, also of one this build doesn't know. */
 export function verdict(code: number): Retry {
   // 5xx is the server's condition, by the table's own order.
-  return CODES[code]?.retry ?? (code >= 500 && code < 600 ? 'retry_after' : 'stop');
+  return CODES[code]?.[1] ?? (code >= 500 && code < 600 ? 'retry_after' : 'stop');
 }
 
 /** An error the server reported by number. */
 export function fromCode(code: number, text = '', retryAfterMs = 0): ErrorInfo {
-  const known = CODES[code];
+  const name = CODES[code]?.[0];
   const retry = verdict(code);
   // The text comes from the network: bounded, and without control characters.
   const clean = text.replace(/\p{Cc}/gu, '').slice(0, 300);
   return {
-    kind: retry === 'sign_in' || known?.name === 'credentials_wrong' ? 'signIn' : 'refused',
-    text: clean || known?.text || `the server answered with error ${code}`,
+    kind: retry === 'sign_in' || name === 'credentials_wrong' ? 'signIn' : 'refused',
+    text: clean || name?.replaceAll('_', ' ') || `the server answered with error ${code}`,
     code,
-    name: known?.name,
+    name,
     retry,
     retryAfterMs: retryAfterMs > 0 ? retryAfterMs : undefined,
   };
@@ -113,7 +113,7 @@ export function fromCode(code: number, text = '', retryAfterMs = 0): ErrorInfo {
 
 /** As {@link fromCode}, by name. */
 export function fromName(name: CodeName): ErrorInfo {
-  const found = Object.entries(CODES).find(([, code]) => code?.name === name);
+  const found = Object.entries(CODES).find(([, row]) => row?.[0] === name);
   return fromCode(Number(found?.[0]));
 }
 

@@ -7,7 +7,7 @@ import { uuid } from './ids.ts';
 import type { Edited, Entry, HistoryPage, Mention, Message, Origin, User, What } from './model.ts';
 import type { StoredEntry } from './store.ts';
 
-const { EntryKind } = wire;
+const EntryKind = wire.EntryKind;
 
 /** Nobody we could name: an author the server did not set. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';

@@ -5,7 +5,7 @@
  * All of it is structured-clonable.
  */
 
-import type { To } from './actions.ts';
+import type { Action, To } from './actions.ts';
 import type { ErrorInfo } from './error.ts';
 import type { Description, Preferences, Range, User } from './model.ts';
 
@@ -27,8 +27,10 @@ export interface StoredItem {
   readonly to: To;
   /** Its name on the wire, hex. */
   readonly clientMessageId: string;
+  /** What it does, for showing it. */
+  readonly action: Action;
+  /** What is sent, the same bytes each time: the entry's kind and encoded body. */
   readonly kind: number;
-  /** The entry's encoded body. */
   readonly body: Uint8Array;
   /** When it was queued, by the device's clock. */
   readonly queuedMs: number;

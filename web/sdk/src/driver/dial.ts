@@ -4,8 +4,8 @@
  */
 
 import { ParleyError, problem } from '../error.ts';
-import { baseUrl, HttpApi } from '../http.ts';
 import type { ClientOptions } from '../options.ts';
+import { baseUrl, Requester } from '../request.ts';
 import type { TransportName } from '../types.ts';
 import {
   type Connection,
@@ -31,7 +31,7 @@ export interface Dialed {
 
 export class Dialer {
   private readonly base: string;
-  private readonly http: HttpApi;
+  private readonly http: Requester;
   private winner: { name: TransportName; untilMs: number } | undefined;
 
   constructor(
@@ -40,7 +40,7 @@ export class Dialer {
   ) {
     const { auth, url, fetch } = options;
     this.base = baseUrl(url);
-    this.http = new HttpApi({
+    this.http = new Requester({
       url: this.base,
       auth: auth.kind === 'cookie' ? auth : { kind: 'token', token: '' },
       fetch,
@@ -79,7 +79,7 @@ export class Dialer {
     const query = ticket && `?ticket=${ticket}`;
     if (name === 'webtransport') {
       const { dialWebTransport } = await import('./webtransport.ts');
-      return dialWebTransport(await this.http.discovery(), query, receiver, signal);
+      return dialWebTransport(this.http, query, receiver, signal);
     }
     const Socket =
       this.options.WebSocket ?? (globalThis.WebSocket as WebSocketConstructor | undefined);

@@ -4,22 +4,31 @@
  */
 
 import { type ErrorInfo, fromCode, ParleyError, problem } from '../error.ts';
-import type { Discovery } from '../http.ts';
+import { type Json, type Requester, text } from '../request.ts';
 import { FrameReader, framed } from './frames.ts';
 import { type Connection, DIAL_MS, type Receiver } from './transport.ts';
 
+/** Where the server may be reached by WebTransport. */
+async function discover(http: Requester) {
+  const { wt } = await http.json('GET', '/v1/discovery');
+  if (typeof wt !== 'object' || wt === null) return undefined;
+  const { url, certificate_hash: hash } = wt as Json;
+  return { url: text(url), hash: text(hash) };
+}
+
 /** Rejects with a `ParleyError`; `signal` gives up. */
 export async function dialWebTransport(
-  { wt }: Discovery,
+  http: Requester,
   query: string,
   receiver: Receiver,
   signal: AbortSignal,
 ): Promise<Connection> {
+  const wt = await discover(http);
   if (!wt) throw new ParleyError(problem('network', 'the server offers no WebTransport'));
   if (!globalThis.WebTransport) {
     throw new ParleyError(problem('network', 'there is no WebTransport here'));
   }
-  const hash = wt.certificateHash;
+  const { hash } = wt;
   const session = new WebTransport(wt.url + query, {
     ...(hash && { serverCertificateHashes: [{ algorithm: 'sha-256', value: fromBase64(hash) }] }),
   });

@@ -18,7 +18,7 @@
  */
 
 import type { To } from '../actions.ts';
-import { actionOf, type Composed } from '../compose.ts';
+import type { Composed } from '../compose.ts';
 import { closed, type ErrorInfo, problem } from '../error.ts';
 import type * as wire from '../gen/wire.ts';
 import type { Description, Conversation as Line, User } from '../model.ts';
@@ -200,9 +200,10 @@ export class Machine {
   }
 
   /** Puts an action into the outbox. The caller sees to its bounds. */
-  queue(tick: Tick, to: To, clientMessageId: string, { kind, body }: Composed): StoredItem {
+  queue(tick: Tick, to: To, clientMessageId: string, composed: Composed): StoredItem {
     const localId = ++this.lastLocalId;
-    const item = { localId, to, clientMessageId, kind, body, queuedMs: tick.wallMs };
+    const { action, kind, body } = composed;
+    const item = { localId, to, clientMessageId, action, kind, body, queuedMs: tick.wallMs };
     this.save({ type: 'queued', item });
     this.push(item);
     this.sayItem(localId);
@@ -249,14 +250,14 @@ export class Machine {
   item(localId: number): OutboxItem | undefined {
     const item = this.outbox.get(localId) ?? this.failed.get(localId);
     if (!item) return undefined;
-    const { clientMessageId, to, queuedMs, error } = item;
+    const { clientMessageId, to, action, queuedMs, error } = item;
     const onItsWay = this.outbox.isOnItsWay(localId);
     return {
       localId,
       clientMessageId,
       to,
       conversation: to.type === 'conversation' ? to.conversation : undefined,
-      action: actionOf(item),
+      action,
       status: error ? 'failed' : onItsWay ? 'sending' : 'queued',
       error,
       queuedMs,

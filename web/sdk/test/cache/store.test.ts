@@ -36,7 +36,8 @@ function reopen(): Store {
 function item(localId: number, text = 'hello'): StoredItem {
   const body = new TextEncoder().encode(text);
   const to = { type: 'user', user: 'u1' } as const;
-  return { localId, to, clientMessageId: `0${localId}`, kind: 1, body, queuedMs: 7 };
+  const action = { type: 'text', text } as const;
+  return { localId, to, clientMessageId: `0${localId}`, action, kind: 1, body, queuedMs: 7 };
 }
 
 function conversation(id: string, held: number): StoredConversation {
