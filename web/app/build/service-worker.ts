@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { type Plugin, transformWithOxc } from 'vite';
 
 /** What the service worker keeps of a build: paths as the browser asks for them, and one version for all. */
@@ -26,7 +26,7 @@ export function serviceWorker(): Plugin {
     name: 'parley-service-worker',
     apply: 'build',
     configResolved(config) {
-      folder = join(config.root, config.build.outDir);
+      folder = resolve(config.root, config.build.outDir);
       source = join(config.root, 'src/worker/sw.ts');
     },
     async writeBundle() {

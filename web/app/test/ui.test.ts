@@ -1,0 +1,87 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { shellFiles } from '../build/service-worker';
+import { keyNames, SHORTCUTS } from '../src/lib/shortcuts';
+import { type MenuEntry, nextEntry } from '../src/lib/ui/menu';
+import { initials, tileColour } from '../src/lib/ui/tile';
+
+describe('tiles', () => {
+  it.each([
+    ['ann', 'A'],
+    ['Ann Lee', 'AL'],
+    ['anna maria von Berg', 'AB'],
+    ['ann.lee_x', 'AX'],
+    ['دينا علي', 'دع'],
+    ['🇩🇪', '🇩🇪'],
+    ['(ann)', 'A'],
+    ['', '?'],
+    ['   ', '?'],
+    ['e\u0301va', 'E\u0301'],
+  ])('of %s', (name, letters) => {
+    expect(initials(name)).toBe(letters);
+  });
+
+  it('stay small, whatever the name', () => {
+    expect(initials(`a${'\u0301'.repeat(5_000)}`).length).toBeLessThan(20);
+    expect(initials('\u0000'.repeat(10_000)).length).toBeLessThan(5);
+  });
+
+  it('have all colours', () => {
+    const ids = Array.from({ length: 200 }, (_, at) => `01890abc-def0-7abc-8def-${at}`);
+    expect(new Set(ids.map(tileColour)).size).toBe(8);
+  });
+});
+
+describe('menus', () => {
+  const entry = (id: string, disabled = false): MenuEntry => ({
+    id,
+    label: id,
+    disabled,
+    onselect: () => undefined,
+  });
+
+  it('move past disabled entries and around the ends', () => {
+    const entries = [entry('a', true), entry('b'), entry('c', true), entry('d')];
+    expect(nextEntry(entries, -1, 1)).toBe(1);
+    expect(nextEntry(entries, 1, 1)).toBe(3);
+    expect(nextEntry(entries, 3, 1)).toBe(1);
+    expect(nextEntry(entries, 1, -1)).toBe(3);
+    expect(nextEntry(entries, entries.length, -1)).toBe(3);
+    expect(nextEntry([entry('a', true)], -1, 1)).toBe(-1);
+    expect(nextEntry([], -1, 1)).toBe(-1);
+  });
+});
+
+describe('shortcuts', () => {
+  it('have keys of their own', () => {
+    const keys = SHORTCUTS.map((shortcut) => shortcut.keys);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it('are written as on the keyboard', () => {
+    expect(keyNames('$mod+k', false)).toEqual(['Ctrl', 'K']);
+    expect(keyNames('$mod+/', true)).toEqual(['⌘', '/']);
+    expect(keyNames('Alt+Shift+ArrowUp', false)).toEqual(['Alt', 'Shift', '↑']);
+  });
+});
+
+describe('the list of the service worker', () => {
+  it('has every file once, and a version that changes with them', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'parley-shell-'));
+    try {
+      mkdirSync(join(folder, 'assets'));
+      for (const name of ['index.html', 'assets/a-1.js', 'assets/a-1.js.gz', 'sw.js', 'boot.js']) {
+        writeFileSync(join(folder, name), name);
+      }
+      const first = shellFiles(folder);
+      expect(first.files.sort()).toEqual(['/', '/assets/a-1.js', '/boot.js']);
+      expect(shellFiles(folder).version).toBe(first.version);
+      writeFileSync(join(folder, 'boot.js'), 'other');
+      expect(shellFiles(folder).version).not.toBe(first.version);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
