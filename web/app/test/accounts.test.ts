@@ -46,11 +46,23 @@ describe('accounts of the browser', () => {
 
 describe('what a browser is called', () => {
   it.each([
-    ['Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Safari/537.36', 'Chrome on Linux'],
-    ['Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/120.0 Safari/537.36 Edg/120.0', 'Edge on Windows'],
-    ['Mozilla/5.0 (Macintosh; Intel Mac OS X 14_0) AppleWebKit/605 Version/17.5 Safari/605', 'Safari on macOS'],
+    [
+      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Safari/537.36',
+      'Chrome on Linux',
+    ],
+    [
+      'Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/120.0 Safari/537.36 Edg/120.0',
+      'Edge on Windows',
+    ],
+    [
+      'Mozilla/5.0 (Macintosh; Intel Mac OS X 14_0) AppleWebKit/605 Version/17.5 Safari/605',
+      'Safari on macOS',
+    ],
     ['Mozilla/5.0 (Android 14; Mobile; rv:130.0) Gecko/130.0 Firefox/130.0', 'Firefox on Android'],
-    ['Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) CriOS/120 Safari/605', 'Chrome on iPhone'],
+    [
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) CriOS/120 Safari/605',
+      'Chrome on iPhone',
+    ],
     ['curl', 'Browser'],
   ])('%s', (agent, name) => {
     expect(describeBrowser(agent)).toBe(name);
@@ -87,6 +99,8 @@ describe('notifications', () => {
 
   it('come again after the mute, and for mentions', () => {
     expect(wanted(message, { ...all, mutedUntilMs: 5 }, on, 5)).toBe(true);
-    expect(wanted({ ...message, mentionsMe: true }, { ...all, level: 'mentions' }, on, 5)).toBe(true);
+    expect(wanted({ ...message, mentionsMe: true }, { ...all, level: 'mentions' }, on, 5)).toBe(
+      true,
+    );
   });
 });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { faults, readStrings } from '../build/strings';
 import { fill, isolate } from '../src/i18n/fill';
-import { agoText, dayText, daysBetween } from '../src/i18n/format.svelte';
+import { agoText, daysBetween, dayText } from '../src/i18n/format.svelte';
 import { loadLanguage, t } from '../src/i18n/translate.svelte';
 
 const folder = (language: string) => join(import.meta.dirname, '../src/i18n', language);

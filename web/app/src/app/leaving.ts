@@ -1,5 +1,6 @@
 // Signing out: on the server if it can be reached, and always in this browser.
 
+import { forgetDrafts } from '../chat/state/drafts';
 import { t } from '../i18n';
 import { go } from '../lib/router.svelte';
 import { notify } from '../lib/ui/notices.svelte';
@@ -23,6 +24,7 @@ export async function leaveAccount(session: Session): Promise<void> {
 /** Wipes what this browser kept of an account whose session is over. */
 export async function dropAccount(session: Session): Promise<void> {
   removeAccount(session.slot);
+  forgetDrafts(session.me.id);
   await session.forget();
   const slot = lastSlot();
   go(slot === undefined ? { name: 'sign-in' } : { name: 'chats', slot }, { replace: true });

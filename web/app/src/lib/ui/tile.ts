@@ -28,5 +28,5 @@ function* segments(text: string): Generator<string, undefined> {
 export function tileColour(id: string): number {
   let hash = 0;
   for (const char of id) hash = (Math.imul(hash, 31) + (char.codePointAt(0) ?? 0)) >>> 0;
-  return (hash ^ (hash >>> 7)) % 8;
+  return ((hash ^ (hash >>> 7)) >>> 0) % 8;
 }
