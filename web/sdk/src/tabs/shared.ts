@@ -318,8 +318,9 @@ class Tab {
     if (!leader || leader.leaving) return;
     leader.handleTab(from, foreground, false);
     leader.announce(from);
-    const hidden = this.#hiddenSince === undefined ? 0 : performance.now() - this.#hiddenSince;
-    if (foreground && hidden >= (this.#options.yieldAfterMs ?? 60_000)) void this.#yield(from);
+    if (!foreground || this.#hiddenSince === undefined) return;
+    const hiddenMs = performance.now() - this.#hiddenSince;
+    if (hiddenMs >= (this.#options.yieldAfterMs ?? 60_000)) void this.#yield(from);
   }
 
   /** Somebody leads: what had no answer is asked again. */
