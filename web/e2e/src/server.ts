@@ -93,6 +93,12 @@ export class Server {
     await this.#start();
   }
 
+  /** Starts it again if it is dead. */
+  async revive(): Promise<void> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) await this.#start();
+  }
+
   async stop(): Promise<void> {
     await this.kill();
     await rm(this.data, { recursive: true, force: true });

@@ -45,6 +45,8 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await device.close();
+  // A test that failed may have left it dead.
+  await server.revive();
 });
 
 interface Person {
@@ -77,16 +79,24 @@ async function sessions({ token }: Person): Promise<number> {
   return devices.reduce((sum, each) => sum + each.sessions, 0);
 }
 
-async function openTab(who: Person, yieldAfterMs = 60_000, context?: BrowserContext) {
-  const page = await (context ?? device.context).newPage();
+async function blankTab(context = device.context): Promise<Page> {
+  const page = await context.newPage();
   await page.goto(`${origin}/shared.html`);
   await page.waitForFunction(() => 'tab' in window);
-  await page.evaluate(([id, url, token, ms]) => window.tab.open(id, url, token, ms), [
+  return page;
+}
+
+const openIn = (page: Page, who: Person, yieldAfterMs = 60_000): Promise<void> =>
+  page.evaluate(([id, url, token, ms]) => window.tab.open(id, url, token, ms), [
     who.id,
     server.http,
     who.token,
     yieldAfterMs,
   ] as const);
+
+async function openTab(who: Person, yieldAfterMs = 60_000, context?: BrowserContext) {
+  const page = await blankTab(context);
+  await openIn(page, who, yieldAfterMs);
   return page;
 }
 
@@ -193,6 +203,14 @@ test('what is in the outbox survives reloads and the death of the server, and is
   const [ann, ben] = [await signUp(), await signUp()];
   const [first, second] = await twoTabs(ann);
   const place = await send(first, ben.id, 'before');
+  // The device has it, and not the server alone.
+  await until(async () => {
+    const page = await first.evaluate(
+      (id) => window.tab.client.history(id, { type: 'latest' }, { cache: 'only' }),
+      place,
+    );
+    expect(page.entries.length).toBe(1);
+  });
   await server.kill();
   const queue = (page: Page, text: string) =>
     page.evaluate(
@@ -311,9 +329,7 @@ test('signing out ends every tab and leaves nothing', async () => {
 
 test('without a usable database it works in memory, and leaves the database alone', async () => {
   const [ann, ben] = [await signUp(), await signUp()];
-  const page = await device.context.newPage();
-  await page.goto(`${origin}/shared.html`);
-  await page.waitForFunction(() => 'tab' in window);
+  const page = await blankTab();
   await page.evaluate(
     (account) =>
       new Promise<void>((resolve) => {
@@ -338,11 +354,13 @@ test('without a usable database it works in memory, and leaves the database alon
 
 test('with the quota used up, history goes and sends stay', async () => {
   const [ann, ben] = [await signUp(), await signUp()];
-  const page = await openTab(ann);
-  await ready(page);
-  const place = await send(page, ben.id, 'start');
+  const page = await blankTab();
+  // Before the database is opened: the browser looks at it now and then only.
   const session = await device.context.newCDPSession(page);
   await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 400_000 });
+  await openIn(page, ann);
+  await ready(page);
+  const place = await send(page, ben.id, 'start');
   // More than fits: ten messages of 60 kB of what can't be compressed.
   for (let i = 0; i < 10; i += 1) {
     await page.evaluate(
