@@ -4,7 +4,7 @@ import type { User } from '@parley/client';
 import type { ConversationRow } from '@parley/client/view';
 import type { Session } from '../../app/session.svelte';
 import { listText, t } from '../../i18n';
-import { systemText } from '../timeline/label';
+import { namesFor, systemText } from '../timeline/label';
 
 export function conversationName(
   row: Pick<ConversationRow, 'kind' | 'peer' | 'title'>,
@@ -25,7 +25,7 @@ export function typingText(typing: readonly User[], session: Session, named: boo
 export function previewText(row: ConversationRow, session: Session): string {
   const { preview } = row;
   if (!preview) return '';
-  const nameOf = (user: User) => session.names.of(user);
+  const nameOf = namesFor(session);
   if (preview.what === 'deleted') return t('chat.deleted');
   if (preview.what === 'system' && preview.event)
     return systemText({ what: preview.event, sender: preview.sender, own: preview.own }, nameOf);

@@ -6,6 +6,8 @@ export interface Draft {
   readonly replyTo?: number | undefined;
   /** An edit of this message is being written. */
   readonly editing?: number | undefined;
+  /** What the server was told last: when it is the text, the server's word goes first. */
+  readonly told?: string | undefined;
 }
 
 const PREFIX = 'parley.draft';
@@ -21,12 +23,13 @@ export class Drafts {
     try {
       const read: unknown = JSON.parse(localStorage.getItem(this.#key(conversation)) ?? 'null');
       if (read === null || typeof read !== 'object') return undefined;
-      const { text, replyTo, editing } = read as Record<string, unknown>;
+      const { text, replyTo, editing, told } = read as Record<string, unknown>;
       if (typeof text !== 'string') return undefined;
       return {
         text,
         replyTo: typeof replyTo === 'number' ? replyTo : undefined,
         editing: typeof editing === 'number' ? editing : undefined,
+        told: typeof told === 'string' ? told : undefined,
       };
     } catch {
       return undefined; // storage is forbidden, or holds something odd
@@ -36,7 +39,8 @@ export class Drafts {
   set(conversation: string, draft: Draft): void {
     const key = this.#key(conversation);
     try {
-      if (draft.text === '' && draft.replyTo === undefined) localStorage.removeItem(key);
+      const nothing = draft.text === '' && draft.replyTo === undefined && !draft.told;
+      if (nothing) localStorage.removeItem(key);
       else localStorage.setItem(key, JSON.stringify(draft));
     } catch {
       // Full or forbidden: the draft lasts until the page goes.

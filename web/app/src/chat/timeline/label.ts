@@ -2,10 +2,16 @@
 
 import type { User } from '@parley/client';
 import type { MessageRow, Row, SystemRow } from '@parley/client/view';
+import type { Session } from '../../app/session.svelte';
 import { clockText, dayText, listText, numberText, t } from '../../i18n';
 import { oneLine } from '../text/segments';
 
 export type NameOf = (user: User) => string;
+
+/** What people are called in the middle of a sentence: the reader is "you". */
+export function namesFor(session: Session): NameOf {
+  return (user) => (user.id === session.me.id ? t('chat.youInside') : session.names.of(user));
+}
 
 /** Sender, what it answers, text, time, state: all that a row shows. */
 export function rowLabel(row: Row, nameOf: NameOf): string {
