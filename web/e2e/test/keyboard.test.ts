@@ -1,0 +1,211 @@
+/** Every main action without a mouse, and what a screen reader is told of the timeline. */
+
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Device, openBrowser } from '../src/browser.ts';
+import { field, list, log, message } from '../src/chat.ts';
+import { group, Person, say } from '../src/people.ts';
+import { Server } from '../src/server.ts';
+
+let server: Server;
+let browser: Browser;
+let ann: Person;
+let bob: Person;
+let device: Device;
+let page: Page;
+let walk: string;
+
+beforeAll(async () => {
+  server = await Server.start();
+  browser = await openBrowser();
+  ann = await Person.signUp(server, 'ann');
+  bob = await Person.signUp(server, 'bob');
+  await Person.signUp(server, 'cid');
+  walk = await group('Harbour walk', bob, ann);
+  await group('Night shift', bob, ann);
+  await say(bob, { type: 'conversation', conversation: walk }, ['first', 'second', 'third']);
+  device = await ann.device(browser);
+  page = await device.page('/u/0');
+  await list(page).getByText('Harbour walk').waitFor();
+}, 180_000);
+
+afterAll(async () => {
+  await device?.close();
+  await bob?.close();
+  await browser?.close();
+  await server?.stop();
+});
+
+const press = (keys: string) => page.keyboard.press(keys);
+const type = (text: string) => page.keyboard.type(text);
+
+/** Nothing in here may touch the mouse. */
+const mouse = () => {
+  throw new Error('the mouse was used');
+};
+
+test('the quick switcher goes to a conversation', async () => {
+  Object.assign(page.mouse, { click: mouse, down: mouse });
+  await press('Control+k');
+  await page.getByRole('combobox', { name: 'Chat or person' }).waitFor();
+  await type('harb');
+  await page.getByRole('option', { name: /Harbour walk/ }).waitFor();
+  await press('Enter');
+  await message(page, 'third').waitFor();
+  await page.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA');
+});
+
+test('messages are written, edited and answered', async () => {
+  await type('from the keys');
+  await press('Shift+Enter');
+  await type('second line');
+  await press('Enter');
+  await message(page, 'from the keys').waitFor();
+  expect(await message(page, 'from the keys').locator('.text').textContent()).toBe(
+    'from the keys\nsecond line',
+  );
+  await message(page, 'from the keys')
+    .getByRole('img', { name: /Sent|Delivered|Read/ })
+    .waitFor();
+  await press('ArrowUp');
+  expect(await field(page).inputValue()).toBe('from the keys\nsecond line');
+  await press('Control+a');
+  await type('better');
+  await press('Enter');
+  await message(page, 'better').getByText('edited').waitFor();
+  // Shift+Up answers the last one, Esc lets it be.
+  await press('Shift+ArrowUp');
+  await page.getByRole('button', { name: 'Cancel reply' }).waitFor();
+  await press('Escape');
+  await page.getByRole('button', { name: 'Cancel reply' }).waitFor({ state: 'detached' });
+});
+
+test('the timeline is one stop, its rows say all, Enter leads in and Esc out', async () => {
+  await press('Shift+Tab');
+  for (let i = 0; i < 6; i++) {
+    if (await page.evaluate(() => document.activeElement?.getAttribute('role') === 'article'))
+      break;
+    await press('Shift+Tab');
+  }
+  const label = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? '');
+  expect(await label()).toMatch(/^You, better, .*edited.*(Sent|Delivered|Read)$/);
+  await press('ArrowUp');
+  expect(await label()).toMatch(/^bob, third, \d/);
+  await press('Enter');
+  expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe(
+    'React',
+  );
+  await press('Tab');
+  await press('Escape');
+  expect(await label()).toMatch(/^bob, third/);
+});
+
+test('a message is reacted to, answered and deleted from its row', async () => {
+  await press('Shift+F10');
+  await page.getByRole('menu').waitFor();
+  await type('react with 👍'.slice(0, 5));
+  await page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'menuitem');
+  await page.getByRole('menuitem', { name: 'React with 👍' }).focus();
+  await press('Enter');
+  await message(page, 'third').getByRole('button', { name: /👍/ }).waitFor();
+  await page.waitForFunction(() => !document.querySelector('[role=menu]'));
+  await log(page)
+    .getByRole('article', { name: /^bob, second/ })
+    .focus();
+  await press('Shift+F10');
+  await page.getByRole('menu').waitFor();
+  await page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'menuitem');
+  // The first entry.
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('Reply');
+  await press('Enter');
+  await page.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA');
+  await type('an answer');
+  await press('Enter');
+  await message(page, 'an answer').getByText('second').waitFor();
+});
+
+test('a mention and an emoji are put in by keys', async () => {
+  await type('@bo');
+  await page.getByRole('option', { name: /bob/ }).waitFor();
+  await press('Tab');
+  expect(await field(page).inputValue()).toBe('@bob ');
+  await press('Shift+Tab');
+  expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe(
+    'Emoji',
+  );
+  await press('Enter');
+  await page.getByRole('searchbox', { name: 'Search emoji' }).waitFor();
+  await type('rocket');
+  await page.getByRole('button', { name: /🚀/ }).waitFor();
+  await press('Enter');
+  await page.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA');
+  expect(await field(page).inputValue()).toBe('@bob 🚀');
+  await press('Enter');
+  await message(page, '@bob 🚀').waitFor();
+});
+
+test('search in the chat goes from hit to hit', async () => {
+  await press('Control+f');
+  await page.getByRole('searchbox', { name: 'Search in this chat' }).waitFor();
+  await type('ir');
+  await page.getByText('1 of 2').waitFor();
+  await press('Enter');
+  await page.getByText('2 of 2').waitFor();
+  await press('Escape');
+  await page.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA');
+});
+
+test('Alt and arrows go between chats, also to the unread one', async () => {
+  await press('Alt+ArrowDown');
+  await page.getByRole('region', { name: 'Night shift' }).waitFor();
+  await press('Alt+ArrowUp');
+  await page.getByRole('region', { name: 'Harbour walk' }).waitFor();
+  const client = await bob.script();
+  const other = (await client.conversations()).find((one) => one.info.title === 'Night shift');
+  await say(bob, { type: 'conversation', conversation: other?.id ?? '' }, ['psst']);
+  await list(page)
+    .getByLabel('One unread message')
+    .or(list(page).getByText('One unread message'))
+    .first()
+    .waitFor();
+  await press('Alt+Shift+ArrowDown');
+  await page.getByRole('region', { name: 'Night shift' }).waitFor();
+});
+
+test('what others write is announced', async () => {
+  const client = await bob.script();
+  const other = (await client.conversations()).find((one) => one.info.title === 'Night shift');
+  await say(bob, { type: 'conversation', conversation: other?.id ?? '' }, ['listen to this']);
+  await page
+    .locator('[aria-live=polite]')
+    .filter({ hasText: 'bob: listen to this' })
+    .waitFor({ state: 'attached' });
+});
+
+test('axe finds nothing serious', async () => {
+  const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  // Through the debugger: the page's own policy would refuse it as a script.
+  await page.evaluate(axe);
+  const bad = await page.evaluate(async () => {
+    const run = (
+      window as never as {
+        axe: {
+          run(): Promise<{
+            violations: { id: string; impact: string; nodes: { html: string }[] }[];
+          }>;
+        };
+      }
+    ).axe;
+    const { violations } = await run.run();
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
+  });
+  expect(bad).toEqual([]);
+});
+
+test('nothing complained', () => {
+  expect(device.complaints).toEqual([]);
+});
