@@ -76,7 +76,12 @@ struct Queue {
     items: VecDeque<Item>,
     window: Window,
     end: Option<Code>,
+    /// Somebody will look after what was pushed without a wake.
+    looked_after: bool,
 }
+
+/// So many items go out by themselves, however little they are worth alone.
+const FEW: usize = 8;
 
 /// What a session has to do next.
 #[derive(Debug)]
@@ -99,7 +104,12 @@ impl Link {
         receipts: bool,
         cap_bytes: usize,
     ) -> Self {
-        let queue = Queue { items: VecDeque::new(), window: Window::new(cap_bytes), end: None };
+        let queue = Queue {
+            items: VecDeque::new(),
+            window: Window::new(cap_bytes),
+            end: None,
+            looked_after: false,
+        };
         Self {
             id,
             user,
@@ -132,33 +142,72 @@ impl Link {
 
     /// Queues an item. Over the cap the session ends instead.
     pub fn push(&self, item: Item) {
-        let bytes = item.size_bytes();
-        let mut queue = self.queue.lock();
-        if queue.end.is_some() {
-            return;
+        if self.queue(&mut self.queue.lock(), item) {
+            self.wake.notify_one();
         }
-        if queue.window.queue(bytes).is_ok() {
+    }
+
+    /// Queues an item that goes out with the next one, or once
+    /// [`Link::look_after`] is called. Gives true when nobody was going to call
+    /// that yet: the caller sees to it.
+    #[must_use]
+    pub fn push_later(&self, item: Item) -> bool {
+        let mut queue = self.queue.lock();
+        if !self.queue(&mut queue, item) {
+            return false;
+        }
+        let go = queue.items.len() >= FEW || queue.end.is_some();
+        let see_to_it = !go && !std::mem::replace(&mut queue.looked_after, true);
+        drop(queue);
+        if go {
+            self.wake.notify_one();
+        }
+        see_to_it
+    }
+
+    /// What was pushed for later goes out now, if it hasn't yet.
+    pub fn look_after(&self) {
+        let mut queue = self.queue.lock();
+        queue.looked_after = false;
+        let waits = !queue.items.is_empty();
+        drop(queue);
+        if waits {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Gives false when the session has ended already.
+    fn queue(&self, queue: &mut Queue, item: Item) -> bool {
+        if queue.end.is_some() {
+            return false;
+        }
+        if queue.window.queue(item.size_bytes()).is_ok() {
             queue.items.push_back(item);
         } else {
             queue.end = Some(Code::SlowConsumer);
             queue.items = VecDeque::new();
         }
-        drop(queue);
-        self.wake.notify_one();
+        true
     }
 
     /// Queues a notice, unless too much waits for what it is worth. Gives false
     /// when it was dropped.
     pub fn offer(&self, notice: ServerEnvelope, shed: Shed) -> bool {
+        let room = self.has_room(shed);
+        if room {
+            self.push(Item::Notice(notice));
+        }
+        room
+    }
+
+    /// Whether so little waits that something of this worth may be queued.
+    #[must_use]
+    pub fn has_room(&self, shed: Shed) -> bool {
         let room = match shed {
             Shed::Early => self.cap_bytes / 8,
             Shed::Late => self.cap_bytes / 2,
         };
-        if self.queued_bytes() >= room {
-            return false;
-        }
-        self.push(Item::Notice(notice));
-        true
+        self.queued_bytes() < room
     }
 
     /// Ends the session with `code`; the first reason given stays. What waits
@@ -340,6 +389,29 @@ mod tests {
         assert_eq!(link.sign(), Sign { foreground: true, seen_ms: 6 });
         assert!(link.heard(8, false) && !link.heard(9, false));
         assert_eq!(link.sign(), Sign { foreground: false, seen_ms: 8 });
+    }
+
+    #[test]
+    fn what_comes_later_is_seen_to_once_and_goes_with_the_next() {
+        use futures_util::FutureExt as _;
+        let link = link(1 << 20);
+        let woken = || link.woken().now_or_never().is_some();
+        assert!(link.push_later(deliver(1, 10)) && !link.push_later(deliver(2, 10)) && !woken());
+        link.look_after();
+        assert!(woken());
+        assert!(matches!(link.next(1 << 20), Next::Write(items, _) if items.len() == 2));
+        // Gone with something else: nobody is woken for nothing.
+        assert!(link.push_later(deliver(3, 10)));
+        link.push(deliver(4, 10));
+        assert!(woken() && matches!(link.next(1 << 20), Next::Write(items, _) if items.len() == 2));
+        link.look_after();
+        assert!(!woken());
+        // Many don't wait, and nobody has to see to them.
+        let seen_to = (0..FEW).map(|_| link.push_later(deliver(5, 10))).filter(|see| *see).count();
+        assert!(seen_to == 1 && woken());
+        link.end(Code::Draining);
+        link.look_after();
+        assert!(!link.push_later(deliver(6, 10)));
     }
 
     #[test]

@@ -1,27 +1,50 @@
 //! Effects: what follows from a commit.
 //!
-//! Runs on the log's commit thread, in commit order, after the sync. An entry
-//! is applied to its conversation, its author is answered, and each member's
-//! home learns of it. Nothing here waits: sessions have bounded queues that
-//! cut off whoever is too slow.
+//! In commit order, after the sync. An entry is applied to its conversation, its author is answered, and
+//! each member's home learns of it. Nothing here waits for a session: they have
+//! bounded queues that cut off whoever is too slow.
+//!
+//! The commit thread carries out small groups itself: the fewer threads a message
+//! passes, the sooner it arrives. Larger ones it hands to a task: sessions that
+//! a worker of the runtime wakes are run by it next, without a system call for
+//! each, and the next group is synced meanwhile. At most `AHEAD` groups wait for
+//! the task; then the commit thread does, whose queue has the named overflow.
+
+mod later;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use metrics::Counter;
-use parley_core::conversation::{Kind, Shown};
+use parley_core::conversation::{Kind, MovedCursor, Shown};
 use parley_core::user::FeedEntry;
 use parley_protocol::wire::Receipt;
-use parley_protocol::{ShardId, UserId};
+use parley_protocol::{ConversationId, ShardId, UserId};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
+use self::later::Later;
 use crate::home::{Delivery, Homes, change_of};
 use crate::log::Committed;
 use crate::metrics::list as metric;
 use crate::receipts::Receipts;
 use crate::retention::Watch;
 use crate::shard::{
-    Pending, PendingCursor, PendingEntry, PendingOwn, States, answer_again, answer_moved,
-    answer_sent,
+    Pending, PendingCursor, PendingEntry, PendingOwn, ReplyTo, States, answer_again, answer_sent,
+    moved_answer,
 };
+
+/// A group of so many is large.
+const LARGE: usize = 8;
+
+/// Groups that may be committed before the effects of one are carried out.
+const AHEAD: usize = 2;
+
+/// Sessions reached before other tasks have their turn.
+const TURN: usize = 256;
+
+/// A group of the log, in order.
+type Group = Vec<Committed<Pending>>;
 
 /// Carries out what follows from commits.
 pub struct Fanout {
@@ -46,33 +69,95 @@ impl Fanout {
         Self { states, homes, watch, receipts, committed: metric::messages_committed() }
     }
 
-    /// Takes a commit batch, in order. Called by the commit thread only.
-    pub fn handle_committed(&self, batch: Vec<Committed<Pending>>) {
-        let mut outbox = Vec::new();
-        for committed in batch {
-            let shard = committed.shard;
-            match committed.context {
-                Pending::Entry(entry) => self.entry(shard, &entry),
-                Pending::Again(to, conversation, stamped) => {
-                    answer_again(&to, conversation, stamped);
-                }
-                Pending::Unmoved(to, conversation, moved) => {
-                    answer_moved(&to, conversation, &moved);
-                }
-                Pending::Cursor(cursor) => self.cursor(shard, &cursor),
-                Pending::Own(own) => {
-                    let PendingOwn { conversation, user, change, done } = *own;
-                    let _ = done.send(self.homes.handle_read(user, conversation, change));
-                }
-                // Whoever waited may have gone; the rows are durable all the same.
-                Pending::Rows(done) => drop(done.send(())),
+    /// Starts the task, and gives what the log is to call with each group. The
+    /// task ends once that is dropped and everything was carried out.
+    ///
+    /// Call it within a runtime; what it gives must be called outside of one.
+    /// That panics when the task did, so that the log ends the node: nothing may
+    /// be committed of which nobody learns.
+    #[must_use]
+    pub fn start(self) -> (impl FnMut(Group) + Send + 'static, JoinHandle<()>) {
+        let (hand_over, groups) = mpsc::channel(AHEAD);
+        let fanout = Arc::new(self);
+        let handed_over = Arc::new(AtomicUsize::new(0));
+        let task = tokio::spawn(Arc::clone(&fanout).run(groups, Arc::clone(&handed_over)));
+        let sink = move |group: Group| {
+            // With none handed over, all before it are carried out.
+            if group.len() < LARGE && handed_over.load(Ordering::Acquire) == 0 {
+                fanout.carry_out(group);
+                return;
             }
-            outbox.extend(committed.outbox.map(|index| (shard, index)));
+            handed_over.fetch_add(1, Ordering::Relaxed);
+            if hand_over.blocking_send(group).is_err() {
+                unreachable!("fan-out ends after the log");
+            }
+        };
+        (sink, task)
+    }
+
+    /// Carries out a small group, with nothing that waits.
+    fn carry_out(&self, group: Group) {
+        let outbox: Vec<_> = indexes(&group).collect();
+        let mut at_once = Later::default();
+        for committed in group {
+            self.handle(committed, &mut at_once);
         }
         self.homes.carried(&outbox);
     }
 
-    fn entry(&self, shard: ShardId, pending: &PendingEntry) {
+    async fn run(
+        self: Arc<Self>,
+        mut groups: mpsc::Receiver<Group>,
+        handed_over: Arc<AtomicUsize>,
+    ) {
+        let (mut later, mut outbox) = (Later::busy(), Vec::new());
+        loop {
+            let group = tokio::select! {
+                biased;
+                () = later.due() => {
+                    later.send();
+                    continue;
+                }
+                group = groups.recv() => group,
+            };
+            let Some(group) = group else { break };
+            outbox.extend(indexes(&group));
+            let mut reached = 0;
+            for committed in group {
+                reached += self.handle(committed, &mut later);
+                if reached >= TURN {
+                    reached = 0;
+                    tokio::task::yield_now().await;
+                }
+            }
+            self.homes.carried(&outbox);
+            outbox.clear();
+            handed_over.fetch_sub(1, Ordering::Release);
+        }
+        later.send();
+    }
+
+    /// Carries one out; gives how many users it reached, about.
+    fn handle(&self, committed: Committed<Pending>, later: &mut Later) -> usize {
+        let shard = committed.shard;
+        match committed.context {
+            Pending::Entry(entry) => return self.entry(shard, &entry),
+            Pending::Again(to, conversation, stamped) => answer_again(&to, conversation, stamped),
+            Pending::Unmoved(to, conversation, moved) => {
+                answer_moved(&to, conversation, &moved, later);
+            }
+            Pending::Cursor(cursor) => self.cursor(shard, &cursor, later),
+            Pending::Own(own) => {
+                let PendingOwn { conversation, user, change, done } = *own;
+                let _ = done.send(self.homes.handle_read(user, conversation, change));
+            }
+            // Whoever waited may have gone; the rows are durable all the same.
+            Pending::Rows(done) => drop(done.send(())),
+        }
+        1
+    }
+
+    fn entry(&self, shard: ShardId, pending: &PendingEntry) -> usize {
         let PendingEntry { key, sender, stamped, act, entry, reply: to } = pending;
         let applied = self.states.lock(shard).apply(key, *sender, act, *stamped);
         self.committed.increment(1);
@@ -99,9 +184,10 @@ impl Fanout {
         }
         // Last, so that whoever hears of the answer finds every feed changed.
         answer_sent(to, key.conversation, *stamped, false, feed_position);
+        applied.after.members.len()
     }
 
-    fn cursor(&self, shard: ShardId, pending: &PendingCursor) {
+    fn cursor(&self, shard: ShardId, pending: &PendingCursor, later: &mut Later) {
         let PendingCursor { conversation, user, moved, visibility, reply: to } = pending;
         let (told, readers, direct) = {
             let mut state = self.states.lock(shard);
@@ -125,7 +211,7 @@ impl Fanout {
         let moved_for_others = moved.delivered_moved || visibility.shown == Shown::All;
         let readers = readers.into_iter().filter(|reader| !visibility.hidden_from.contains(reader));
         for reader in readers.filter(|_| moved_for_others) {
-            self.tell(reader, &receipt, direct);
+            self.tell(reader, &receipt, direct, later);
         }
         if moved.read_moved {
             let change = FeedEntry {
@@ -137,19 +223,37 @@ impl Fanout {
             receipt.read = moved.read.seq;
             receipt.time_ms = moved.delivered.time_ms.max(moved.read.time_ms);
             receipt.feed_position = self.homes.handle_read(*user, *conversation, change);
-            self.homes.handle_receipt(*user, &receipt, Some(to.link.id));
+            self.homes.handle_receipt(*user, &receipt, Some(to.link.id), |link, item| {
+                later.push(link, item);
+            });
         }
         // Last, so that whoever has the answer finds the feed changed.
-        answer_moved(to, *conversation, moved);
+        answer_moved(to, *conversation, moved, later);
     }
 
-    /// Tells somebody that another's cursors moved: at once in a 1:1; gathered
-    /// in a group, where many say it of every message.
-    fn tell(&self, reader: UserId, receipt: &Receipt, direct: bool) {
+    /// Tells somebody that another's cursors moved: at once in a 1:1, unless the
+    /// node is busy; gathered in a group, where many say it of every message.
+    fn tell(&self, reader: UserId, receipt: &Receipt, direct: bool, later: &mut Later) {
         if direct {
-            self.homes.handle_receipt(reader, receipt, None);
+            self.homes.handle_receipt(reader, receipt, None, |link, item| later.push(link, item));
         } else {
             self.receipts.note(reader, receipt);
         }
+    }
+}
+
+/// The outbox rows that are carried out with the group.
+fn indexes(group: &Group) -> impl Iterator<Item = (ShardId, u64)> {
+    group.iter().filter_map(|committed| Some((committed.shard, committed.outbox?)))
+}
+
+fn answer_moved(
+    to: &ReplyTo,
+    conversation: ConversationId,
+    moved: &MovedCursor,
+    later: &mut Later,
+) {
+    if let Some(answer) = moved_answer(to, conversation, moved) {
+        later.push(&to.link, answer);
     }
 }

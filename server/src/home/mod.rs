@@ -148,19 +148,25 @@ impl Homes {
         self.change(&mut home, user, conversation, change)
     }
 
-    /// Tells the user's sessions that want to know, all but `except`. What is
-    /// said of others is left out where too much waits for it; it can be asked.
-    pub fn handle_receipt(&self, user: UserId, receipt: &Receipt, except: Option<SessionId>) {
+    /// Tells the user's sessions that want to know, all but `except`, by pushing
+    /// with `push`. What is said of others is left out where too much waits for
+    /// it; it can be asked.
+    pub fn handle_receipt(
+        &self,
+        user: UserId,
+        receipt: &Receipt,
+        except: Option<SessionId>,
+        mut push: impl FnMut(&Arc<Link>, Item),
+    ) {
         let home = self.lock(user);
         let sessions = home.users.get(&user).map(|user| &user.sessions);
         let wanting = |link: &&Arc<Link>| link.receipts && Some(link.id) != except;
         for link in sessions.into_iter().flatten().filter(wanting) {
-            let notice = reply(0, Kind::Receipt(receipt.clone()));
             // One with a feed position is of the user's own reading.
-            if receipt.feed_position > 0 {
-                link.push(Item::Notice(notice));
-            } else if !link.offer(notice, Shed::Late) {
+            if receipt.feed_position == 0 && !link.has_room(Shed::Late) {
                 self.receipts_shed.increment(1);
+            } else {
+                push(link, Item::Notice(reply(0, Kind::Receipt(receipt.clone()))));
             }
         }
     }
@@ -284,7 +290,7 @@ impl Shard {
 
 impl crate::receipts::Tell for Homes {
     fn tell(&self, reader: UserId, receipt: &Receipt) {
-        self.handle_receipt(reader, receipt, None);
+        self.handle_receipt(reader, receipt, None, |link, item| link.push(item));
     }
 }
 

@@ -1,7 +1,8 @@
 //! The log of one node: one commit thread in front of the local store.
 //!
-//! Group commit without a timer: whatever gathered while the last sync was
-//! running is the next batch. One thread, so the order of a shard is the order
+//! Group commit: whatever gathered while the last sync was running is the next
+//! batch. While little comes nothing waits for more; what does, and how long, is
+//! [`queue`](super::queue)'s. One thread, so the order of a shard is the order
 //! of the queue. The first failed write or sync ends it: the thread calls
 //! `on_fatal` and stops, nothing is tried again, nothing more is acknowledged.
 //!
@@ -12,15 +13,15 @@
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use parking_lot::Mutex;
 use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
 
 use super::budget::{Budget, Permit};
 use super::commit::{Committer, Queued};
 use super::counts::Counts;
+use super::queue::Queue;
 use super::view::View;
-use super::{Append, Committed, Log, LogError, Refused};
+use super::{Append, Committed, Durability, Log, LogError, Refused};
 use crate::store::{DedupeRow, ReadLimit, ReadRange, Store, StoreError, StoredEntry, Tail};
 
 /// Bounds of a local log.
@@ -69,14 +70,8 @@ pub struct LocalLog<T> {
     view: Arc<View>,
     budget: Arc<Budget>,
     counts: Arc<Counts>,
-    queue: Sender<Item<T>>,
+    queue: Arc<Queue<Queued<T>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-enum Item<T> {
-    Append(Queued<T>),
-    /// Commit what is in front of this, then stop.
-    Close,
 }
 
 impl<T: Send + 'static> LocalLog<T> {
@@ -98,12 +93,12 @@ impl<T: Send + 'static> LocalLog<T> {
         let view = Arc::new(View::new(store));
         let budget = Budget::new(options.queue_appends, options.queue_bytes);
         let counts = Arc::new(Counts::new());
-        // One place for each append the budget lets in and one for Close, so
-        // handing over never waits.
-        let (queue, items) = bounded(options.queue_appends.saturating_add(1));
+        // Bounded by the budget: every item holds a permit.
+        let queue = Arc::new(Queue::new(needs_sync));
         let thread = CommitThread {
             committer: Committer::new(Arc::clone(&view), Arc::clone(&counts))?,
-            gatherer: Gatherer { items, options, held: None, closing: false },
+            queue: Arc::clone(&queue),
+            options,
             budget: Arc::clone(&budget),
             sink,
             on_fatal: Some(on_fatal),
@@ -120,8 +115,8 @@ impl<T: Send> Log<T> for LocalLog<T> {
     }
 
     fn append(&self, permit: Permit, append: Append<T>) {
-        // Fails only after the thread ended, when the append is to be dropped.
-        let _ = self.queue.send(Item::Append(Queued { append, permit }));
+        // After the thread ended the append is dropped.
+        self.queue.push(Queued { append, permit });
     }
 
     fn read(
@@ -169,7 +164,7 @@ impl<T> LocalLog<T> {
     fn shut(&self) {
         self.budget.close();
         let Some(thread) = self.thread.lock().take() else { return };
-        let _ = self.queue.send(Item::Close);
+        self.queue.close();
         // From the sink there is nothing to wait for: the thread ends after it.
         if thread.thread().id() != thread::current().id() && thread.join().is_err() {
             tracing::error!("the commit thread panicked");
@@ -186,7 +181,8 @@ impl<T> Drop for LocalLog<T> {
 /// What the thread owns.
 struct CommitThread<T, S, F: FnOnce(LogError)> {
     committer: Committer,
-    gatherer: Gatherer<T>,
+    queue: Arc<Queue<Queued<T>>>,
+    options: Options,
     budget: Arc<Budget>,
     sink: S,
     on_fatal: Option<F>,
@@ -194,7 +190,13 @@ struct CommitThread<T, S, F: FnOnce(LogError)> {
 
 impl<T, S: FnMut(Vec<Committed<T>>), F: FnOnce(LogError)> CommitThread<T, S, F> {
     fn run(mut self) {
-        while let Some(group) = self.gatherer.next_group() {
+        loop {
+            let mut size = GroupSize::default();
+            let options = self.options;
+            let group = self.queue.next_group(|queued| size.take(queued, &options));
+            if group.is_empty() {
+                break;
+            }
             match self.committer.commit(group) {
                 Ok((committed, permits)) => {
                     (self.sink)(committed);
@@ -218,53 +220,18 @@ impl<T, S: FnMut(Vec<Committed<T>>), F: FnOnce(LogError)> CommitThread<T, S, F> 
 impl<T, S, F: FnOnce(LogError)> Drop for CommitThread<T, S, F> {
     fn drop(&mut self) {
         self.budget.close();
+        self.queue.abandon();
         if let Some(on_fatal) = self.on_fatal.take() {
             on_fatal(LogError::Panicked);
         }
     }
 }
 
-/// Makes groups of what is in the queue.
-struct Gatherer<T> {
-    items: Receiver<Item<T>>,
-    options: Options,
-    /// Taken out of the queue and too much for the group before it.
-    held: Option<Queued<T>>,
-    closing: bool,
+fn needs_sync<T>(queued: &Queued<T>) -> bool {
+    queued.append.durability == Durability::Synced
 }
 
-impl<T> Gatherer<T> {
-    /// Waits for an append and takes what has gathered behind it. `None` at the end.
-    fn next_group(&mut self) -> Option<Vec<Queued<T>>> {
-        let first = match self.held.take() {
-            Some(held) => held,
-            None if self.closing => return None,
-            None => match self.items.recv() {
-                Ok(Item::Append(queued)) => queued,
-                Ok(Item::Close) | Err(_) => return None,
-            },
-        };
-        let mut size = GroupSize::default();
-        size.add(&first, &self.options);
-        let mut group = vec![first];
-        while !self.closing {
-            match self.items.try_recv() {
-                Ok(Item::Append(queued)) if size.has_room(&queued, &self.options) => {
-                    size.add(&queued, &self.options);
-                    group.push(queued);
-                }
-                Ok(Item::Append(queued)) => {
-                    self.held = Some(queued);
-                    break;
-                }
-                Ok(Item::Close) | Err(TryRecvError::Disconnected) => self.closing = true,
-                Err(TryRecvError::Empty) => break,
-            }
-        }
-        Some(group)
-    }
-}
-
+/// What a group holds so far.
 #[derive(Default)]
 struct GroupSize {
     appends: usize,
@@ -273,19 +240,19 @@ struct GroupSize {
 }
 
 impl GroupSize {
-    fn add<T>(&mut self, queued: &Queued<T>, options: &Options) {
-        let bytes = queued.append.size_bytes();
-        self.appends += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.small += usize::from(bytes < options.big_bytes);
-    }
-
-    fn has_room<T>(&self, queued: &Queued<T>, options: &Options) -> bool {
+    /// Takes an append, unless the group has no room for it.
+    fn take<T>(&mut self, queued: &Queued<T>, options: &Options) -> bool {
         let bytes = queued.append.size_bytes();
         let big_behind_small = bytes >= options.big_bytes && self.small > 0;
-        self.appends < options.batch_appends
+        let room = self.appends < options.batch_appends
             && self.bytes.saturating_add(bytes) <= options.batch_bytes
-            && !big_behind_small
+            && !big_behind_small;
+        if room || self.appends == 0 {
+            self.appends += 1;
+            self.bytes = self.bytes.saturating_add(bytes);
+            self.small += usize::from(bytes < options.big_bytes);
+        }
+        room
     }
 }
 

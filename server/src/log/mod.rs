@@ -16,6 +16,8 @@ pub mod memory;
 mod budget;
 mod commit;
 mod counts;
+mod pace;
+mod queue;
 mod view;
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use parley_core::shard::placement::ShardCount;
 use parley_core::user::patience_ms;
 use parley_protocol::{limits, wire};
 use serde::Serialize;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
@@ -111,6 +112,7 @@ pub struct Node {
     homes: Arc<Homes>,
     states: Arc<States>,
     log: Arc<dyn Log<shard::Pending>>,
+    effects: JoinHandle<()>,
     store: Store,
     flusher: Flusher,
     eraser: Eraser,
@@ -153,7 +155,7 @@ impl Node {
         let watch = Arc::new(Watch::default());
         let fanout =
             Fanout::new(Arc::clone(&states), Arc::clone(&homes), receipts, Arc::clone(&watch));
-        let sink = move |batch| fanout.handle_committed(batch);
+        let (sink, effects) = fanout.start();
         let log = log::LocalLog::start(store.clone(), log_options(&config), sink, on_fatal)?;
         let log: Arc<dyn Log<shard::Pending>> = Arc::new(log);
         let flusher = Flusher::start(Arc::clone(&homes), FLUSH_EVERY)?;
@@ -230,6 +232,7 @@ impl Node {
             homes,
             states,
             log,
+            effects,
             store,
             flusher,
             eraser,
@@ -289,9 +292,18 @@ impl Node {
             // They watch the same token; a panic of theirs was logged.
             let _ = task.await;
         }
+        let (eraser, log) = (self.eraser, Arc::clone(&self.log));
+        let close = move || {
+            drop(eraser);
+            log.close();
+        };
+        let closed = tokio::task::spawn_blocking(close).await;
+        // What was committed last is carried out last; the log let go of it.
+        let carried = self.effects.await;
+        if let Some(error) = closed.err().or(carried.err()) {
+            tracing::error!(%error, "closing the log panicked");
+        }
         let last = tokio::task::spawn_blocking(move || {
-            drop(self.eraser);
-            self.log.close();
             drop(self.gatherer);
             drop(self.watcher);
             drop(self.flusher);

@@ -38,15 +38,19 @@ pub(crate) fn answer_sent(
     }
 }
 
-/// Answers a cursor move.
-pub(crate) fn answer_moved(to: &ReplyTo, conversation: ConversationId, moved: &MovedCursor) {
+/// The answer to a cursor move, if one was asked for.
+pub(crate) fn moved_answer(
+    to: &ReplyTo,
+    conversation: ConversationId,
+    moved: &MovedCursor,
+) -> Option<Item> {
     if to.request == 0 {
-        return;
+        return None;
     }
     let kind = Kind::Moved(Moved {
         conversation: conversation.to_wire(),
         delivered: moved.delivered.seq,
         read: moved.read.seq,
     });
-    to.link.push(Item::Answer(reply(to.request, kind)));
+    Some(Item::Answer(reply(to.request, kind)))
 }
