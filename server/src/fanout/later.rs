@@ -73,7 +73,7 @@ mod tests {
         Item::Notice(ServerEnvelope { request: 0, kind: None })
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_can_wait_goes_at_once_on_an_idle_node_and_is_let_go_on_a_busy_one() {
         let (link, mut later) = (link(), Later::default());
         let woken = || link.woken().now_or_never().is_some();
