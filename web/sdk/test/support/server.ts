@@ -77,6 +77,12 @@ export class Server {
     await this.spawn();
   }
 
+  /** Starts it again if it is dead. */
+  async revive(): Promise<void> {
+    const child = this.process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) await this.spawn();
+  }
+
   async stop(): Promise<void> {
     await this.kill();
     await rm(this.data, { recursive: true, force: true });
