@@ -1,7 +1,8 @@
 //! What the server and the machine used, sampled at both ends of the window.
 //!
 //! CPU times come from the kernel's accounting in /proc, so the server needs no
-//! cooperation. The rest of the machine is sampled too: on a shared machine a figure
+//! cooperation. What the server's process started counts as the server: other servers are
+//! several processes under one. The rest of the machine is sampled too: on a shared machine a figure
 //! without what else was running says little.
 
 use std::fs;
@@ -13,6 +14,12 @@ use tokio::net::TcpStream;
 
 /// Microseconds of one tick in /proc: USER_HZ is 100 on every Linux.
 const TICK_US: u64 = 10_000;
+
+/// Where /proc/PID/stat has the process's own time, counted behind the name.
+const OWN: usize = 11;
+
+/// Where it has that of the children it waited for.
+const CHILDREN: usize = 13;
 
 /// Most bytes read of /metrics.
 const METRICS_BYTES: u64 = 4 << 20;
@@ -75,7 +82,7 @@ pub(crate) async fn sample(pid: Option<u32>, metrics: Option<&str>) -> anyhow::R
     let stat = fs::read_to_string("/proc/stat")?;
     let (machine_us, stolen_us) = parse_machine(&stat).context("/proc/stat")?;
     Ok(Sample {
-        server: pid.map(|pid| process(&pid.to_string())).transpose()?,
+        server: pid.map(server).transpose()?,
         own: process("self")?,
         machine_us,
         stolen_us,
@@ -114,6 +121,58 @@ impl Usage {
     }
 }
 
+/// CPU and memory of a process and of all it started.
+///
+/// # Errors
+/// When the process itself is gone. One of the others may end at any time: its CPU is then
+/// that of whoever waited for it.
+fn server(pid: u32) -> anyhow::Result<Process> {
+    let (root, others) = family(pid)?;
+    let mut sum = with_children_waited_for(root)?;
+    for other in others.into_iter().filter_map(|pid| with_children_waited_for(pid).ok()) {
+        sum.cpu_us += other.cpu_us;
+        sum.switches += other.switches;
+        sum.resident_bytes += other.resident_bytes;
+        sum.anonymous_bytes += other.anonymous_bytes;
+    }
+    Ok(sum)
+}
+
+fn with_children_waited_for(pid: u32) -> anyhow::Result<Process> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let waited_us = parse_cpu(&stat, CHILDREN).context("a process's stat")?;
+    let own = process(&pid.to_string())?;
+    Ok(Process { cpu_us: own.cpu_us + waited_us, ..own })
+}
+
+/// A process and its descendants.
+///
+/// # Errors
+/// When /proc can't be read.
+pub(crate) fn family(pid: u32) -> anyhow::Result<(u32, Vec<u32>)> {
+    let numbers = fs::read_dir("/proc")?.flatten().map(|entry| entry.file_name());
+    let parents: Vec<(u32, u32)> = numbers
+        .filter_map(|name| {
+            let child = name.to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(format!("/proc/{child}/stat")).ok()?;
+            Some((child, parse_parent(&stat)?))
+        })
+        .collect();
+    Ok((pid, descendants(pid, &parents)))
+}
+
+/// Whoever has `pid` among its ancestors; `parents` are pairs of child and parent.
+fn descendants(pid: u32, parents: &[(u32, u32)]) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut generation = vec![pid];
+    while !generation.is_empty() {
+        let next = parents.iter().filter(|(_, parent)| generation.contains(parent));
+        generation = next.map(|(child, _)| *child).collect();
+        found.extend(&generation);
+    }
+    found
+}
+
 /// CPU and memory of a process now.
 ///
 /// # Errors
@@ -133,17 +192,24 @@ pub(crate) fn process(pid: &str) -> anyhow::Result<Process> {
         }
     }
     Ok(Process {
-        cpu_us: parse_cpu(&stat).context("a process's stat")?,
+        cpu_us: parse_cpu(&stat, OWN).context("a process's stat")?,
         switches,
         resident_bytes: field(&status, "VmRSS:").unwrap_or(0) * 1024,
         anonymous_bytes: field(&status, "RssAnon:").unwrap_or(0) * 1024,
     })
 }
 
-/// User and system time of /proc/PID/stat; the name in it may hold anything.
-fn parse_cpu(stat: &str) -> Option<u64> {
+/// The parent in /proc/PID/stat.
+fn parse_parent(stat: &str) -> Option<u32> {
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace().skip(11);
+    fields.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// User and system time of /proc/PID/stat, from field `at` behind the name; the name may hold
+/// anything.
+fn parse_cpu(stat: &str, at: usize) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(at);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some((user + system) * TICK_US)
@@ -193,9 +259,38 @@ mod tests {
 
     #[test]
     fn cpu_is_read_past_a_name_with_spaces_and_brackets() {
-        let stat = "7 (a) b) R 1 2 3 4 5 6 7 8 9 10 30 12 0 0 20 0";
-        assert_eq!(parse_cpu(stat), Some(420_000));
-        assert_eq!(parse_cpu("7 (a"), None);
+        let stat = "7 (a) b) R 1 2 3 4 5 6 7 8 9 10 30 12 5 6 20 0";
+        assert_eq!(parse_cpu(stat, OWN), Some(420_000));
+        assert_eq!(parse_cpu(stat, CHILDREN), Some(110_000));
+        assert_eq!(parse_cpu("7 (a", OWN), None);
+        assert_eq!(parse_parent(stat), Some(1));
+    }
+
+    #[test]
+    fn a_family_is_all_that_one_process_started() {
+        let parents = [(2, 1), (3, 2), (4, 1), (5, 3), (6, 4), (1, 0)];
+        assert_eq!(descendants(2, &parents), [3, 5]);
+        assert_eq!(descendants(1, &parents), [2, 4, 3, 6, 5]);
+        assert!(descendants(6, &parents).is_empty());
+    }
+
+    #[test]
+    fn what_a_server_started_and_waited_for_is_its_own() {
+        // The inner shell works and ends, and the outer one then waits for a line.
+        let work = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        let mut outer = std::process::Command::new("sh")
+            .args(["-c", &format!("sh -c '{work}'; echo done; read line; :")])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = [0; 5];
+        std::io::Read::read_exact(outer.stdout.as_mut().unwrap(), &mut said).unwrap();
+        let pid = outer.id();
+        let (whole, alone) = (server(pid).unwrap(), process(&pid.to_string()).unwrap());
+        assert!(whole.cpu_us > alone.cpu_us, "{whole:?} {alone:?}");
+        drop(outer.stdin.take());
+        outer.wait().unwrap();
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::probe;
+use crate::probe::{self, Process};
 use crate::run::Run;
 
 /// Points of one run, about.
@@ -56,7 +56,9 @@ pub(crate) async fn follow(
     let mut points = Vec::new();
     let began = Instant::now();
     let mut tick = tokio::time::interval_at(began + step, step);
-    let mut before = (began, 0, 0, cpu_us(server_pid));
+    // Looked for once: that takes a look at every process of the machine.
+    let family = family(server_pid);
+    let mut before = (began, 0, 0, usage(&family).map(|usage| usage.cpu_us));
     tokio::pin!(stop);
     loop {
         tokio::select! {
@@ -66,7 +68,8 @@ pub(crate) async fn follow(
         let now = Instant::now();
         let sent = run.acknowledged.load(Ordering::Relaxed);
         let delivered = run.delivered.load(Ordering::Relaxed);
-        let cpu = cpu_us(server_pid);
+        let used = usage(&family);
+        let cpu = used.map(|used| used.cpu_us);
         let seconds = (now - before.0).as_secs_f64().max(0.001);
         let Ok(recent) = run.take_recent() else { return points };
         let point = Point {
@@ -78,9 +81,7 @@ pub(crate) async fn follow(
             server_cores: cpu
                 .zip(before.3)
                 .map(|(now, before)| now.saturating_sub(before) as f64 / 1e6 / seconds),
-            server_anonymous_bytes: server_pid
-                .and_then(|pid| probe::process(&pid.to_string()).ok())
-                .map(|process| process.anonymous_bytes),
+            server_anonymous_bytes: used.map(|used| used.anonymous_bytes),
         };
         let state = if run.measures(run.now_ns()) { "measuring" } else { "warming up or draining" };
         eprintln!(
@@ -93,8 +94,20 @@ pub(crate) async fn follow(
     }
 }
 
-fn cpu_us(pid: Option<u32>) -> Option<u64> {
-    probe::process(&pid?.to_string()).ok().map(|process| process.cpu_us)
+/// The server's process and those it started, as numbers in /proc.
+fn family(pid: Option<u32>) -> Vec<String> {
+    let Some(Ok((root, others))) = pid.map(probe::family) else { return Vec::new() };
+    std::iter::once(root).chain(others).map(|pid| pid.to_string()).collect()
+}
+
+/// What they use together; none when there is none any more.
+fn usage(family: &[String]) -> Option<Process> {
+    let there = family.iter().filter_map(|pid| probe::process(pid).ok());
+    there.reduce(|sum, one| Process {
+        cpu_us: sum.cpu_us + one.cpu_us,
+        anonymous_bytes: sum.anonymous_bytes + one.anonymous_bytes,
+        ..sum
+    })
 }
 
 /// Compares the ends of what lies in the window from `from_s` to `to_s`; none when it has too few points.
