@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Floor(FloorArgs),
     /// Compares results: exit status 1 when the second is worse than the first.
     Compare(CompareArgs),
+    /// Parley and other servers: medians, ranges and ratios of many runs of `pairs`.
+    Standing(StandingArgs),
     /// Draws results as one HTML file.
     Report(ReportArgs),
     /// The relay that `floor` starts.
@@ -45,13 +47,15 @@ pub(crate) enum Command {
 /// The server and how it is watched.
 #[derive(Args, Clone)]
 pub(crate) struct TargetArgs {
-    /// The server: quic://, tls://, wss:// or ws:// with host and port.
+    /// The server: quic://, tls://, wss:// or ws:// with host and port. For `pairs` also another
+    /// server: xmpp://HOST:PORT/DOMAIN, nats:// or redis://.
     #[arg(long)]
     pub(crate) server: String,
     /// SHA-256 fingerprint of its certificate, as its ready line says it. Not needed for ws://.
     #[arg(long)]
     pub(crate) trust: Option<String>,
-    /// The server's process id on this machine: its CPU and memory are then measured.
+    /// The server's process id on this machine: its CPU and memory, and those of the processes it
+    /// started, are then measured.
     #[arg(long)]
     pub(crate) server_pid: Option<u32>,
     /// The server's /metrics, for example http://127.0.0.1:7480/metrics: its syncs are then counted.
@@ -78,6 +82,10 @@ pub(crate) struct PairsArgs {
     /// Minutes of a long run, instead of --seconds: the result says how latency and memory drift.
     #[arg(long)]
     pub(crate) soak: Option<f64>,
+    /// What the server makes durable before it acknowledges, for the result; without it, what the
+    /// server itself says.
+    #[arg(long)]
+    pub(crate) durability: Option<String>,
     #[command(flatten)]
     pub(crate) load: LoadArgs,
 }
@@ -222,6 +230,18 @@ pub(crate) struct CompareArgs {
     /// How much worse a figure may be, as a share.
     #[arg(long, default_value_t = 0.1)]
     pub(crate) tolerance: f64,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct StandingArgs {
+    /// A folder as `benches/compare/run` fills it: LOAD/SERVER/ROUND.json.
+    pub(crate) results: PathBuf,
+    /// Writes the tables as Markdown; to standard output they go anyway.
+    #[arg(long)]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Writes the figures as JSON.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
 }
 
 #[derive(Args, Clone)]

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::CompareArgs;
@@ -81,13 +82,13 @@ struct Row {
     verdict: Verdict,
 }
 
-/// The runs of one side.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
-    runs: usize,
+/// Several runs of the same: their median and range.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) least: f64,
+    pub(crate) median: f64,
+    pub(crate) most: f64,
+    pub(crate) runs: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,12 +167,14 @@ fn differs(one: &[Value], other: &[Value]) -> Option<&'static str> {
     })
 }
 
-fn void(result: &Value) -> Option<String> {
+/// Why a run says nothing, if it is void.
+pub(crate) fn void(result: &Value) -> Option<String> {
     let void = result.get("void")?.as_bool()?;
     void.then(|| result.get("void_reasons").map_or_else(String::new, Value::to_string))
 }
 
-fn broken(results: &[Value]) -> Vec<String> {
+/// Which promises were broken, and how often.
+pub(crate) fn broken(results: &[Value]) -> Vec<String> {
     let count = |audit: &&str| {
         results.iter().filter_map(|result| result.pointer(audit)?.as_u64()).sum::<u64>()
     };
@@ -214,8 +217,12 @@ fn judge(before: &Spread, after: &Spread, better: Better, tolerance: f64) -> Ver
 
 impl Spread {
     fn of(results: &[Value], figure: &str) -> Option<Self> {
-        let values: Vec<f64> =
-            results.iter().filter_map(|result| result.pointer(figure)?.as_f64()).collect();
+        let figures = results.iter().filter_map(|result| result.pointer(figure)?.as_f64());
+        Self::over(figures.collect())
+    }
+
+    /// The spread of these; none when there are none.
+    pub(crate) fn over(values: Vec<f64>) -> Option<Self> {
         Some(Self {
             least: values.iter().copied().reduce(f64::min)?,
             median: median(values.iter().copied())?,

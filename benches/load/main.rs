@@ -6,7 +6,7 @@
 //! order, and with 2 when the run is void: the generator itself fell behind.
 //!
 //! A scenario is one file. They share the connections (`net`, `link`, `session`), the
-//! accounts, the task that plays one user (`player`), the course of a run (`course`, `pacer`),
+//! accounts, the task that plays one user (`player`; in `peers` that of other servers), the course of a run (`course`, `pacer`),
 //! the measuring (`run`, `probe`, `timeline`) and the audit. `compare`, `html` and `plot` read what the
 //! scenarios wrote. The binary measures a server from
 //! outside: it knows the protocol, never the server crate.
@@ -27,6 +27,7 @@ mod mixed;
 mod net;
 mod pacer;
 mod pairs;
+mod peers;
 mod player;
 mod plot;
 mod probe;
@@ -84,6 +85,7 @@ fn start(command: &Command) -> anyhow::Result<ExitCode> {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Compare(args) => compare::run(args),
+            Command::Standing(args) => peers::standing::run(args),
             Command::Report(args) => {
                 let mut results = Vec::new();
                 for path in &args.results {

@@ -9,9 +9,13 @@ use crate::accounts;
 use crate::args::{LoadArgs, PairsArgs};
 use crate::course::{self, PARALLEL, Plan, Ran};
 use crate::net::Connector;
+use crate::peers;
 use crate::player::{self, Outcome, Player};
 use crate::report::Result;
 use crate::run::Run;
+
+/// What Parley makes durable before it acknowledges.
+const DURABILITY: &str = "synced (RocksDB's log, fdatasync) before `Sent`";
 
 /// The scenario: makes users, connects, drives.
 ///
@@ -24,6 +28,9 @@ pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Result> {
     }
     check(args.users, &load)?;
     let target = &args.target;
+    if peers::is_peer(&target.server) {
+        return peers::measure(&PairsArgs { load, ..args.clone() }).await;
+    }
     let connector = Connector::new(&target.server, target.trust.as_deref()).await?;
     let accounts = accounts::prepare(target, args.users, 1).await?;
     let run = Arc::new(Run::new()?);
@@ -38,7 +45,9 @@ pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Result> {
         .try_collect()
         .await?;
     let plan = Plan::of("pairs", connector.transport.name(), target, load);
-    conclude(&plan, &run, course::drive(&plan, &run, players).await?)
+    let mut result = conclude(&plan, &run, course::drive(&plan, &run, players).await?)?;
+    result.durability = Some(args.durability.clone().unwrap_or_else(|| DURABILITY.to_owned()));
+    Ok(result)
 }
 
 /// Whether pairs can be made of so many users, with messages of that size.

@@ -25,6 +25,8 @@ pub(crate) struct Result {
     pub(crate) version: &'static str,
     pub(crate) scenario: &'static str,
     pub(crate) transport: &'static str,
+    /// What the server makes durable before it acknowledges.
+    pub(crate) durability: Option<String>,
     pub(crate) users: usize,
     pub(crate) size_bytes: usize,
     /// Messages a second of an open loop; null for a closed one.
