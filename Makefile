@@ -16,7 +16,7 @@ BENCH_RATE ?= 1000
 BENCH_USERS ?= 100
 BENCH_SCENARIOS ?= pairs group mixed storm sync handshake
 
-.PHONY: help run test check fix bench bench-micro bench-instructions fuzz crash setup audit deny-install
+.PHONY: help run test check fix bench compare bench-micro bench-instructions fuzz crash setup audit deny-install
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-19s %s\n", $$1, $$2 }'
@@ -50,6 +50,10 @@ fix: setup ## Formats, applies lint suggestions, makes the generated files anew
 bench: setup ## Measures each scenario on each transport; BENCH_SECONDS, BENCH_RATE, BENCH_USERS, BENCH_SCENARIOS
 	$(CARGO) build --release --workspace
 	@BENCH_SCENARIOS="$(BENCH_SCENARIOS)" bash .ci/bench $(BENCH_SECONDS) $(BENCH_RATE) $(BENCH_USERS)
+
+compare: setup ## Measures Parley beside ejabberd, NATS and Redis; COMPARE_ROUNDS, _SECONDS, _WARMUP, _USERS, _LOADS, _SERVERS, _PREFIX
+	$(CARGO) build --release --workspace
+	@bash benches/compare/run
 
 # The next two hold no RocksDB, so that a selection of their own costs nothing.
 bench-micro: ## Measures the pure steps of a message's way

@@ -56,7 +56,15 @@ fn every_crate_takes_the_workspace_lints() {
 
 #[test]
 fn the_scripts_can_be_run() {
-    for script in [".ci/bench", ".ci/run", ".ci/setup", "fuzz/libfuzzer/run"] {
+    for script in [
+        ".ci/bench",
+        ".ci/run",
+        ".ci/setup",
+        "benches/compare/install",
+        "benches/compare/run",
+        "benches/compare/server",
+        "fuzz/libfuzzer/run",
+    ] {
         let path = root().join(script);
         #[cfg(unix)]
         {
