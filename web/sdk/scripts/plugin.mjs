@@ -33,7 +33,8 @@ function types(field) {
 function table(message) {
   const inner = [];
   let next = 1;
-  const fields = message.fields.map((field) => {
+  const sorted = [...message.fields].sort((a, b) => a.number - b.number);
+  const fields = sorted.map((field) => {
     const number = field.number === next ? '' : field.number;
     next = field.number + 1;
     const type = types(field)[0] ?? inner.push(field.message.name) - 1;

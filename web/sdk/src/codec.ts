@@ -31,7 +31,8 @@ export type Schema<T> = readonly Field[] & { readonly _?: T };
  */
 export function schema<T>(text: string, inner: readonly Schema<unknown>[] = []): Schema<T> {
   let no = 0;
-  return text.split(',').map((field): Field => {
+  const fields = text ? text.split(',') : [];
+  return fields.map((field): Field => {
     const [, number, name = '', type = '', mark, oneof = ''] =
       /^(\d*)(\w+) (\w+)(.?)(\w*)$/.exec(field) ?? [];
     no = Number(number) || no + 1;

@@ -60,7 +60,7 @@ export class FrameReader {
       if (byte === undefined) return undefined;
       length += (byte & 127) * 2 ** (7 * at);
       if (byte > 127) continue;
-      if (length === 0 || (byte === 0 && at > 0) || length > 0xffff_ffff) fail('bad_frame');
+      if (length === 0 || (byte === 0 && at > 0)) fail('bad_frame');
       if (length > this.maxBytes) fail('frame_too_large');
       return { length, bytes: at + 1 };
     }
