@@ -207,7 +207,8 @@ export class Client implements ClientApi {
   }
 
   async committed(localId: number): Promise<Sent> {
-    return (await this.ready()).committed(localId);
+    // Also of a client that is over: what was committed stays so.
+    return (this.driver ?? (await this.ready())).committed(localId);
   }
 
   async abort(localId: number): Promise<boolean> {

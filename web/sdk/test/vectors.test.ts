@@ -112,7 +112,10 @@ interface Stream {
   readonly error: string | null;
 }
 
-for (const [how, step] of [['in one piece', Number.POSITIVE_INFINITY], ['byte by byte', 1]] as const) {
+for (const [how, step] of [
+  ['in one piece', Number.POSITIVE_INFINITY],
+  ['byte by byte', 1],
+] as const) {
   test.each(vectors<Stream>('frames'))(`frames, ${how}: $name`, (vector) => {
     const reader = new FrameReader(vector.max_bytes);
     const bytes = hex(vector.stream);
