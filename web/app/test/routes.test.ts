@@ -6,7 +6,7 @@ const ROUTES: Route[] = [
   { name: 'home' },
   { name: 'sign-in' },
   { name: 'sign-up' },
-  { name: 'invite', code: 'a'.repeat(40) + '_-9' },
+  { name: 'invite', code: `${'a'.repeat(40)}_-9` },
   { name: 'chats', slot: 0 },
   { name: 'conversation', slot: 7, conversation: ID },
   { name: 'conversation', slot: 1, conversation: ID, seq: 120 },

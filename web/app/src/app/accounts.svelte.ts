@@ -1,7 +1,7 @@
 // Who is signed in in this browser. The tokens are cookies that script can't read; what is kept here is only which
 // slot belongs to whom, so that the app opens at once and offline. The server's word corrects it.
 
-import { HttpApi, ParleyError } from '@parley/client';
+import { HttpApi } from '@parley/client';
 import { SLOTS } from '../lib/routes';
 import { deviceName, PLATFORM } from './browser';
 
@@ -66,25 +66,27 @@ export function corrected(known: readonly Account[], said: readonly Account[]): 
   return [...said, ...gone].sort((a, b) => a.slot - b.slot);
 }
 
+/** Signing in or out meanwhile makes an answer of {@link checkAccounts} old. */
+let changes = 0;
+
 /** Asks the server which cookies are good. Without an answer everything stays as it was. */
 export async function checkAccounts(): Promise<void> {
+  const before = changes;
   try {
     const said = await apiOf(0).signIns();
-    set(
-      corrected(
-        accounts,
-        said.map((one) => ({
-          slot: one.slot,
-          userId: one.user.id,
-          name: one.user.name,
-          deviceId: one.device,
-          expired: false,
-        })),
-      ),
-    );
+    if (changes !== before) return await checkAccounts();
+    const found = said.map(({ slot, user, device }) => ({
+      slot,
+      userId: user.id,
+      name: user.name,
+      deviceId: device,
+      expired: false,
+    }));
+    set(corrected(accounts, found));
+  } catch {
+    // Offline, or the server is: what is remembered goes on.
+  } finally {
     checked = true;
-  } catch (error) {
-    if (!ParleyError.from(error).isRetryable) checked = true;
   }
 }
 
@@ -109,6 +111,7 @@ export async function enter(
     deviceId: entered.device,
     expired: false,
   };
+  changes++;
   // Signed in twice as the same person: the newer slot goes on.
   set([
     ...accounts.filter((other) => other.slot !== slot && other.userId !== account.userId),
@@ -125,6 +128,7 @@ export function expire(slot: number): void {
 
 /** Takes an account out of this browser. */
 export function removeAccount(slot: number): void {
+  changes++;
   set(accounts.filter((account) => account.slot !== slot));
 }
 

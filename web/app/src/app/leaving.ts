@@ -4,12 +4,14 @@ import { forgetDrafts } from '../chat/state/drafts';
 import { t } from '../i18n';
 import { go } from '../lib/router.svelte';
 import { notify } from '../lib/ui/notices.svelte';
-import { lastSlot, removeAccount } from './accounts.svelte';
+import { type Account, lastSlot, removeAccount } from './accounts.svelte';
+import { forgetKept } from './connect';
 import { isSignedOut, problemText } from './problems';
 import type { Session } from './session.svelte';
 
 /** Signs this browser out and wipes what it kept. Without network it says so, since the session would live on. */
 export async function leaveAccount(session: Session): Promise<void> {
+  session.leaving();
   try {
     await session.api.signOut();
   } catch (error) {
@@ -23,9 +25,20 @@ export async function leaveAccount(session: Session): Promise<void> {
 
 /** Wipes what this browser kept of an account whose session is over. */
 export async function dropAccount(session: Session): Promise<void> {
-  removeAccount(session.slot);
-  forgetDrafts(session.me.id);
-  await session.forget();
+  // Before the frame goes, which would only close it.
+  await session.forget().catch(() => undefined);
+  await forgetAccount({ userId: session.me.id, slot: session.slot });
+}
+
+/** Wipes what this browser kept of an account that isn't open. */
+export async function forgetAccount(account: Pick<Account, 'userId' | 'slot'>): Promise<void> {
+  await forgetKept(account.userId);
+  forgetDrafts(account.userId);
+  removeAccount(account.slot);
+  goOn();
+}
+
+function goOn(): void {
   const slot = lastSlot();
   go(slot === undefined ? { name: 'sign-in' } : { name: 'chats', slot }, { replace: true });
 }

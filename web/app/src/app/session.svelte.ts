@@ -40,6 +40,8 @@ export class Session {
   readonly #stop: () => void;
   #loading = false;
   #stale = false;
+  #left = false;
+  #ended: Promise<void> | undefined;
 
   constructor(account: Account, connection: Connection) {
     this.slot = account.slot;
@@ -64,7 +66,8 @@ export class Session {
   #moved(state: State): void {
     this.state = state;
     if (state.type === 'ready') void this.reloadAccount();
-    if (state.type === 'closed' && state.error?.kind === 'signIn') expire(this.slot);
+    const expired = state.type === 'closed' && state.error?.kind === 'signIn';
+    if (expired && !this.#left) expire(this.slot);
   }
 
   /** Reads the account anew; called again meanwhile, once more after that. */
@@ -86,16 +89,25 @@ export class Session {
     }
   }
 
+  /** Says that the end of the session will be asked for: it is then not taken for an expired one. */
+  leaving(): void {
+    this.#left = true;
+  }
+
   /** Leaves the account as it is; what is unsent stays for the next time. */
-  async close(): Promise<void> {
-    this.#stop();
-    await this.#connection.close();
+  close(): Promise<void> {
+    return this.#end('close');
   }
 
   /** Leaves it and wipes what this browser kept of it. */
-  async forget(): Promise<void> {
+  forget(): Promise<void> {
+    return this.#end('forget');
+  }
+
+  #end(how: 'close' | 'forget'): Promise<void> {
     this.#stop();
-    await this.#connection.forget();
+    this.#ended ??= this.#connection[how]();
+    return this.#ended;
   }
 }
 
