@@ -138,7 +138,7 @@ test('a mention and an emoji are put in by keys', async () => {
   await press('Enter');
   await page.getByRole('searchbox', { name: 'Search emoji' }).waitFor();
   await type('rocket');
-  await page.getByRole('button', { name: /🚀/ }).waitFor();
+  await page.getByRole('button', { name: /^🚀 rocket/ }).waitFor();
   await press('Enter');
   await page.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA');
   expect(await field(page).inputValue()).toBe('@bob 🚀');

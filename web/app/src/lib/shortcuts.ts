@@ -39,6 +39,9 @@ export const SHORTCUTS: readonly Shortcut[] = Object.entries(table).map(([id, on
   ...one,
 }));
 
+/** The keys hold while one writes too, but not those that an input method takes. */
+const composing = (event: KeyboardEvent) => event.isComposing;
+
 /** A handler of keydown events that does what the keys of the table say. */
 export function shortcuts(
   actions: Partial<Record<ShortcutId, (event: KeyboardEvent) => void>>,
@@ -46,7 +49,7 @@ export function shortcuts(
   const bindings: Record<string, (event: KeyboardEvent) => void> = {};
   for (const [id, action] of Object.entries(actions))
     bindings[table[id as ShortcutId].keys] = action;
-  return createKeybindingsHandler(bindings);
+  return createKeybindingsHandler(bindings, { ignore: composing });
 }
 
 /** The keys as they are written on this keyboard, one text a key. */
