@@ -55,10 +55,15 @@ interface Person {
   readonly token: string;
 }
 
-async function signUp(): Promise<Person> {
+function signUp(): Promise<Person> {
   people += 1;
-  const name = `person-${people}`;
-  const response = await fetch(`${server.http}/v1/accounts`, {
+  return account('accounts', `person-${people}`);
+}
+
+const signIn = ({ name }: Person): Promise<Person> => account('login', name);
+
+async function account(path: string, name: string): Promise<Person> {
+  const response = await fetch(`${server.http}/v1/${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
@@ -296,6 +301,29 @@ test('a hidden tab hands the connection to one that is looked at', async () => {
   expect(await texts(second, place)).toEqual(['before', 'after']);
   await until(async () => expect(await sessions(ann)).toBe(1));
   expect(device.complaints).toEqual([]);
+});
+
+test('a revoked session ends every tab, and signing in again begins anew in any of them', async () => {
+  const [ann, ben] = [await signUp(), await signUp()];
+  const [first, second] = await twoTabs(ann);
+  const place = await send(second, ben.id, 'before');
+  const headers = { authorization: `Bearer ${ann.token}` };
+  const answer = await fetch(`${server.http}/v1/logout`, { method: 'POST', headers });
+  expect(answer.status).toBe(204);
+  for (const page of [first, second]) {
+    await page.waitForFunction(() => window.tab.client.state.type === 'closed');
+    const { state } = await page.evaluate(() => ({ state: window.tab.client.state }));
+    expect(state).toMatchObject({ type: 'closed', error: { kind: 'signIn' } });
+  }
+  const again = await signIn(ann);
+  await openIn(second, again);
+  await ready(second);
+  expect(await leads(second)).toBe(true);
+  await send(second, ben.id, 'after');
+  expect(await texts(second, place)).toEqual(['before', 'after']);
+  await openIn(first, again);
+  await ready(first);
+  expect(await leads(first)).toBe(false);
 });
 
 test('signing out ends every tab and leaves nothing', async () => {

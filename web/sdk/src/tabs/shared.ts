@@ -204,6 +204,7 @@ class Tab {
     const leader = this.#leader;
     this.#queueing.abort();
     await leader?.close().catch(() => {});
+    if (this.#stop.signal.aborted) return;
     this.#leader = undefined;
     this.#end();
   }
@@ -351,10 +352,16 @@ class Tab {
 
   #handleEvent(event: Event, me: User | undefined): void {
     this.me = me ?? this.me;
-    if (event.type === 'state') this.state = event.state;
+    if (event.type === 'state') this.#handleState(event.state);
     else if (event.type === 'outbox') this.#outbox.set(event.item.localId, event.item);
     else if (event.type === 'outboxDone') this.#outbox.delete(event.localId);
     this.#emit(event);
+  }
+
+  /** A client that is over (the session was revoked) is over for all tabs; whoever opens next begins anew. */
+  #handleState(state: State): void {
+    this.state = state;
+    if (state.type === 'closed') queueMicrotask(() => void this.close());
   }
 
   #emit(event: Event): void {
@@ -420,8 +427,10 @@ class Tab {
     this.#release();
     this.#channel.close();
     for (const id of [...this.#pending.keys()]) this.#refuse(id, closed());
-    this.state = { type: 'closed' };
-    this.#emit({ type: 'state', state: this.state });
+    if (this.state.type !== 'closed') {
+      this.state = { type: 'closed' };
+      this.#emit({ type: 'state', state: this.state });
+    }
     this.#listeners.clear();
   }
 }
