@@ -14,7 +14,8 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use parley_protocol::http::{
-    Confirmation, Credentials, DeviceLabel, Devices, Discovery, ErrorBody, PasswordChange, SignedIn,
+    Confirmation, Credentials, DeviceLabel, Devices, Discovery, ErrorBody, PasswordChange,
+    SessionKind, SignedIn,
 };
 use parley_protocol::ids::DeviceId;
 use secrecy::{ExposeSecret, SecretString};
@@ -238,6 +239,7 @@ impl HttpApi {
             name: name.to_owned(),
             password: password.expose_secret().to_owned(),
             device: DeviceLabel { name: device.to_owned(), platform: platform.to_owned() },
+            session: SessionKind::Token,
         };
         parse(&self.call(Method::POST, path, None, Some(json(&body)?)).await?)
     }

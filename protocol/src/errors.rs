@@ -106,6 +106,7 @@ codes! {
     206 DeviceInvalid "device_invalid" Stop 400 "A device name has 1 to 64 printable characters.";
     207 TooManyDevices "too_many_devices" Stop 409 "The account has as many devices as it may; sign one out first.";
     208 SignUpClosed "sign_up_closed" Stop 403 "This server does not take sign-ups.";
+    209 TicketInvalid "ticket_invalid" Now 401 "The ticket is unknown, was used, or is too old; ask for another.";
 
     // 3xx: the request as such.
     300 BadRequest "bad_request" Stop 400 "A field of the request is missing or malformed.";

@@ -17,6 +17,27 @@ pub struct Credentials {
     pub password: String,
     /// The device that signs in.
     pub device: DeviceLabel,
+    /// Where the token goes: into the answer, or into a cookie that no script reads.
+    #[serde(default, skip_serializing_if = "SessionKind::is_token")]
+    pub session: SessionKind,
+}
+
+/// How a client keeps its session token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum SessionKind {
+    /// By itself: it is in the answer.
+    #[default]
+    Token,
+    /// In a browser's cookie, under the slot that the header `Parley-Account` names.
+    Cookie,
+}
+
+impl SessionKind {
+    const fn is_token(&self) -> bool {
+        matches!(self, Self::Token)
+    }
 }
 
 // The password stays out of debug output, and so out of logs.
@@ -49,7 +70,8 @@ pub struct SignedIn {
     /// The device's id.
     pub device_id: String,
     /// The session token, 64 hex digits: the secret of `Hello.token` (its 32
-    /// bytes) and of `Authorization: Bearer`.
+    /// bytes) and of `Authorization: Bearer`. Not there when it is in a cookie.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token: String,
 }
 
@@ -57,6 +79,38 @@ impl std::fmt::Debug for SignedIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SignedIn").field("user_id", &self.user_id).finish_non_exhaustive()
     }
+}
+
+/// Answer to `POST /v1/ticket`: what opens one session instead of the token.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Ticket {
+    /// 64 hex digits for the query of a WebSocket's URL. Good once.
+    pub ticket: String,
+    /// Until when.
+    pub expires_ms: u64,
+}
+
+/// Answer to `GET /v1/sign-ins`: the accounts a browser holds cookies for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignIns {
+    /// By slot.
+    pub sign_ins: Vec<SignIn>,
+}
+
+/// One account that a browser is signed in to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignIn {
+    /// What `Parley-Account` is for it.
+    pub slot: u8,
+    /// The user's id.
+    pub user_id: String,
+    /// The user's name.
+    pub name: String,
+    /// The device's id.
+    pub device_id: String,
 }
 
 /// Answer to `GET /v1/account`.
@@ -266,8 +320,8 @@ pub struct Report {
 
 macro_rules! quiet {
     ($($body:ident)*) => {
-        // What people say of themselves and of others stays out of debug
-        // output, and so out of logs.
+        // Secrets, and what people say of themselves and of others, stay out of
+        // debug output, and so out of logs.
         $(impl std::fmt::Debug for $body {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_struct(stringify!($body)).finish_non_exhaustive()
@@ -276,7 +330,7 @@ macro_rules! quiet {
     };
 }
 
-quiet! { Profile OwnProfile ProfileChange People Report PasswordChange Confirmation }
+quiet! { Ticket Profile OwnProfile ProfileChange People Report PasswordChange Confirmation }
 
 /// Answer to `GET /v1/discovery`: where to connect, best first.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -48,6 +48,15 @@ pub const FEATURES: usize = 64;
 /// Bytes in a session token.
 pub const TOKEN_BYTES: usize = 32;
 
+/// How long a ticket for a session is good, milliseconds.
+pub const TICKET_MS: u64 = 30_000;
+
+/// Tickets one device may ask for within that time.
+pub const TICKETS: usize = 60;
+
+/// Accounts one browser may be signed in to.
+pub const ACCOUNT_SLOTS: u8 = 8;
+
 /// Characters in a user name, lowest and highest.
 pub const USER_NAME_CHARS: (usize, usize) = (3, 32);
 

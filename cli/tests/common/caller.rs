@@ -1,8 +1,9 @@
-//! The four ways to ask: a session on each transport, and `POST /v1/request`.
+//! The ways to ask: a session on each transport, and `POST /v1/request` with a
+//! token and with a cookie.
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST};
 use hyper::{Method, Request, StatusCode};
 use parley_protocol::wire::ServerEnvelope;
 use parley_protocol::{Code, Message};
@@ -17,21 +18,24 @@ use super::wire::{Ended, Transport};
 pub(crate) enum Way {
     Session(Transport),
     Http,
+    /// Over HTTP as a browser does it.
+    Cookie,
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Session(Transport::Quic),
         Self::Session(Transport::Tls),
         Self::Session(Transport::WebSocket),
         Self::Http,
+        Self::Cookie,
     ];
 }
 
-/// Somebody who asks in one of the four ways.
+/// Somebody who asks in one of these ways.
 pub(crate) enum Caller {
     Session(Box<Session>),
-    Http { api: Api, bearer: String, next_request: u64 },
+    Http { api: Api, shown: Shown, next_request: u64 },
 }
 
 impl Caller {
@@ -42,12 +46,13 @@ impl Caller {
             Way::Session(transport) => {
                 Self::Session(Box::new(Session::resume(ready, transport, person, 0).await?))
             }
-            Way::Http => Self::Http {
-                api: Api::plain(ready),
-                bearer: person.bearer.clone(),
-                next_request: 1,
-            },
+            Way::Http => Self::over_http(ready, Shown::Bearer(person.bearer.clone())),
+            Way::Cookie => Self::over_http(ready, Shown::Cookie(person.bearer.clone())),
         })
+    }
+
+    fn over_http(ready: &Ready, shown: Shown) -> Self {
+        Self::Http { api: Api::plain(ready), shown, next_request: 1 }
     }
 
     /// Asks one thing: the answer, or the code of the refusal, whether it came
@@ -57,9 +62,9 @@ impl Caller {
             Self::Session(session) => session.ask(ask).await.map_err(|ended| {
                 ended.code().unwrap_or_else(|| panic!("ended without a code: {ended}"))
             })?,
-            Self::Http { api, bearer, next_request } => {
+            Self::Http { api, shown, next_request } => {
                 *next_request += 1;
-                post(api, bearer, *next_request, ask).await?
+                post(api, shown, *next_request, ask).await?
             }
         };
         match said {
@@ -70,11 +75,24 @@ impl Caller {
     }
 }
 
+/// How a request over HTTP shows its token.
+#[derive(Debug, Clone)]
+pub(crate) enum Shown {
+    Bearer(String),
+    /// In the first slot.
+    Cookie(String),
+}
+
 /// One request without a session.
-pub(crate) async fn post(api: &Api, bearer: &str, request: u64, ask: Ask) -> Result<Said, Code> {
+pub(crate) async fn post(api: &Api, shown: &Shown, request: u64, ask: Ask) -> Result<Said, Code> {
     let body = Bytes::from(envelope(request, ask).encode_to_vec());
     let head = Request::builder().method(Method::POST).uri("/v1/request").header(HOST, "localhost");
-    let head = head.header(AUTHORIZATION, format!("Bearer {bearer}"));
+    let head = match shown {
+        Shown::Bearer(token) => head.header(AUTHORIZATION, format!("Bearer {token}")),
+        Shown::Cookie(token) => {
+            head.header(COOKIE, format!("parley-0={token}")).header("parley-account", "0")
+        }
+    };
     let head = head.header(CONTENT_TYPE, "application/x-protobuf");
     let reply = api.request(head.body(Full::new(body)).expect("a request")).await;
     if reply.status != StatusCode::OK {

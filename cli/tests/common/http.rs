@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use parley_protocol::http::{Credentials, DeviceLabel, Devices, ErrorBody, SignedIn};
+use parley_protocol::http::{Credentials, DeviceLabel, Devices, ErrorBody, SessionKind, SignedIn};
 use parley_protocol::{Code, DeviceId, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -194,6 +194,7 @@ pub(crate) fn credentials(name: &str, password: &str, device: &str) -> Credentia
         name: name.to_owned(),
         password: password.to_owned(),
         device: DeviceLabel { name: device.to_owned(), platform: "test".to_owned() },
+        session: SessionKind::Token,
     }
 }
 

@@ -107,9 +107,20 @@ impl Connection {
         let io = match transport {
             Transport::Quic => open_quic(ready, from).await,
             Transport::Tls => open_tls(ready, from, version::ALPN).await.map(Io::Tls),
-            Transport::WebSocket => open_websocket(ready, from).await.map(Io::WebSocket),
+            Transport::WebSocket => open_websocket(ready, from, "/v1/ws").await.map(Io::WebSocket),
         }?;
-        Ok(Self { io, decoder: Decoder::new(u32::MAX), buffer: BytesMut::new(), close: None })
+        Ok(Self::over(io))
+    }
+
+    /// A WebSocket whose URL has a ticket in it.
+    pub(crate) async fn open_with_ticket(ready: &Ready, ticket: &str) -> Result<Self, Ended> {
+        let path = format!("/v1/ws?ticket={ticket}");
+        let opened = open_websocket(ready, ([127, 0, 0, 1], 0).into(), &path).await;
+        Ok(Self::over(Io::WebSocket(opened?)))
+    }
+
+    fn over(io: Io) -> Self {
+        Self { io, decoder: Decoder::new(u32::MAX), buffer: BytesMut::new(), close: None }
     }
 
     pub(crate) const fn transport(&self) -> Transport {
@@ -310,9 +321,10 @@ pub(crate) async fn open_tls(
 async fn open_websocket(
     ready: &Ready,
     from: SocketAddr,
+    path: &str,
 ) -> Result<Box<WebSocketStream<TcpStream>>, Ended> {
     let stream = open_tcp(ready.http_address(), from).await?;
-    let url = format!("ws://{}/v1/ws", ready.http_address());
+    let url = format!("ws://{}{path}", ready.http_address());
     let mut request = url.into_client_request().expect("a URL");
     let protocol = HeaderValue::from_static(version::WEBSOCKET_PROTOCOL);
     request.headers_mut().insert("sec-websocket-protocol", protocol);

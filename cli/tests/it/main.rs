@@ -8,6 +8,7 @@ mod actions;
 mod bad_frames;
 mod bad_http;
 mod bad_requests;
+mod browsers;
 mod churn;
 #[path = "../common/mod.rs"]
 mod common;

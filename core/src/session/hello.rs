@@ -8,8 +8,8 @@ use super::{Action, Phase, Session};
 /// A `Hello` whose form is right; whether its token is good is looked up next.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ValidatedHello {
-    /// The session token.
-    pub token: [u8; limits::TOKEN_BYTES],
+    /// The session token; `None` when the connection itself says whose it is.
+    pub token: Option<[u8; limits::TOKEN_BYTES]>,
     /// For logs.
     pub client_name: String,
     /// For logs.
@@ -46,8 +46,13 @@ impl Session {
         {
             return Action::Close(Code::BadRequest);
         }
-        let Ok(token) = <[u8; limits::TOKEN_BYTES]>::try_from(&*hello.token) else {
-            return Action::Close(Code::TokenInvalid);
+        let token = if hello.token.is_empty() {
+            None
+        } else {
+            let Ok(token) = <[u8; limits::TOKEN_BYTES]>::try_from(&*hello.token) else {
+                return Action::Close(Code::TokenInvalid);
+            };
+            Some(token)
         };
         let features = version::common_features(&hello.features);
         self.phase = Phase::Authenticating {

@@ -75,7 +75,7 @@ fn hello_leads_through_authentication_to_welcome() {
     else {
         panic!()
     };
-    assert_eq!((hello.token, hello.feed_position, &*hello.features), ([7; 32], 42, &[1][..]));
+    assert_eq!((hello.token, hello.feed_position, &*hello.features), (Some([7; 32]), 42, &[1][..]));
     assert!(!session.wants_input());
     let welcome = session
         .handle_authenticated(&identity(), wire::Changes::default(), 3, 77, NOW + 1)

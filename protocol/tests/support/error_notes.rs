@@ -24,7 +24,8 @@ pub fn notes(code: Code) -> (&'static str, &'static str) {
         | Code::PasswordInvalid
         | Code::DeviceInvalid
         | Code::TooManyDevices
-        | Code::SignUpClosed => people(code),
+        | Code::SignUpClosed
+        | Code::TicketInvalid => people(code),
         Code::BadRequest
         | Code::NotFound
         | Code::TextTooLong
@@ -130,6 +131,10 @@ fn people(code: Code) -> (&'static str, &'static str) {
         Code::TooManyDevices => (
             "The account has as many devices as the server allows (32 unless configured otherwise).",
             "Sign out a device that is no longer used (`DELETE /v1/devices/{device_id}`), or log in with the name of an existing one.",
+        ),
+        Code::TicketInvalid => (
+            "The ticket in the URL of a WebSocket or of WebTransport was used before, is older than 30 seconds, was made by another server, or is none at all.",
+            "Ask for a new one (`POST /v1/ticket`) right before connecting, for each connection.",
         ),
         _ => {
             ("The operator has closed sign-ups on this server.", "Ask the operator for an account.")

@@ -8,7 +8,7 @@ use parley_protocol::{Code, DeviceId, UserId};
 
 use super::sign_in::hash_of;
 use super::tokens::{Lookup, TokenHash};
-use super::{AccountError, Accounts, Identity, Inner, User, check};
+use super::{AccountError, Accounts, Credential, Identity, Inner, User, check};
 use crate::store::tables::{devices, seen};
 use crate::store::{DeviceRow, StoreError, Write};
 
@@ -26,13 +26,21 @@ const TRIES: usize = 4;
 impl Accounts {
     /// Who a token speaks for.
     ///
+    /// # Errors
+    /// As [`Accounts::identify`].
+    pub async fn authenticate(&self, token: &[u8]) -> Result<Identity, AccountError> {
+        self.identify(&Credential::of_token(token).ok_or(Code::TokenInvalid)?).await
+    }
+
+    /// Who a credential speaks for.
+    ///
     /// A session that has just been made known to [`super::Sessions`] asks
     /// again: a revocation in between has not seen it. That costs no read.
     ///
     /// # Errors
     /// `token_invalid`, `internal`.
-    pub async fn authenticate(&self, token: &[u8]) -> Result<Identity, AccountError> {
-        let hash = TokenHash::of(token).ok_or(Code::TokenInvalid)?;
+    pub async fn identify(&self, credential: &Credential) -> Result<Identity, AccountError> {
+        let hash = credential.0;
         let mut read = None;
         for _ in 0..TRIES {
             let asked_at = match self.inner.cache.find(&hash) {

@@ -1,6 +1,6 @@
 //! Accounts: who somebody is, and which devices may act for them.
 //!
-//! Sign-up, login, logout, devices, tokens. Reads go to the store, writes go
+//! Sign-up, login, logout, devices, tokens, tickets. Reads go to the store, writes go
 //! through [`Commit`] and count only when that resolved. It does not know HTTP
 //! or frames: `http` and the session driver call it. Passwords are hashed with
 //! argon2id on a bounded pool; tokens are 32 random bytes of which only the
@@ -19,6 +19,7 @@ mod failures;
 mod password;
 mod rates;
 mod sign_in;
+mod tickets;
 mod tokens;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use ending::Confirmed;
 pub use error::{AccountError, StartError};
 pub use password::HashOptions;
 pub use rates::RateOptions;
+pub use tokens::Credential;
 
 /// Reads of the store at a time; more wait.
 const PARALLEL_READS: usize = 16;
@@ -103,6 +105,7 @@ struct Inner {
     hasher: password::Hasher,
     rates: rates::Rates,
     cache: tokens::Cache,
+    tickets: tickets::Tickets,
     active: active::Active,
     names: Stripes,
     users: Stripes,
@@ -126,6 +129,7 @@ impl Accounts {
                 hasher: password::Hasher::new(&options.hash).map_err(|_| StartError::Hash)?,
                 rates: rates::Rates::new(&options.rates),
                 cache: tokens::Cache::new(options.token_cache),
+                tickets: tickets::Tickets::new(),
                 active: active::Active::new(options.token_cache),
                 names: Stripes::new(),
                 users: Stripes::new(),

@@ -59,7 +59,7 @@ impl Accounts {
         from: IpAddr,
         request: Credentials,
     ) -> Result<SignedIn, AccountError> {
-        let Credentials { name, password, device } = request;
+        let Credentials { name, password, device, .. } = request;
         let password: Password = Zeroizing::new(password);
         if !self.inner.options.sign_up {
             return Err(Code::SignUpClosed.into());
@@ -83,7 +83,7 @@ impl Accounts {
         from: IpAddr,
         request: Credentials,
     ) -> Result<SignedIn, AccountError> {
-        let Credentials { name, password, device } = request;
+        let Credentials { name, password, device, .. } = request;
         let password: Password = Zeroizing::new(password);
         check_all(&name, &password, &device)?;
         let source = prefix(from);

@@ -6,7 +6,7 @@ use crate::store::engine::memory::MemoryEngine;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use parley_protocol::ShardId;
-use parley_protocol::http::{Credentials, DeviceLabel, SignedIn};
+use parley_protocol::http::{Credentials, DeviceLabel, SessionKind, SignedIn};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -104,6 +104,7 @@ fn credentials(name: &str, password: &str, device: &str) -> Credentials {
         name: name.to_owned(),
         password: password.to_owned(),
         device: DeviceLabel { name: device.to_owned(), platform: "linux".to_owned() },
+        session: SessionKind::Token,
     }
 }
 

@@ -25,6 +25,30 @@ impl TokenHash {
     }
 }
 
+/// What a token or a ticket proves; good as long as the token is.
+#[derive(Clone)]
+pub struct Credential(pub(super) TokenHash);
+
+impl Credential {
+    /// `None` when the bytes are no token.
+    #[must_use]
+    pub fn of_token(token: &[u8]) -> Option<Self> {
+        TokenHash::of(token).map(Self)
+    }
+
+    /// One that was carried elsewhere meanwhile.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(TokenHash(bytes))
+    }
+
+    /// To be carried.
+    #[must_use]
+    pub const fn to_bytes(&self) -> [u8; 32] {
+        self.0.0
+    }
+}
+
 /// A new token: its hex form for the client, its hash for the store.
 pub(super) fn mint() -> Result<(String, TokenHash), AccountError> {
     let mut token = Zeroizing::new([0; TOKEN_BYTES]);

@@ -8,13 +8,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use parley_protocol::http::{
-    Account, Confirmation, Credentials, Devices, ErrorBody, PasswordChange, SignedIn,
+    Account, Confirmation, Credentials, Devices, ErrorBody, PasswordChange, SessionKind, SignedIn,
 };
 use parley_protocol::{Code, DeviceId};
 
 use super::ApiError;
 use super::body::JsonBody;
-use super::caller::{Caller, From};
+use super::browser::{Browser, Slot};
+use super::caller::{Caller, CookieSlot, From, Shown};
 use super::desk::AtDesk;
 use crate::accounts::Accounts;
 
@@ -38,10 +39,13 @@ type Answer<T> = Result<T, ApiError>;
 )]
 pub(super) async fn sign_up(
     State(accounts): State<Accounts>,
+    browser: Browser,
     From(address): From,
     JsonBody(request): JsonBody<Credentials>,
-) -> Answer<(StatusCode, Json<SignedIn>)> {
-    Ok((StatusCode::CREATED, Json(accounts.sign_up(address, request).await?)))
+) -> Answer<Response> {
+    let kept = kept_in(browser, &request)?;
+    let signed_in = accounts.sign_up(address, request).await?;
+    answer(StatusCode::CREATED, signed_in, kept)
 }
 
 /// Signs a device in. The same device name is the same device.
@@ -62,10 +66,34 @@ pub(super) async fn sign_up(
 )]
 pub(super) async fn login(
     State(accounts): State<Accounts>,
+    browser: Browser,
     From(address): From,
     JsonBody(request): JsonBody<Credentials>,
-) -> Answer<Json<SignedIn>> {
-    Ok(Json(accounts.login(address, request).await?))
+) -> Answer<Response> {
+    let kept = kept_in(browser, &request)?;
+    let signed_in = accounts.login(address, request).await?;
+    answer(StatusCode::OK, signed_in, kept)
+}
+
+/// The place of the cookie that is to hold the token, if one is.
+fn kept_in(browser: Browser, request: &Credentials) -> Answer<Option<Slot>> {
+    match request.session {
+        SessionKind::Cookie => browser.slot_or_first().map(Some),
+        SessionKind::Token => Ok(None),
+    }
+}
+
+/// The token goes into the cookie, or else into the answer; never into both.
+fn answer(status: StatusCode, mut signed_in: SignedIn, kept: Option<Slot>) -> Answer<Response> {
+    let cookie = match kept {
+        Some(slot) => Some(slot.keep(&std::mem::take(&mut signed_in.token))?),
+        None => None,
+    };
+    let mut response = (status, Json(signed_in)).into_response();
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// Signs the asking device out: its tokens end and its sessions close.
@@ -81,10 +109,25 @@ pub(super) async fn login(
 )]
 pub(super) async fn logout(
     State(accounts): State<Accounts>,
-    Caller(caller): Caller,
-) -> Answer<StatusCode> {
-    accounts.logout(&caller).await?;
-    Ok(StatusCode::NO_CONTENT)
+    CookieSlot(slot): CookieSlot,
+    shown: Answer<Shown>,
+) -> Answer<Response> {
+    let done = match shown {
+        Ok(shown) => accounts.logout(&shown.identity).await.map_err(ApiError::from),
+        Err(error) => Err(error),
+    };
+    // A cookie whose token is dead would stay for ever otherwise.
+    let over = done.as_ref().err().is_none_or(|error| error.code() == Code::TokenInvalid);
+    let response = done.map(|()| StatusCode::NO_CONTENT).into_response();
+    forgotten(response, slot.filter(|_| over))
+}
+
+/// Has the browser forget the cookie, if there was one.
+fn forgotten(mut response: Response, slot: Option<Slot>) -> Answer<Response> {
+    if let Some(slot) = slot {
+        response.headers_mut().append(header::SET_COOKIE, slot.forget()?);
+    }
+    Ok(response)
 }
 
 /// The account and device of the token.
@@ -154,9 +197,10 @@ pub(super) async fn change_password(
 pub(super) async fn delete(
     desk: AtDesk,
     JsonBody(confirmation): JsonBody<Confirmation>,
-) -> Answer<StatusCode> {
+) -> Answer<Response> {
+    let slot = desk.slot();
     desk.delete_account(confirmation.password).await?;
-    Ok(StatusCode::NO_CONTENT)
+    forgotten(StatusCode::NO_CONTENT.into_response(), slot)
 }
 
 /// The account's own data, one JSON object a line; a whole export ends with

@@ -1,35 +1,70 @@
-//! Who asks: the bearer token of a request, and the address it came from.
+//! Who asks: the bearer token or the cookie of a request, and the address it
+//! came from.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use parley_protocol::Code;
 use parley_protocol::limits::TOKEN_BYTES;
 use zeroize::Zeroizing;
 
-use super::ApiError;
-use crate::accounts::{Accounts, Identity};
+use super::browser::{Browser, Slot};
+use super::{ApiError, Shared};
+use crate::accounts::{Credential, Identity};
 use crate::listen::HttpPeer;
+
+/// What a request showed, and whom that speaks for.
+pub(super) struct Shown {
+    pub(super) credential: Credential,
+    pub(super) identity: Identity,
+    /// The place of the cookie, when it was one.
+    pub(super) slot: Option<Slot>,
+}
+
+impl FromRequestParts<Shared> for Shown {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
+        let CookieSlot(slot) = CookieSlot::from_request_parts(parts, state).await?;
+        let token = match slot {
+            Some(slot) => slot.token(&parts.headers),
+            None => bearer(parts),
+        };
+        let token = token.ok_or(Code::TokenInvalid)?;
+        let credential = Credential::of_token(&*token).ok_or(Code::TokenInvalid)?;
+        let identity = state.accounts.identify(&credential).await?;
+        state.accounts.note_active(identity.user, identity.device);
+        Ok(Self { credential, identity, slot })
+    }
+}
+
+/// The place of the cookie that a request is to be judged by: it names a slot,
+/// and brings no token of its own.
+pub(super) struct CookieSlot(pub(super) Option<Slot>);
+
+impl FromRequestParts<Shared> for CookieSlot {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(Self(None));
+        }
+        let Ok(browser) = Browser::from_request_parts(parts, state).await;
+        Ok(Self(browser.slot()?))
+    }
+}
 
 /// The signed-in device that asks.
 pub(super) struct Caller(pub(super) Identity);
 
-impl<S> FromRequestParts<S> for Caller
-where
-    Accounts: FromRef<S>,
-    S: Send + Sync,
-{
+impl FromRequestParts<Shared> for Caller {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let token = bearer(parts).ok_or(Code::TokenInvalid)?;
-        let accounts = Accounts::from_ref(state);
-        let identity = accounts.authenticate(&*token).await?;
-        accounts.note_active(identity.user, identity.device);
-        Ok(Self(identity))
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
+        Ok(Self(Shown::from_request_parts(parts, state).await?.identity))
     }
 }
 
@@ -52,7 +87,12 @@ fn bearer(parts: &Parts) -> Option<Zeroizing<[u8; TOKEN_BYTES]>> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    let hex = hex.trim().as_bytes();
+    from_hex(hex.trim())
+}
+
+/// A token or ticket in its text form.
+pub(super) fn from_hex(text: &str) -> Option<Zeroizing<[u8; TOKEN_BYTES]>> {
+    let hex = text.as_bytes();
     if hex.len() != 2 * TOKEN_BYTES {
         return None;
     }

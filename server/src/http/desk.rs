@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -15,9 +15,10 @@ use parley_protocol::wire::server_envelope::Kind as Answer;
 use parley_protocol::wire::{ClientEnvelope, ServerEnvelope};
 use parley_protocol::{Code, Message as _};
 
-use super::ApiError;
-use super::caller::{Caller, From};
-use crate::accounts::{Accounts, Identity};
+use super::browser::Slot;
+use super::caller::{From, Shown};
+use super::{ApiError, Shared};
+use crate::accounts::Identity;
 
 /// Why a request got no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,20 +66,16 @@ pub(super) struct AtDesk {
     desk: Arc<dyn Desk>,
     from: IpAddr,
     caller: Identity,
+    slot: Option<Slot>,
 }
 
-impl<S> FromRequestParts<S> for AtDesk
-where
-    Accounts: FromRef<S>,
-    Arc<dyn Desk>: FromRef<S>,
-    S: Send + Sync,
-{
+impl FromRequestParts<Shared> for AtDesk {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Caller(caller) = Caller::from_request_parts(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
+        let Shown { identity, slot, .. } = Shown::from_request_parts(parts, state).await?;
         let From(from) = From::from_request_parts(parts, state).await?;
-        Ok(Self { desk: <Arc<dyn Desk>>::from_ref(state), from, caller })
+        Ok(Self { desk: Arc::clone(&state.desk), from, caller: identity, slot })
     }
 }
 
@@ -94,6 +91,11 @@ impl AtDesk {
 
     pub(super) fn export(self) -> Result<BoxStream<'static, Bytes>, ApiError> {
         Ok(self.desk.export(self.from, self.caller)?)
+    }
+
+    /// The place of the cookie that the caller showed, if it was one.
+    pub(super) const fn slot(&self) -> Option<Slot> {
+        self.slot
     }
 
     pub(super) fn frame_bytes(&self) -> usize {

@@ -23,6 +23,11 @@ impl ApiError {
         Self { code, text: text.into(), retry_after_ms: None }
     }
 
+    /// Its code.
+    pub(super) const fn code(&self) -> Code {
+        self.code
+    }
+
     /// A failure that may pass; `retry_after_ms` when it is known how soon.
     pub(super) fn later(code: Code, retry_after_ms: Option<u64>) -> Self {
         Self { retry_after_ms, ..code.into() }

@@ -9,6 +9,7 @@
 
 mod account;
 mod body;
+mod browser;
 mod caller;
 mod desk;
 mod error;
@@ -17,13 +18,14 @@ mod health;
 mod openapi;
 mod people;
 mod request;
+mod sign_ins;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::FromRef;
+use axum::extract::{FromRef, State};
 use axum::http::Request;
 use axum::routing::{delete, get, patch, post, put};
 
@@ -82,6 +84,8 @@ struct Shared {
     readiness: Readiness,
     metrics: Metrics,
     urls: Arc<[String]>,
+    /// Whether this is the port with TLS.
+    encrypted: bool,
 }
 
 impl FromRef<Shared> for Accounts {
@@ -90,32 +94,30 @@ impl FromRef<Shared> for Accounts {
     }
 }
 
-impl FromRef<Shared> for Arc<dyn Desk> {
-    fn from_ref(shared: &Shared) -> Self {
-        Arc::clone(&shared.desk)
-    }
-}
-
 /// The router of the TLS port.
 pub fn tls_router<H: SessionHost>(api: Api<H>) -> Router {
-    router(api, Router::new())
+    router(api, true, Router::new())
 }
 
 /// The router of the loopback port.
 pub fn plain_router<H: SessionHost>(api: Api<H>) -> Router {
-    router(api, Router::new().route("/metrics", get(health::metrics)))
+    router(api, false, Router::new().route("/metrics", get(health::metrics)))
 }
 
-fn router<H: SessionHost>(api: Api<H>, more: Router<Shared>) -> Router {
+fn router<H: SessionHost>(api: Api<H>, encrypted: bool, more: Router<Shared>) -> Router {
     let Api { accounts, desk, connections, websockets, readiness, metrics, urls } = api;
-    let shared = Shared { accounts, desk, connections, readiness, metrics, urls: urls.into() };
-    let upgrade = move |request: Request<Body>| async move {
-        websockets.upgrade(request).map_err(ApiError::from)
+    let urls = urls.into();
+    let shared = Shared { accounts, desk, connections, readiness, metrics, urls, encrypted };
+    let upgrade = move |State(accounts): State<Accounts>, request: Request<Body>| async move {
+        let proof = sign_ins::proof(&accounts, request.uri())?;
+        websockets.upgrade(request, proof).map_err(ApiError::from)
     };
     let routes = more
         .route("/v1/accounts", post(account::sign_up))
         .route("/v1/login", post(account::login))
         .route("/v1/logout", post(account::logout))
+        .route("/v1/sign-ins", get(sign_ins::sign_ins))
+        .route("/v1/ticket", post(sign_ins::ticket))
         .route("/v1/account", get(account::account).delete(account::delete))
         .route("/v1/account/password", post(account::change_password))
         .route("/v1/account/export", get(account::export))

@@ -4,19 +4,21 @@ use axum::Json;
 use parley_protocol::http::{
     Account, Audience, Confirmation, Credentials, Device, DeviceLabel, Devices, DiscoveredNode,
     Discovery, ErrorBody, ErrorDetail, FoundUser, OwnProfile, PasswordChange, People, Profile,
-    ProfileChange, Report, Revision, Settings, SignedIn,
+    ProfileChange, Report, Revision, SessionKind, Settings, SignIn, SignIns, SignedIn, Ticket,
 };
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{account, health, people, request};
+use super::{account, health, people, request, sign_ins};
 
 /// The WebSocket bridge: one binary message is one envelope of protocol `parley.v1`.
 #[utoipa::path(
     get, path = "/v1/ws", tag = "node", security(()),
+    params(("ticket" = Option<String>, Query, description = "A ticket, in place of Hello's token.")),
     responses(
         (status = 101, description = "The connection is a WebSocket; the session opens with Hello."),
         (status = 400, description = "bad_request: not a WebSocket handshake of this protocol, or from a foreign page.", body = ErrorBody),
+        (status = 401, description = "ticket_invalid.", body = ErrorBody),
     )
 )]
 #[expect(
@@ -45,20 +47,21 @@ pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
     paths(
         account::sign_up, account::login, account::logout, account::account, account::devices, account::revoke,
         account::revoke_others, account::change_password, account::delete, account::export,
+        sign_ins::sign_ins, sign_ins::ticket,
         people::user, people::profile, people::own, people::change_profile, people::change_settings,
         people::contacts, people::add_contact, people::remove_contact, people::blocks, people::block,
         people::unblock, people::report, request::request, health::discovery, health::livez, health::readyz, health::metrics, document, websocket,
     ),
     components(schemas(
-        Account, Credentials, Device, DeviceLabel, Devices, DiscoveredNode, Discovery, ErrorBody, ErrorDetail, SignedIn,
+        Account, Credentials, Device, DeviceLabel, Devices, DiscoveredNode, Discovery, ErrorBody, ErrorDetail, SessionKind, SignIn, SignIns, SignedIn, Ticket,
         Audience, Confirmation, FoundUser, OwnProfile, PasswordChange, People, Profile, ProfileChange, Report, Revision, Settings,
     )),
-    security(("token" = [])),
+    security(("token" = []), ("cookie" = [])),
     modifiers(&Token),
 )]
 struct Document;
 
-/// Adds the bearer token.
+/// Adds the bearer token and the cookies.
 struct Token;
 
 impl Modify for Token {
@@ -71,5 +74,13 @@ impl Modify for Token {
             .components
             .get_or_insert_default()
             .add_security_scheme("token", SecurityScheme::Http(bearer));
+        // In browsers; the slot is in the header Parley-Account, and TLS adds the prefix __Host-.
+        let text = "The session token in the cookie of the slot that the header Parley-Account names: \
+                    parley-N, with TLS __Host-parley-N.";
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description("parley-0", text));
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
     }
 }

@@ -118,6 +118,18 @@ impl ReadError {
     }
 }
 
+/// What a connection showed on its way in and its host can tell a user by.
+/// Listeners only carry it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Proof(pub [u8; 32]);
+
+// A hash, but still what a session is opened with.
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proof").finish_non_exhaustive()
+    }
+}
+
 /// Who is on the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
@@ -125,6 +137,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// What carries it.
     pub transport: Transport,
+    /// Whose it is, when it came with a ticket.
+    pub proof: Option<Proof>,
 }
 
 /// What carries a session.

@@ -29,7 +29,7 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
-pub use connection::{FrameReader, FrameWriter, Peer, ReadError, SessionHost, Transport};
+pub use connection::{FrameReader, FrameWriter, Peer, Proof, ReadError, SessionHost, Transport};
 pub use http_connection::HttpPeer;
 pub use limits::{ConnectionCaps, ConnectionPermit, Connections, Refused, State};
 pub use websocket::{UpgradeRefused, WebSockets};

@@ -184,7 +184,8 @@ async fn serve<H: SessionHost>(
             return Err(late.into());
         }
     };
-    let peer = Peer { address: connection.remote_address(), transport: Transport::Quic };
+    let address = connection.remote_address();
+    let peer = Peer { address, transport: Transport::Quic, proof: None };
     let reader = StreamReader::new(receive, deadline);
     let writer = StreamWriter::new(QuicSink { send, connection });
     host.serve(reader, writer, peer, permit).await;

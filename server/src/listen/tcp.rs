@@ -116,7 +116,7 @@ async fn serve<H: SessionHost>(
     let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
     if protocol.as_deref() == Some(version::ALPN) {
         let (near, far) = halves(stream);
-        let peer = Peer { address, transport: Transport::Tls };
+        let peer = Peer { address, transport: Transport::Tls, proof: None };
         // Boxed: an HTTP connection must not carry the size of a session.
         let session =
             tls.host.serve(StreamReader::new(near, deadline), StreamWriter::new(far), peer, permit);

@@ -163,7 +163,7 @@ impl SessionHost for Host {
         let _ = getrandom::fill(&mut id);
         let rules = self.inner.options.rules.clone();
         let mut session = Session::new(rules, SessionId::new(id), self.now_ms());
-        let end = match self.open(&mut session, &mut reader, &mut writer, peer.address.ip()).await {
+        let end = match self.open(&mut session, &mut reader, &mut writer, peer).await {
             Ok(Some(opened)) => {
                 permit.set_authenticated();
                 reader.set_authenticated(session.frame_bytes());

@@ -1,6 +1,5 @@
 //! From the first byte to `Welcome`.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -9,8 +8,9 @@ use parley_protocol::wire::{Changes, Feature};
 use parley_protocol::{Code, UserId, limits};
 
 use super::{End, Host, Opened, server_time_ms};
+use crate::accounts::Credential;
 use crate::link::Link;
-use crate::listen::{FrameReader, FrameWriter};
+use crate::listen::{FrameReader, FrameWriter, Peer};
 
 impl Host {
     /// Reads `Hello`, authenticates, and writes `Welcome`. Gives `None` when the
@@ -20,7 +20,7 @@ impl Host {
         session: &mut Session,
         reader: &mut R,
         writer: &mut W,
-        from: IpAddr,
+        peer: Peer,
     ) -> Result<Option<Opened>, End> {
         let deadline = self.inner.clock.instant(session.deadline_ms());
         let hello = tokio::time::timeout_at(deadline.into(), self.hello(session, reader));
@@ -30,7 +30,7 @@ impl Host {
         if self.inner.draining.is_cancelled() {
             return Err(End::Close(Code::Draining));
         }
-        let opened = self.authenticate(session, &hello, from).await.map_err(End::Close)?;
+        let opened = self.authenticate(session, &hello, peer).await.map_err(End::Close)?;
         let welcome = self.welcome(session, &opened, hello.feed_position).await;
         let welcome =
             welcome.inspect_err(|_| self.inner.homes.detach(&opened.link)).map_err(End::Close)?;
@@ -60,17 +60,25 @@ impl Host {
         }
     }
 
-    /// Looks the token up and joins the user's home.
+    /// Looks the token up, or whose ticket it was, and joins the user's home.
     async fn authenticate(
         &self,
         session: &Session,
         hello: &ValidatedHello,
-        from: IpAddr,
+        peer: Peer,
     ) -> Result<Opened, Code> {
+        let Peer { address, proof, .. } = peer;
+        let credential = match (hello.token, proof) {
+            (Some(token), None) => Credential::of_token(&token).ok_or(Code::TokenInvalid)?,
+            (None, Some(proof)) => Credential::from_bytes(proof.0),
+            (None, None) => return Err(Code::TokenInvalid),
+            // Two words on who it is; neither is to be preferred.
+            (Some(_), Some(_)) => return Err(Code::BadRequest),
+        };
         let account = |found: Result<crate::accounts::Identity, _>| {
             found.map_err(|error: crate::accounts::AccountError| error.code())
         };
-        let known = account(self.inner.accounts.authenticate(&hello.token).await)?;
+        let known = account(self.inner.accounts.identify(&credential).await)?;
         let identity =
             Identity { user: known.user, name: known.name.to_string(), device: known.device };
         let receipts = hello.features.contains(&(Feature::Receipts as i32));
@@ -78,13 +86,13 @@ impl Host {
         let link = Arc::new(Link::new(session.id(), identity.user, identity.device, receipts, cap));
         self.inner.homes.attach(&link)?;
         // The token may have been revoked before the session could be cut.
-        if let Err(code) = account(self.inner.accounts.authenticate(&hello.token).await) {
+        if let Err(code) = account(self.inner.accounts.identify(&credential).await) {
             self.inner.homes.detach(&link);
             return Err(code);
         }
         self.inner.accounts.note_active(identity.user, identity.device);
         let noted_ms = AtomicU64::new(self.now_ms());
-        Ok(Opened { identity, link, from, noted_ms })
+        Ok(Opened { identity, link, from: address.ip(), noted_ms })
     }
 
     /// `Welcome` with what changed. The link is attached: what is committed

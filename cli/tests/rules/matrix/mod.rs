@@ -30,7 +30,11 @@ async fn run(way: Way, tables: &[&[Action]]) {
     for action in tables.iter().copied().flatten() {
         for (who, wanted) in action.cells() {
             let scene = Scene::set(&mut world, action.stage).await;
-            let wanted = if way == Way::Http { action.over_http.unwrap_or(wanted) } else { wanted };
+            let wanted = if matches!(way, Way::Http | Way::Cookie) {
+                action.over_http.unwrap_or(wanted)
+            } else {
+                wanted
+            };
             let mut seen = Vec::new();
             for before in action.before {
                 drop(world.ask(who, before(&scene, who)).await);
@@ -75,6 +79,11 @@ async fn what_everybody_may_do_over_websocket() {
 #[tokio::test]
 async fn what_everybody_may_do_over_http() {
     run(Way::Http, &[GROUP, DIRECT, PEOPLE]).await;
+}
+
+#[tokio::test]
+async fn what_everybody_may_do_in_a_browser() {
+    run(Way::Cookie, &[GROUP, DIRECT, PEOPLE]).await;
 }
 
 /// Every action of every table by a device that was signed out and by an

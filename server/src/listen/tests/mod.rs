@@ -139,7 +139,7 @@ fn start(setup: Setup) -> Running {
         "/v1/ws",
         get(move |request| async move {
             upgrades
-                .upgrade(request)
+                .upgrade(request, None)
                 .map_err(|refused| (axum::http::StatusCode::BAD_REQUEST, refused.text))
         }),
     );

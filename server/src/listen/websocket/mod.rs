@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::task::TaskTracker;
 
 use super::Options;
-use super::connection::{Peer, SessionHost, Transport};
+use super::connection::{Peer, Proof, SessionHost, Transport};
 use super::http_connection::HttpPeer;
 
 /// Why a request did not become a WebSocket.
@@ -47,12 +47,17 @@ impl<H: SessionHost> WebSockets<H> {
         Self { host, options: Arc::new(options), sessions: TaskTracker::new() }
     }
 
-    /// Answers a request for an upgrade; the session runs on by itself.
+    /// Answers a request for an upgrade; the session runs on by itself. A
+    /// `proof` goes to the host with it.
     ///
     /// # Errors
     /// [`UpgradeRefused`] when the request is not a WebSocket handshake of this
     /// protocol or comes from a foreign web page.
-    pub fn upgrade(&self, mut request: Request<Body>) -> Result<Response<Body>, UpgradeRefused> {
+    pub fn upgrade(
+        &self,
+        mut request: Request<Body>,
+        proof: Option<Proof>,
+    ) -> Result<Response<Body>, UpgradeRefused> {
         let key = check(&request, &self.options.origins)?;
         let missing =
             UpgradeRefused { code: Code::BadRequest, text: "this connection cannot be upgraded" };
@@ -61,7 +66,7 @@ impl<H: SessionHost> WebSockets<H> {
         let address = peer.address();
         let mut permit = peer.take_permit().ok_or(missing)?;
         permit.set_transport(Transport::WebSocket);
-        let peer = Peer { address, transport: Transport::WebSocket };
+        let peer = Peer { address, transport: Transport::WebSocket, proof };
         let (host, options) = (self.host.clone(), Arc::clone(&self.options));
         self.sessions.spawn(async move {
             let deadline = Instant::now() + options.handshake;
