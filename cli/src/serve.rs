@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::ServeArguments;
-use crate::{config, logging};
+use crate::{config, logging, web};
 
 /// Runs the server.
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         let (stop, now) = (CancellationToken::new(), CancellationToken::new());
         // Before the ready line: who has read it may send a signal at once.
         let signals = tokio::spawn(watch_signals(Signals::new()?, stop.clone(), now.clone()));
-        let node = Node::start(loaded.config, end_process).map_err(|error| {
+        let node = Node::start(loaded.config, web::built_in(), end_process).map_err(|error| {
             let remedy = remedy(&error);
             anyhow::anyhow!("cannot start: {error}{remedy}")
         })?;
@@ -65,6 +65,7 @@ const fn remedy(error: &StartError) -> &'static str {
         StartError::Open(OpenError::Damaged { .. }) => {
             "; nothing was touched: restore the folder from a copy"
         }
+        StartError::Web { .. } => "; build it, or leave web.folder empty",
         StartError::Open(OpenError::Io { .. }) => {
             "; see that the folder can be written and its disk has room, or choose another with --data"
         }
@@ -83,7 +84,7 @@ fn announce(ready: &Ready) -> anyhow::Result<()> {
     tracing::info!(quic, tls, http, fingerprint, data = %data.display(), "serving");
     let address = quic.trim_start_matches("quic://");
     eprintln!(
-        "chat from another terminal:\n  parley chat --server parley://{address} --trust {fingerprint}"
+        "chat in a browser:\n  {http}/\nor from another terminal:\n  parley chat --server parley://{address} --trust {fingerprint}"
     );
     Ok(())
 }

@@ -32,3 +32,4 @@ mod slow;
 mod stalled;
 mod startup;
 mod typing;
+mod web;

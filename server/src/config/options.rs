@@ -1,5 +1,6 @@
 //! From the configuration to each component's own options.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::check::address;
@@ -20,6 +21,12 @@ impl Config {
             frame_bytes: self.sessions.frame_bytes,
             origins: self.websocket.origins.clone(),
         })
+    }
+
+    /// Folder of the web client, when it is not the one in the binary.
+    #[must_use]
+    pub fn web_folder(&self) -> Option<&Path> {
+        Some(&*self.web.folder).filter(|folder| !folder.as_os_str().is_empty())
     }
 
     /// Caps on connections.

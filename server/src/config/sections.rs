@@ -80,6 +80,8 @@ pub struct Config {
     pub groups: Groups,
     /// `[websocket]`
     pub websocket: WebSocket,
+    /// `[web]`
+    pub web: Web,
     /// `[accounts]`
     pub accounts: Accounts,
     /// `[rates]`
@@ -104,6 +106,7 @@ impl Default for Config {
             presence: Presence::default(),
             groups: Groups::default(),
             websocket: WebSocket::default(),
+            web: Web::default(),
             accounts: Accounts::default(),
             rates: Rates::default(),
             storage: Storage::default(),
@@ -173,6 +176,12 @@ section! {
     /// Browsers.
     WebSocket WEBSOCKET "websocket."
     origins: Vec<String> = Vec::new(), "Origins of web pages that may connect besides the server's own, for example `https://chat.example.org`.";
+}
+
+section! {
+    /// The web client.
+    Web WEB "web."
+    folder: PathBuf = PathBuf::new(), "Folder of a web client that was built apart, read at start; empty: the one in the binary.";
 }
 
 section! {
@@ -266,6 +275,7 @@ pub const KEYS: &[&[Key]] = &[
     PRESENCE,
     GROUPS,
     WEBSOCKET,
+    WEB,
     ACCOUNTS,
     RATES,
     STORAGE,

@@ -80,10 +80,6 @@ impl IntoResponse for ApiError {
     }
 }
 
-pub(super) async fn not_found() -> ApiError {
-    Code::NotFound.into()
-}
-
 pub(super) async fn method_not_allowed() -> ApiError {
     Code::MethodNotAllowed.into()
 }

@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::ApiError;
 use crate::metrics::list as metric;
 
-/// Answers are data: nothing in them may be shown, framed or run.
+/// Answers of the API are data: nothing in them may be shown, framed or run.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// Puts the guard around routes.
@@ -26,8 +26,10 @@ async fn each(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // The web client's files have their own.
+    let data = HeaderValue::from_static(POLICY);
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(data);
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let route = route.as_ref().map_or("none", MatchedPath::as_str).to_owned();
     let status = response.status().as_u16().to_string();

@@ -1,5 +1,5 @@
 //! The HTTP API: sign-up, login, devices, people, single requests, discovery,
-//! health, metrics, and the door to the WebSocket bridge.
+//! health, metrics, the door to the WebSocket bridge, and the web client's files.
 //!
 //! The same router answers on the TLS port and on the loopback port; only the
 //! latter has `/metrics`. Handlers translate, they decide nothing: the rules
@@ -8,6 +8,7 @@
 //! takes and gives is in the OpenAPI document at `/v1/openapi.json`.
 
 mod account;
+mod assets;
 mod body;
 mod browser;
 mod caller;
@@ -19,6 +20,7 @@ mod openapi;
 mod people;
 mod request;
 mod sign_ins;
+mod web;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +35,7 @@ use crate::accounts::Accounts;
 use crate::listen::{Connections, SessionHost, WebSockets};
 use crate::metrics::Metrics;
 
+pub use assets::Assets;
 pub use desk::{Desk, Unanswered};
 pub use error::ApiError;
 
@@ -53,6 +56,8 @@ pub struct Api<H> {
     pub metrics: Metrics,
     /// Where clients connect, best first.
     pub urls: Vec<String>,
+    /// The web client.
+    pub assets: Arc<Assets>,
 }
 
 /// Whether the node takes clients: not while it starts, not once it drains.
@@ -84,6 +89,7 @@ struct Shared {
     readiness: Readiness,
     metrics: Metrics,
     urls: Arc<[String]>,
+    assets: Arc<Assets>,
     /// Whether this is the port with TLS.
     encrypted: bool,
 }
@@ -105,9 +111,10 @@ pub fn plain_router<H: SessionHost>(api: Api<H>) -> Router {
 }
 
 fn router<H: SessionHost>(api: Api<H>, encrypted: bool, more: Router<Shared>) -> Router {
-    let Api { accounts, desk, connections, websockets, readiness, metrics, urls } = api;
+    let Api { accounts, desk, connections, websockets, readiness, metrics, urls, assets } = api;
     let urls = urls.into();
-    let shared = Shared { accounts, desk, connections, readiness, metrics, urls, encrypted };
+    let shared =
+        Shared { accounts, desk, connections, readiness, metrics, urls, assets, encrypted };
     let upgrade = move |State(accounts): State<Accounts>, request: Request<Body>| async move {
         let proof = sign_ins::proof(&accounts, request.uri())?;
         websockets.upgrade(request, proof).map_err(ApiError::from)
@@ -139,7 +146,7 @@ fn router<H: SessionHost>(api: Api<H>, encrypted: bool, more: Router<Shared>) ->
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .method_not_allowed_fallback(error::method_not_allowed)
-        .fallback(error::not_found);
+        .fallback(web::any);
     guard::wrap(routes).with_state(shared)
 }
 

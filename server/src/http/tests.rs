@@ -172,6 +172,7 @@ fn bench() -> Bench {
         websockets: WebSockets::new(NoHost, options),
         readiness: readiness.clone(),
         metrics: Metrics::install(),
+        assets: Arc::default(),
         urls: vec!["quic://127.0.0.1:7443".to_owned(), "tls://127.0.0.1:7443".to_owned()],
     });
     Bench { router, connections, readiness }
@@ -286,7 +287,7 @@ async fn every_refusal_is_an_error_body() {
     is(bench.call(post("/v1/login", &wrong)).await, Code::CredentialsWrong).await;
     is(bench.call(post("/v1/login", &credentials("nobody"))).await, Code::CredentialsWrong).await;
     for (method, path) in
-        [("GET", "/"), ("GET", "/v2/accounts"), ("POST", "/v1/accounts/"), ("GET", "/v1/%ff")]
+        [("POST", "/"), ("GET", "/v2/accounts"), ("POST", "/v1/accounts/"), ("GET", "/v1/%ff")]
     {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         is(bench.call(request).await, Code::NotFound).await;

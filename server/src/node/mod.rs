@@ -28,7 +28,7 @@ use crate::clock::Monotonic;
 use crate::config::{Config, Problem};
 use crate::fanout::Fanout;
 use crate::home::{self, Flusher, Homes};
-use crate::http;
+use crate::http::{self, Assets};
 use crate::listen::{BindError, Connections, Services, Sockets, WebSockets};
 use crate::log::{self, Log, LogError};
 use crate::metrics::Metrics;
@@ -82,6 +82,14 @@ pub enum StartError {
     /// The parameters of password hashing are impossible.
     #[error("accounts: {0}")]
     Accounts(#[from] crate::accounts::StartError),
+    /// The folder of the web client could not be used.
+    #[error("cannot serve the web client of {folder}: {source}", folder = folder.display())]
+    Web {
+        /// The folder.
+        folder: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
     /// The operating system gave no thread or file.
     #[error("the operating system refused: {0}")]
     Io(#[from] std::io::Error),
@@ -125,7 +133,8 @@ pub struct Node {
 
 impl Node {
     /// Sets everything up and binds the sockets; nothing is served yet. Blocks
-    /// on the disk. Call it within a runtime.
+    /// on the disk. Call it within a runtime. `built_in` is the web client that
+    /// is served unless the configuration names the folder of another.
     ///
     /// `on_fatal` is called at most once, when the log can't commit any more:
     /// nothing is acknowledged from then on, and the process is to end.
@@ -134,9 +143,19 @@ impl Node {
     /// [`StartError`], for the operator.
     pub fn start(
         config: Config,
+        built_in: Assets,
         on_fatal: impl FnOnce(LogError) + Send + 'static,
     ) -> Result<Self, StartError> {
         let metrics = Metrics::install();
+        // First, as a wrong folder is a slip that nothing else should wait for.
+        let assets = match config.web_folder() {
+            Some(folder) => Assets::read(folder)
+                .map_err(|source| StartError::Web { folder: folder.to_owned(), source })?,
+            None => built_in,
+        };
+        if assets.is_empty() {
+            tracing::warn!("this build holds no web client; browsers are told so");
+        }
         let store = Store::open(&store_options(&config))?;
         let count = shard_count(&store)?;
         let homes = Arc::new(Homes::new(home_options(), count, store.clone()));
@@ -211,6 +230,7 @@ impl Node {
             websockets: websockets.clone(),
             readiness: readiness.clone(),
             metrics: metrics.clone(),
+            assets: Arc::new(assets),
             urls: vec![ready.quic.clone(), ready.tls.clone()],
         };
         let services = Services {
