@@ -16,7 +16,7 @@ BENCH_RATE ?= 1000
 BENCH_USERS ?= 100
 BENCH_SCENARIOS ?= pairs group mixed storm sync handshake
 
-.PHONY: help run test check fix bench compare bench-micro bench-instructions fuzz crash setup audit deny-install
+.PHONY: help run web test test-web setup-test check fix bench compare bench-micro bench-instructions fuzz crash setup audit deny-install
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-19s %s\n", $$1, $$2 }'
@@ -24,12 +24,23 @@ help: ## Lists the commands
 setup: ## Installs what the build needs and is missing (run and test do it by themselves)
 	@bash .ci/setup
 
-run: setup ## Builds and starts the server; ARGS="--data DIR ..." are passed on
+setup-test: ## The same with what only the tests need
+	@bash .ci/setup test
+
+run: setup web ## Builds and starts the server with its web client; ARGS="--data DIR ..." are passed on
 	$(CARGO) build --release --workspace
 	@exec $(PARLEY) serve $(ARGS)
 
-test: setup ## Runs all tests
+test: setup-test web ## Runs all tests, those of the web client in Chromium too
 	$(CARGO) test --release --workspace
+	@bash .ci/web test
+
+test-web: setup-test web ## Runs the tests of the TypeScript SDK and the web client alone
+	$(CARGO) build --release --workspace
+	@bash .ci/web test
+
+web: setup ## Builds the web client, if its sources changed; cargo then takes it into the binary
+	@bash .ci/web build
 
 check: setup ## Checks formatting, lints, documentation and dependencies; never writes
 	$(CARGO) fmt --all --check
@@ -39,6 +50,7 @@ check: setup ## Checks formatting, lints, documentation and dependencies; never 
 	  else echo "check: cargo-deny is not installed, dependencies were not checked (make deny-install)"; fi
 	@if command -v npx >/dev/null; then cd protocol && $(BUF) lint; \
 	  else echo "check: npx is not installed, the .proto files were not linted"; fi
+	@bash .ci/web check
 
 fix: setup ## Formats, applies lint suggestions, makes the generated files anew
 	$(CARGO) clippy --release --workspace --all-targets --fix --allow-dirty --allow-staged
@@ -46,6 +58,7 @@ fix: setup ## Formats, applies lint suggestions, makes the generated files anew
 	$(CARGO) run --release --example vectors
 	$(CARGO) run --release --example errors
 	$(CARGO) run --release --example seeds
+	@bash .ci/web fix
 
 bench: setup ## Measures each scenario on each transport; BENCH_SECONDS, BENCH_RATE, BENCH_USERS, BENCH_SCENARIOS
 	$(CARGO) build --release --workspace
