@@ -352,6 +352,21 @@ pub struct DiscoveredNode {
     pub draining: bool,
     /// From 0 (idle) to 100 (full).
     pub load: u8,
+    /// Where browsers find WebTransport, if the server has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wt: Option<WebTransport>,
+}
+
+/// WebTransport of one node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WebTransport {
+    /// The URL, to which a ticket is added: `https://host:7443/v1/wt`.
+    pub url: String,
+    /// SHA-256 of the certificate in base64, for `serverCertificateHashes`. Not
+    /// there when the certificate is one that browsers trust by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_sha256: Option<String>,
 }
 
 /// Body of every failed request.

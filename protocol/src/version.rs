@@ -8,6 +8,9 @@ pub const ALPN: &[u8] = b"parley/1";
 /// The WebSocket subprotocol of the bridge.
 pub const WEBSOCKET_PROTOCOL: &str = "parley.v1";
 
+/// The ALPN name of WebTransport, which is that of HTTP/3.
+pub const WEBTRANSPORT_ALPN: &[u8] = b"h3";
+
 /// Oldest version this build speaks.
 pub const OLDEST: u32 = 1;
 

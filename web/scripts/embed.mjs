@@ -32,7 +32,9 @@ for (const name of names) {
     : [
         [
           '.br',
-          brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }),
+          brotliCompressSync(bytes, {
+            params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+          }),
         ],
         ['.gz', gzipSync(bytes, { level: 9 })],
       ].filter(([, form]) => form.length < bytes.length);
@@ -41,4 +43,6 @@ for (const name of names) {
   packed += forms[0]?.[1].length ?? bytes.length;
 }
 const kib = (bytes) => `${(bytes / 1024).toFixed(0)} KiB`;
-console.log(`web: ${names.length} files, ${kib(plain)}, ${kib(packed)} as sent, are ready for the server's build`);
+console.log(
+  `web: ${names.length} files, ${kib(plain)}, ${kib(packed)} as sent, are ready for the server's build`,
+);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
+use hyper::header::{CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use hyper::{Method, Request};
 use parley_protocol::Code;
 use parley_protocol::http::{Account, SignIns, SignedIn, Ticket};
@@ -145,7 +145,7 @@ async fn a_cookie_keeps_the_token_from_scripts_on_both_ports() {
         let without = browser.call(Method::GET, "/v1/account", None, &Value::Null).await;
         assert_eq!(without.code(), Code::TokenInvalid, "a cookie alone counts for nothing");
         // A token in the head goes first, also a bad one.
-        browser.page.push((AUTHORIZATION.as_str(), format!("Bearer {}", "0".repeat(64))));
+        browser.page.push(("authorization", format!("Bearer {}", "0".repeat(64))));
         assert_eq!(browser.who("3").await, Err(Code::TokenInvalid));
         browser.page.pop();
         // What the cookie holds is a token as any other.
@@ -213,12 +213,12 @@ async fn pages_of_other_sites_get_nothing_done() {
 async fn one_browser_holds_several_accounts_and_each_ends_by_itself() {
     let (_folder, server) = server().await;
     let mut browser = Browser::new(Api::plain(&server.ready));
-    assert_eq!(browser.signed_in().await, []);
+    assert!(browser.signed_in().await.is_empty());
     for (slot, name) in [("0", "ann"), ("1", "ben"), ("2", "cleo"), ("7", "dora")] {
         assert!(browser.sign_up(name, slot).await.status.is_success());
     }
     let all = ["ann", "ben", "cleo", "dora"].map(str::to_owned);
-    let expected: Vec<_> = [0, 1, 2, 7].into_iter().zip(all).collect();
+    let expected: Vec<_> = [0u8, 1, 2, 7].into_iter().zip(all).collect();
     assert_eq!(browser.signed_in().await, expected);
     assert_eq!(browser.who("1").await.as_deref(), Ok("ben"));
 
@@ -309,10 +309,9 @@ async fn a_ticket_opens_one_session_and_no_other() {
     let twice = format!("ticket={0}&ticket={0}", "0".repeat(64));
     assert_eq!(refused(&server, &twice, None).await, Code::BadRequest);
     // Native clients may ask for one too.
-    let phone = Api::plain(&server.ready).login("ben", "phone").await;
-    let reply =
-        Api::plain(&server.ready).call(Method::POST, "/v1/ticket", Some(&phone.bearer), None);
-    let reply = reply.await;
+    let api = Api::plain(&server.ready);
+    let phone = api.login("ben", "phone").await;
+    let reply = api.call(Method::POST, "/v1/ticket", Some(&phone.bearer), None).await;
     assert!(!reply.headers.contains_key(SET_COOKIE));
     let of_phone: Ticket = reply.json();
     // One word on who it is, not two, be it the same.

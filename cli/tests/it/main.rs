@@ -33,3 +33,4 @@ mod stalled;
 mod startup;
 mod typing;
 mod web;
+mod webtransport;

@@ -63,10 +63,8 @@ async fn files_and_addresses_are_served_on_both_ports() {
         assert_eq!(page.headers[CONTENT_TYPE], "text/html; charset=utf-8");
         assert_eq!(page.headers[CACHE_CONTROL], "no-cache");
         let packed = ask(&api, Method::GET, "/", &[("accept-encoding", "gzip, br")]).await;
-        assert_eq!(
-            (&*packed.body, &packed.headers[CONTENT_ENCODING]),
-            (&b"brotli of the page"[..], &"br".parse().unwrap())
-        );
+        assert_eq!(packed.body, "brotli of the page");
+        assert_eq!(packed.headers[CONTENT_ENCODING], "br");
         let known = page.headers[ETAG].to_str().unwrap();
         let again = ask(&api, Method::GET, "/", &[(IF_NONE_MATCH.as_str(), known)]).await;
         assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));

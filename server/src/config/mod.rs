@@ -22,7 +22,7 @@ pub use check::Problem;
 pub use layers::Source;
 pub use sections::{
     Accounts, Config, Connections, KEYS, Key, LogFormat, Logging, Queue, Rates, Sessions, SignUp,
-    Storage, Tls, Web, WebSocket,
+    Storage, Tls, Web, WebSocket, WebTransport,
 };
 pub use show::init;
 

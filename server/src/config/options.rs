@@ -20,6 +20,7 @@ impl Config {
             idle: Duration::from_millis(self.connections.idle_ms),
             frame_bytes: self.sessions.frame_bytes,
             origins: self.websocket.origins.clone(),
+            web_transport: self.webtransport.enabled,
         })
     }
 
@@ -53,6 +54,7 @@ impl Config {
             names: self.tls.names.clone(),
             tls12: self.tls.tls12,
             reload: Duration::from_millis(self.tls.reload_ms),
+            web_transport: self.webtransport.enabled,
         }
     }
 

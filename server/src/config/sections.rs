@@ -80,6 +80,8 @@ pub struct Config {
     pub groups: Groups,
     /// `[websocket]`
     pub websocket: WebSocket,
+    /// `[webtransport]`
+    pub webtransport: WebTransport,
     /// `[web]`
     pub web: Web,
     /// `[accounts]`
@@ -106,6 +108,7 @@ impl Default for Config {
             presence: Presence::default(),
             groups: Groups::default(),
             websocket: WebSocket::default(),
+            webtransport: WebTransport::default(),
             web: Web::default(),
             accounts: Accounts::default(),
             rates: Rates::default(),
@@ -176,6 +179,12 @@ section! {
     /// Browsers.
     WebSocket WEBSOCKET "websocket."
     origins: Vec<String> = Vec::new(), "Origins of web pages that may connect besides the server's own, for example `https://chat.example.org`.";
+}
+
+section! {
+    /// QUIC for browsers.
+    WebTransport WEBTRANSPORT "webtransport."
+    enabled: bool = false, "Whether browsers may use WebTransport, on the address of `listen`; without certificate files with a certificate of its own that is made anew each week.";
 }
 
 section! {
@@ -275,6 +284,7 @@ pub const KEYS: &[&[Key]] = &[
     PRESENCE,
     GROUPS,
     WEBSOCKET,
+    WEBTRANSPORT,
     WEB,
     ACCOUNTS,
     RATES,

@@ -3,12 +3,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use parley_protocol::Code;
-use parley_protocol::http::{DiscoveredNode, Discovery, ErrorBody};
+use parley_protocol::http::{DiscoveredNode, Discovery, ErrorBody, WebTransport};
 
-use super::{ApiError, Shared};
+use super::{ApiError, Shared, web};
 
 /// How long clients may keep the answer of discovery, in milliseconds.
 const DISCOVERY_TTL_MS: u64 = 60_000;
@@ -18,13 +20,26 @@ const DISCOVERY_TTL_MS: u64 = 60_000;
     get, path = "/v1/discovery", tag = "node", security(()),
     responses((status = 200, description = "The nodes that take clients.", body = Discovery))
 )]
-pub(super) async fn discovery(State(shared): State<Shared>) -> Json<Discovery> {
+pub(super) async fn discovery(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Json<Discovery> {
     let node = DiscoveredNode {
         urls: shared.urls.to_vec(),
         draining: !shared.readiness.is_ready(),
         load: shared.connections.load(),
+        wt: web_transport(&shared, &headers, &uri),
     };
     Json(Discovery { nodes: vec![node], ttl_ms: DISCOVERY_TTL_MS })
+}
+
+/// WebTransport at the name under which this host was asked: browsers mind names.
+fn web_transport(shared: &Shared, headers: &HeaderMap, uri: &Uri) -> Option<WebTransport> {
+    let wt = shared.web_transport.as_ref()?;
+    let certificate_sha256 = (wt.certificate)().map(|hash| BASE64_STANDARD.encode(hash));
+    let url = format!("{}/v1/wt", web::web_transport_origin(wt, headers, uri)?);
+    Some(WebTransport { url, certificate_sha256 })
 }
 
 /// Whether the process answers at all.

@@ -28,11 +28,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRef, State};
-use axum::http::Request;
+use axum::http::{Request, Uri};
 use axum::routing::{delete, get, patch, post, put};
 
+use parley_protocol::Code;
+
 use crate::accounts::Accounts;
-use crate::listen::{Connections, SessionHost, WebSockets};
+use crate::listen::{Connections, Proof, SessionHost, WebSockets};
 use crate::metrics::Metrics;
 
 pub use assets::Assets;
@@ -58,6 +60,26 @@ pub struct Api<H> {
     pub urls: Vec<String>,
     /// The web client.
     pub assets: Arc<Assets>,
+    /// WebTransport, if it is on.
+    pub web_transport: Option<WebTransport>,
+}
+
+/// Where browsers find WebTransport.
+#[derive(Clone)]
+pub struct WebTransport {
+    /// The port of QUIC.
+    pub port: u16,
+    /// SHA-256 of the certificate in force there, when it is one of its own.
+    pub certificate: Arc<dyn Fn() -> Option<[u8; 32]> + Send + Sync>,
+}
+
+/// Whose session a request's target says it will be, for other doors than the
+/// WebSocket's. Uses up the ticket in it.
+///
+/// # Errors
+/// `ticket_invalid`, `bad_request`.
+pub fn proof(accounts: &Accounts, target: &Uri) -> Result<Option<Proof>, Code> {
+    sign_ins::proof(accounts, target).map_err(|error| error.code())
 }
 
 /// Whether the node takes clients: not while it starts, not once it drains.
@@ -90,6 +112,7 @@ struct Shared {
     metrics: Metrics,
     urls: Arc<[String]>,
     assets: Arc<Assets>,
+    web_transport: Option<WebTransport>,
     /// Whether this is the port with TLS.
     encrypted: bool,
 }
@@ -111,10 +134,29 @@ pub fn plain_router<H: SessionHost>(api: Api<H>) -> Router {
 }
 
 fn router<H: SessionHost>(api: Api<H>, encrypted: bool, more: Router<Shared>) -> Router {
-    let Api { accounts, desk, connections, websockets, readiness, metrics, urls, assets } = api;
+    let Api {
+        accounts,
+        desk,
+        connections,
+        websockets,
+        readiness,
+        metrics,
+        urls,
+        assets,
+        web_transport,
+    } = api;
     let urls = urls.into();
-    let shared =
-        Shared { accounts, desk, connections, readiness, metrics, urls, assets, encrypted };
+    let shared = Shared {
+        accounts,
+        desk,
+        connections,
+        readiness,
+        metrics,
+        urls,
+        assets,
+        web_transport,
+        encrypted,
+    };
     let upgrade = move |State(accounts): State<Accounts>, request: Request<Body>| async move {
         let proof = sign_ins::proof(&accounts, request.uri())?;
         websockets.upgrade(request, proof).map_err(ApiError::from)

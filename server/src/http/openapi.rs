@@ -5,6 +5,7 @@ use parley_protocol::http::{
     Account, Audience, Confirmation, Credentials, Device, DeviceLabel, Devices, DiscoveredNode,
     Discovery, ErrorBody, ErrorDetail, FoundUser, OwnProfile, PasswordChange, People, Profile,
     ProfileChange, Report, Revision, SessionKind, Settings, SignIn, SignIns, SignedIn, Ticket,
+    WebTransport,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -53,7 +54,7 @@ pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
         people::unblock, people::report, request::request, health::discovery, health::livez, health::readyz, health::metrics, document, websocket,
     ),
     components(schemas(
-        Account, Credentials, Device, DeviceLabel, Devices, DiscoveredNode, Discovery, ErrorBody, ErrorDetail, SessionKind, SignIn, SignIns, SignedIn, Ticket,
+        Account, Credentials, Device, DeviceLabel, Devices, DiscoveredNode, Discovery, ErrorBody, ErrorDetail, SessionKind, SignIn, SignIns, SignedIn, Ticket, WebTransport,
         Audience, Confirmation, FoundUser, OwnProfile, PasswordChange, People, Profile, ProfileChange, Report, Revision, Settings,
     )),
     security(("token" = []), ("cookie" = [])),

@@ -162,6 +162,7 @@ fn bench() -> Bench {
         idle: Duration::from_secs(60),
         frame_bytes: 1024,
         origins: Vec::new(),
+        web_transport: false,
     };
     let readiness = Readiness::default();
     readiness.set_ready(true);
@@ -173,6 +174,7 @@ fn bench() -> Bench {
         readiness: readiness.clone(),
         metrics: Metrics::install(),
         assets: Arc::default(),
+        web_transport: None,
         urls: vec!["quic://127.0.0.1:7443".to_owned(), "tls://127.0.0.1:7443".to_owned()],
     });
     Bench { router, connections, readiness }

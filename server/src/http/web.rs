@@ -5,11 +5,12 @@
 //! browser navigates there; everything else that isn't there is `not_found`.
 
 use axum::extract::State;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use parley_protocol::Code;
 
-use super::{ApiError, Shared};
+use super::{ApiError, Shared, WebTransport};
 
 /// What a page may load and do, but for where it may connect: its own files and
 /// nothing inline. Strings become markup or script addresses only through the
@@ -56,7 +57,8 @@ pub(super) async fn any(
     let Some(mut response) = found else {
         return ApiError::from(Code::NotFound).into_response();
     };
-    let policy = format!("{POLICY}; connect-src {}", targets(&headers, &uri));
+    let policy =
+        format!("{POLICY}; connect-src {}", targets(shared.web_transport.as_ref(), &headers, &uri));
     if let Ok(policy) = HeaderValue::try_from(policy) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
@@ -87,16 +89,36 @@ fn is_address(name: &str, headers: &HeaderMap) -> bool {
 }
 
 /// Where the page may connect: back here, spelled out for browsers to which
-/// 'self' means no WebSocket.
-fn targets(headers: &HeaderMap, uri: &Uri) -> String {
+/// 'self' means no WebSocket, and to WebTransport's port.
+fn targets(web_transport: Option<&WebTransport>, headers: &HeaderMap, uri: &Uri) -> String {
+    let Some(host) = host(headers, uri) else { return "'self'".to_owned() };
+    let mut targets = format!("'self' ws://{host} wss://{host}");
+    let origin = web_transport.and_then(|wt| web_transport_origin(wt, headers, uri));
+    if let Some(origin) = origin {
+        targets.push(' ');
+        targets.push_str(&origin);
+    }
+    targets
+}
+
+/// Where WebTransport is, for who asked this host by this name.
+pub(super) fn web_transport_origin(
+    wt: &WebTransport,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Option<String> {
+    let host = host(headers, uri)?.parse::<Authority>().ok()?;
+    Some(format!("https://{}:{}", host.host(), wt.port))
+}
+
+/// The host that was asked, if its name holds nothing that means something
+/// elsewhere: it is the client's word.
+fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     // HTTP/2 has it in the URI.
-    let host = host.or_else(|| uri.authority().map(|authority| authority.as_str()));
+    let host = host.or_else(|| uri.authority().map(Authority::as_str))?;
     let plain = |c: char| c.is_ascii_alphanumeric() || ".:-[]".contains(c);
-    match host.filter(|host| !host.is_empty() && host.chars().all(plain)) {
-        Some(host) => format!("'self' ws://{host} wss://{host}"),
-        None => "'self'".to_owned(),
-    }
+    (!host.is_empty() && host.chars().all(plain)).then_some(host)
 }
 
 #[cfg(test)]
@@ -126,12 +148,16 @@ mod tests {
     #[test]
     fn pages_connect_to_their_own_host_and_its_name_adds_nothing() {
         let uri = Uri::from_static("/");
-        let own = targets(&asking(&[("host", "chat.example:7443")]), &uri);
+        let own = targets(None, &asking(&[("host", "chat.example:7443")]), &uri);
         assert_eq!(own, "'self' ws://chat.example:7443 wss://chat.example:7443");
         let http2 = Uri::from_static("https://[::1]:7443/");
-        assert_eq!(targets(&HeaderMap::new(), &http2), "'self' ws://[::1]:7443 wss://[::1]:7443");
+        let wt = WebTransport { port: 9, certificate: std::sync::Arc::new(|| None) };
+        assert_eq!(
+            targets(Some(&wt), &HeaderMap::new(), &http2),
+            "'self' ws://[::1]:7443 wss://[::1]:7443 https://[::1]:9"
+        );
         for odd in ["x; script-src *", "a b", "a,b", "'unsafe-inline'", ""] {
-            assert_eq!(targets(&asking(&[("host", odd)]), &uri), "'self'", "{odd}");
+            assert_eq!(targets(Some(&wt), &asking(&[("host", odd)]), &uri), "'self'", "{odd}");
         }
     }
 }

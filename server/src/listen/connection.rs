@@ -150,11 +150,13 @@ pub enum Transport {
     Tls,
     /// A WebSocket, on TLS or on the loopback listener.
     WebSocket,
+    /// A stream of a WebTransport, on QUIC.
+    WebTransport,
 }
 
 impl Transport {
     /// Every transport, for metrics that are registered ahead.
-    pub const ALL: [Self; 3] = [Self::Quic, Self::Tls, Self::WebSocket];
+    pub const ALL: [Self; 4] = [Self::Quic, Self::Tls, Self::WebSocket, Self::WebTransport];
 
     /// The label in metrics and logs.
     #[must_use]
@@ -163,6 +165,7 @@ impl Transport {
             Self::Quic => "quic",
             Self::Tls => "tls",
             Self::WebSocket => "websocket",
+            Self::WebTransport => "webtransport",
         }
     }
 }

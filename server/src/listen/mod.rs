@@ -1,6 +1,6 @@
 //! Sockets: where clients come in.
 //!
-//! One UDP port takes QUIC, one TCP port takes TLS (framed sessions, HTTP and
+//! One UDP port takes QUIC (WebTransport by ALPN, if that is on), one TCP port takes TLS (framed sessions, HTTP and
 //! WebSocket by ALPN), and a plain-HTTP port is bound to loopback only. Each
 //! listener counts its connections against the caps, does the transport's
 //! handshake in bounded time, and hands framed connections to a
@@ -16,9 +16,11 @@ mod gate;
 mod http_connection;
 mod limits;
 mod linger;
+mod origin;
 mod quic;
 mod tcp;
 mod websocket;
+mod webtransport;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -32,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub use connection::{FrameReader, FrameWriter, Peer, Proof, ReadError, SessionHost, Transport};
 pub use http_connection::HttpPeer;
 pub use limits::{ConnectionCaps, ConnectionPermit, Connections, Refused, State};
+pub use origin::Door;
 pub use websocket::{UpgradeRefused, WebSockets};
 
 /// How long a connection that is being closed may take for its last bytes.
@@ -58,6 +61,8 @@ pub struct Options {
     pub frame_bytes: u32,
     /// Origins of web pages that may open a WebSocket, besides the server's own.
     pub origins: Vec<String>,
+    /// Whether QUIC takes WebTransport.
+    pub web_transport: bool,
 }
 
 /// Why the sockets could not be bound.
@@ -115,6 +120,8 @@ pub struct Services<H> {
     pub quic_tls: Arc<rustls::ServerConfig>,
     /// Signs QUIC's stateless resets; the same after a restart.
     pub quic_reset_key: [u8; 64],
+    /// Knows whose session a WebTransport will be.
+    pub door: Door,
 }
 
 impl Sockets {
@@ -161,6 +168,7 @@ impl Sockets {
             Arc::clone(&options),
             services.connections.clone(),
             services.host.clone(),
+            services.door,
             shutdown.clone(),
         );
         let tls = tcp::run_tls(

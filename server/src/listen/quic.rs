@@ -1,4 +1,5 @@
-//! The QUIC listener: one endpoint, one bidirectional stream per session.
+//! The QUIC listener: one endpoint, one bidirectional stream per session. With
+//! ALPN `h3` the way to that stream is WebTransport's.
 //!
 //! Batching: quinn sends with GSO what one flush wrote. Failure: a refused or
 //! late handshake is closed at the transport, before a session knows of it.
@@ -10,13 +11,13 @@
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use parley_protocol::Code;
-use quinn::crypto::rustls::QuicServerConfig;
+use parley_protocol::{Code, version};
+use quinn::crypto::rustls::{HandshakeData, QuicServerConfig};
 use quinn::{
-    Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    Connection, Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig,
+    VarInt,
 };
 use quinn_proto::HashedConnectionIdGenerator;
 use tokio::time::{Instant, timeout_at};
@@ -26,6 +27,8 @@ use tokio_util::task::TaskTracker;
 use super::connection::{Peer, SessionHost, Transport};
 use super::framed::{ByteSink, StreamReader, StreamWriter};
 use super::limits::Connections;
+use super::origin::Door;
+use super::webtransport;
 use super::{CLOSE_TIMEOUT, ConnectionPermit, Options};
 use crate::metrics::list as metric;
 
@@ -71,7 +74,7 @@ pub(super) fn endpoint(
     let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
     let mut server = ServerConfig::with_crypto(Arc::new(crypto));
     server
-        .transport_config(Arc::new(transport(options.idle)?))
+        .transport_config(Arc::new(transport(options)?))
         .migration(true)
         .max_incoming(MAX_INCOMING)
         .incoming_buffer_size(INCOMING_BUFFER)
@@ -96,7 +99,7 @@ fn mark(key: &[u8; 64]) -> u64 {
     tag.as_ref().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
-fn transport(idle: Duration) -> io::Result<TransportConfig> {
+fn transport(options: &Options) -> io::Result<TransportConfig> {
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(1))
@@ -107,7 +110,14 @@ fn transport(idle: Duration) -> io::Result<TransportConfig> {
         .datagram_receive_buffer_size(None)
         .datagram_send_buffer_size(0)
         .keep_alive_interval(None)
-        .max_idle_timeout(Some(idle.try_into().map_err(io::Error::other)?));
+        .max_idle_timeout(Some(options.idle.try_into().map_err(io::Error::other)?));
+    if options.web_transport {
+        // Granted before it is known who comes; what nobody accepts is never read.
+        transport
+            .max_concurrent_bidi_streams(VarInt::from_u32(webtransport::BIDI_STREAMS))
+            .max_concurrent_uni_streams(VarInt::from_u32(webtransport::UNI_STREAMS))
+            .datagram_receive_buffer_size(Some(webtransport::DATAGRAM_BYTES));
+    }
     Ok(transport)
 }
 
@@ -117,6 +127,7 @@ pub(super) async fn run<H: SessionHost>(
     options: Arc<Options>,
     connections: Connections,
     host: H,
+    door: Door,
     shutdown: CancellationToken,
 ) {
     let tasks = TaskTracker::new();
@@ -127,9 +138,9 @@ pub(super) async fn run<H: SessionHost>(
         };
         let Some(incoming) = incoming else { break };
         let Some((incoming, permit)) = admit(incoming, &connections) else { continue };
-        let (options, host) = (Arc::clone(&options), host.clone());
+        let (options, host, door) = (Arc::clone(&options), host.clone(), Arc::clone(&door));
         tasks.spawn(async move {
-            if let Err(error) = serve(incoming, permit, &options, host).await {
+            if let Err(error) = serve(incoming, permit, &options, host, &door).await {
                 metric::handshakes_failed(Transport::Quic).increment(1);
                 tracing::debug!(%error, "a QUIC handshake failed");
             }
@@ -166,6 +177,8 @@ enum HandshakeError {
     Connection(#[from] quinn::ConnectionError),
     #[error("it took too long")]
     Late(#[from] tokio::time::error::Elapsed),
+    #[error("WebTransport: {0}")]
+    WebTransport(#[from] webtransport::Refused),
 }
 
 async fn serve<H: SessionHost>(
@@ -173,9 +186,14 @@ async fn serve<H: SessionHost>(
     permit: ConnectionPermit,
     options: &Options,
     host: H,
+    door: &Door,
 ) -> Result<(), HandshakeError> {
     let deadline = Instant::now() + options.handshake;
     let connection = timeout_at(deadline, incoming.accept()?).await??;
+    if protocol(&connection).as_deref() == Some(version::WEBTRANSPORT_ALPN) {
+        // Boxed: other sessions must not carry its size.
+        return Box::pin(serve_web(connection, permit, options, host, door, deadline)).await;
+    }
     let streams = timeout_at(deadline, connection.accept_bi()).await;
     let (send, receive) = match streams {
         Ok(streams) => streams?,
@@ -192,13 +210,37 @@ async fn serve<H: SessionHost>(
     Ok(())
 }
 
+/// A browser's session, by way of WebTransport.
+async fn serve_web<H: SessionHost>(
+    connection: Connection,
+    mut permit: ConnectionPermit,
+    options: &Options,
+    host: H,
+    door: &Door,
+    deadline: Instant,
+) -> Result<(), HandshakeError> {
+    permit.set_transport(Transport::WebTransport);
+    let address = connection.remote_address();
+    let accepted = webtransport::accept(connection, door, &options.origins);
+    let (receive, sink, proof) = timeout_at(deadline, accepted).await??;
+    let peer = Peer { address, transport: Transport::WebTransport, proof };
+    let reader = StreamReader::new(receive, deadline);
+    host.serve(reader, StreamWriter::new(sink), peer, permit).await;
+    Ok(())
+}
+
+/// What the TLS handshake agreed on.
+fn protocol(connection: &Connection) -> Option<Vec<u8>> {
+    connection.handshake_data()?.downcast::<HandshakeData>().ok()?.protocol
+}
+
 fn number(code: Option<Code>) -> VarInt {
     VarInt::from_u32(code.map_or(0, |code| code as u32))
 }
 
 struct QuicSink {
     send: quinn::SendStream,
-    connection: quinn::Connection,
+    connection: Connection,
 }
 
 impl ByteSink for QuicSink {

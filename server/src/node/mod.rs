@@ -223,6 +223,10 @@ impl Node {
         let connections = Connections::new(config.connection_caps());
         let websockets = WebSockets::new(host.clone(), listen);
         let readiness = http::Readiness::default();
+        let door = {
+            let accounts = accounts.clone();
+            Arc::new(move |target: &axum::http::Uri| http::proof(&accounts, target))
+        };
         let api = http::Api {
             accounts,
             desk: Arc::new(desk::HostDesk { host: host.clone() }),
@@ -231,6 +235,13 @@ impl Node {
             readiness: readiness.clone(),
             metrics: metrics.clone(),
             assets: Arc::new(assets),
+            web_transport: config.webtransport.enabled.then(|| http::WebTransport {
+                port: sockets.addresses().quic.port(),
+                certificate: Arc::new({
+                    let certificates = certificates.clone();
+                    move || certificates.web_transport_hash()
+                }),
+            }),
             urls: vec![ready.quic.clone(), ready.tls.clone()],
         };
         let services = Services {
@@ -242,6 +253,7 @@ impl Node {
             tcp_tls: certificates.tcp_config()?,
             quic_tls: certificates.quic_config()?,
             quic_reset_key: certificates.quic_reset_key()?,
+            door,
         };
         Ok(Self {
             config,

@@ -180,7 +180,8 @@ fn make(options: &Options, files: &Files) -> Result<(), TlsError> {
         .map_err(write(&options.folder))
 }
 
-fn names(options: &Options) -> Vec<String> {
+/// Whom a certificate that is made here is for.
+pub(super) fn names(options: &Options) -> Vec<String> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = host.trim().to_ascii_lowercase();

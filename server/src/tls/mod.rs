@@ -9,6 +9,7 @@
 
 mod files;
 mod reload;
+mod short;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use rustls::sign::CertifiedKey;
 use sha2::{Digest as _, Sha256};
 
 pub use files::{Files, TlsError};
+use short::Short;
 
 /// Sessions of TLS 1.2 that may be resumed; 1.3 uses tickets, which cost no memory.
 const SESSION_CACHE: usize = 256;
@@ -41,6 +43,8 @@ pub struct Options {
     pub tls12: bool,
     /// How often the files are looked at.
     pub reload: Duration,
+    /// Whether QUIC takes WebTransport.
+    pub web_transport: bool,
 }
 
 /// The certificate in force. Cheap to clone.
@@ -54,6 +58,8 @@ struct Inner {
     files: Files,
     options: Options,
     provider: Arc<CryptoProvider>,
+    // Of WebTransport; not there when the operator's own will do.
+    short: Option<Arc<Short>>,
     // As of the last read, so that a change before the watch begins is seen.
     times: reload::Times,
 }
@@ -66,6 +72,23 @@ struct Current {
 impl ResolvesServerCert for Current {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.key.load_full())
+    }
+}
+
+/// Chooses for QUIC: WebTransport may have one of its own.
+#[derive(Debug)]
+struct ForQuic {
+    current: Arc<Current>,
+    short: Option<Arc<Short>>,
+}
+
+impl ResolvesServerCert for ForQuic {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let web = || hello.alpn()?.any(|name| name == version::WEBTRANSPORT_ALPN).then_some(());
+        match &self.short {
+            Some(short) if web().is_some() => Some(short.key()),
+            _ => Some(self.current.key.load_full()),
+        }
     }
 }
 
@@ -83,7 +106,12 @@ impl Certificates {
         let times = reload::times(&files);
         let key = files.read(&provider)?;
         let current = Arc::new(Current { key: ArcSwap::from_pointee(key) });
-        Ok(Self { inner: Arc::new(Inner { current, files, options, provider, times }) })
+        let short = if options.web_transport && options.files.is_none() {
+            Some(Arc::new(Short::make(files::names(&options), &provider)?))
+        } else {
+            None
+        };
+        Ok(Self { inner: Arc::new(Inner { current, files, options, provider, short, times }) })
     }
 
     /// SHA-256 of the certificate's DER in lower-case hex: what clients pin.
@@ -92,6 +120,13 @@ impl Certificates {
         let key = self.inner.current.key.load();
         let der = key.cert.first().map_or(&[][..], |certificate| certificate.as_ref());
         Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// SHA-256 of the certificate that WebTransport shows, when it has one of its
+    /// own; it changes each week.
+    #[must_use]
+    pub fn web_transport_hash(&self) -> Option<[u8; 32]> {
+        self.inner.short.as_ref().map(|short| short.hash())
     }
 
     /// For TCP: framed sessions and HTTP.
@@ -104,7 +139,8 @@ impl Certificates {
         } else {
             &[&rustls::version::TLS13]
         };
-        self.config(versions, &[version::ALPN, b"h2", b"http/1.1"])
+        let current = Arc::clone(&self.inner.current) as Arc<dyn ResolvesServerCert>;
+        self.config(versions, &[version::ALPN, b"h2", b"http/1.1"], current)
     }
 
     /// The key of this data folder for QUIC's stateless resets. Blocks on the disk.
@@ -115,23 +151,28 @@ impl Certificates {
         files::reset_key(&self.inner.options.folder)
     }
 
-    /// For QUIC: framed sessions alone.
+    /// For QUIC: framed sessions, and WebTransport if that is on.
     ///
     /// # Errors
     /// [`TlsError::Config`].
     pub fn quic_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
-        self.config(&[&rustls::version::TLS13], &[version::ALPN])
+        let both: &[&[u8]] = &[version::ALPN, version::WEBTRANSPORT_ALPN];
+        let protocols = if self.inner.options.web_transport { both } else { &both[..1] };
+        let Inner { current, short, .. } = &*self.inner;
+        let resolver = ForQuic { current: Arc::clone(current), short: short.clone() };
+        self.config(&[&rustls::version::TLS13], protocols, Arc::new(resolver))
     }
 
     fn config(
         &self,
         versions: &[&'static rustls::SupportedProtocolVersion],
         protocols: &[&[u8]],
+        resolver: Arc<dyn ResolvesServerCert>,
     ) -> Result<Arc<ServerConfig>, TlsError> {
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.inner.provider))
             .with_protocol_versions(versions)?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&self.inner.current) as Arc<dyn ResolvesServerCert>);
+            .with_cert_resolver(resolver);
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         config.session_storage = ServerSessionMemoryCache::new(SESSION_CACHE);
         // Its keys rotate by themselves.

@@ -1,5 +1,6 @@
 //! Takes up a renewed certificate: looks at the files' times, reads them when
 //! they changed. A pair that can't be used is said once and the old one stays.
+//! WebTransport's own is made anew in time.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -23,6 +24,9 @@ impl Certificates {
             let this = self.clone();
             // The files may be on a slow disk.
             let looked = tokio::task::spawn_blocking(move || {
+                if let Some(short) = &this.inner.short {
+                    short.renew(&this.inner.provider, SystemTime::now());
+                }
                 let now = times(&this.inner.files);
                 if now != seen {
                     this.reload();

@@ -13,6 +13,7 @@ fn options(folder: &Path) -> Options {
         names: vec!["chat.example.org".to_owned()],
         tls12: false,
         reload: Duration::from_millis(10),
+        web_transport: false,
     }
 }
 

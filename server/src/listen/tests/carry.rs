@@ -236,6 +236,7 @@ async fn plain_http_beyond_loopback_and_taken_ports_are_refused_by_name() {
         idle: Duration::from_secs(30),
         frame_bytes: 1024,
         origins: Vec::new(),
+        web_transport: false,
     };
     let refused = Sockets::bind(&options).err().unwrap();
     assert!(refused.to_string().contains("loopback"), "{refused}");

@@ -115,6 +115,7 @@ fn start(setup: Setup) -> Running {
         names: Vec::new(),
         tls12: false,
         reload: Duration::from_secs(60),
+        web_transport: false,
     })
     .unwrap();
     let mut roots = RootCertStore::empty();
@@ -128,6 +129,7 @@ fn start(setup: Setup) -> Running {
         idle: Duration::from_secs(30),
         frame_bytes: 524_288,
         origins: setup.origins,
+        web_transport: false,
     };
     let sockets = Sockets::bind(&options).unwrap();
     let addresses = sockets.addresses();
@@ -152,6 +154,7 @@ fn start(setup: Setup) -> Running {
         tcp_tls: certificates.tcp_config().unwrap(),
         quic_tls: certificates.quic_config().unwrap(),
         quic_reset_key: certificates.quic_reset_key().unwrap(),
+        door: Arc::new(|_| Ok(None)),
     };
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(sockets.run(options, services, shutdown.clone()));

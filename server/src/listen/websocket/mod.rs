@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::Options;
 use super::connection::{Peer, Proof, SessionHost, Transport};
 use super::http_connection::HttpPeer;
+use super::origin;
 
 /// Why a request did not become a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -117,7 +118,7 @@ fn check(request: &Request<Body>, origins: &[String]) -> Result<String, UpgradeR
     if !has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, WEBSOCKET_PROTOCOL) {
         return Err(bad("the WebSocket subprotocol must be parley.v1"));
     }
-    if !origin_may(headers, origins) {
+    if !origin::may_upgrade(headers, origins) {
         return Err(bad("web pages of this origin may not connect"));
     }
     let key = headers.get(header::SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok());
@@ -133,16 +134,4 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|part| part.trim().eq_ignore_ascii_case(token))
-}
-
-/// Browsers always name the page's origin; other clients need not.
-fn origin_may(headers: &HeaderMap, origins: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    if origins.iter().any(|known| known.eq_ignore_ascii_case(origin)) {
-        return true;
-    }
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let of_origin = origin.split_once("://").map(|(_, authority)| authority);
-    matches!((host, of_origin), (Some(host), Some(own)) if !host.is_empty() && own.eq_ignore_ascii_case(host))
 }
