@@ -218,11 +218,11 @@ fn judge(before: &Spread, after: &Spread, better: Better, tolerance: f64) -> Ver
 impl Spread {
     fn of(results: &[Value], figure: &str) -> Option<Self> {
         let figures = results.iter().filter_map(|result| result.pointer(figure)?.as_f64());
-        Self::over(figures.collect())
+        Self::over(&figures.collect::<Vec<_>>())
     }
 
     /// The spread of these; none when there are none.
-    pub(crate) fn over(values: Vec<f64>) -> Option<Self> {
+    pub(crate) fn over(values: &[f64]) -> Option<Self> {
         Some(Self {
             least: values.iter().copied().reduce(f64::min)?,
             median: median(values.iter().copied())?,

@@ -11,6 +11,7 @@ mod redis;
 mod resp;
 pub(crate) mod standing;
 mod stanza;
+mod table;
 mod user;
 mod xmpp;
 

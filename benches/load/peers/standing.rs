@@ -3,10 +3,9 @@
 //!
 //! Ratios are taken round by round, since the machine drifts from one to the next, and then
 //! their median and range. Void runs and runs with a broken audit count for nothing; how
-//! many there were stands in the table.
+//! many there were stands in the table ([`super::table`]).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,8 +18,10 @@ use crate::args::StandingArgs;
 use crate::compare::{self, Spread};
 use crate::report;
 
+use super::table;
+
 /// Figures of the table: where they lie in a result, their heading, and what one unit is there.
-const FIGURES: [(&str, &str, f64); 7] = [
+pub(super) const FIGURES: [(&str, &str, f64); 7] = [
     ("/delivered_per_s", "Messages/s", 1.0),
     ("/server_core_us_per_message", "Server core-µs a message", 1.0),
     ("/latency_us/p50", "p50, ms", 1000.0),
@@ -30,7 +31,7 @@ const FIGURES: [(&str, &str, f64); 7] = [
     ("/other_cores", "Others'", 1.0),
 ];
 
-const MESSAGES: &str = FIGURES[0].0;
+pub(super) const MESSAGES: &str = FIGURES[0].0;
 const CORE_US: &str = FIGURES[1].0;
 
 /// Prefix of Parley's names; what follows is the transport.
@@ -99,51 +100,51 @@ type Results = BTreeMap<String, BTreeMap<String, Runs>>;
 
 /// What is written as JSON.
 #[derive(Serialize)]
-struct Standing {
-    conditions: Vec<String>,
-    loads: BTreeMap<String, Load>,
-    verdicts: Vec<Outcome>,
+pub(super) struct Standing {
+    pub(super) conditions: Vec<String>,
+    pub(super) loads: BTreeMap<String, Load>,
+    pub(super) verdicts: Vec<Outcome>,
     /// The worst median of each goal, of all transports and windows; null where nothing was measured.
-    goals: BTreeMap<&'static str, Option<f64>>,
+    pub(super) goals: BTreeMap<&'static str, Option<f64>>,
 }
 
 #[derive(Serialize)]
-struct Load {
-    servers: BTreeMap<String, Server>,
-    ratios: Vec<Ratio>,
+pub(super) struct Load {
+    pub(super) servers: BTreeMap<String, Server>,
+    pub(super) ratios: Vec<Ratio>,
 }
 
 #[derive(Serialize)]
-struct Server {
-    durability: String,
-    runs: usize,
+pub(super) struct Server {
+    pub(super) durability: String,
+    pub(super) runs: usize,
     /// Reasons of runs that count for nothing.
-    void: Vec<String>,
-    failed: usize,
-    broken: Vec<String>,
-    figures: BTreeMap<&'static str, Option<Spread>>,
+    pub(super) void: Vec<String>,
+    pub(super) failed: usize,
+    pub(super) broken: Vec<String>,
+    pub(super) figures: BTreeMap<&'static str, Option<Spread>>,
 }
 
 /// Parley's figure over the other's.
 #[derive(Serialize)]
-struct Ratio {
-    parley: String,
-    against: String,
-    figure: &'static str,
-    ratio: Option<Spread>,
+pub(super) struct Ratio {
+    pub(super) parley: String,
+    pub(super) against: String,
+    pub(super) figure: &'static str,
+    pub(super) ratio: Option<Spread>,
 }
 
 #[derive(Serialize)]
-struct Outcome {
-    goal: &'static str,
-    key: &'static str,
-    load: String,
-    parley: String,
-    against: &'static str,
-    figure: &'static str,
-    target: String,
-    ratio: Option<Spread>,
-    met: Option<bool>,
+pub(super) struct Outcome {
+    pub(super) goal: &'static str,
+    pub(super) key: &'static str,
+    pub(super) load: String,
+    pub(super) parley: String,
+    pub(super) against: &'static str,
+    pub(super) figure: &'static str,
+    pub(super) target: String,
+    pub(super) ratio: Option<Spread>,
+    pub(super) met: Option<bool>,
 }
 
 /// Prints and writes the standing. Exit status: 1 when Parley broke a promise, 2 when a run is void
@@ -155,7 +156,7 @@ pub(crate) fn run(args: &StandingArgs) -> anyhow::Result<ExitCode> {
     let results = load(&args.results)?;
     let conditions = fs::read_to_string(args.results.join("conditions.txt")).unwrap_or_default();
     let standing = Standing::of(&results, conditions.lines().map(str::to_owned).collect());
-    let text = standing.markdown();
+    let text = table::markdown(&standing);
     print!("{text}");
     if let Some(path) = &args.markdown {
         fs::write(path, &text).with_context(|| format!("writing {}", path.display()))?;
@@ -212,7 +213,8 @@ impl Server {
         let there: Vec<&Value> = runs.values().flatten().collect();
         let spread = |figure: &str| {
             let counted = there.iter().filter(|result| counts(result));
-            Spread::over(counted.filter_map(|result| result.pointer(figure)?.as_f64()).collect())
+            let figures = counted.filter_map(|result| result.pointer(figure)?.as_f64());
+            Spread::over(&figures.collect::<Vec<_>>())
         };
         let durability = there.iter().find_map(|result| result.get("durability")?.as_str());
         let whole: Vec<Value> = there.iter().map(|result| (*result).clone()).collect();
@@ -236,7 +238,7 @@ fn ratio(parley: &Runs, other: &Runs, figure: &str) -> Option<Spread> {
         let (ours, theirs) = (value(parley, round)?, value(other, round)?);
         (theirs > 0.0).then(|| ours / theirs)
     };
-    Spread::over(parley.keys().filter_map(of_round).collect())
+    Spread::over(&parley.keys().filter_map(of_round).collect::<Vec<_>>())
 }
 
 impl Standing {
@@ -292,64 +294,6 @@ impl Standing {
         };
         if servers().any(|(_, server)| bad(server)) { 2 } else { 0 }
     }
-
-    fn markdown(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string can't fail.
-        let mut line = |words: String| {
-            let _ = writeln!(text, "{words}");
-        };
-        for condition in &self.conditions {
-            line(format!("* {condition}"));
-        }
-        for (name, load) in &self.loads {
-            line(format!("\n## {name}\n"));
-            let headings: Vec<_> = FIGURES.iter().map(|(_, heading, _)| *heading).collect();
-            line(format!(
-                "| | Durable before the acknowledgement | {} | Runs |",
-                headings.join(" | ")
-            ));
-            line(format!("|---|---|{}---|", "---|".repeat(headings.len())));
-            for (name, server) in &load.servers {
-                let cell = |(at, _, unit): &(&str, &str, f64)| {
-                    show(server.figures.get(at).copied().flatten(), *unit)
-                };
-                let cells: Vec<_> = FIGURES.iter().map(cell).collect();
-                line(format!(
-                    "| {name} | {} | {} | {} |",
-                    server.durability,
-                    cells.join(" | "),
-                    server.account()
-                ));
-            }
-            line("\nParley's figure over the other's, round by round:\n".to_owned());
-            line("| | Against | Messages/s | Core-µs a message | p50 | p99 |".to_owned());
-            line("|---|---|---|---|---|---|".to_owned());
-            for pair in load.ratios.chunks(4) {
-                let Some(first) = pair.first() else { continue };
-                let cells: Vec<_> = pair.iter().map(|it| show(it.ratio, 1.0)).collect();
-                line(format!("| {} | {} | {} |", first.parley, first.against, cells.join(" | ")));
-            }
-        }
-        line("\n## Goals, at an equal window\n".to_owned());
-        line("| Goal | Load | | Target | Measured | |".to_owned());
-        line("|---|---|---|---|---|---|".to_owned());
-        for goal in &self.verdicts {
-            let figure = if goal.figure == MESSAGES { "messages/s" } else { "core-µs a message" };
-            let met = match goal.met {
-                Some(true) => "met",
-                Some(false) => "missed",
-                None => "not measured",
-            };
-            let what = format!("{figure}, {} over {}", goal.parley, goal.against);
-            let measured = show(goal.ratio, 1.0);
-            line(format!(
-                "| {} | {} | {what} | {} | {measured} | {met} |",
-                goal.goal, goal.load, goal.target
-            ));
-        }
-        text
-    }
 }
 
 fn goals(load: &str, ratios: &[Ratio]) -> Vec<Outcome> {
@@ -376,37 +320,6 @@ fn goals(load: &str, ratios: &[Ratio]) -> Vec<Outcome> {
         }
     }
     outcomes
-}
-
-impl Server {
-    /// How many runs there were, and what was wrong with them.
-    fn account(&self) -> String {
-        let mut words = vec![self.runs.to_string()];
-        if !self.void.is_empty() {
-            words.push(format!("{} void", self.void.len()));
-        }
-        if self.failed > 0 {
-            words.push(format!("{} failed", self.failed));
-        }
-        words.extend(self.broken.iter().cloned());
-        words.join(", ")
-    }
-}
-
-/// Median and range in units.
-fn show(spread: Option<Spread>, unit: f64) -> String {
-    let number = |value: f64| match value / unit {
-        value if value >= 1000.0 => format!("{value:.0}"),
-        value if value >= 10.0 => format!("{value:.1}"),
-        value => format!("{value:.3}"),
-    };
-    match spread {
-        None => "none".to_owned(),
-        Some(one) if one.runs == 1 => number(one.median),
-        Some(all) => {
-            format!("{} ({} to {})", number(all.median), number(all.least), number(all.most))
-        }
-    }
 }
 
 #[cfg(test)]
@@ -441,7 +354,7 @@ mod tests {
         assert_eq!(standing.status(), 0);
         assert_eq!(standing.goals["jetstream_messages"], Some(2.0));
         assert_eq!(standing.goals["ejabberd_messages"], None);
-        let text = standing.markdown();
+        let text = table::markdown(&standing);
         assert!(text.contains("| P7 | window-4 | messages/s, parley-tls over nats | ≥ 0.5 | 2.000 (0.500 to 3.000) | met |"), "{text}");
         assert!(text.contains("| parley-tls | nats | 2.000 (0.500 to 3.000) | 0.500"), "{text}");
     }
@@ -453,7 +366,7 @@ mod tests {
         let standing = standing([Some(late), None, run(160.0, 10.0)]);
         let ratio = standing.verdicts[0].ratio.unwrap();
         assert_eq!((ratio.runs, ratio.median), (1, 0.5));
-        assert_eq!(standing.loads["window-4"].servers["nats"].account(), "2, 1 void, 1 failed");
+        assert_eq!(standing.loads["window-4"].servers["nats"].void.len(), 1);
         assert_eq!(standing.status(), 2);
     }
 
@@ -469,6 +382,6 @@ mod tests {
     fn without_a_counted_run_nothing_is_claimed() {
         let standing = standing([None, None, None]);
         assert_eq!(standing.verdicts[0].met, None);
-        assert!(standing.markdown().contains("not measured"));
+        assert!(table::markdown(&standing).contains("not measured"));
     }
 }
