@@ -4,6 +4,7 @@ import { Client } from '@parley/client';
 import { wipe } from '@parley/client/cache';
 import { openShared } from '@parley/client/tabs';
 import { conversationList, presence, typing } from '@parley/client/view';
+import { paced } from '../lib/paced';
 import type { Account } from './accounts.svelte';
 import type { Connection } from './session.svelte';
 
@@ -20,7 +21,7 @@ export function connect(account: Account): Connection {
       }),
   });
   const views = {
-    conversations: conversationList(client),
+    conversations: conversationList(client, { schedule: paced() }),
     presence: presence(client),
     typing: typing(client),
   };

@@ -16,12 +16,13 @@ export class Heights {
   /** The rows there are now, in order. Heights of rows that went are forgotten. */
   setKeys(keys: readonly string[]): void {
     if (keys === this.#keys) return;
-    const index = new Map<string, number>();
+    const old = this.#keys;
     let same = 0;
-    keys.forEach((key, i) => {
-      if (same === i && this.#keys[i] === key) same = i + 1;
-      index.set(key, i);
-    });
+    while (same < old.length && same < keys.length && old[same] === keys[same]) same++;
+    // Rows that come at the end, as most do, cost nothing for those that are there.
+    const index = same === old.length ? this.#index : new Map<string, number>();
+    for (let i = index === this.#index ? same : 0; i < keys.length; i++)
+      index.set(keys[i] ?? '', i);
     // Keys that left may come back soon (a jump and the way back), so they are dropped only when there are many.
     if (this.#measured.size > 2 * keys.length + 1000) {
       for (const key of this.#measured.keys()) if (!index.has(key)) this.#measured.delete(key);

@@ -1,0 +1,21 @@
+// When models tell of their changes: with the next frame, and in a flood some ten times a second, so that typing and
+// scrolling go on.
+
+import type { Schedule } from '@parley/client/view';
+
+const APART_MS = 80;
+
+/** A schedule of its own for one model. */
+export function paced(): Schedule {
+  let last = Number.NEGATIVE_INFINITY;
+  return (run) => {
+    const wait = last + APART_MS - performance.now();
+    const go = () => {
+      last = performance.now();
+      run();
+    };
+    // A hidden page has no frames.
+    if (wait > 0 || document.hidden) setTimeout(go, Math.max(0, wait));
+    else requestAnimationFrame(go);
+  };
+}
