@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
+const CLIENT = join(import.meta.dirname, '../../app/dist');
+
 /** The binary under test. */
 export function binary(): string {
   const path =
@@ -47,6 +49,8 @@ export class Server {
       url === '' ? '127.0.0.1:0' : url.slice(url.indexOf('//') + 2);
     const args = ['serve', '--data', this.data, '--listen', address(this.tls)];
     args.push('--set', `http=${address(this.http)}`);
+    // The client as it was built last in this tree, rather than the one inside the binary.
+    if (existsSync(join(CLIENT, 'index.html'))) args.push('--set', `web.folder=${CLIENT}`);
     for (const [key, value] of Object.entries(this.options.set ?? {}))
       args.push('--set', `${key}=${value}`);
     // The server reads PARLEY_… as its configuration; what is for the tests is none.

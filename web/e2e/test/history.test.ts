@@ -132,7 +132,11 @@ test('reports frame times while 10,000 messages are scrolled', async () => {
   await session.send('Tracing.start', {
     transferMode: 'ReportEvents',
     traceConfig: {
-      includedCategories: ['devtools.timeline', 'disabled-by-default-devtools.timeline', 'toplevel'],
+      includedCategories: [
+        'devtools.timeline',
+        'disabled-by-default-devtools.timeline',
+        'toplevel',
+      ],
     },
   });
   const intervals: number[] = await page.evaluate(
@@ -232,11 +236,14 @@ test('200 messages a second come in and typing goes on', async () => {
   await field(page).fill('');
   // All of it is there: the newest of all can be seen.
   const newest = (await (await ann.script()).describe(conversation)).lastSeq;
-  const { entries } = await (await ann.script()).history(conversation, { type: 'before', seq: newest + 1 }, { limit: 1 });
+  const { entries } = await (await ann.script()).history(
+    conversation,
+    { type: 'before', seq: newest + 1 },
+    { limit: 1 },
+  );
   const last = entries[0];
   expect(last?.type).toBe('message');
   if (last?.type === 'message') await message(page, last.text).last().waitFor({ timeout: 60_000 });
-});
 });
 
 test('nothing complained', () => {
