@@ -37,6 +37,8 @@ export function conversationList(
 
 /** A preview is one line, at most so long. */
 const PREVIEW_CHARS = 160;
+/** Sends that are remembered to be done, at most. */
+const DONE = 1_024;
 /** A timer can't wait longer. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -50,6 +52,8 @@ class List implements ConversationListView {
   readonly #rows = new Map<string, ConversationRow>();
   readonly #dirty = new Set<string>();
   readonly #outbox = new Map<number, OutboxItem>();
+  /** Sends that are done, by their names on the wire. */
+  readonly #done = new Set<string>();
   readonly #typing = new TypingMap();
   readonly #previews: Previews;
   #loaded = false;
@@ -149,6 +153,11 @@ class List implements ConversationListView {
       case 'outboxDone': {
         const item = this.#outbox.get(event.localId);
         this.#outbox.delete(event.localId);
+        this.#done.add(event.clientMessageId);
+        for (const oldest of this.#done) {
+          if (this.#done.size <= DONE) break;
+          this.#done.delete(oldest);
+        }
         if (item) this.#touch(this.#placeOf(item));
         break;
       }
@@ -173,6 +182,8 @@ class List implements ConversationListView {
   }
 
   #handleOutbox(item: OutboxItem): void {
+    // A list of the outbox that was made before it was done.
+    if (this.#done.has(item.clientMessageId)) return;
     this.#outbox.set(item.localId, item);
     this.#touch(this.#placeOf(item));
   }

@@ -51,6 +51,8 @@ export class TimelineModel {
   #cursors: Cursors = { peerRead: 0, peerDelivered: 0, reads: [] };
   /** By local id, in the order of sending. */
   readonly #outbox = new Map<number, PendingSend>();
+  /** Where sends were put, by their names on the wire. */
+  readonly #places = new Map<string, number>();
   /** Sends without an answer whose entry seems to be there already: local id to seq. */
   readonly #guesses = new Map<number, number>();
   #lastSeq = 0;
@@ -164,6 +166,8 @@ export class TimelineModel {
 
   /** A send is new, moved or was refused. */
   handleOutbox(item: OutboxItem, me: User): void {
+    // Told too late, or said again under its id: it has its place already.
+    if (this.#places.has(item.clientMessageId)) return;
     const old = this.#outbox.get(item.localId);
     const made = pendingSend(item, this.#conversation, me);
     if (!made) this.#outbox.delete(item.localId);
@@ -174,18 +178,20 @@ export class TimelineModel {
   }
 
   /** A send is not in the outbox any more. */
-  handleOutboxDone(localId: number, sent?: Sent): void {
+  handleOutboxDone(localId: number, clientMessageId: string, sent?: Sent): void {
     const send = this.#outbox.get(localId);
-    const guess = this.#guesses.get(localId);
-    if (guess !== sent?.seq) this.#unguess(localId);
+    if (this.#guesses.get(localId) !== sent?.seq) this.#unguess(localId);
     this.#guesses.delete(localId);
-    if (!send) return;
+    this.#outbox.delete(localId);
     if (sent) {
       this.#lastSeq = Math.max(this.#lastSeq, sent.seq);
-      if (send.message) this.#remember(sent.seq, send.clientMessageId);
-      this.#outbox.set(localId, { ...send, status: 'sent', seq: sent.seq });
-    } else {
-      this.#outbox.delete(localId);
+      this.#places.set(clientMessageId, sent.seq);
+      for (const oldest of this.#places.keys()) {
+        if (this.#places.size <= KEYS) break;
+        this.#places.delete(oldest);
+      }
+      if (send?.message) this.#remember(sent.seq, clientMessageId);
+      if (send) this.#outbox.set(localId, { ...send, status: 'sent', seq: sent.seq });
     }
     this.#settle();
     this.#overlay();

@@ -309,7 +309,7 @@ class Timeline implements TimelineView {
         if (!this.#handleOutbox(event.item)) return;
         break;
       case 'outboxDone':
-        this.#model.handleOutboxDone(event.localId, this.#ours(event.sent));
+        this.#handleDone(event);
         break;
       case 'state':
         if (event.state.type !== 'ready') return;
@@ -338,8 +338,9 @@ class Timeline implements TimelineView {
     return here;
   }
 
-  #ours<T extends { readonly conversation: string }>(sent: T | undefined): T | undefined {
-    return sent?.conversation === this.conversation ? sent : undefined;
+  #handleDone({ localId, clientMessageId, sent }: Extract<Event, { type: 'outboxDone' }>): void {
+    const ours = sent?.conversation === this.conversation ? sent : undefined;
+    this.#model.handleOutboxDone(localId, clientMessageId, ours);
   }
 
   #setCursors(): void {

@@ -46,7 +46,7 @@ describe('an own message', () => {
       expect(scene.rows).toEqual(['s1 hello', 'c01 mine queued']);
       scene.model.handleOutbox(item(1, 'mine', { status: 'sending' }), ME);
       const entry = scene.write(0, 'mine');
-      const answer = () => scene.model.handleOutboxDone(1, sent(entry));
+      const answer = () => scene.model.handleOutboxDone(1, '01', sent(entry));
       if (answerFirst) {
         answer();
         // Not gone in between.
@@ -65,9 +65,33 @@ describe('an own message', () => {
     const theirs = scene.write(0, 'ok');
     scene.model.handleEntry(theirs);
     const ours = scene.write(0, 'ok');
-    scene.model.handleOutboxDone(1, sent(ours));
+    scene.model.handleOutboxDone(1, '01', sent(ours));
     scene.model.handleEntry(ours);
     expect(scene.rows).toEqual(['s1 ok sent', 'c01 ok sent']);
+  });
+
+  test('that is said again under the same id, as to another leading tab, is shown once', () => {
+    const scene = new Scene();
+    scene.model.handleOutbox(item(1, 'mine', { status: 'sending' }), ME);
+    const entry = scene.write(0, 'mine');
+    scene.model.handleOutboxDone(1, '01', sent(entry));
+    const again = item(2, 'mine', { clientMessageId: '01' });
+    scene.model.handleOutbox(again, ME);
+    expect(scene.rows).toEqual(['c01 mine sent']);
+    scene.model.handleEntry(entry);
+    expect(scene.rows).toEqual(['c01 mine sent']);
+    scene.model.handleOutboxDone(2, '01', sent(entry, true));
+    expect(scene.rows).toEqual(['c01 mine sent']);
+  });
+
+  test('that is told of too late does not come back', () => {
+    const scene = new Scene();
+    const entry = scene.write(0, 'mine');
+    scene.model.handleEntry(entry);
+    scene.model.handleOutboxDone(1, '01', sent(entry));
+    // A list of the outbox that was made before.
+    scene.model.handleOutbox(item(1, 'mine', { status: 'sending' }), ME);
+    expect(scene.rows).toEqual(['s1 mine sent']);
   });
 
   test('that was not sent yet is not mistaken for one that came', () => {
@@ -84,7 +108,7 @@ describe('an own message', () => {
     scene.model.handleOutbox(item(2, 'two'), ME);
     scene.model.handleEntry(scene.write(1, 'hello'));
     expect(scene.rows).toEqual(['s1 hello', 'c01 one failed', 'c02 two queued']);
-    scene.model.handleOutboxDone(1);
+    scene.model.handleOutboxDone(1, '01');
     expect(scene.rows).toEqual(['s1 hello', 'c02 two queued']);
   });
 
@@ -114,7 +138,7 @@ describe('what is done to a message', () => {
     scene.model.handleOutbox(act(2, { type: 'react', seq: 1, emoji: 'x' }), ME);
     scene.server.do({ what: 'reaction', by: 0, on: 0, emoji: 'x', removed: false });
     const entry = scene.server.log.at(-1) as Message;
-    scene.model.handleOutboxDone(2, sent(entry));
+    scene.model.handleOutboxDone(2, '02', sent(entry));
     expect(scene.model.message(1)?.reactions).toEqual([{ emoji: 'x', users: [ME] }]);
     scene.model.handleEntry(entry);
     expect(scene.model.message(1)?.reactions).toEqual([{ emoji: 'x', users: [ME] }]);
