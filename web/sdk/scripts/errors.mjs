@@ -25,12 +25,12 @@ export type Retry = 'retry_now' | 'retry_after' | 'stop' | 'sign_in';
 export type CodeName =
 ${rows.map((row) => `  /** ${row.text} */\n  | '${row.name}'`).join('\n')};
 
-/** One row of the error table. */
-export type CodeRow = readonly [name: CodeName, retry: Retry];
+/** One row of the error table; without a retry class it is "stop". */
+export type CodeRow = readonly [name: CodeName, retry?: Retry];
 
 /** The error table, by number. The server sends its texts along. */
 export const CODES: Readonly<Record<number, CodeRow | undefined>> = {
-${rows.map(({ code, name, retry }) => `  ${code}: ['${name}', '${retry}'],`).join('\n')}
+${rows.map(({ code, name, retry }) => `  ${code}: ['${name}'${retry === 'stop' ? '' : `, '${retry}'`}],`).join('\n')}
 };
 `;
 mkdirSync(new URL('../src/gen/', import.meta.url), { recursive: true });

@@ -95,46 +95,40 @@ function entry<T>(kind: number, schema: Schema<T>, message: Init<T>): Packed {
   return { kind, body: encode(schema, message) };
 }
 
+/** Of an action, what isn't a field of the body is passed over. */
 function pack(action: Action): Packed {
   switch (action.type) {
     case 'text': {
-      const { text, replyTo, mentions, forwarded } = action;
-      const body = { text, replyTo, mentions: mentionsToWire(mentions), forwarded };
-      return entry(EntryKind.TEXT, wire.Text, body);
+      const mentions = mentionsToWire(action.mentions);
+      return entry(EntryKind.TEXT, wire.Text, { ...action, mentions });
     }
     case 'edit': {
-      const { seq, text, mentions } = action;
-      return entry(EntryKind.EDIT, wire.Edit, { seq, text, mentions: mentionsToWire(mentions) });
+      const mentions = mentionsToWire(action.mentions);
+      return entry(EntryKind.EDIT, wire.Edit, { ...action, mentions });
     }
     case 'delete':
-      return entry(EntryKind.DELETE, wire.Delete, { seq: action.seq, ordinal: action.ordinal });
-    case 'react': {
-      const { seq, emoji, removed } = action;
-      return entry(EntryKind.REACTION, wire.Reaction, { seq, emoji, removed });
-    }
+      return entry(EntryKind.DELETE, wire.Delete, action);
+    case 'react':
+      return entry(EntryKind.REACTION, wire.Reaction, action);
     case 'pin':
-      return entry(EntryKind.PIN, wire.Pin, { seq: action.seq, removed: action.removed });
-    case 'createGroup': {
-      const { title, description, picture, settings, members = [] } = action;
+      return entry(EntryKind.PIN, wire.Pin, action);
+    case 'createGroup':
       return entry(EntryKind.GROUP_CREATED, wire.GroupCreated, {
-        info: { title, description, picture },
-        settings: settingsToWire({ ...DEFAULT_SETTINGS, ...settings }),
-        members: members.map(uuidBytes),
+        info: action,
+        settings: settingsToWire({ ...DEFAULT_SETTINGS, ...action.settings }),
+        members: action.members?.map(uuidBytes) ?? [],
       });
-    }
     case 'changeConversation': {
-      const { title, description, picture, settings } = action;
+      const settings = action.settings && settingsToWire(action.settings);
       return entry(EntryKind.CONVERSATION_CHANGED, wire.ConversationChanged, {
-        title,
-        description,
-        picture,
-        settings: settings && settingsToWire(settings),
+        ...action,
+        settings,
       });
     }
-    case 'addMembers':
-      return entry(EntryKind.MEMBERS_ADDED, wire.MembersAdded, {
-        users: action.users.map(uuidBytes),
-      });
+    case 'addMembers': {
+      const users = action.users.map(uuidBytes);
+      return entry(EntryKind.MEMBERS_ADDED, wire.MembersAdded, { users });
+    }
     case 'removeMember':
       return entry(EntryKind.MEMBER_REMOVED, wire.MemberRemoved, { user: uuidBytes(action.user) });
     case 'leave':
@@ -147,6 +141,6 @@ function pack(action: Action): Packed {
       // The server says by which link.
       return { kind: EntryKind.MEMBER_JOINED, body: new Uint8Array(0) };
     case 'eraseHistory':
-      return entry(EntryKind.HISTORY_ERASED, wire.HistoryErased, { upTo: action.upTo });
+      return entry(EntryKind.HISTORY_ERASED, wire.HistoryErased, action);
   }
 }

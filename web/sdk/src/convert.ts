@@ -1,7 +1,7 @@
 /** Between the wire's words and the model's, for everything but entries. */
 
 import type { AccountSettingsChange, PreferencesChange } from './actions.ts';
-import type { Init } from './codec.ts';
+import { decode, type Init } from './codec.ts';
 import * as wire from './gen/wire.ts';
 import { Malformed, toHex, uuid, uuidBytes } from './ids.ts';
 import type {
@@ -56,23 +56,19 @@ export const DEFAULT_SETTINGS: ConversationSettings = {
 
 export function settingsOf(settings: wire.ConversationSettings | undefined): ConversationSettings {
   const first = DEFAULT_SETTINGS;
+  if (!settings) return first;
   return {
-    send: WHO[settings?.send ?? 0] ?? first.send,
-    add: WHO[settings?.add ?? 0] ?? first.add,
-    editInfo: WHO[settings?.editInfo ?? 0] ?? first.editInfo,
-    historyForNewcomers: settings?.historyForNewcomers ?? false,
-    retentionS: settings?.retentionS ?? 0,
+    ...settings,
+    send: WHO[settings.send] ?? first.send,
+    add: WHO[settings.add] ?? first.add,
+    editInfo: WHO[settings.editInfo] ?? first.editInfo,
   };
 }
 
 export function settingsToWire(settings: ConversationSettings): wire.ConversationSettings {
-  return {
-    send: WHO.indexOf(settings.send),
-    add: WHO.indexOf(settings.add),
-    editInfo: WHO.indexOf(settings.editInfo),
-    historyForNewcomers: settings.historyForNewcomers,
-    retentionS: settings.retentionS,
-  };
+  const { send, add, editInfo } = settings;
+  const who = (given: Who) => WHO.indexOf(given);
+  return { ...settings, send: who(send), add: who(add), editInfo: who(editInfo) };
 }
 
 export function mentionsOf(mentions: readonly wire.Mention[]): Mention[] {
@@ -100,46 +96,35 @@ export function mentionsToWire(mentions: readonly Mention[] = []): wire.Mention[
 
 export function descriptionOf(described: wire.Described): Description {
   return {
+    ...described,
     conversation: uuid(described.conversation),
     kind: described.kind === wire.ConversationKind.GROUP ? 'group' : 'direct',
-    members: described.members.map((member) => {
-      const id = uuid(member.user);
-      return {
-        user: { id, name: member.name || id },
-        role: roleOf(member.role),
-        joinedSeq: member.joinedSeq,
-        delivered: member.delivered,
-        read: member.read,
-        deliveredMs: member.deliveredMs,
-        readMs: member.readMs,
-      };
-    }),
-    lastSeq: described.lastSeq,
+    members: described.members.map(({ user, name, ...member }) => ({
+      ...member,
+      user: userOf(user, name),
+      role: roleOf(member.role),
+    })),
     info: infoOf(described.info),
     settings: settingsOf(described.settings),
-    pinned: described.pinned,
-    firstAfter: described.firstAfter,
-    former: described.former,
-    createdMs: described.createdMs,
   };
 }
 
-/** 2^64 - 1 as the wire has it is for ever. */
-function forever(ms: number): number {
-  return ms >= 2 ** 53 ? Number.POSITIVE_INFINITY : ms;
+/** A user; one without a name is called by the id. */
+function userOf(bytes: Uint8Array, name: string): User {
+  const id = uuid(bytes);
+  return { id, name: name || id };
 }
 
-export function preferencesOf(given: wire.Preferences | undefined): Preferences {
+const NO_PREFERENCES = decode(wire.Preferences, new Uint8Array(0));
+
+export function preferencesOf(given = NO_PREFERENCES): Preferences {
+  const { mutedUntilMs, level, draftReplyTo } = given;
   return {
-    mutedUntilMs: forever(given?.mutedUntilMs ?? 0),
-    archived: given?.archived ?? false,
-    pinned: given?.pinned ?? false,
-    markedUnread: given?.markedUnread ?? false,
-    level: LEVELS[given?.level ?? 0] ?? 'all',
-    draft: given?.draft ?? '',
-    draftReplyTo: given?.draftReplyTo || undefined,
-    clearedUpTo: given?.clearedUpTo ?? 0,
-    accepted: given?.accepted ?? false,
+    ...given,
+    // 2^64 - 1 as the wire has it is for ever.
+    mutedUntilMs: mutedUntilMs >= 2 ** 53 ? Number.POSITIVE_INFINITY : mutedUntilMs,
+    level: LEVELS[level] ?? 'all',
+    draftReplyTo: draftReplyTo || undefined,
   };
 }
 
@@ -147,40 +132,26 @@ export function preferencesToWire(
   conversation: string,
   change: PreferencesChange,
 ): Init<wire.SetPreferences> {
-  const { level, ...rest } = change;
-  return {
-    ...rest,
-    conversation: uuidBytes(conversation),
-    level: level && LEVELS.lastIndexOf(level),
-  };
+  const level = change.level && LEVELS.lastIndexOf(change.level);
+  return { ...change, conversation: uuidBytes(conversation), level };
 }
 
 export function inviteOf(link: wire.InviteLink): Invite {
   return {
+    ...link,
     id: toHex(link.id),
-    code: link.code,
     createdBy: uuid(link.createdBy),
-    createdMs: link.createdMs,
     expiresMs: link.expiresMs || undefined,
     maxUses: link.maxUses || undefined,
-    uses: link.uses,
   };
 }
 
 export function previewOf(preview: wire.InvitePreview): InvitePreview {
-  return {
-    conversation: uuid(preview.conversation),
-    info: infoOf(preview.info),
-    members: preview.members,
-    joined: preview.joined,
-  };
+  return { ...preview, conversation: uuid(preview.conversation), info: infoOf(preview.info) };
 }
 
-export function profileOf(profile: wire.Profile): Profile {
-  const id = uuid(profile.user);
-  const { displayName, about, picture, phone, email, deleted } = profile;
-  const user = { id, name: profile.name || id };
-  return { user, displayName, about, picture, phone, email, deleted };
+export function profileOf({ user, name, ...profile }: wire.Profile): Profile {
+  return { ...profile, user: userOf(user, name) };
 }
 
 export function accountOf(state: wire.AccountState): Account {
@@ -205,16 +176,11 @@ export function accountOf(state: wire.AccountState): Account {
 }
 
 export function settingsChangeToWire(change: AccountSettingsChange): Init<wire.AccountSettings> {
-  const audience = (given: Audience | undefined) => (given ? AUDIENCES.indexOf(given) : 0);
-  return {
-    presence: audience(change.presence),
-    phone: audience(change.phone),
-    email: audience(change.email),
-    groupAdds: audience(change.groupAdds),
-    messages: audience(change.messages),
-    readReceipts: change.readReceipts,
-    typing: change.typing,
-  };
+  const wired = Object.entries(change).map(([key, value]) => [
+    key,
+    typeof value === 'string' ? AUDIENCES.indexOf(value) : value,
+  ]);
+  return Object.fromEntries(wired);
 }
 
 /** How somebody is now. */

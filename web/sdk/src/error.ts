@@ -92,7 +92,9 @@ export function closed(): ErrorInfo {
 /** The retry class of a number, also of one this build doesn't know. */
 export function verdict(code: number): Retry {
   // 5xx is the server's condition, by the table's own order.
-  return CODES[code]?.[1] ?? (code >= 500 && code < 600 ? 'retry_after' : 'stop');
+  const known = CODES[code];
+  if (known) return known[1] ?? 'stop';
+  return code >= 500 && code < 600 ? 'retry_after' : 'stop';
 }
 
 /** An error the server reported by number. */

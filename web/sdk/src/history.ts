@@ -27,10 +27,11 @@ export interface Raw {
 /** The entry in `bytes`; `undefined` when they hold none. */
 export function rawEntry(bytes: Uint8Array): Raw | undefined {
   try {
-    const { seq, ordinal, timeMs, sender, kind, body, erased } = decode(wire.Entry, bytes);
-    const author = sender.length === 16 ? uuid(sender) : NOBODY;
-    if (!(seq > 0 && Number.isSafeInteger(seq))) return undefined;
-    return { seq, ordinal, timeMs, sender: author, kind, body, erased, bytes };
+    const { epoch: _, ...entry } = decode(wire.Entry, bytes);
+    const sender = entry.sender.length === 16 ? uuid(entry.sender) : NOBODY;
+    return entry.seq > 0 && Number.isSafeInteger(entry.seq)
+      ? { ...entry, sender, bytes }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -5,8 +5,9 @@
 
 import { ParleyError, problem } from '../error.ts';
 import type { ClientOptions } from '../options.ts';
-import { baseUrl, Requester } from '../request.ts';
+import type { Requester } from '../request.ts';
 import type { TransportName } from '../types.ts';
+import { baseUrl } from '../url.ts';
 import {
   type Connection,
   dialWebSocket,
@@ -31,20 +32,21 @@ export interface Dialed {
 
 export class Dialer {
   private readonly base: string;
-  private readonly http: Requester;
   private winner: { name: TransportName; untilMs: number } | undefined;
 
   constructor(
     private readonly options: ClientOptions,
     private readonly nowMs: () => number,
   ) {
-    const { auth, url, fetch } = options;
-    this.base = baseUrl(url);
-    this.http = new Requester({
-      url: this.base,
-      auth: auth.kind === 'cookie' ? auth : { kind: 'token', token: '' },
-      fetch,
-    });
+    this.base = baseUrl(options.url);
+  }
+
+  /** The JSON API is loaded only where a session needs something from it. */
+  private async http(): Promise<Requester> {
+    const { auth, fetch } = this.options;
+    const { Requester } = await import('../request.ts');
+    const who = auth.kind === 'cookie' ? auth : ({ kind: 'token', token: '' } as const);
+    return new Requester({ url: this.base, auth: who, fetch });
   }
 
   /** Rejects with a `ParleyError`. */
@@ -74,12 +76,13 @@ export class Dialer {
   }
 
   private async open(name: TransportName, receiver: Receiver, signal: AbortSignal) {
-    const ticket = this.options.auth.kind === 'cookie' ? (await this.http.ticket()).ticket : '';
+    const cookie = this.options.auth.kind === 'cookie';
+    const ticket = cookie ? (await (await this.http()).ticket()).ticket : '';
     if (signal.aborted) throw new ParleyError(problem('aborted', 'given up'));
     const query = ticket && `?ticket=${ticket}`;
     if (name === 'webtransport') {
       const { dialWebTransport } = await import('./webtransport.ts');
-      return dialWebTransport(this.http, query, receiver, signal);
+      return dialWebTransport(await this.http(), query, receiver, signal);
     }
     const Socket =
       this.options.WebSocket ?? (globalThis.WebSocket as WebSocketConstructor | undefined);

@@ -305,12 +305,11 @@ function handleDescribed(m: Machine, id: string, described: wire.Described): voi
 }
 
 function handleReceipt(m: Machine, given: wire.Receipt): void {
+  const { feedPosition, ...cursors } = given;
   const receipt: Receipt = {
+    ...cursors,
     conversation: uuid(given.conversation),
     user: uuid(given.user),
-    delivered: given.delivered,
-    read: given.read,
-    timeMs: given.timeMs,
   };
   const id = receipt.conversation;
   const it = m.conversations.get(id);
@@ -325,7 +324,7 @@ function handleReceipt(m: Machine, given: wire.Receipt): void {
     followCursors(m, id);
   }
   // After the doubt that a cursor may leave: it is asked from before.
-  moveFeed(m, given.feedPosition);
+  moveFeed(m, feedPosition);
 }
 
 function handleOwnRead(m: Machine, id: string, upTo: number): void {
