@@ -59,7 +59,8 @@ export class Device {
       timezoneId: 'Europe/Berlin',
       ...options,
     });
-    context.setDefaultTimeout(20_000);
+    // Long, for machines that do much else at the same time.
+    context.setDefaultTimeout(60_000);
     const device = new Device(context, origin);
     context.on('page', (page) => device.#watch(page));
     return device;

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const CLIENT = join(import.meta.dirname, '../../app/dist');
+export const CLIENT = join(import.meta.dirname, '../../app/dist');
 
 /** The binary under test. */
 export function binary(): string {

@@ -66,6 +66,9 @@ export function keyNames(keys: string, mac: boolean): string[] {
   return keys.split('+').map((key) => names[key] ?? (key.length === 1 ? key.toUpperCase() : key));
 }
 
+const FOCUSABLE =
+  'a[href], button:not(:disabled), input:not(:disabled), textarea:not(:disabled), [tabindex="0"]';
+
 /** Moves focus to the next landmark (an element with `data-landmark`), around the ends. */
 export function moveLandmark(step: 1 | -1): void {
   const places = [...document.querySelectorAll<HTMLElement>('[data-landmark]')].filter((place) =>
@@ -74,8 +77,10 @@ export function moveLandmark(step: 1 | -1): void {
   if (places.length === 0) return;
   const at = places.findIndex((place) => place.contains(document.activeElement));
   const next = places[(at + step + places.length + (at < 0 && step < 0 ? 1 : 0)) % places.length];
-  const target = next?.querySelector<HTMLElement>(
-    '[aria-current] , [tabindex="0"], a[href], button:not(:disabled), input, textarea',
+  // Its present entry, else the first thing that can be seen and used.
+  const inside = [...(next?.querySelectorAll<HTMLElement>(FOCUSABLE) ?? [])].filter((element) =>
+    element.checkVisibility(),
   );
+  const target = inside.find((element) => element.hasAttribute('aria-current')) ?? inside[0];
   (target ?? next)?.focus();
 }
