@@ -213,7 +213,17 @@ fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
-    bind().map_err(|source| BindError::Bind { address, protocol: "TCP", source })
+    let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        match bind() {
+            Ok(listener) => return Ok(listener),
+            // With addresses reused, a free port may be one that somebody else
+            // is about to listen on, which only listening tells.
+            Err(error) if tries > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(source) => return Err(BindError::Bind { address, protocol: "TCP", source }),
+        }
+    }
 }
 
 #[cfg(test)]
