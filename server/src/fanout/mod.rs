@@ -75,7 +75,6 @@ impl Fanout {
     /// Call it within a runtime; what it gives must be called outside of one.
     /// That panics when the task did, so that the log ends the node: nothing may
     /// be committed of which nobody learns.
-    #[must_use]
     pub fn start(self) -> (impl FnMut(Group) + Send + 'static, JoinHandle<()>) {
         let (hand_over, groups) = mpsc::channel(AHEAD);
         let fanout = Arc::new(self);

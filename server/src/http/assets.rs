@@ -252,7 +252,7 @@ mod tests {
     fn what_the_browser_has_is_not_sent_again() {
         let assets = assets();
         let br = (header::ACCEPT_ENCODING, "br");
-        let first = assets.index(&asking(&[br.clone()])).unwrap();
+        let first = assets.index(&asking(std::slice::from_ref(&br))).unwrap();
         assert_eq!(first.headers()[header::CACHE_CONTROL], "no-cache");
         assert_eq!(first.headers()[header::VARY], "accept-encoding");
         let etag = first.headers()[header::ETAG].to_str().unwrap().to_owned();
