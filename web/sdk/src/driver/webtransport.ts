@@ -8,12 +8,14 @@ import { type Json, type Requester, text } from '../request.ts';
 import { FrameReader, framed } from './frames.ts';
 import { type Connection, DIAL_MS, type Receiver } from './transport.ts';
 
-/** Where the server may be reached by WebTransport. */
+/** Where the first node that offers it is reached; its certificate's hash changes in time. */
 async function discover(http: Requester) {
-  const { wt } = await http.json('GET', '/v1/discovery');
-  if (typeof wt !== 'object' || wt === null) return undefined;
-  const { url, certificate_hash: hash } = wt as Json;
-  return { url: text(url), hash: text(hash) };
+  const { nodes } = await http.json('GET', '/v1/discovery');
+  for (const node of Array.isArray(nodes) ? (nodes as Json[]) : []) {
+    const wt = node.wt as Json | undefined;
+    if (wt) return { url: text(wt.url), hash: text(wt.certificate_sha256) };
+  }
+  return undefined;
 }
 
 /** Rejects with a `ParleyError`; `signal` gives up. */
