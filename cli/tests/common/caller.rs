@@ -8,7 +8,7 @@ use hyper::{Method, Request, StatusCode};
 use parley_protocol::wire::ServerEnvelope;
 use parley_protocol::{Code, Message};
 
-use super::http::{Api, Person};
+use super::http::{Kept, Person};
 use super::server::Ready;
 use super::session::{Ask, Said, Session, envelope};
 use super::wire::{Ended, Transport};
@@ -35,7 +35,7 @@ impl Way {
 /// Somebody who asks in one of these ways.
 pub(crate) enum Caller {
     Session(Box<Session>),
-    Http { api: Api, shown: Shown, next_request: u64 },
+    Http { http: Kept, shown: Shown, next_request: u64 },
 }
 
 impl Caller {
@@ -52,7 +52,7 @@ impl Caller {
     }
 
     fn over_http(ready: &Ready, shown: Shown) -> Self {
-        Self::Http { api: Api::plain(ready), shown, next_request: 1 }
+        Self::Http { http: Kept::new(ready), shown, next_request: 1 }
     }
 
     /// Asks one thing: the answer, or the code of the refusal, whether it came
@@ -62,9 +62,9 @@ impl Caller {
             Self::Session(session) => session.ask(ask).await.map_err(|ended| {
                 ended.code().unwrap_or_else(|| panic!("ended without a code: {ended}"))
             })?,
-            Self::Http { api, shown, next_request } => {
+            Self::Http { http, shown, next_request } => {
                 *next_request += 1;
-                post(api, shown, *next_request, ask).await?
+                post(http, shown, *next_request, ask).await?
             }
         };
         match said {
@@ -84,7 +84,7 @@ pub(crate) enum Shown {
 }
 
 /// One request without a session.
-pub(crate) async fn post(api: &Api, shown: &Shown, request: u64, ask: Ask) -> Result<Said, Code> {
+async fn post(http: &mut Kept, shown: &Shown, request: u64, ask: Ask) -> Result<Said, Code> {
     let body = Bytes::from(envelope(request, ask).encode_to_vec());
     let head = Request::builder().method(Method::POST).uri("/v1/request").header(HOST, "localhost");
     let head = match shown {
@@ -94,7 +94,7 @@ pub(crate) async fn post(api: &Api, shown: &Shown, request: u64, ask: Ask) -> Re
         }
     };
     let head = head.header(CONTENT_TYPE, "application/x-protobuf");
-    let reply = api.request(head.body(Full::new(body)).expect("a request")).await;
+    let reply = http.request(head.body(Full::new(body)).expect("a request")).await;
     if reply.status != StatusCode::OK {
         return Err(reply.code());
     }

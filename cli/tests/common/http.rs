@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use parley_protocol::http::{Credentials, DeviceLabel, Devices, ErrorBody, SessionKind, SignedIn};
 use parley_protocol::{Code, DeviceId, UserId};
@@ -163,15 +165,64 @@ async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Reply, 
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = TokioIo::new(stream);
-    let handshake = hyper::client::conn::http1::Builder::new().handshake(io).await;
+    let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
     let driver = tokio::spawn(connection);
-    let answer = sender.send_request(request).await.map_err(|error| format!("{error:?}"))?;
-    let (head, body) = answer.into_parts();
-    let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+    let reply = reply(sender.send_request(request).await).await;
     driver.abort();
+    reply
+}
+
+async fn reply(answer: hyper::Result<Response<Incoming>>) -> Result<Reply, String> {
+    let (head, body) = answer.map_err(|error| format!("{error:?}"))?.into_parts();
+    let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
     Ok(Reply { status: head.status, headers: head.headers, body })
+}
+
+/// The plain port over one connection for many requests: thousands of
+/// connections would use up the machine's ports.
+pub(crate) struct Kept {
+    ready: Ready,
+    sender: Option<http1::SendRequest<Full<Bytes>>>,
+}
+
+impl Kept {
+    pub(crate) fn new(ready: &Ready) -> Self {
+        Self { ready: ready.clone(), sender: None }
+    }
+
+    /// Sends a request, over a new connection when the server has closed the old one.
+    pub(crate) async fn request(&mut self, request: Request<Full<Bytes>>) -> Reply {
+        patiently("an answer over a kept connection", async {
+            let mut request = request;
+            loop {
+                let mut sender = match self.sender.take() {
+                    Some(sender) if !sender.is_closed() => sender,
+                    _ => self.connect().await,
+                };
+                // Not sent at all when the connection was closed meanwhile: it is given back.
+                match sender.try_send_request(request).await {
+                    Ok(answer) => {
+                        self.sender = Some(sender);
+                        return reply(Ok(answer)).await.unwrap_or_else(|error| panic!("{error}"));
+                    }
+                    Err(mut error) => match error.take_message() {
+                        Some(unsent) => request = unsent,
+                        None => panic!("no answer: {:?}", error.error()),
+                    },
+                }
+            }
+        })
+        .await
+    }
+
+    async fn connect(&self) -> http1::SendRequest<Full<Bytes>> {
+        let from = ([127, 0, 0, 1], 0).into();
+        let stream = open_tcp(self.ready.http_address(), from).await.expect("a connection");
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+        tokio::spawn(connection);
+        sender
+    }
 }
 
 /// Writes raw bytes to the plain port and reads until the server closes.
