@@ -141,7 +141,7 @@ test('a lost connection is shown, with the time of the next try', async () => {
   const device = await ann.device(browser);
   const page = await device.page(`/u/0/c/${walk}`);
   await log(page).waitFor();
-  await message(page, 'See you all there').waitFor();
+  await message(page, 'See you all there').first().waitFor();
   await server.kill();
   await page
     .getByText(/Trying again in/)
