@@ -15,8 +15,12 @@ BENCH_SECONDS ?= 20
 BENCH_RATE ?= 1000
 BENCH_USERS ?= 100
 BENCH_SCENARIOS ?= pairs group mixed storm sync handshake
+GOAL_ROUNDS ?= 5
+GOAL_SECONDS ?= 60
+GOAL_WARMUP ?= 20
+GOAL_FLAGS ?=
 
-.PHONY: help run web test test-web setup-test check fix bench compare bench-micro bench-instructions fuzz crash setup audit deny-install
+.PHONY: help run web test test-web setup-test check fix bench compare bench-goals bench-network bench-micro bench-instructions fuzz crash setup audit deny-install
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-19s %s\n", $$1, $$2 }'
@@ -68,12 +72,20 @@ compare: setup ## Measures Parley beside ejabberd, NATS and Redis; COMPARE_ROUND
 	$(CARGO) build --release --workspace
 	@bash benches/compare/run
 
-# The next two hold no RocksDB, so that a selection of their own costs nothing.
-bench-micro: ## Measures the pure steps of a message's way
-	$(CARGO) bench -p parley-benches --bench micro
+bench-goals: setup ## Measures all goals, P1 to P15, and prints the table; GOAL_ROUNDS, GOAL_SECONDS, GOAL_WARMUP, GOAL_FLAGS
+	$(CARGO) build --release --workspace
+	@ulimit -n 20000 2>/dev/null || true; $(TARGET)/release/parley-bench goals --out $(TARGET)/goals --dir $(TARGET) \
+	  --rounds $(GOAL_ROUNDS) --seconds $(GOAL_SECONDS) --warmup $(GOAL_WARMUP) $(GOAL_FLAGS)
 
-bench-instructions: ## Counts their instructions and compares with the baseline; needs valgrind
-	$(CARGO) build --release -p parley-benches --bin parley-instructions
+bench-network: setup ## QUIC against TLS with an MTU of 1,500, with delay, with loss; BENCH_SECONDS, BENCH_RATE, BENCH_USERS
+	$(CARGO) build --release --workspace
+	@bash .ci/bench-network $(BENCH_SECONDS) $(BENCH_RATE) $(BENCH_USERS)
+
+bench-micro: setup ## Measures the time of each step of a message's way
+	$(CARGO) bench --workspace --bench micro
+
+bench-instructions: setup ## Counts their instructions and compares them with the committed baseline
+	$(CARGO) build --release --workspace
 	$(TARGET)/release/parley-instructions check
 
 crash: setup ## Kills the server 1,000 times under load and audits what it kept

@@ -13,6 +13,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Threads that play users; as many as there are processors without it.
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
 }
 
 #[derive(Subcommand)]
@@ -39,6 +42,12 @@ pub(crate) enum Command {
     Standing(StandingArgs),
     /// Draws results as one HTML file.
     Report(ReportArgs),
+    /// Measures all goals in interleaved rounds and prints the table.
+    Goals(GoalsArgs),
+    /// What a service of so many people takes, from measured costs.
+    Capacity(CapacityArgs),
+    /// Passes on to a server what comes, later and with losses: a bad network.
+    Impair(ImpairArgs),
     /// The relay that `floor` starts.
     #[command(hide = true)]
     Relay(RelayArgs),
@@ -274,6 +283,9 @@ pub(crate) struct IdleArgs {
 
 #[derive(Args, Clone)]
 pub(crate) struct FloorArgs {
+    /// Which floors; all without it.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) only: Vec<Floor>,
     /// How many clients the relays carry, an even number.
     #[arg(long, default_value_t = 100)]
     pub(crate) users: usize,
@@ -300,10 +312,128 @@ pub(crate) struct FloorArgs {
 }
 
 #[derive(Args, Clone)]
+pub(crate) struct GoalsArgs {
+    /// The server's program; `parley` beside this one without it.
+    #[arg(long)]
+    pub(crate) parley: Option<PathBuf>,
+    /// Where the results go: goals.md, goals.json and those of each round.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Where the servers' data is while they run: the disk that is measured.
+    #[arg(long, default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// How often everything is measured.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: usize,
+    /// Length of each measured window in seconds.
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) seconds: f64,
+    /// Seconds under the same load before it.
+    #[arg(long, default_value_t = 20.0)]
+    pub(crate) warmup: f64,
+    /// Only these goals, for example P1,P4.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Shrinks the counts of connections, clients and conversations, for a try.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) scale: f64,
+    /// Minutes of a soak in the first round; none without it.
+    #[arg(long)]
+    pub(crate) soak: Option<f64>,
+    /// The summary of `make compare`, for P6 and P7.
+    #[arg(long)]
+    pub(crate) peers: Option<PathBuf>,
+    /// Runs server and generator behind this, for example "chrt -f 10" on a machine that isn't quiet.
+    #[arg(long)]
+    pub(crate) prefix: Option<String>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct CapacityArgs {
+    /// A folder that `goals` wrote.
+    #[arg(long)]
+    pub(crate) results: Option<PathBuf>,
+    /// Core-microseconds of a scattered 1:1 message.
+    #[arg(long)]
+    pub(crate) message_us: Option<f64>,
+    /// Core-microseconds of one more delivery.
+    #[arg(long)]
+    pub(crate) delivery_us: Option<f64>,
+    /// Core-microseconds of a second of an idle connection.
+    #[arg(long)]
+    pub(crate) idle_us: Option<f64>,
+    /// Bytes of memory of an idle connection.
+    #[arg(long)]
+    pub(crate) connection_bytes: Option<f64>,
+    /// Core-microseconds of one more copy of a message.
+    #[arg(long)]
+    pub(crate) copy_us: Option<f64>,
+    /// Bytes that a message leaves on disk.
+    #[arg(long)]
+    pub(crate) disk_bytes: Option<f64>,
+    /// Messages of a user and day.
+    #[arg(long, default_value_t = 40.0)]
+    pub(crate) messages: f64,
+    /// Devices that a message goes to, in the mean.
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) deliveries: f64,
+    /// Share of the users that are connected at the peak.
+    #[arg(long, default_value_t = 0.2)]
+    pub(crate) connected: f64,
+    /// The peak over the mean of a day.
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) peak: f64,
+    /// Copies of everything in a cluster.
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) copies: f64,
+    /// How busy processors are to be at the peak.
+    #[arg(long, default_value_t = 0.5)]
+    pub(crate) busy: f64,
+    /// Cores of a node.
+    #[arg(long, default_value_t = 16.0)]
+    pub(crate) node_cores: f64,
+    /// Memory of a node.
+    #[arg(long, default_value_t = 64.0)]
+    pub(crate) node_memory_gb: f64,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct ImpairArgs {
+    /// The server's address and port, the same for UDP and TCP.
+    #[arg(long)]
+    pub(crate) server: String,
+    /// Delay in each direction, in milliseconds.
+    #[arg(long, default_value_t = 25.0)]
+    pub(crate) delay_ms: f64,
+    /// Share of the packets that are lost, in each direction.
+    #[arg(long, default_value_t = 0.01)]
+    pub(crate) loss: f64,
+}
+
+#[derive(Args, Clone)]
 pub(crate) struct RelayArgs {
     /// What it speaks.
     #[arg(long, value_enum)]
     pub(crate) transport: RelayTransport,
+}
+
+/// What `floor` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Floor {
+    /// fdatasync of the disk.
+    Syncs,
+    /// Group commit of the server's store.
+    Store,
+    /// Bare relays under the load.
+    Relays,
+    /// Bare handshakes.
+    Handshakes,
+}
+
+impl FloorArgs {
+    pub(crate) fn wants(&self, floor: Floor) -> bool {
+        self.only.is_empty() || self.only.contains(&floor)
+    }
 }
 
 /// How an open loop spreads its messages.

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::args::{Load, LoadArgs, TargetArgs};
+use crate::crew::{self, Crew};
 use crate::pacer::{self, Schedule};
 use crate::probe::{self, Usage};
 use crate::report::{self, Percentiles, Result, per};
@@ -25,7 +26,7 @@ pub(crate) const PARALLEL: usize = 64;
 /// A generator later than this at p99 measured itself.
 pub(crate) const LATE_P99_US: u64 = 1000;
 
-/// How long what is on its way may take once nothing new is sent.
+/// How long nothing may arrive, once nothing new is sent, before what is missing counts as lost.
 const DRAIN: Duration = Duration::from_secs(15);
 
 /// How long the last acknowledgements may take.
@@ -126,39 +127,49 @@ pub(crate) fn check_load(load: &LoadArgs) -> anyhow::Result<()> {
 pub(crate) async fn drive<A: Actor>(
     plan: &Plan<'_>,
     run: &Arc<Run>,
+    crew: &Crew,
     actors: Vec<A>,
 ) -> anyhow::Result<Ran<A::Outcome>> {
     let load = plan.load.load()?;
     let users = actors.len();
     let (phase, watcher) = watch::channel(Phase::Waiting);
+    // Of those who send: on which thread, and the queue of what is due.
     let mut queues = Vec::new();
     let tasks: Vec<JoinHandle<A::Outcome>> = actors
         .into_iter()
-        .map(|actor| {
+        .enumerate()
+        .map(|(index, actor)| {
             let source = match load {
                 _ if !actor.sends() => Source::Silent,
                 Load::Open { .. } => {
                     let (queue, due) = mpsc::channel(pacer::QUEUE);
-                    queues.push(queue);
+                    queues.push((crew::place(index), queue));
                     Source::Schedule(due)
                 }
                 Load::Closed { window } => Source::Window(window),
             };
-            tokio::spawn(actor.play(source, watcher.clone()))
+            crew.spawn(index, actor.play(source, watcher.clone()))
         })
-        .collect();
+        .collect::<anyhow::Result<_>>()?;
 
     let start_ns = run.now_ns() + 200_000_000;
     let from_ns = start_ns + nanos(plan.load.warmup());
     let to_ns = from_ns + nanos(plan.load.seconds());
     run.set_window(from_ns, to_ns);
-    let pacer = match load {
+    let pacers = match load {
         Load::Open { rate, arrivals } => {
+            // Each thread goes through the whole schedule and keeps the times of its own users.
             let schedule = Schedule::new(queues.len(), rate, arrivals, start_ns, run.id);
-            Some(pacer::spawn(run.clock, schedule, queues, to_ns))
+            crew.spawn_on_each(|thread| {
+                let own = |(place, queue): &(usize, mpsc::Sender<u64>)| {
+                    (*place == thread).then(|| queue.clone())
+                };
+                pacer::keep(run.clock, schedule.clone(), queues.iter().map(own).collect(), to_ns)
+            })
         }
-        Load::Closed { .. } => None,
+        Load::Closed { .. } => Vec::new(),
     };
+    drop(queues);
     phase.send_replace(Phase::Sending);
     let (stop, stopped) = oneshot::channel();
     let step = timeline::step(plan.load.warmup() + plan.load.seconds());
@@ -171,10 +182,10 @@ pub(crate) async fn drive<A: Actor>(
     let sampled_s = (run.now_ns() - sampled_ns) as f64 / 1e9;
 
     phase.send_replace(Phase::Draining);
-    let overflow = match pacer {
-        Some(pacer) => tokio::task::spawn_blocking(|| pacer.join()).await?.unwrap_or(u64::MAX),
-        None => 0,
-    };
+    let mut overflow = 0;
+    for pacer in pacers {
+        overflow += pacer.await??;
+    }
     drain(run).await;
     phase.send_replace(Phase::Settling);
     wait(SETTLE, || run.settled.load(Ordering::Relaxed) >= users as u64).await;
@@ -250,14 +261,22 @@ pub(crate) fn conclude<T>(
     Ok(result)
 }
 
-/// Waits until all that was acknowledged is delivered and all that was said is answered.
+/// Waits until all that was acknowledged is delivered and all that was said is answered. An
+/// overloaded server may be long at it: what comes late is not lost.
 async fn drain(run: &Run) {
-    wait(DRAIN, || {
-        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let answered = load(&run.acknowledged) + load(&run.refused);
-        load(&run.written) <= answered && load(&run.expected) <= load(&run.delivered)
-    })
-    .await;
+    let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let arrived = || load(&run.acknowledged) + load(&run.refused) + load(&run.delivered);
+    loop {
+        let before = arrived();
+        let done = || {
+            let answered = load(&run.acknowledged) + load(&run.refused);
+            load(&run.written) <= answered && load(&run.expected) <= load(&run.delivered)
+        };
+        wait(DRAIN, || done() || arrived() > before).await;
+        if done() || arrived() == before {
+            return;
+        }
+    }
 }
 
 async fn wait(at_most: Duration, done: impl Fn() -> bool) {

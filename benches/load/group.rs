@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, ensure};
-use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use crate::accounts;
 use crate::args::GroupArgs;
-use crate::course::{self, PARALLEL, Plan};
-use crate::net::Connector;
+use crate::course::{self, Plan};
+use crate::crew::Crew;
 use crate::player::{self, Player};
 use crate::report::{Details, Group, Percentiles, Result};
 use crate::run::Run;
@@ -28,36 +27,43 @@ pub(crate) async fn measure(args: &GroupArgs) -> anyhow::Result<Result> {
     );
     course::check_load(&args.load)?;
     let target = &args.target;
-    let connector = Connector::new(&target.server, target.trust.as_deref()).await?;
+    let crew = Crew::start(&target.server, target.trust.as_deref()).await?;
     let accounts = accounts::prepare(target, args.users, 1).await?;
     let run = Arc::new(Run::new()?);
     let mut players = Vec::with_capacity(args.users);
-    for (number, group) in accounts.chunks_exact(members).enumerate() {
-        let first = number * members;
+    for first in (0..args.users).step_by(members) {
+        let group = accounts.get(first..first + members).context("too few users")?;
         let (owner, others) = group.split_first().context("an empty group")?;
-        let sender = Player::parley(&connector, &run, first, &args.load, owner, owner).await?;
-        players.push(sender.found_group(others).await?);
         let spreads = Arc::new(Spreads::new(others.len()));
-        // They join once the group is there, and take its first entry as what
+        // The others join once the group is there, and take its first entry as what
         // they missed.
-        let (connector, run, load, spreads) = (&connector, &run, &args.load, &spreads);
-        let takers: Vec<Player> = futures_util::stream::iter(others.iter().enumerate())
-            .map(|(at, account)| async move {
-                let index = first + 1 + at;
-                let mut taker = Player::parley(connector, run, index, load, account, owner).await?;
-                taker.only_take(Arc::clone(spreads));
-                anyhow::Ok(taker)
+        let founder = crew.open(first..first + 1, |index, connector| {
+            let (run, load, owner) = (Arc::clone(&run), args.load.clone(), owner.clone());
+            let others = others.to_vec();
+            Ok(async move {
+                let sender = Player::parley(&connector, &run, index, &load, &owner, &owner).await?;
+                sender.found_group(&others).await
             })
-            .buffered(PARALLEL)
-            .try_collect()
-            .await?;
-        players.extend(takers);
+        });
+        players.extend(founder.await?);
+        let takers = crew.open(first + 1..first + members, |index, connector| {
+            let (run, load, owner) = (Arc::clone(&run), args.load.clone(), owner.clone());
+            let account = accounts.get(index).context("too few users")?.clone();
+            let spreads = Arc::clone(&spreads);
+            Ok(async move {
+                let mut taker =
+                    Player::parley(&connector, &run, index, &load, &account, &owner).await?;
+                taker.only_take(spreads);
+                Ok(taker)
+            })
+        });
+        players.extend(takers.await?);
     }
     if args.no_receipts {
         players.iter_mut().for_each(Player::stay_quiet);
     }
-    let plan = Plan::of("group", connector.transport.name(), target, &args.load);
-    let ran = course::drive(&plan, &run, players).await?;
+    let plan = Plan::of("group", crew.transport().name(), target, &args.load);
+    let ran = course::drive(&plan, &run, &crew, players).await?;
     let audits = (0..ran.outcomes.len())
         .filter(|index| !index.is_multiple_of(members))
         .map(|index| (index - index % members, index));

@@ -72,6 +72,7 @@ pub(crate) async fn drive(
     let from_ns = start_ns + nanos(plan.load.warmup());
     let to_ns = from_ns + nanos(plan.load.seconds());
     shared.run.set_window(from_ns, to_ns);
+    eprintln!("opening connections");
     let loader = tokio::spawn(generate(Arc::clone(&shared), load, start_ns, to_ns));
     tokio::time::sleep_until(shared.run.instant(from_ns).into()).await;
     let before = probe::sample(plan.server_pid, plan.metrics).await?;
@@ -149,7 +150,8 @@ async fn generate(
         Load::Open { rate, arrivals } => {
             let (queue, mut due) = mpsc::channel(pacer::QUEUE);
             let schedule = Schedule::new(1, rate, arrivals, start_ns, shared.run.id);
-            let pacer = pacer::spawn(shared.run.clock, schedule, vec![queue], to_ns);
+            let pacer =
+                tokio::spawn(pacer::keep(shared.run.clock, schedule, vec![Some(queue)], to_ns));
             let room = Arc::new(Semaphore::new(MOST));
             let mut overflow = 0;
             let mut worker = 0;
@@ -165,7 +167,7 @@ async fn generate(
                     drop(permit);
                 });
             }
-            let queued = tokio::task::spawn_blocking(|| pacer.join()).await?.unwrap_or(u64::MAX);
+            let queued = pacer.await??;
             let most = u32::try_from(MOST).context("too many")?;
             let _ = tokio::time::timeout(DRAIN, room.acquire_many(most)).await;
             Ok(overflow + queued)

@@ -11,13 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::watch;
 
 use crate::accounts::{self, Account};
 use crate::args::IdleArgs;
-use crate::course::{Actor as _, PARALLEL, Phase, Source};
-use crate::net::Connector;
+use crate::course::{Actor as _, Phase, Source};
+use crate::crew::Crew;
 use crate::player::Player;
 use crate::probe::{self, Sample, Usage};
 use crate::report::{Details, Idle, Result};
@@ -39,7 +38,7 @@ pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<Result> {
     ensure!(args.per_user >= 1, "--per-user is at least 1");
     let connections = args.users * args.per_user;
     let target = &args.target;
-    let connector = Connector::new(&target.server, target.trust.as_deref()).await?;
+    let crew = Crew::start(&target.server, target.trust.as_deref()).await?;
     let accounts = accounts::prepare(target, args.users, 1).await?;
     let run = Arc::new(Run::new()?);
     let (phase, watcher) = watch::channel(Phase::Waiting);
@@ -47,16 +46,24 @@ pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<Result> {
 
     let first = connections / 10;
     // Each plays from the moment it is open: the heartbeats must go on.
-    let spawn = |player: Player| tokio::spawn(player.play(Source::Silent, watcher.clone()));
-    let players = open(&connector, &run, &accounts, 0..first).await?;
+    let spawn = |(index, player): (usize, Player)| {
+        crew.spawn(index, player.play(Source::Silent, watcher.clone()))
+    };
+    let mut tasks = Vec::with_capacity(connections);
+    let players = open(&crew, &run, &accounts, 0..first).await?;
     let heartbeat_s = players.first().map(|player| player.heartbeat().as_secs_f64());
-    let mut tasks: Vec<_> = players.into_iter().map(spawn).collect();
+    for playing in players.into_iter().enumerate().map(spawn) {
+        tasks.push(playing?);
+    }
     tokio::time::sleep(SETTLE).await;
     let baseline = sample().await?;
     let began = Instant::now();
     for from in (first..connections).step_by(BATCH) {
         let batch = from..connections.min(from + BATCH);
-        tasks.extend(open(&connector, &run, &accounts, batch).await?.into_iter().map(spawn));
+        let players = open(&crew, &run, &accounts, batch).await?;
+        for playing in (from..).zip(players).map(spawn) {
+            tasks.push(playing?);
+        }
     }
     let opening_s = began.elapsed().as_secs_f64();
     let opened = sample().await?;
@@ -99,7 +106,7 @@ pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<Result> {
             opened_per_s: counted / opening_s,
         })),
         usage,
-        ..Result::new("idle", connector.transport.name(), args.users)
+        ..Result::new("idle", crew.transport().name(), args.users)
     };
     if let Some(reason) = broken.first() {
         result.void(format!("{} connections broke, one because {reason}", broken.len()));
@@ -108,17 +115,15 @@ pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<Result> {
 }
 
 async fn open(
-    connector: &Connector,
+    crew: &Crew,
     run: &Arc<Run>,
     accounts: &[Account],
     range: std::ops::Range<usize>,
 ) -> anyhow::Result<Vec<Player>> {
-    futures_util::stream::iter(range)
-        .map(|index| async move {
-            let own = accounts.get(index % accounts.len()).context("too few users")?;
-            Player::idle(connector, run, index, own).await
-        })
-        .buffered(PARALLEL)
-        .try_collect()
-        .await
+    crew.open(range, |index, connector| {
+        let own = accounts.get(index % accounts.len()).context("too few users")?.clone();
+        let run = Arc::clone(run);
+        Ok(async move { Player::idle(&connector, &run, index, &own).await })
+    })
+    .await
 }

@@ -6,22 +6,26 @@
 //! order, and with 2 when the run is void: the generator itself fell behind.
 //!
 //! A scenario is one file. They share the connections (`net`, `link`, `session`), the
-//! accounts, the task that plays one user (`player`; in `peers` that of other servers), the course of a run (`course`, `pacer`),
+//! accounts, the task that plays one user (`player`; in `peers` that of other servers) on one thread of the `crew`, the course of a run (`course`, `pacer`),
 //! the measuring (`run`, `probe`, `timeline`) and the audit. `compare`, `html` and `plot` read what the
-//! scenarios wrote. The binary measures a server from
+//! scenarios wrote, `goals` runs them all. `impair` is a bad network in between. The binary measures a server from
 //! outside: it knows the protocol, never the server crate.
 
 mod accounts;
 mod args;
 mod audit;
+mod capacity;
 mod compare;
 mod course;
+mod crew;
 mod dialect;
 mod floor;
+mod goals;
 mod group;
 mod handshake;
 mod html;
 mod idle;
+mod impair;
 mod link;
 mod mixed;
 mod net;
@@ -52,13 +56,15 @@ use args::{Command, TargetArgs};
 
 fn main() -> ExitCode {
     match args::Cli::try_parse() {
-        Ok(cli) => match start(&cli.command) {
-            Ok(code) => code,
-            Err(error) => {
+        Ok(cli) => {
+            if let Some(threads) = cli.threads {
+                crew::limit(threads);
+            }
+            start(&cli.command).unwrap_or_else(|error| {
                 eprintln!("parley-bench: {error:#}");
                 ExitCode::from(3)
-            }
-        },
+            })
+        }
         Err(error) => {
             let _ = error.print();
             if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS }
@@ -95,6 +101,15 @@ fn start(command: &Command) -> anyhow::Result<ExitCode> {
                     }
                 }
                 html::write(&args.html, &results)?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Capacity(args) => {
+                capacity::run(args)?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Goals(args) => goals::run(args),
+            Command::Impair(args) => {
+                impair::serve(args).await?;
                 Ok(ExitCode::SUCCESS)
             }
             Command::Relay(args) => {

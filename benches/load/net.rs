@@ -24,6 +24,9 @@ use crate::trust;
 /// UDP sockets of all QUIC connections together.
 const QUIC_SOCKETS: usize = 4;
 
+/// Size asked of the kernel for a UDP socket, each way; the server asks for the same.
+const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+
 /// Patience with one handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -102,13 +105,11 @@ impl Connector {
         if let (Transport::Quic, Some(tls)) = (transport, &tls) {
             let config = quic_config(tls.clone())?;
             for _ in 0..QUIC_SOCKETS {
-                let mut endpoint = quinn::Endpoint::client(SocketAddr::new(
-                    match address {
-                        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-                        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-                    },
-                    0,
-                ))?;
+                let any = match address {
+                    SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+                    SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+                };
+                let mut endpoint = endpoint(SocketAddr::new(any, 0), None)?;
                 endpoint.set_default_client_config(config.clone());
                 quic.push(endpoint);
             }
@@ -191,6 +192,24 @@ impl Connector {
             .context("WebSocket handshake")?;
         Ok(Link::socket(socket))
     }
+}
+
+/// A QUIC endpoint with as much room for what comes at once as the server has: with the kernel's
+/// default, a thousand handshakes at a time are mostly dropped packets.
+///
+/// # Errors
+/// When there is no socket.
+pub(crate) fn endpoint(
+    address: SocketAddr,
+    server: Option<quinn::ServerConfig>,
+) -> anyhow::Result<quinn::Endpoint> {
+    let socket = std::net::UdpSocket::bind(address)?;
+    let buffers = socket2::SockRef::from(&socket);
+    // Best effort: the kernel's limit may be lower.
+    let _ = buffers.set_recv_buffer_size(SOCKET_BUFFER);
+    let _ = buffers.set_send_buffer_size(SOCKET_BUFFER);
+    let (config, runtime) = (quinn::EndpointConfig::default(), Arc::new(quinn::TokioRuntime));
+    Ok(quinn::Endpoint::new(config, server, socket, runtime)?)
 }
 
 fn quic_config(tls: rustls::ClientConfig) -> anyhow::Result<quinn::ClientConfig> {

@@ -1,10 +1,11 @@
-//! The schedule of an open loop, and the thread that keeps it.
+//! The schedule of an open loop, and what keeps it.
 //!
-//! Its own thread, because the runtime's timers are only good to a millisecond. It
+//! Each thread that plays users keeps the times of its own, with a timer of the kernel
+//! that is good to microseconds; the runtime's are only good to a millisecond. It
 //! never waits for the server: each due time goes to its user's queue, and a full queue is
 //! counted and voids the run.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
@@ -14,7 +15,8 @@ use crate::run::Clock;
 /// Due messages that may wait in one user's queue.
 pub(crate) const QUEUE: usize = 65_536;
 
-/// Which user sends when, without end.
+/// Which user sends when, without end. Copies give the same.
+#[derive(Clone)]
 pub(crate) struct Schedule {
     arrivals: Arrivals,
     gap_ns: f64,
@@ -60,33 +62,90 @@ impl Iterator for Schedule {
     }
 }
 
-/// Runs the schedule until `end_ns`; joins to the number of messages that found a full queue.
-pub(crate) fn spawn(
+/// Runs the schedule until `end_ns` for those users who have a queue here; gives the number of
+/// messages that found a full one.
+///
+/// # Errors
+/// When the system gives no timer.
+pub(crate) async fn keep(
     clock: Clock,
     schedule: Schedule,
-    queues: Vec<mpsc::Sender<u64>>,
+    queues: Vec<Option<mpsc::Sender<u64>>>,
     end_ns: u64,
-) -> std::thread::JoinHandle<u64> {
-    std::thread::spawn(move || {
-        let mut overflow = 0;
-        for (due_ns, user) in schedule.take_while(|(due_ns, _)| *due_ns < end_ns) {
-            wait_until(clock.instant(due_ns));
-            let Some(queue) = queues.get(user) else { continue };
-            match queue.try_send(due_ns) {
-                // A user whose connection broke is reported by itself.
-                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
-                Err(mpsc::error::TrySendError::Full(_)) => overflow += 1,
-            }
+) -> anyhow::Result<u64> {
+    let mut alarm = alarm::Alarm::new()?;
+    let mut overflow = 0;
+    for (due_ns, user) in schedule.take_while(|(due_ns, _)| *due_ns < end_ns) {
+        let Some(Some(queue)) = queues.get(user) else { continue };
+        let due = clock.instant(due_ns);
+        if Instant::now() < due {
+            alarm.wait_until(due).await?;
         }
-        overflow
-    })
+        match queue.try_send(due_ns) {
+            // A user whose connection broke is reported by itself.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => overflow += 1,
+        }
+    }
+    Ok(overflow)
 }
 
-/// Sleeps; what comes due within the kernel's timer slack goes at once.
-fn wait_until(due: Instant) {
-    let wait = due.saturating_duration_since(Instant::now());
-    if wait > Duration::from_micros(50) {
-        std::thread::sleep(wait - Duration::from_micros(50));
+/// A timer of the kernel that wakes a runtime: no thread for it, no limit of a millisecond.
+#[cfg(target_os = "linux")]
+mod alarm {
+    use std::os::fd::OwnedFd;
+    use std::time::{Duration, Instant};
+
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+
+    pub(super) struct Alarm(AsyncFd<OwnedFd>);
+
+    impl Alarm {
+        #[expect(deprecated, reason = "sound for what owns its descriptor; the new one is unsafe")]
+        pub(super) fn new() -> anyhow::Result<Self> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+            Ok(Self(AsyncFd::with_interest(timer, Interest::READABLE)?))
+        }
+
+        pub(super) async fn wait_until(&mut self, due: Instant) -> anyhow::Result<()> {
+            // A wait of nothing would never ring.
+            let wait = due.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
+            let it_value = Timespec::try_from(wait)?;
+            let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let once = Itimerspec { it_interval, it_value };
+            timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &once)?;
+            // Setting it again forgets that it rang, so it need not be read.
+            while Instant::now() < due {
+                self.0.readable().await?.clear_ready();
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The runtime's own timer: late by up to a millisecond, which voids runs.
+#[cfg(not(target_os = "linux"))]
+mod alarm {
+    use std::time::Instant;
+
+    pub(super) struct Alarm;
+
+    impl Alarm {
+        #[expect(clippy::unnecessary_wraps, reason = "the other one may fail")]
+        pub(super) const fn new() -> anyhow::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(super) async fn wait_until(&mut self, due: Instant) -> anyhow::Result<()> {
+            tokio::time::sleep_until(due.into()).await;
+            Ok(())
+        }
     }
 }
 
@@ -119,5 +178,30 @@ mod tests {
         // Of exponential gaps a share of 1/e is longer than the mean.
         let long = gaps.iter().filter(|gap| **gap > 1_000_000).count();
         assert!(long.abs_diff(gaps.len() * 37 / 100) < 80, "{long} of {}", gaps.len());
+    }
+
+    #[tokio::test]
+    async fn every_due_time_reaches_its_user_and_none_too_early() {
+        let clock = Clock::starting_now();
+        let schedule = Schedule::new(3, 500.0, Arrivals::Poisson, 0, 7);
+        let (one, mut first) = mpsc::channel(QUEUE);
+        let (two, mut second) = mpsc::channel(2);
+        // Nobody is at place 1, and the queue of the last is soon full.
+        let queues = vec![Some(one), None, Some(two)];
+        let keeping = tokio::spawn(keep(clock, schedule.clone(), queues, 200_000_000));
+        let wanted: Vec<u64> = schedule
+            .take_while(|(due_ns, _)| *due_ns < 200_000_000)
+            .filter(|(_, user)| *user == 0)
+            .map(|(due_ns, _)| due_ns)
+            .collect();
+        let mut got = Vec::new();
+        while let Some(due_ns) = first.recv().await {
+            assert!(clock.instant(due_ns) <= Instant::now(), "too early");
+            got.push(due_ns);
+        }
+        assert_eq!(got, wanted);
+        let overflow = keeping.await.unwrap().unwrap();
+        assert!(second.recv().await.is_some() && second.recv().await.is_some());
+        assert!(second.recv().await.is_none() && overflow > 0);
     }
 }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use crate::accounts;
 use crate::args::{LoadArgs, PairsArgs};
-use crate::course::{self, PARALLEL, Plan, Ran};
-use crate::net::Connector;
+use crate::course::{self, Plan, Ran};
+use crate::crew::Crew;
 use crate::peers;
 use crate::player::{self, Outcome, Player};
 use crate::report::Result;
@@ -31,21 +30,20 @@ pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Result> {
     if peers::is_peer(&target.server) {
         return peers::measure(&PairsArgs { load, ..args.clone() }).await;
     }
-    let connector = Connector::new(&target.server, target.trust.as_deref()).await?;
+    let crew = Crew::start(&target.server, target.trust.as_deref()).await?;
     let accounts = accounts::prepare(target, args.users, 1).await?;
     let run = Arc::new(Run::new()?);
-    let (connector, accounts, shared, load) = (&connector, &accounts, &run, &load);
-    let players = futures_util::stream::iter(0..args.users)
-        .map(|index| async move {
-            let own = accounts.get(index).context("too few users")?;
-            let peer = accounts.get(index ^ 1).context("too few users")?;
-            Player::parley(connector, shared, index, load, own, peer).await
+    let load = &load;
+    let players = crew
+        .open(0..args.users, |index, connector| {
+            let own = accounts.get(index).context("too few users")?.clone();
+            let peer = accounts.get(index ^ 1).context("too few users")?.clone();
+            let (run, load) = (Arc::clone(&run), load.clone());
+            Ok(async move { Player::parley(&connector, &run, index, &load, &own, &peer).await })
         })
-        .buffered(PARALLEL)
-        .try_collect()
         .await?;
-    let plan = Plan::of("pairs", connector.transport.name(), target, load);
-    let mut result = conclude(&plan, &run, course::drive(&plan, &run, players).await?)?;
+    let plan = Plan::of("pairs", crew.transport().name(), target, load);
+    let mut result = conclude(&plan, &run, course::drive(&plan, &run, &crew, players).await?)?;
     result.durability = Some(args.durability.clone().unwrap_or_else(|| DURABILITY.to_owned()));
     Ok(result)
 }

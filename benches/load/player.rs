@@ -22,7 +22,7 @@ use crate::accounts::Account;
 use crate::args::LoadArgs;
 use crate::audit::{self, Heard, Said, Seqs};
 use crate::course::{self, Actor, Phase, Plan, Ran, Source};
-use crate::dialect::{self, Dialect, Event, FIRST_SEND, Mark};
+use crate::dialect::{self, ACKNOWLEDGE, Dialect, Event, FIRST_SEND, Mark};
 use crate::link::Link;
 use crate::net::Connector;
 use crate::report::Result as Report;
@@ -257,16 +257,19 @@ impl Player {
     async fn rounds(
         &mut self,
         source: &mut Source,
-        phase: &mut watch::Receiver<Phase>,
+        phase: watch::Receiver<Phase>,
     ) -> anyhow::Result<()> {
         // Heartbeats of many connections must not come together.
         let first = Instant::now() + self.heartbeat.mul_f64(fastrand::f64());
         let mut heartbeat = tokio::time::interval_at(first, self.heartbeat);
         let spacing = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(spacing);
+        // Kept over the rounds: to begin waiting anew costs more than a round.
+        let mut now = *phase.borrow();
+        let mut changed = Box::pin(next(phase));
         let (mut envelopes, mut events, mut due) = (Vec::new(), Vec::new(), Vec::new());
         loop {
-            let wants_spacing = self.wanted > self.confirmed && !self.acknowledging;
+            let wants_spacing = self.has_to_acknowledge();
             tokio::select! {
                 received = self.link.receive(&mut envelopes) => {
                     received?;
@@ -285,9 +288,12 @@ impl Player {
                 }
                 () = &mut spacing, if wants_spacing => {}
                 _ = heartbeat.tick() => self.out.extend(self.dialect.ping()),
-                changed = phase.changed() => changed.context("the run was given up")?,
+                phase = &mut changed => {
+                    let phase = phase?;
+                    now = *phase.borrow();
+                    changed = Box::pin(next(phase));
+                }
             }
-            let now = *phase.borrow();
             if now == Phase::Ended {
                 return Ok(());
             }
@@ -330,10 +336,16 @@ impl Player {
         self.said.next += 1;
     }
 
+    /// Whether there is something to acknowledge and no answer to wait for before. Never for the
+    /// quiet: the timer would ring for them again and again.
+    const fn has_to_acknowledge(&self) -> bool {
+        !self.quiet && !self.acknowledging && self.wanted > self.confirmed
+    }
+
     /// Queues an acknowledgement when one is due; says whether it did.
     fn acknowledge(&mut self, phase: Phase) -> bool {
         let settling = matches!(phase, Phase::Settling);
-        if self.quiet || self.acknowledging || self.wanted <= self.confirmed {
+        if !self.has_to_acknowledge() {
             return false;
         }
         let early = self.acknowledged_at.is_some_and(|at| at.elapsed() < ACKNOWLEDGE_EVERY);
@@ -399,13 +411,13 @@ impl Player {
                     self.said.not_acknowledged.insert(request - FIRST_SEND);
                     self.run.refused.fetch_add(1, Ordering::Relaxed);
                 }
-                // Only being pushed back is part of a measurement.
-                if !matches!(
-                    Code::from_number(code),
-                    Some(Code::Overloaded | Code::TooManyRequests | Code::RateLimited)
-                ) {
+                if !pushes_back(code) {
                     bail!("a send failed with {}", name(code));
                 }
+            }
+            // Said again with the next one.
+            Event::Failure { request: ACKNOWLEDGE, code } if pushes_back(code) => {
+                self.acknowledging = false;
             }
             Event::Failure { code, .. } => bail!("a request failed with {}", name(code)),
             Event::Close { code } => bail!("the server closed with {}", name(code)),
@@ -438,7 +450,8 @@ impl Player {
 
     fn know(&mut self, conversation: &Bytes) {
         if self.conversation.is_none() && !conversation.is_empty() {
-            self.conversation = Some(conversation.clone());
+            // Not a part of the buffer it came in, which would be kept with it.
+            self.conversation = Some(Bytes::copy_from_slice(conversation));
         }
     }
 
@@ -465,8 +478,8 @@ impl Actor for Player {
         self.spreads.is_none()
     }
 
-    async fn play(mut self, mut source: Source, mut phase: watch::Receiver<Phase>) -> Outcome {
-        let broke = match self.rounds(&mut source, &mut phase).await {
+    async fn play(mut self, mut source: Source, phase: watch::Receiver<Phase>) -> Outcome {
+        let broke = match self.rounds(&mut source, phase).await {
             Ok(()) => None,
             Err(error) => Some(format!("{error:#}")),
         };
@@ -510,7 +523,10 @@ pub(crate) fn conclude(
         let (Some(from), Some(to)) = (outcomes.get(from), outcomes.get(to)) else {
             bail!("nobody to audit");
         };
-        found += audit::check(&from.said, &to.heard);
+        // Whoever's connection broke could not hear; the run is void for it.
+        if to.broke.is_none() {
+            found += audit::check(&from.said, &to.heard);
+        }
     }
     let broke: Vec<String> = outcomes.iter().filter_map(|outcome| outcome.broke.clone()).collect();
     let broke: Vec<&str> = broke.iter().map(String::as_str).collect();
@@ -525,10 +541,45 @@ pub(crate) fn conclude(
     Ok(result)
 }
 
+/// Only being pushed back is part of a measurement.
+pub(crate) fn pushes_back(code: u32) -> bool {
+    matches!(
+        Code::from_number(code),
+        Some(Code::Overloaded | Code::TooManyRequests | Code::RateLimited)
+    )
+}
+
+/// Waits for the next phase.
+async fn next(mut phase: watch::Receiver<Phase>) -> anyhow::Result<watch::Receiver<Phase>> {
+    phase.changed().await.context("the run was given up")?;
+    Ok(phase)
+}
+
 /// Waits for due times; 0 when there will be none any more.
 pub(crate) async fn take(source: &mut Source, due: &mut Vec<u64>) -> usize {
     match source {
         Source::Schedule(queue) => queue.recv_many(due, TAKE).await,
         Source::Window(_) | Source::Silent => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_waits_for_the_acknowledgements_of_the_quiet() {
+        let run = Arc::new(Run::new().unwrap());
+        let large = Large { share: 0.0, size: 100 };
+        let never = Duration::from_secs(3600);
+        let mut player = Player::new(Link::gone(), run, 0, 100, large, Dialect::Relay, never);
+        assert!(!player.has_to_acknowledge());
+        player.wanted = 5;
+        assert!(player.has_to_acknowledge());
+        player.acknowledging = true;
+        assert!(!player.has_to_acknowledge());
+        player.acknowledging = false;
+        player.stay_quiet();
+        assert!(!player.has_to_acknowledge());
     }
 }

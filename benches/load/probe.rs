@@ -50,7 +50,14 @@ pub(crate) struct Process {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Counters {
     pub(crate) syncs: f64,
+    /// Entries of conversations.
     pub(crate) records: f64,
+    /// All that was appended, cursors too.
+    pub(crate) appends: f64,
+    /// Bytes of keys and values.
+    pub(crate) log_bytes: f64,
+    /// Time that the syncs took, together.
+    pub(crate) sync_s: f64,
     /// What the server's allocator has handed out.
     pub(crate) allocated_bytes: f64,
 }
@@ -67,7 +74,13 @@ pub(crate) struct Usage {
     pub(crate) server_resident_bytes: Option<u64>,
     pub(crate) server_anonymous_bytes: Option<u64>,
     pub(crate) syncs_per_s: Option<f64>,
+    /// Their product is `synced_records_per_s`: the messages that the log made durable.
     pub(crate) records_per_sync: Option<f64>,
+    pub(crate) synced_records_per_s: Option<f64>,
+    pub(crate) appends_per_sync: Option<f64>,
+    pub(crate) log_bytes_per_sync: Option<f64>,
+    /// Share of the window in which a sync was on its way.
+    pub(crate) sync_share: Option<f64>,
 }
 
 /// Takes a sample.
@@ -103,8 +116,14 @@ impl Usage {
         let log = before.counters.zip(after.counters).map(|(before, after)| Counters {
             syncs: after.syncs - before.syncs,
             records: after.records - before.records,
+            appends: after.appends - before.appends,
+            log_bytes: after.log_bytes - before.log_bytes,
+            sync_s: after.sync_s - before.sync_s,
             allocated_bytes: after.allocated_bytes - before.allocated_bytes,
         });
+        let per_sync = |count: fn(&Counters) -> f64| {
+            log.filter(|log| log.syncs > 0.0).map(|log| count(&log) / log.syncs)
+        };
         Self {
             server_cores: server_cpu_us.map(cores),
             generator_cores: cores(own_us),
@@ -116,7 +135,11 @@ impl Usage {
             server_resident_bytes: after.server.map(|server| server.resident_bytes),
             server_anonymous_bytes: after.server.map(|server| server.anonymous_bytes),
             syncs_per_s: log.map(|log| log.syncs / seconds),
-            records_per_sync: log.filter(|log| log.syncs > 0.0).map(|log| log.records / log.syncs),
+            records_per_sync: per_sync(|log| log.records),
+            synced_records_per_s: log.map(|log| log.records / seconds),
+            appends_per_sync: per_sync(|log| log.appends),
+            log_bytes_per_sync: per_sync(|log| log.log_bytes),
+            sync_share: log.map(|log| log.sync_s / seconds),
         }
     }
 }
@@ -238,6 +261,9 @@ fn parse_metrics(text: &str) -> Counters {
     Counters {
         syncs: value("parley_log_syncs_total"),
         records: value("parley_log_records_total"),
+        appends: value("parley_log_appends_total"),
+        log_bytes: value("parley_log_bytes_total"),
+        sync_s: value("parley_log_sync_seconds_sum"),
         allocated_bytes: value("parley_allocator_allocated_bytes"),
     }
 }
@@ -302,8 +328,17 @@ mod tests {
     #[test]
     fn metrics_are_found_among_others() {
         let text = "# HELP parley_log_syncs_total x\nparley_log_syncs_total 12\n\
-                    parley_log_records_total 345\nparley_allocator_allocated_bytes 1.5e6\n";
-        let log = Counters { syncs: 12.0, records: 345.0, allocated_bytes: 1.5e6 };
+                    parley_log_records_total 345\nparley_allocator_allocated_bytes 1.5e6\n\
+                    parley_log_sync_seconds_bucket{le=\"1\"} 12\nparley_log_sync_seconds_sum 0.25\n\
+                    parley_log_appends_total 600\nparley_log_bytes_total 9000\n";
+        let log = Counters {
+            syncs: 12.0,
+            records: 345.0,
+            appends: 600.0,
+            log_bytes: 9000.0,
+            sync_s: 0.25,
+            allocated_bytes: 1.5e6,
+        };
         assert_eq!(parse_metrics(text), log);
     }
 
@@ -325,5 +360,16 @@ mod tests {
         let usage = Usage::between(&sample(0, 0, 0), &sample(4_000_000, 3_000_000, 9_000_000), 2.0);
         assert_eq!(usage.server_cores, Some(2.0));
         assert_eq!((usage.generator_cores, usage.other_cores), (1.5, 1.0));
+    }
+
+    #[test]
+    fn syncs_times_records_of_each_are_the_durable_messages() {
+        let counted = |syncs, records, sync_s| Sample {
+            counters: Some(Counters { syncs, records, sync_s, ..Counters::default() }),
+            ..Sample::default()
+        };
+        let usage = Usage::between(&counted(10.0, 50.0, 1.0), &counted(30.0, 650.0, 2.5), 2.0);
+        assert_eq!((usage.syncs_per_s, usage.records_per_sync), (Some(10.0), Some(30.0)));
+        assert_eq!((usage.synced_records_per_s, usage.sync_share), (Some(300.0), Some(0.75)));
     }
 }

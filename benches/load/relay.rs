@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::args::RelayTransport;
 use crate::dialect::{self, relay};
 use crate::link::Link;
-use crate::trust;
+use crate::{net, trust};
 
 /// Connections it can number.
 const CLIENTS: usize = 65_536;
@@ -69,7 +69,7 @@ pub(crate) async fn serve(transport: RelayTransport) -> anyhow::Result<()> {
         RelayTransport::Quic => {
             let crypto = QuicServerConfig::try_from(tls).context("no cipher suite for QUIC")?;
             let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-            let endpoint = quinn::Endpoint::server(config, any)?;
+            let endpoint = net::endpoint(any, Some(config))?;
             let address = endpoint.local_addr()?;
             accept = tokio::spawn(accept_quic(endpoint, mailboxes));
             address

@@ -2,8 +2,8 @@
 //!
 //! Latencies count when their *intended* time lies in the window, so that a
 //! stalled server can't hide behind messages that were sent late. Rates count
-//! what arrived within it. Histograms are split into a few, each behind its own
-//! lock, and users hand theirs over in batches.
+//! what arrived within it. Each thread that plays users has its own histograms, so that
+//! nobody waits for their lock, and users hand theirs over in batches.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -11,8 +11,7 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
-/// Histograms of each kind; users are spread over them.
-const SHARDS: usize = 8;
+use crate::crew;
 
 /// Longest latency that is told apart, in microseconds.
 const LONGEST_US: u64 = 60_000_000;
@@ -50,6 +49,11 @@ pub(crate) struct Run {
 pub(crate) struct Clock(Instant);
 
 impl Clock {
+    /// One that shows 0 now.
+    pub(crate) fn starting_now() -> Self {
+        Self(Instant::now())
+    }
+
     /// The instant of a time of [`Run::now_ns`].
     pub(crate) fn instant(self, ns: u64) -> Instant {
         self.0 + std::time::Duration::from_nanos(ns)
@@ -94,11 +98,11 @@ impl Run {
     /// # Errors
     /// When the histograms can't be made.
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let shards = (0..SHARDS)
+        let shards = (0..crew::size())
             .map(|_| Ok(Mutex::new(Shard { all: Latencies::new()?, recent: histogram()? })));
         Ok(Self {
             id: fastrand::u64(..),
-            clock: Clock(Instant::now()),
+            clock: Clock::starting_now(),
             from_ns: AtomicU64::new(u64::MAX),
             to_ns: AtomicU64::new(u64::MAX),
             shards: shards.collect::<anyhow::Result<_>>()?,
@@ -164,7 +168,7 @@ impl Run {
         if samples.is_empty() {
             return;
         }
-        let Some(shard) = self.shards.get(user % SHARDS) else { return };
+        let Some(shard) = self.shards.get(crew::place(user)) else { return };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let Shard { all, recent } = &mut *shard;
         for (_, latency_ns) in &samples.delivery {

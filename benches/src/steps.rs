@@ -27,21 +27,23 @@ const TEXT: usize = 200;
 pub struct Step {
     /// What it is called in results; never changed, or the baseline is lost.
     pub name: &'static str,
+    /// How many messages take it at once; it is counted so much less often.
+    pub messages: u64,
     /// Makes its state; each call of what it gives takes the step once.
     pub start: fn() -> Box<dyn FnMut()>,
 }
 
 /// All of them.
 pub const ALL: [Step; 9] = [
-    Step { name: "frame_decode", start: frame_decode },
-    Step { name: "send_admit", start: send_admit },
-    Step { name: "stamp_and_apply", start: stamp_and_apply },
-    Step { name: "follow_apply", start: follow_apply },
-    Step { name: "entry_encode", start: entry_encode },
-    Step { name: "sent_encode", start: sent_encode },
-    Step { name: "deliver_encode", start: deliver_encode },
-    Step { name: "cursor_move", start: cursor_move },
-    Step { name: "feed_merge", start: feed_merge },
+    Step { name: "frame_decode", messages: 1, start: frame_decode },
+    Step { name: "send_admit", messages: 1, start: send_admit },
+    Step { name: "stamp_and_apply", messages: 1, start: stamp_and_apply },
+    Step { name: "follow_apply", messages: 1, start: follow_apply },
+    Step { name: "entry_encode", messages: 1, start: entry_encode },
+    Step { name: "sent_encode", messages: 1, start: sent_encode },
+    Step { name: "deliver_encode", messages: 1, start: deliver_encode },
+    Step { name: "cursor_move", messages: 1, start: cursor_move },
+    Step { name: "feed_merge", messages: 1, start: feed_merge },
 ];
 
 /// Takes one frame off a buffer of sixteen.

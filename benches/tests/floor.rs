@@ -10,7 +10,7 @@ use serde_json::Value;
 
 fn floor(load: &[&str]) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_parley-bench"))
-        .args(["floor", "--users", "20", "--seconds", "0.5", "--warmup", "0.2"])
+        .args(["floor", "--users", "20", "--seconds", "0.5", "--warmup", "0.2", "--only"])
         .args(["--dir", env!("CARGO_TARGET_TMPDIR")])
         .args(load)
         .output()
@@ -31,16 +31,32 @@ fn is_clean(relay: &Value) {
 
 #[test]
 fn a_closed_loop_over_both_relays_loses_nothing() {
-    let floors = floor(&["--window", "4"]);
+    let floors = floor(&["relays,handshakes", "--window", "4"]);
     is_clean(&floors["relay_tls"]);
     is_clean(&floors["relay_quic"]);
-    assert!(floors["sync_growing"]["calls"].as_u64().unwrap() > 0);
-    assert!(floors["sync_written"]["latency_us"]["p50"].as_u64().unwrap() > 0);
+    for transport in ["handshake_tls", "handshake_quic"] {
+        assert!(floors[transport]["opened_per_s"].as_f64().unwrap() > 0.0);
+    }
+    assert!(floors["sync_growing"].is_null(), "what was not asked for is not measured");
+}
+
+#[test]
+fn syncs_are_counted_for_each_size() {
+    let floors = floor(&["syncs"]);
+    let sizes = floors["sync_sizes"].as_array().unwrap();
+    assert_eq!(sizes.len(), 5);
+    assert_eq!((&sizes[0], &sizes[0]["bytes"]), (&floors["sync_growing"], &Value::from(4096)));
+    for size in sizes.iter().chain([&floors["sync_written"]]) {
+        assert!(size["calls"].as_u64().unwrap() > 0, "{size}");
+        assert!(size["calls_per_s"].as_f64().unwrap() > 0.0, "{size}");
+        assert!(size["latency_us"]["p50"].as_u64().unwrap() > 0, "{size}");
+    }
+    assert!(floors["relay_tls"].is_null());
 }
 
 #[test]
 fn an_open_loop_sends_what_the_schedule_says() {
-    let floors = floor(&["--rate", "500", "--arrivals", "constant"]);
+    let floors = floor(&["relays", "--rate", "500", "--arrivals", "constant"]);
     for relay in [&floors["relay_tls"], &floors["relay_quic"]] {
         is_clean(relay);
         // 0.7 s at 500 a second, whatever the relay does.

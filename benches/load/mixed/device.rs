@@ -40,7 +40,6 @@ const _: () = assert!(SYNC < FIRST_SEND && CURSOR > PING);
 /// What all devices of a run share.
 pub(crate) struct Shared {
     pub(crate) run: Arc<Run>,
-    pub(crate) connector: Arc<Connector>,
     pub(crate) size: usize,
     pub(crate) large: Large,
     /// Mean time between two losses of a device's connection.
@@ -50,6 +49,7 @@ pub(crate) struct Shared {
 /// One device with an open session.
 pub(crate) struct Device {
     shared: Arc<Shared>,
+    connector: Arc<Connector>,
     index: u32,
     token: Bytes,
     /// Whether its user looks at it.
@@ -108,6 +108,7 @@ impl Device {
     /// A device on an open session, which holds the feed up to `feed_position`.
     pub(crate) fn new(
         shared: Arc<Shared>,
+        connector: Arc<Connector>,
         index: u32,
         (token, reads): (Bytes, bool),
         (session, heartbeat, feed_position): (Session, Duration, u64),
@@ -115,6 +116,7 @@ impl Device {
     ) -> Self {
         Self {
             shared,
+            connector,
             index,
             token,
             reads,
@@ -280,7 +282,7 @@ impl Device {
         self.link = Link::gone();
         self.out.clear();
         self.rooms.iter_mut().for_each(Room::reconnect);
-        let link = self.shared.connector.open().await?;
+        let link = self.connector.open().await?;
         let opened =
             session::welcome(link, self.token.clone(), self.feed_position, Ground::Front).await?;
         self.link = opened.session.link;

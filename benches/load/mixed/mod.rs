@@ -22,6 +22,7 @@ use parley_protocol::wire::send;
 use crate::accounts::{self, Account};
 use crate::args::MixedArgs;
 use crate::course::{self, PARALLEL, Plan, Ran};
+use crate::crew::Crew;
 use crate::dialect::{self, Mark};
 use crate::net::Connector;
 use crate::player::Large;
@@ -54,7 +55,8 @@ pub(crate) async fn measure(args: &MixedArgs) -> anyhow::Result<Result> {
     load.large_share = Some(load.large_share.unwrap_or(LARGE_SHARE));
     course::check_load(&load)?;
     let target = &args.target;
-    let connector = Arc::new(Connector::new(&target.server, target.trust.as_deref()).await?);
+    let connector = Connector::new(&target.server, target.trust.as_deref()).await?;
+    let crew = Crew::start(&target.server, target.trust.as_deref()).await?;
     let accounts = accounts::prepare(target, args.users, args.devices).await?;
     let run = Arc::new(Run::new()?);
     let cast = Cast::new(args.users, &mut fastrand::Rng::new());
@@ -62,20 +64,22 @@ pub(crate) async fn measure(args: &MixedArgs) -> anyhow::Result<Result> {
     let founded = found(&connector, &accounts, &cast, run.id).await?;
     let shared = Arc::new(Shared {
         run: Arc::clone(&run),
-        connector: Arc::clone(&connector),
         size: load.size,
         large: Large::of(&load, LARGE_SHARE),
         reconnect_every: (args.reconnects > 0.0)
             .then(|| Duration::from_secs_f64(60.0 / args.reconnects)),
     });
-    let users: Vec<Vec<Device>> = futures_util::stream::iter(accounts.iter().enumerate())
-        .map(|(user, account)| open(&shared, args.devices, &cast, &founded, user, account))
-        .buffered(PARALLEL)
-        .try_collect()
+    let devices = crew
+        .open(0..args.users * args.devices, |index, connector| {
+            let (user, device) = (index / args.devices, index % args.devices);
+            let account = accounts.get(user).context("too few users")?.clone();
+            let rooms = rooms(&cast, &founded, args.devices, user, device)?;
+            let shared = Arc::clone(&shared);
+            Ok(open(shared, connector, index, device, account, rooms))
+        })
         .await?;
-    let devices: Vec<Device> = users.into_iter().flatten().collect();
     let plan = Plan::of("mixed", connector.transport.name(), target, &load);
-    let ran = course::drive(&plan, &run, devices).await?;
+    let ran = course::drive(&plan, &run, &crew, devices).await?;
     conclude(&plan, &run, &cast, args.users, ran)
 }
 
@@ -138,41 +142,45 @@ async fn found(
     Ok(founded.into_iter().map(|(_, founded)| founded).collect())
 }
 
-/// Opens all devices of one user. The first takes what there is.
-async fn open(
-    shared: &Arc<Shared>,
-    count: usize,
+/// The conversations of a user, as one device holds them.
+fn rooms(
     cast: &Cast,
     founded: &[Founded],
+    devices: usize,
     user: usize,
-    account: &Account,
-) -> anyhow::Result<Vec<Device>> {
+    device: usize,
+) -> anyhow::Result<Vec<Room>> {
     let own = cast.of_user.get(user).context("no such user")?;
-    let mut devices = Vec::with_capacity(count);
-    for device in 0..count {
-        let opened = session::open(&shared.connector, account, device, 0).await?;
-        let mut session: Session = opened.session;
-        let (entries, position) = session.rest_of_feed(opened.changes).await?;
-        if device == 0 {
-            for entry in &entries {
-                session.catch_up(entry).await?;
-            }
+    let rooms = own.iter().map(|conversation| {
+        let members = cast.conversations.get(*conversation).context("no members")?;
+        let founded = founded.get(*conversation).context("not founded")?;
+        let takers = (members.len() * devices - 1) as u64;
+        let keeps = device == 0 && members.first() == Some(&user);
+        Ok(Room::new(*conversation, founded.conversation.clone(), takers, founded.seq, keeps))
+    });
+    rooms.collect()
+}
+
+/// Opens one device. The first of a user takes what there is.
+async fn open(
+    shared: Arc<Shared>,
+    connector: Arc<Connector>,
+    index: usize,
+    device: usize,
+    account: Account,
+    rooms: Vec<Room>,
+) -> anyhow::Result<Device> {
+    let opened = session::open(&connector, &account, device, 0).await?;
+    let mut session: Session = opened.session;
+    let (entries, position) = session.rest_of_feed(opened.changes).await?;
+    if device == 0 {
+        for entry in &entries {
+            session.catch_up(entry).await?;
         }
-        let rooms = own.iter().map(|conversation| {
-            let members = cast.conversations.get(*conversation).context("no members")?;
-            let founded = founded.get(*conversation).context("not founded")?;
-            let takers = (members.len() * count - 1) as u64;
-            let keeps = device == 0 && members.first() == Some(&user);
-            let id = founded.conversation.clone();
-            Ok(Room::new(*conversation, id, takers, founded.seq, keeps))
-        });
-        let rooms = rooms.collect::<anyhow::Result<_>>()?;
-        let index = u32::try_from(user * count + device)?;
-        let identity = (account.token(device)?, device == 0);
-        let session = (session, opened.heartbeat, position);
-        devices.push(Device::new(Arc::clone(shared), index, identity, session, rooms));
     }
-    Ok(devices)
+    let identity = (account.token(device)?, device == 0);
+    let session = (session, opened.heartbeat, position);
+    Ok(Device::new(shared, connector, u32::try_from(index)?, identity, session, rooms))
 }
 
 fn conclude(

@@ -21,12 +21,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::BytesMut;
-use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::args::PairsArgs;
-use crate::course::{self, PARALLEL, Plan};
+use crate::course::{self, Plan};
+use crate::crew::Crew;
 use crate::dialect::Mark;
 use crate::pairs;
 use crate::report::Result as Report;
@@ -163,25 +163,28 @@ pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Report> {
     ensure!(load.large_share.is_none(), "--large-share is for Parley only");
     ensure!(args.target.metrics.is_none(), "--metrics is for Parley only");
     let run = Arc::new(Run::new()?);
+    let crew = Crew::start_alone()?;
     let plan = Plan::of("pairs", kind.name(), &args.target, load);
     let (stored, ran) = match kind {
         Kind::Xmpp => {
             let domain = if domain.is_empty() { "localhost" } else { domain };
             let place = Arc::new(xmpp::Place::new(address, domain, run.id));
-            let users = open(args, &run, |index| xmpp::open(Arc::clone(&place), index)).await?;
+            let users =
+                open(&crew, args, &run, |index| xmpp::open(Arc::clone(&place), index)).await?;
             let stored = xmpp::stored(users.first().map(User::peer).context("no users")?);
-            (stored, course::drive(&plan, &run, users).await?)
+            (stored, course::drive(&plan, &run, &crew, users).await?)
         }
         Kind::Nats => {
             let place = Arc::new(nats::prepare(address, run.id, args.users).await?);
-            let users = open(args, &run, |index| nats::open(Arc::clone(&place), index)).await?;
-            (nats::STORED.to_owned(), course::drive(&plan, &run, users).await?)
+            let users =
+                open(&crew, args, &run, |index| nats::open(Arc::clone(&place), index)).await?;
+            (nats::STORED.to_owned(), course::drive(&plan, &run, &crew, users).await?)
         }
         Kind::Redis => {
             let stored = redis::stored(address).await?;
             let id = run.id;
-            let users = open(args, &run, |index| redis::open(address, id, index)).await?;
-            (stored, course::drive(&plan, &run, users).await?)
+            let users = open(&crew, args, &run, |index| redis::open(address, id, index)).await?;
+            (stored, course::drive(&plan, &run, &crew, users).await?)
         }
     };
     let mut result = pairs::conclude(&plan, &run, ran)?;
@@ -189,29 +192,29 @@ pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Report> {
     Ok(result)
 }
 
-/// Opens everybody's session, some at a time.
+/// Opens everybody's session, each on the thread that will play it.
 async fn open<P, F>(
+    crew: &Crew,
     args: &PairsArgs,
     run: &Arc<Run>,
     one: impl Fn(usize) -> F,
 ) -> anyhow::Result<Vec<User<P>>>
 where
     P: Peer,
-    F: Future<Output = anyhow::Result<(Stream, P)>>,
+    F: Future<Output = anyhow::Result<(Stream, P)>> + Send + 'static,
 {
-    let one = &one;
-    futures_util::stream::iter(0..args.users)
-        .map(|index| async move {
-            let opened = tokio::time::timeout(SETUP_TIMEOUT, one(index)).await;
+    crew.open_alone(0..args.users, |index| {
+        let (run, size, opening) = (Arc::clone(run), args.load.size, one(index));
+        Ok(async move {
+            let opened = tokio::time::timeout(SETUP_TIMEOUT, opening).await;
             let Ok(opened) = opened else {
                 bail!("user {index} had no session after {} s", SETUP_TIMEOUT.as_secs())
             };
             let (stream, peer) = opened.with_context(|| format!("user {index}"))?;
-            Ok(User::new(Arc::clone(run), index, args.load.size, stream, peer))
+            Ok(User::new(run, index, size, stream, peer))
         })
-        .buffered(PARALLEL)
-        .try_collect()
-        .await
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod server;
+mod stall;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -165,24 +166,6 @@ fn handshakes_are_counted_with_and_without_a_session() {
     let open = ["handshake", "--users", "2", "--rate", "20", "--arrivals", "constant", "--seconds"];
     let result = measure(&server, &server.tls, &[&open[..], &["2", "--warmup", "0"]].concat());
     assert!((10.0..=21.0).contains(&number(&result, "/opened_per_s")), "{result}");
-}
-
-#[test]
-fn a_paused_server_shows_in_the_percentiles() {
-    let server = Server::start();
-    let pid = server.pid().to_string();
-    let pause = std::thread::spawn(move || {
-        let signal = |name: &str| Command::new("kill").args([name, &pid]).status().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(2500));
-        assert!(signal("-STOP").success());
-        std::thread::sleep(std::time::Duration::from_millis(500));
-        assert!(signal("-CONT").success());
-    });
-    let load = ["pairs", "--users", "4", "--rate", "100", "--seconds", "4", "--warmup", "1"];
-    let result = measure(&server, &server.tls, &load);
-    pause.join().unwrap();
-    // Those that were due while it stood waited for it, about 50 of 400.
-    assert!(number(&result, "/latency_us/p99") > 300_000.0, "{}", result["latency_us"]);
 }
 
 #[test]

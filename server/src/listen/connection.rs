@@ -177,13 +177,16 @@ const DELIVER_FEED_POSITION: u32 = 2;
 const DELIVER_ENTRIES: u32 = 3;
 
 /// The sizes of a `Deliver`: the whole envelope's, and the message's inside it.
-pub(super) struct DeliverSize {
-    pub(super) envelope: usize,
+pub struct DeliverSize {
+    /// Of the whole envelope.
+    pub envelope: usize,
     message: usize,
 }
 
 impl DeliverSize {
-    pub(super) fn of(feed_position: u64, entries: &[Bytes]) -> Self {
+    /// Of a `Deliver` of these entries.
+    #[must_use]
+    pub fn of(feed_position: u64, entries: &[Bytes]) -> Self {
         let mut message = field_len(DELIVER_CONVERSATION, 16);
         if feed_position != 0 {
             message += key_len(DELIVER_FEED_POSITION) + encoded_len_varint(feed_position);
@@ -196,7 +199,7 @@ impl DeliverSize {
 }
 
 /// Appends the envelope of a `Deliver`, without a frame prefix.
-pub(super) fn encode_deliver(
+pub fn encode_deliver(
     size: &DeliverSize,
     conversation: &ConversationId,
     feed_position: u64,

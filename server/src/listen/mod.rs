@@ -31,7 +31,10 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
-pub use connection::{FrameReader, FrameWriter, Peer, Proof, ReadError, SessionHost, Transport};
+pub use connection::{
+    DeliverSize, FrameReader, FrameWriter, Peer, Proof, ReadError, SessionHost, Transport,
+    encode_deliver,
+};
 pub use http_connection::HttpPeer;
 pub use limits::{ConnectionCaps, ConnectionPermit, Connections, Refused, State};
 pub use origin::Door;

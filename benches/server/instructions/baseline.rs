@@ -6,6 +6,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+/// Instructions that a count may move by itself: what start-up took isn't quite the same twice.
+const SLACK: f64 = 4.0;
+
 /// Instructions of each step, and the compiler that made them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Baseline {
@@ -55,14 +58,30 @@ impl Baseline {
         std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
     }
 
+    /// The exit status of a check: 1 when a step takes more than the tolerance allows, 2 when one
+    /// is not in here, 0 for counts of another compiler.
+    pub(crate) fn verdict(&self, now: &Self, tolerance: f64) -> u8 {
+        if self.compiler != now.compiler {
+            return 0;
+        }
+        let changes = now.instructions.iter().map(|(step, count)| {
+            match self.judge(step, *count, tolerance).1 {
+                Change::Same | Change::Fewer => 0,
+                Change::More => 1,
+                Change::Unknown => 2,
+            }
+        });
+        changes.max().unwrap_or(0)
+    }
+
     /// What it says of a step, and what `count` means beside it.
     pub(crate) fn judge(&self, step: &str, count: f64, tolerance: f64) -> (Option<f64>, Change) {
         let Some(was) = self.instructions.get(step).copied() else {
             return (None, Change::Unknown);
         };
-        let change = if count > was * (1.0 + tolerance) {
+        let change = if count > was * (1.0 + tolerance) + SLACK {
             Change::More
-        } else if count < was * (1.0 - tolerance) {
+        } else if count < was * (1.0 - tolerance) - SLACK {
             Change::Fewer
         } else {
             Change::Same
@@ -94,9 +113,23 @@ mod tests {
         let instructions = BTreeMap::from([("a".to_owned(), 1000.0)]);
         let baseline = Baseline { compiler: String::new(), instructions };
         let change = |count| baseline.judge("a", count, 0.03).1;
-        assert_eq!(change(1030.0), Change::Same);
-        assert_eq!(change(1031.0), Change::More);
-        assert_eq!(change(969.0), Change::Fewer);
+        assert_eq!(change(1034.0), Change::Same);
+        assert_eq!(change(1035.0), Change::More);
+        assert_eq!(change(965.0), Change::Fewer);
         assert_eq!(baseline.judge("b", 1.0, 0.03), (None, Change::Unknown));
+    }
+
+    #[test]
+    fn growth_fails_a_check_and_another_compiler_does_not() {
+        let counted = |compiler: &str, steps: &[(&str, f64)]| Baseline {
+            compiler: compiler.to_owned(),
+            instructions: steps.iter().map(|(step, count)| ((*step).to_owned(), *count)).collect(),
+        };
+        let baseline = counted("one", &[("a", 1000.0), ("b", 50.0)]);
+        let verdict = |now: &Baseline| baseline.verdict(now, 0.03);
+        assert_eq!(verdict(&counted("one", &[("a", 900.0), ("b", 55.0)])), 0);
+        assert_eq!(verdict(&counted("one", &[("a", 1000.0), ("b", 56.0)])), 1);
+        assert_eq!(verdict(&counted("one", &[("c", 1.0), ("b", 56.0)])), 2);
+        assert_eq!(verdict(&counted("two", &[("a", 9000.0)])), 0);
     }
 }

@@ -1,0 +1,170 @@
+//! The threads that play users: one for each processor, each with a runtime of its own.
+//!
+//! Everything of a user is on one thread: connection, timers, due times. So nothing a user does
+//! wakes another thread, which would cost more than what it does; one wait of the thread brings
+//! what came for many users. The two of a pair share a thread, since their messages
+//! come together.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle as ThreadHandle;
+
+use anyhow::Context as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::course::PARALLEL;
+use crate::net::Connector;
+
+/// The threads, each with its own way to the server.
+pub(crate) struct Crew {
+    workers: Vec<Worker>,
+}
+
+struct Worker {
+    runtime: Handle,
+    /// None where other servers are measured, which have their own ways.
+    connector: Option<Arc<Connector>>,
+    /// Dropped with this, which ends the thread.
+    _stop: oneshot::Sender<()>,
+    _thread: ThreadHandle<()>,
+}
+
+static SIZE: OnceLock<usize> = OnceLock::new();
+
+/// So many threads are to play; counts before the first use.
+pub(crate) fn limit(threads: u16) {
+    let _ = SIZE.set(usize::from(threads).max(1));
+}
+
+/// How many threads play. Asked for each batch of samples, while finding out reads files.
+pub(crate) fn size() -> usize {
+    *SIZE.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// Which of them plays this user.
+pub(crate) fn place(user: usize) -> usize {
+    user / 2 % size()
+}
+
+impl Crew {
+    /// Starts the threads; each makes its own sockets.
+    ///
+    /// # Errors
+    /// For what [`Connector::new`] says, and when there are no threads.
+    pub(crate) async fn start(url: &str, fingerprint: Option<&str>) -> anyhow::Result<Self> {
+        let mut crew = Self::start_alone()?;
+        for worker in &mut crew.workers {
+            let (url, pin) = (url.to_owned(), fingerprint.map(str::to_owned));
+            let making = async move { Connector::new(&url, pin.as_deref()).await };
+            worker.connector = Some(Arc::new(worker.runtime.spawn(making).await??));
+        }
+        Ok(crew)
+    }
+
+    /// Starts the threads alone.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub(crate) fn start_alone() -> anyhow::Result<Self> {
+        let workers = (0..size()).map(|number| {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let handle = runtime.handle().clone();
+            let (stop, stopped) = oneshot::channel::<()>();
+            let thread = std::thread::Builder::new()
+                .name(format!("users-{number}"))
+                .spawn(move || drop(runtime.block_on(stopped)))?;
+            Ok(Worker { runtime: handle, connector: None, _stop: stop, _thread: thread })
+        });
+        Ok(Self { workers: workers.collect::<anyhow::Result<_>>()? })
+    }
+
+    /// The way to the server for user `index`, to be used by its own thread.
+    fn connector(&self, index: usize) -> anyhow::Result<&Arc<Connector>> {
+        self.worker(index)?.connector.as_ref().context("no way to the server")
+    }
+
+    /// The name of the transport.
+    pub(crate) fn transport(&self) -> crate::net::Transport {
+        // There is at least one.
+        let first = self.workers.first().and_then(|worker| worker.connector.as_ref());
+        first.map_or(crate::net::Transport::Tls, |connector| connector.transport)
+    }
+
+    /// Runs `work` on the thread of user `index`.
+    ///
+    /// # Errors
+    /// When there is no such thread, which is a bug.
+    pub(crate) fn spawn<F>(&self, index: usize, work: F) -> anyhow::Result<JoinHandle<F::Output>>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        Ok(self.worker(index)?.runtime.spawn(work))
+    }
+
+    /// Runs `work` once on each thread.
+    pub(crate) fn spawn_on_each<F>(&self, work: impl Fn(usize) -> F) -> Vec<JoinHandle<F::Output>>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        let workers = self.workers.iter().enumerate();
+        workers.map(|(number, worker)| worker.runtime.spawn(work(number))).collect()
+    }
+
+    /// Opens these users, each on its own thread, some at a time.
+    ///
+    /// # Errors
+    /// The first of theirs.
+    pub(crate) async fn open<T, F>(
+        &self,
+        users: Range<usize>,
+        open: impl Fn(usize, Arc<Connector>) -> anyhow::Result<F>,
+    ) -> anyhow::Result<Vec<T>>
+    where
+        F: Future<Output = anyhow::Result<T>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.open_alone(users, |index| open(index, Arc::clone(self.connector(index)?))).await
+    }
+
+    /// The same for those who have their own way to a server.
+    ///
+    /// # Errors
+    /// The first of theirs.
+    pub(crate) async fn open_alone<T, F>(
+        &self,
+        users: Range<usize>,
+        open: impl Fn(usize) -> anyhow::Result<F>,
+    ) -> anyhow::Result<Vec<T>>
+    where
+        F: Future<Output = anyhow::Result<T>> + Send + 'static,
+        T: Send + 'static,
+    {
+        futures_util::stream::iter(users)
+            .map(|index| {
+                let opening = open(index).and_then(|work| self.spawn(index, work));
+                async move { opening?.await? }
+            })
+            .buffered(PARALLEL)
+            .try_collect()
+            .await
+    }
+
+    fn worker(&self, index: usize) -> anyhow::Result<&Worker> {
+        self.workers.get(place(index)).context("no such thread")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_of_a_pair_share_a_thread_and_every_thread_has_users() {
+        assert!((0..100).all(|user| place(user) == place(user ^ 1) && place(user) < size()));
+        let used: std::collections::BTreeSet<_> = (0..2 * size()).map(place).collect();
+        assert_eq!(used.len(), size());
+    }
+}
