@@ -10,8 +10,9 @@ use serde_json::Value;
 
 fn floor(load: &[&str]) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_parley-bench"))
-        .args(["floor", "--users", "20", "--seconds", "0.5", "--warmup", "0.2", "--only"])
+        .args(["floor", "--users", "20", "--seconds", "0.5", "--warmup", "0.2"])
         .args(["--dir", env!("CARGO_TARGET_TMPDIR")])
+        .arg("--only")
         .args(load)
         .output()
         .unwrap();
