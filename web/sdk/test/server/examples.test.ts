@@ -45,7 +45,10 @@ afterAll(async () => {
 });
 
 async function example(name: string, ...args: string[]): Promise<string> {
-  const { stdout } = await run(process.execPath, [`${built}${name}.js`, server.url, ...args]);
+  const { stdout } = await run(process.execPath, [`${built}${name}.js`, server.url, ...args], {
+    // One that hangs ends with its test.
+    timeout: 120_000,
+  });
   return stdout;
 }
 
