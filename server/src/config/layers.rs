@@ -82,7 +82,17 @@ impl Layers {
             })
             .collect();
         for (name, text) in own {
-            let key = name.trim_start_matches("PARLEY_").to_ascii_lowercase().replace("__", ".");
+            let rest = name.strip_prefix("PARLEY_").unwrap_or(&name);
+            let key = rest.to_ascii_lowercase().replace("__", ".");
+            // Exactly the key in upper case: nothing else is taken for it.
+            if rest != key.to_ascii_uppercase().replace('.', "__") {
+                let nearest = nearest(&key);
+                return Err(LoadError::Unknown {
+                    place: Source::Variable(name.clone()),
+                    key: rest.to_owned(),
+                    nearest,
+                });
+            }
             self.set_text(&key, &text, Source::Variable(name))?;
         }
         Ok(())

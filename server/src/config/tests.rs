@@ -67,6 +67,16 @@ fn variables_are_read_as_what_the_key_is() {
 }
 
 #[test]
+fn a_variable_is_exactly_a_key_in_upper_case() {
+    for name in
+        ["PARLEY_PARLEY_LISTEN", "PARLEY_listen", "PARLEY_LISTEN.", "PARLEY_CONNECTIONS.TOTAL"]
+    {
+        let text = error(None, &[(name, "5")], &Overrides::default());
+        assert!(text.starts_with(&format!("{name}: there is no key")), "{text}");
+    }
+}
+
+#[test]
 fn unknown_keys_are_errors_that_name_place_and_nearest_key() {
     let text = error(Some("data = \"x\"\n[connections]\n  totl = 3\n"), &[], &Overrides::default());
     assert!(text.contains("parley.toml:3:3"), "{text}");
