@@ -1,0 +1,290 @@
+//! The world of the test: a conversation, its in-flight entries and feeds, and
+//! the naive reference, driven by dice. Whose dice they are is all that
+//! differs between the test and the fuzz target that includes this file.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use parley_core::conversation::{
+    Act, Admitted, Change, Conversation, Cursor, Given, Info, Interval, Membership, Move, Role,
+    Settings, Shown, Stamped,
+};
+use parley_core::user::FeedEntry;
+use parley_protocol::{Code, ConversationId, UserId};
+
+use super::naive::{Entry, Naive};
+
+const USERS: u8 = 6;
+/// Few enough that groups are full now and then.
+const MOST: usize = 5;
+
+/// Chooses the steps.
+pub(crate) trait Dice {
+    /// Below `below`, which is above 0.
+    fn roll(&mut self, below: u64) -> u64;
+
+    fn one_in(&mut self, many: u64) -> bool {
+        self.roll(many) == 0
+    }
+}
+
+fn user(n: u8) -> UserId {
+    UserId::new([n + 1; 16])
+}
+
+/// What became of the steps, so that a run that tries nothing can't pass.
+pub(crate) type Tally = BTreeMap<String, usize>;
+
+pub(crate) struct World<D> {
+    pub(crate) dice: D,
+    conversation: Conversation,
+    /// What is committed.
+    log: Naive,
+    in_flight: VecDeque<(Entry, Stamped)>,
+    /// As the members' homes keep it.
+    feeds: HashMap<UserId, FeedEntry>,
+    read: HashMap<UserId, u64>,
+    delivered: HashMap<UserId, u64>,
+    now_ms: u64,
+    pub(crate) tally: Tally,
+}
+
+impl<D: Dice> World<D> {
+    pub(crate) fn new(dice: D) -> Self {
+        Self {
+            dice,
+            conversation: Conversation::group(ConversationId::new([7; 16])),
+            log: Naive::default(),
+            in_flight: VecDeque::new(),
+            feeds: HashMap::new(),
+            read: HashMap::new(),
+            delivered: HashMap::new(),
+            now_ms: 1000,
+            tally: Tally::new(),
+        }
+    }
+
+    pub(crate) fn step(&mut self) {
+        match self.dice.roll(100) {
+            0..60 => self.send(),
+            60..80 => (0..=self.dice.roll(4)).for_each(|_| self.commit()),
+            80..97 => self.move_cursor(),
+            _ => self.crash(),
+        }
+        self.now_ms += self.dice.roll(3);
+        self.agree();
+    }
+
+    /// All that is stamped, committed or not.
+    fn stamped(&self) -> Naive {
+        let waiting = self.in_flight.iter().map(|(entry, _)| entry.clone());
+        Naive { entries: self.log.entries.iter().cloned().chain(waiting).collect() }
+    }
+
+    fn send(&mut self) {
+        let (actor, act) = (self.pick(), self.act());
+        // The server looks a target up in what is committed.
+        let target = act.target().and_then(|seq| self.log.target(seq));
+        let stamped = self.stamped();
+        let wanted = stamped.verdict(actor, &act, target, MOST);
+        let entry = Admitted { sender: actor, act: act.clone(), target };
+        let got = self.conversation.stamp(&entry, self.now_ms, MOST);
+        assert_eq!(got.as_ref().err().copied(), wanted.err(), "{actor:?} {act:?} {target:?}");
+        let how = wanted.map_or_else(|code| code.name(), |()| "ok");
+        *self.tally.entry(format!("{} {how}", name_of(&act))).or_default() += 1;
+        let Ok(stamping) = got else { return };
+        let last = stamped.entries.len() as u64;
+        assert_eq!(stamping.stamped.seq, last + 1);
+        assert_eq!(stamping.stamped.ordinal, stamped.ordinal(last) + u64::from(act.is_countable()));
+        self.in_flight.push_back((Entry { sender: actor, act }, stamping.stamped));
+    }
+
+    fn commit(&mut self) {
+        let Some((entry, stamped)) = self.in_flight.pop_front() else { return };
+        let applied = self.conversation.apply(entry.sender, &entry.act, stamped);
+        // As fan-out does: everybody who sees the entry, whoever it puts out too.
+        for member in applied.after.members.iter().filter(|member| member.sees(stamped.seq)) {
+            let own = member.user == entry.sender && entry.act.is_countable();
+            self.feeds.entry(member.user).or_default().merge(&change_of(member, stamped, own));
+        }
+        self.log.entries.push(entry);
+        let seq = stamped.seq;
+        for user in (0..USERS).map(user) {
+            let given = applied.after.member(user).is_some_and(|member| member.sees(seq));
+            assert_eq!(given, self.log.sees(user, seq), "{user:?} is given {seq}");
+        }
+    }
+
+    /// Memory is gone, and with it what was not committed.
+    fn crash(&mut self) {
+        let there = &self.conversation;
+        let progress = (0..USERS).map(user).map(|user| (user, there.progress(user))).collect();
+        let state = there.state().as_ref().clone();
+        self.conversation = Conversation::restore(there.id(), state, progress, there.committed());
+        self.in_flight.clear();
+    }
+
+    fn move_cursor(&mut self) {
+        let mover = self.pick();
+        let last = self.log.entries.len() as u64;
+        let (up_to, from, to) =
+            (self.dice.roll(last + 3), 1 + self.dice.roll(last + 2), self.dice.roll(last + 3));
+        let which = if self.dice.one_in(2) { Move::Read } else { Move::Delivered };
+        let mut given = Given::default();
+        if from <= to {
+            given.add(Interval { from, to });
+        }
+        let got = self.conversation.check_move(mover, which, up_to, given);
+        let delivered = self.delivered.get(&mover).copied().unwrap_or(0);
+        // Everything up to there is held, was given, or is not theirs to see.
+        let has =
+            |seq| seq <= delivered || (from..=to).contains(&seq) || seq <= self.log.floor(mover);
+        let end = self.log.end(mover);
+        let wanted = match end {
+            None => Err(Code::NotFound),
+            Some(end) if up_to > end || !(1..=up_to).all(has) => Err(Code::CursorAhead),
+            Some(_) => Ok(()),
+        };
+        assert_eq!(got.map(|_| ()), wanted, "{mover:?} {which:?} {up_to} given {from} to {to}");
+        *self.tally.entry(format!("cursor {}", wanted.is_ok())).or_default() += 1;
+        if wanted.is_err() {
+            return;
+        }
+        let at = Cursor { seq: up_to, ordinal: self.log.ordinal(up_to), time_ms: self.now_ms };
+        let moved = self.conversation.move_cursor(mover, which, at).unwrap();
+        if moved.delivered_moved || moved.read_moved {
+            self.conversation.settle_move(mover, &moved, Shown::All);
+        }
+        let best = self.delivered.entry(mover).or_default();
+        *best = up_to.max(*best);
+        if which == Move::Read {
+            let best = self.read.entry(mover).or_default();
+            *best = up_to.max(*best);
+            let change =
+                FeedEntry { read_seq: up_to, floor_ordinal: at.ordinal, ..FeedEntry::default() };
+            self.feeds.entry(mover).or_default().merge(&change);
+        }
+    }
+
+    /// What is true after every step.
+    fn agree(&self) {
+        let state = self.conversation.state();
+        let members: BTreeMap<UserId, Role> =
+            state.actives().map(|member| (member.user, member.role)).collect();
+        assert_eq!(members, self.log.members(), "who is in");
+        let owners = members.values().filter(|role| **role == Role::Owner).count();
+        assert_eq!(owners, usize::from(!members.is_empty()), "owners");
+        assert_eq!(BTreeSet::from_iter(state.pinned.iter().copied()), self.log.pinned());
+        assert_eq!(state.settings, self.log.settings());
+        let deleted = self.log.deleted();
+        for user in (0..USERS).map(user) {
+            let feed = self.feeds.get(&user).copied().unwrap_or_default();
+            let (above, to) = feed.unread_range();
+            let inside = |ordinal: u64| ordinal > above && ordinal <= to;
+            let gone = deleted.iter().filter(|seq| inside(self.log.ordinal(**seq))).count() as u64;
+            let read = self.read.get(&user).copied().unwrap_or(0);
+            let wanted = self.log.unread(user, read);
+            assert_eq!(feed.unread(gone), wanted.len() as u64, "unread of {user:?}");
+            let mentions = self.log.mentioning(user).filter(|seq| inside(self.log.ordinal(*seq)));
+            let wanted = wanted.iter().filter(|seq| self.log.mentions(**seq, user)).count();
+            assert_eq!(mentions.count(), wanted, "mentions of {user:?}");
+        }
+    }
+
+    fn pick(&mut self) -> UserId {
+        user(self.dice.roll(u64::from(USERS)) as u8)
+    }
+
+    fn act(&mut self) -> Act {
+        let seq = (self.log.entries.len() as u64 + 2).saturating_sub(self.dice.roll(12)).max(1);
+        let created = !self.stamped().entries.is_empty();
+        if !created {
+            let members = (1..USERS - 2).map(user).filter(|_| self.dice.one_in(2)).collect();
+            return Act::Change(Change::Created {
+                info: Info::default(),
+                settings: self.settings(),
+                members,
+            });
+        }
+        match self.dice.roll(40) {
+            0..14 => {
+                let mentions = (0..USERS).map(user).filter(|_| self.dice.one_in(4)).collect();
+                let reply_to = if self.dice.one_in(3) { seq } else { 0 };
+                Act::Message { reply_to, mentions, everyone: self.dice.one_in(6) }
+            }
+            14..17 => Act::Edit(seq),
+            17..21 => {
+                let ordinal = self.log.ordinal(seq) + u64::from(self.dice.one_in(8));
+                Act::Delete { seq, ordinal }
+            }
+            21..23 => Act::React { seq, emoji: "x".to_owned(), removed: self.dice.one_in(3) },
+            23..26 => Act::Change(Change::Pinned { seq, removed: self.dice.one_in(3) }),
+            26..30 => {
+                let one = self.pick();
+                let other = self.pick();
+                Act::Change(Change::Added(if one == other { vec![one] } else { vec![one, other] }))
+            }
+            30..33 => Act::Change(Change::Removed(self.pick())),
+            33 => Act::Change(Change::Left),
+            34..36 => {
+                let role = [Role::Member, Role::Admin, Role::Owner][self.dice.roll(3) as usize];
+                Act::Change(Change::Role(self.pick(), role))
+            }
+            36 => Act::Change(Change::Joined),
+            37 => Act::Change(Change::Erased(seq.saturating_sub(3).max(1))),
+            38 => Act::Change(Change::Changed {
+                title: None,
+                description: None,
+                picture: None,
+                settings: Some(self.settings()),
+            }),
+            _ => Act::Change(Change::Changed {
+                title: Some("New".to_owned()),
+                description: None,
+                picture: None,
+                settings: None,
+            }),
+        }
+    }
+
+    fn settings(&mut self) -> Settings {
+        let mut least = |often| if self.dice.one_in(often) { Role::Admin } else { Role::Member };
+        Settings {
+            send: least(5),
+            add: least(2),
+            edit_info: least(2),
+            history_for_newcomers: self.dice.one_in(3),
+            retention_s: 0,
+        }
+    }
+}
+
+/// What an entry changes in the feed of a member who sees it.
+fn change_of(member: &Membership, stamped: Stamped, own: bool) -> FeedEntry {
+    let joined = member.joined_seq == stamped.seq;
+    FeedEntry {
+        last_seq: stamped.seq,
+        last_ordinal: stamped.ordinal,
+        last_time_ms: stamped.time_ms,
+        floor_ordinal: if own || joined { stamped.ordinal } else { 0 },
+        sent_seq: if own { stamped.seq } else { 0 },
+        ..FeedEntry::default()
+    }
+}
+
+fn name_of(act: &Act) -> &'static str {
+    match act {
+        Act::Message { .. } => "message",
+        Act::Edit(_) => "edit",
+        Act::Delete { .. } => "delete",
+        Act::React { .. } => "react",
+        Act::Change(Change::Created { .. }) => "create",
+        Act::Change(Change::Changed { .. }) => "change",
+        Act::Change(Change::Added(_)) => "add",
+        Act::Change(Change::Removed(_)) => "remove",
+        Act::Change(Change::Left) => "leave",
+        Act::Change(Change::Role(..)) => "role",
+        Act::Change(Change::Joined) => "join",
+        Act::Change(Change::Erased(_)) => "erase",
+        Act::Change(Change::Pinned { .. }) => "pin",
+    }
+}
