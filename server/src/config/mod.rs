@@ -117,10 +117,25 @@ impl Config {
         variables: impl Iterator<Item = (String, String)>,
         overrides: &Overrides,
     ) -> Result<Loaded, LoadError> {
-        let mut layers = layers::Layers::new();
-        if let Some(path) = file {
+        let text = file.map(|path| {
             let read = |source| LoadError::Read { path: path.to_owned(), source };
-            layers.file(path, &std::fs::read_to_string(path).map_err(read)?)?;
+            Ok((path, std::fs::read_to_string(path).map_err(read)?))
+        });
+        Self::load_text(text.transpose()?, variables, overrides)
+    }
+
+    /// As [`Config::load_from`], with the file's text.
+    ///
+    /// # Errors
+    /// As [`Config::load`], but for files that can't be read.
+    pub fn load_text(
+        file: Option<(&Path, String)>,
+        variables: impl Iterator<Item = (String, String)>,
+        overrides: &Overrides,
+    ) -> Result<Loaded, LoadError> {
+        let mut layers = layers::Layers::new();
+        if let Some((path, text)) = file {
+            layers.file(path, &text)?;
         }
         layers.variables(variables)?;
         layers.flags(overrides)?;

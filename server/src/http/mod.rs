@@ -82,6 +82,24 @@ pub fn proof(accounts: &Accounts, target: &Uri) -> Result<Option<Proof>, Code> {
     sign_ins::proof(accounts, target).map_err(|error| error.code())
 }
 
+impl<H> Api<H> {
+    /// The same with another bridge.
+    #[must_use]
+    pub fn bridged<B>(self, websockets: WebSockets<B>) -> Api<B> {
+        Api {
+            websockets,
+            accounts: self.accounts,
+            desk: self.desk,
+            connections: self.connections,
+            readiness: self.readiness,
+            metrics: self.metrics,
+            urls: self.urls,
+            assets: self.assets,
+            web_transport: self.web_transport,
+        }
+    }
+}
+
 /// Whether the node takes clients: not while it starts, not once it drains.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {

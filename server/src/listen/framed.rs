@@ -20,8 +20,12 @@ use parley_protocol::{Code, ConversationId};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::Instant;
 
-use super::connection::{DeliverSize, FrameReader, FrameWriter, ReadError, encode_deliver};
+use super::connection::{
+    DeliverSize, FrameReader, FrameWriter, Peer, ReadError, SessionHost, encode_deliver,
+};
 use super::gate::Gate;
+use super::limits::ConnectionPermit;
+use super::linger::linger;
 
 /// Read on the stack; larger frames go to the heap.
 const STACK_BYTES: usize = 8 * 1024;
@@ -186,14 +190,36 @@ impl<S: ByteSink> FrameWriter for StreamWriter<S> {
 /// Both halves of a stream that one task reads and writes.
 ///
 /// The lock is never contended: only that task polls.
-pub(super) struct Half<S> {
+struct Half<S> {
     stream: std::sync::Arc<parking_lot::Mutex<S>>,
 }
 
 /// Splits a stream for one task.
-pub(super) fn halves<S>(stream: S) -> (Half<S>, Half<S>) {
+fn halves<S>(stream: S) -> (Half<S>, Half<S>) {
     let stream = std::sync::Arc::new(parking_lot::Mutex::new(stream));
     (Half { stream: std::sync::Arc::clone(&stream) }, Half { stream })
+}
+
+/// Runs a framed session on a byte stream that one task reads and writes.
+/// Public for fuzz targets, whose streams lie in memory.
+pub async fn serve_framed<S, H>(
+    stream: S,
+    host: &H,
+    peer: Peer,
+    permit: ConnectionPermit,
+    deadline: Instant,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: SessionHost,
+{
+    let (near, far) = halves(stream);
+    host.serve(StreamReader::new(near, deadline), StreamWriter::new(far), peer, permit).await;
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteSink for Half<S> {
+    async fn close(&mut self, _code: Option<Code>) {
+        let _ = linger(self).await;
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Half<S> {

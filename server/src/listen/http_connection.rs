@@ -77,14 +77,18 @@ impl HttpPeer {
 }
 
 /// What serves one connection.
-pub(super) struct Http {
-    pub(super) router: Router,
-    pub(super) peer: Arc<HttpPeer>,
-    pub(super) shutdown: CancellationToken,
+pub struct Http {
+    /// Answers the requests.
+    pub router: Router,
+    /// Where they come from.
+    pub peer: Arc<HttpPeer>,
+    /// Cancelled when the connection should end.
+    pub shutdown: CancellationToken,
 }
 
-/// Serves HTTP/1.1 until the connection ends or becomes a WebSocket.
-pub(super) async fn serve_http1<S>(stream: S, http: Http)
+/// Serves HTTP/1.1 until the connection ends or becomes a WebSocket. Public for
+/// fuzz targets, whose streams lie in memory.
+pub async fn serve_http1<S>(stream: S, http: Http)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -35,7 +35,8 @@ pub use connection::{
     DeliverSize, FrameReader, FrameWriter, Peer, Proof, ReadError, SessionHost, Transport,
     encode_deliver,
 };
-pub use http_connection::HttpPeer;
+pub use framed::serve_framed;
+pub use http_connection::{Http, HttpPeer, serve_http1};
 pub use limits::{ConnectionCaps, ConnectionPermit, Connections, Refused, State};
 pub use origin::Door;
 pub use websocket::{UpgradeRefused, WebSockets};

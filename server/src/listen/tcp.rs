@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use parley_protocol::{Code, version};
+use parley_protocol::version;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
@@ -21,10 +21,9 @@ use tokio_util::task::TaskTracker;
 use super::Options;
 use super::accept::Acceptor;
 use super::connection::{Peer, SessionHost, Transport};
-use super::framed::{ByteSink, Half, StreamReader, StreamWriter, halves};
+use super::framed::serve_framed;
 use super::http_connection::{self, Http, HttpPeer};
 use super::limits::{ConnectionPermit, Connections};
-use super::linger::linger;
 use crate::metrics::list as metric;
 
 /// Plaintext rustls may hold for one connection while the socket is full.
@@ -115,12 +114,9 @@ async fn serve<H: SessionHost>(
 ) {
     let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
     if protocol.as_deref() == Some(version::ALPN) {
-        let (near, far) = halves(stream);
         let peer = Peer { address, transport: Transport::Tls, proof: None };
         // Boxed: an HTTP connection must not carry the size of a session.
-        let session =
-            tls.host.serve(StreamReader::new(near, deadline), StreamWriter::new(far), peer, permit);
-        return Box::pin(session).await;
+        return Box::pin(serve_framed(stream, &tls.host, peer, permit, deadline)).await;
     }
     let http = Http {
         router: tls.router.clone(),
@@ -131,11 +127,5 @@ async fn serve<H: SessionHost>(
         Box::pin(http_connection::serve_http2(stream, http)).await;
     } else {
         Box::pin(http_connection::serve_http1(stream, http)).await;
-    }
-}
-
-impl ByteSink for Half<TlsStream<TcpStream>> {
-    async fn close(&mut self, _code: Option<Code>) {
-        let _ = linger(self).await;
     }
 }

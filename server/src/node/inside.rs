@@ -1,0 +1,272 @@
+//! A node without its sockets and its folder: everything from the store to the
+//! API, started and stopped in the right order.
+//!
+//! [`super::Node`] puts the data folder below it and the listeners above it.
+//! Public, so that fuzz targets run the real server over memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parley_core::session::Options as Rules;
+use parley_core::shard::placement::ShardCount;
+use parley_core::user::patience_ms;
+use parley_protocol::{limits, wire};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio_util::sync::CancellationToken;
+
+use super::commit::Commits;
+use super::{StartError, desk, drain, gauges};
+use crate::accounts::Accounts;
+use crate::clock::Monotonic;
+use crate::config::Config;
+use crate::fanout::Fanout;
+use crate::home::{self, Flusher, Homes};
+use crate::http;
+use crate::listen::{Connections, WebSockets};
+use crate::log::{self, Log, LogError};
+use crate::metrics::Metrics;
+use crate::people::{self, People};
+use crate::presence::{self, Presence, Watcher};
+use crate::rates::Rates;
+use crate::receipts::{self, Gatherer, Receipts};
+use crate::retention::{Eraser, Watch};
+use crate::session::{self, Host};
+use crate::shard::{self, Shards, States};
+use crate::store::{OpenError, Store};
+
+/// How often the feed is written.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+
+/// Sessions one user may have open at a time.
+const SESSIONS_PER_USER: usize = 128;
+
+/// Feed changes in memory before a flush is asked for.
+const DIRTY_ENTRIES: usize = 100_000;
+
+/// Reads of the store that sessions do at a time.
+const READS: usize = 32;
+
+/// How long one write to a client may take.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The parts behind the sockets, running.
+pub struct Inside {
+    host: Host,
+    accounts: Accounts,
+    homes: Arc<Homes>,
+    states: Arc<States>,
+    log: Arc<dyn Log<shard::Pending>>,
+    effects: JoinHandle<()>,
+    store: Store,
+    flusher: Flusher,
+    eraser: Eraser,
+    gatherer: Gatherer,
+    watcher: Watcher,
+    draining: CancellationToken,
+    metrics: Metrics,
+}
+
+impl Inside {
+    /// Starts everything over this store. Blocks on the disk. Call it within a runtime.
+    ///
+    /// `on_fatal` is called at most once, when the log can't commit any more.
+    ///
+    /// # Errors
+    /// [`StartError`], for the operator.
+    pub fn start(
+        config: &Config,
+        store: Store,
+        on_fatal: impl FnOnce(LogError) + Send + 'static,
+    ) -> Result<Self, StartError> {
+        let metrics = Metrics::install();
+        let count = shard_count(&store)?;
+        let homes = Arc::new(Homes::new(home_options(), count, store.clone()));
+        let rebuilt = homes.rebuild()?;
+        if rebuilt > 0 {
+            tracing::info!(entries = rebuilt, "the feed was brought up to date from the outbox");
+        }
+        let epoch = store.facts().boots;
+        let conversations = config.storage.conversation_cache;
+        let states = Arc::new(States::new(
+            count,
+            shard::Options { conversations, epoch, group_members: config.groups.members },
+        ));
+        let receipts = Receipts::new(Arc::clone(&homes) as Arc<dyn receipts::Tell>);
+        let gatherer = Gatherer::start(&receipts, receipts::EVERY)?;
+        let watch = Arc::new(Watch::default());
+        let fanout =
+            Fanout::new(Arc::clone(&states), Arc::clone(&homes), receipts, Arc::clone(&watch));
+        let (sink, effects) = fanout.start();
+        let log = log::LocalLog::start(store.clone(), log_options(config), sink, on_fatal)?;
+        let log: Arc<dyn Log<shard::Pending>> = Arc::new(log);
+        let flusher = Flusher::start(Arc::clone(&homes), FLUSH_EVERY)?;
+        let every = Duration::from_millis(config.storage.erase_every_ms);
+        let eraser = Eraser::start(watch, count, store.clone(), Arc::clone(&log), every)?;
+
+        let commits = Arc::new(Commits::new(Arc::clone(&log)));
+        let standings = Arc::clone(&homes) as Arc<dyn people::Standings>;
+        let rows = Arc::clone(&commits) as Arc<dyn crate::commit::Commit>;
+        let people = People::new(config.people_options(), count, store.clone(), rows, standings);
+        let cut = Arc::clone(&homes) as Arc<dyn crate::accounts::Sessions>;
+        let accounts =
+            Accounts::new(config.accounts_options(), count, store.clone(), commits, cut)?;
+        let shards = Shards::new(Arc::clone(&states), Arc::clone(&log), store.clone());
+        let draining = CancellationToken::new();
+        let clock = Monotonic::start();
+        let presence = Presence::new(
+            presence_options(config),
+            presence::Parts {
+                store: store.clone(),
+                count,
+                privacy: Arc::new(people.clone()),
+                busy: Box::new({
+                    let log = Arc::clone(&log);
+                    move || log.is_strained()
+                }),
+                clock,
+            },
+        );
+        let watcher = Watcher::start(&presence)?;
+        let parts = session::Parts {
+            accounts: accounts.clone(),
+            people,
+            rates: Rates::new(&config.rates_options()),
+            shards,
+            homes: Arc::clone(&homes),
+            presence,
+            clock,
+        };
+        let host = Host::new(session_options(config), parts, draining.clone());
+        Ok(Self {
+            host,
+            accounts,
+            homes,
+            states,
+            log,
+            effects,
+            store,
+            flusher,
+            eraser,
+            gatherer,
+            watcher,
+            draining,
+            metrics,
+        })
+    }
+
+    /// What runs the sessions.
+    #[must_use]
+    pub const fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// What the HTTP API speaks for, without a web client and WebTransport; not
+    /// ready until its readiness is set.
+    #[must_use]
+    pub fn api(
+        &self,
+        connections: Connections,
+        websockets: WebSockets<Host>,
+        urls: Vec<String>,
+    ) -> http::Api<Host> {
+        http::Api {
+            accounts: self.accounts.clone(),
+            desk: Arc::new(desk::HostDesk { host: self.host.clone() }),
+            connections,
+            websockets,
+            readiness: http::Readiness::default(),
+            metrics: self.metrics.clone(),
+            assets: Arc::default(),
+            web_transport: None,
+            urls,
+        }
+    }
+
+    pub(super) fn gauges(&self) -> gauges::Gauges {
+        gauges::Gauges::new(
+            Arc::clone(&self.homes),
+            Arc::clone(&self.states),
+            self.store.clone(),
+            self.metrics.clone(),
+        )
+    }
+
+    pub(super) fn drain(&self, readiness: http::Readiness, spread: Duration) -> drain::Drain {
+        let (homes, draining) = (Arc::clone(&self.homes), self.draining.clone());
+        drain::Drain { homes, readiness, draining, spread }
+    }
+
+    /// Commits what was accepted, carries it out, writes the feed and syncs it.
+    /// What fails is logged; the feed can be rebuilt.
+    pub async fn close(self) {
+        let Self { log, effects, store, flusher, eraser, gatherer, watcher, .. } = self;
+        let close = move || {
+            drop(eraser);
+            log.close();
+        };
+        let closed = spawn_blocking(close).await;
+        // What was committed last is carried out last; the log let go of it.
+        let carried = effects.await;
+        if let Some(error) = closed.err().or(carried.err()) {
+            tracing::error!(%error, "closing the log panicked");
+        }
+        let last = spawn_blocking(move || {
+            drop(gatherer);
+            drop(watcher);
+            drop(flusher);
+            // The last feed rows were written without a sync of their own.
+            store.write_synced(&[])
+        });
+        match last.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the last sync failed; the feed will be rebuilt");
+            }
+            Err(error) => tracing::error!(%error, "closing the store panicked"),
+        }
+    }
+}
+
+fn shard_count(store: &Store) -> Result<ShardCount, OpenError> {
+    let configured = store.facts().shard_count;
+    ShardCount::new(configured).ok_or(OpenError::ShardCountInvalid { configured })
+}
+
+fn log_options(config: &Config) -> log::Options {
+    log::Options {
+        queue_appends: config.queue.appends,
+        batch_appends: config.queue.batch_records,
+        batch_bytes: config.queue.batch_bytes,
+        ..log::Options::default()
+    }
+}
+
+const fn home_options() -> home::Options {
+    home::Options { sessions_per_user: SESSIONS_PER_USER, dirty_entries: DIRTY_ENTRIES }
+}
+
+fn presence_options(config: &Config) -> presence::Options {
+    let heartbeat_ms = config.sessions.heartbeat_ms;
+    let patience_ms = patience_ms(config.presence.offline_after_ms, heartbeat_ms);
+    presence::Options { patience_ms }
+}
+
+fn session_options(config: &Config) -> session::Options {
+    session::Options {
+        rules: Rules {
+            limits: wire::Limits {
+                text_chars: config.sessions.text_chars,
+                frame_bytes: config.sessions.frame_bytes,
+                requests_in_flight: limits::REQUESTS_IN_FLIGHT,
+                fetch_entries: limits::FETCH_ENTRIES,
+                group_members: u32::try_from(config.groups.members).unwrap_or(u32::MAX),
+            },
+            heartbeat_ms: config.sessions.heartbeat_ms,
+            background_heartbeat_ms: config.sessions.background_heartbeat_ms,
+            handshake_ms: config.connections.handshake_ms,
+        },
+        outbound_bytes: config.sessions.outbound_bytes,
+        write_timeout: WRITE_TIMEOUT,
+        reads: READS,
+    }
+}
