@@ -93,6 +93,7 @@ crash: setup ## Kills the server 1,000 times under load and audits what it kept
 
 fuzz: setup ## Fuzzes every target for FUZZ_SECONDS (60) each; needs cargo-fuzz
 	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz@0.13.2
+	$(CARGO) build --release --workspace
 	@bash fuzz/libfuzzer/run $(FUZZ_SECONDS)
 
 audit: ## Checks the lock file against the advisory database (needs the network and cargo-deny)

@@ -8,18 +8,25 @@
 #![warn(missing_docs)]
 
 pub mod body;
-#[cfg(feature = "client")]
+#[cfg(feature = "whole")]
 pub mod client;
+#[cfg(feature = "whole")]
+pub mod config;
 pub mod conversation;
 pub mod envelopes;
+#[cfg(feature = "whole")]
+pub mod folder;
 pub mod frames;
+pub mod group;
+pub mod ring;
+#[cfg(feature = "whole")]
+pub mod server;
 pub mod session;
+#[cfg(feature = "whole")]
+pub mod store;
 pub mod texts;
 
 mod program;
-
-#[cfg(feature = "store")]
-pub mod store;
 
 /// A target by name.
 pub type Target = (&'static str, fn(&[u8]));
@@ -33,10 +40,26 @@ pub const TARGETS: &[Target] = &[
     ("texts", texts::texts),
     ("session", session::session),
     ("conversation", conversation::conversation),
-    #[cfg(feature = "client")]
+    ("group", group::group),
+    ("ring", ring::ring),
+    #[cfg(feature = "whole")]
     ("client", client::client),
-    #[cfg(feature = "store")]
+    #[cfg(feature = "whole")]
+    ("config", config::config),
+    #[cfg(feature = "whole")]
+    ("damaged", server::damaged::damaged),
+    #[cfg(feature = "whole")]
+    ("folder", folder::folder),
+    #[cfg(feature = "whole")]
+    ("framed", server::carried::framed),
+    #[cfg(feature = "whole")]
+    ("http", server::http::http),
+    #[cfg(feature = "whole")]
+    ("requests", server::requests::requests),
+    #[cfg(feature = "whole")]
     ("store_key", store::key),
-    #[cfg(feature = "store")]
+    #[cfg(feature = "whole")]
     ("store_row", store::row),
+    #[cfg(feature = "whole")]
+    ("websocket", server::carried::websocket),
 ];

@@ -6,8 +6,9 @@ use parley_protocol::wire::Entry;
 use parley_server::store::families::Family;
 use parley_server::store::keys::{RowKey, Table};
 use parley_server::store::{
-    ConversationRow, CursorRow, DedupeRow, DeviceRow, FeedRow, InviteRow, OutboxRow,
-    PreferencesRow, Record, RetentionRow, TokenRow, UserRow, tables,
+    ConversationRow, CursorRow, DedupeRow, DeletedRow, DepartureRow, DeviceRow, FeedRow, HiddenRow,
+    InviteRow, KnownRow, MentionRow, OutboxRow, PersonRow, PreferencesRow, PresenceRow, Record,
+    RelationRow, ReportRow, RetentionRow, SeenRow, StepRow, TokenRow, UserRow, tables,
 };
 
 /// First byte: the family. The rest is the key.
@@ -23,7 +24,7 @@ pub fn key(data: &[u8]) {
 /// First byte: the table. The rest is the row.
 pub fn row(data: &[u8]) {
     let [table, row @ ..] = data else { return };
-    match table % 12 {
+    match table % 23 {
         0 => {
             if let Some(record) = round_trip::<Record>(row) {
                 let _ = (record.head(), record.device(), record.client_message_id(), record.peer());
@@ -40,6 +41,17 @@ pub fn row(data: &[u8]) {
         9 => drop(round_trip::<InviteRow>(row)),
         10 => drop(round_trip::<PreferencesRow>(row)),
         11 => drop(round_trip::<RetentionRow>(row)),
+        12 => drop(round_trip::<DeletedRow>(row)),
+        13 => drop(round_trip::<DepartureRow>(row)),
+        14 => drop(round_trip::<HiddenRow>(row)),
+        15 => drop(round_trip::<KnownRow>(row)),
+        16 => drop(round_trip::<MentionRow>(row)),
+        17 => drop(round_trip::<PersonRow>(row)),
+        18 => drop(round_trip::<PresenceRow>(row)),
+        19 => drop(round_trip::<RelationRow>(row)),
+        20 => drop(round_trip::<ReportRow>(row)),
+        21 => drop(round_trip::<SeenRow>(row)),
+        22 => drop(round_trip::<StepRow>(row)),
         _ => {
             if let Some(token) = round_trip::<TokenRow>(row) {
                 let _ = token.owner();

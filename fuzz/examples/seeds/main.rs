@@ -3,6 +3,10 @@
 //! whose names begin with `found-`, are left alone.
 #![allow(clippy::unwrap_used, reason = "a tool for developers")]
 
+mod carried;
+mod files;
+mod http;
+
 use std::fs;
 
 use serde_json::Value;
@@ -38,6 +42,10 @@ fn main() {
     put("frames", "over-the-cap-of-nine", &[1, 3, 10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     texts();
     store();
+    http::http();
+    carried::connections();
+    files::configurations();
+    files::folders();
     programs();
 }
 
@@ -87,7 +95,7 @@ fn store() {
     for (name, key) in keys {
         put("store_key", name, &key);
     }
-    for table in 0..9u8 {
+    for table in 0..23u8 {
         put("store_row", &format!("empty-{table}"), &[table]);
         put(
             "store_row",
@@ -112,7 +120,7 @@ fn store() {
 /// Programs for the stateful targets, from a fixed seed.
 fn programs() {
     let mut random = fastrand::Rng::with_seed(1);
-    for target in ["client", "conversation", "session"] {
+    for target in ["client", "conversation", "session", "group", "ring", "requests", "damaged"] {
         for (index, length) in [40, 100, 250, 600, 1500, 4000, 4000, 9000].into_iter().enumerate() {
             let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
             put(target, &format!("program-{index}"), &bytes);

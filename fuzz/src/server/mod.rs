@@ -1,0 +1,177 @@
+//! The real server without sockets and disk, anew for each input: everything
+//! behind the listeners over a store in memory, with three people signed up.
+//!
+//! The targets that use it check what a client could hold against the server:
+//! [`requests`] its answers, [`http`] its HTTP, [`damaged`] what it does with
+//! rows that are not what it wrote, [`carried`] what its readers make of bytes.
+
+pub mod carried;
+pub mod damaged;
+pub mod http;
+pub mod requests;
+
+mod ask;
+mod truth;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parley_core::session::Identity;
+use parley_protocol::http::{Credentials, DeviceLabel, SignedIn};
+use parley_protocol::wire::client_envelope::Kind as Ask;
+use parley_protocol::wire::server_envelope::Kind as Answer;
+use parley_protocol::wire::{ClientEnvelope, ServerEnvelope};
+use parley_protocol::{Message as _, UserId};
+use parley_server::accounts::Accounts;
+use parley_server::config::Config;
+use parley_server::http::Api;
+use parley_server::listen::{Connections, WebSockets};
+use parley_server::node::Inside;
+use parley_server::session::{Asker, Host, Unanswered};
+use parley_server::store::engine::memory::{Crash, MemoryEngine};
+use parley_server::store::{Engine, OpenError, Store};
+use tokio::runtime::{Builder, Runtime};
+
+const SHARDS: u16 = 4;
+const NAMES: [&str; 3] = ["ann", "ben", "cat"];
+pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Somebody who signed up.
+pub(crate) struct Person {
+    pub(crate) identity: Identity,
+    pub(crate) token: String,
+}
+
+/// A running server.
+pub(crate) struct Server {
+    engine: Arc<MemoryEngine>,
+    config: Config,
+    pub(crate) runtime: Runtime,
+    pub(crate) api: Api<Host>,
+    // Taken when it is closed.
+    inside: Option<Inside>,
+}
+
+impl Server {
+    /// A new one, which nobody has used.
+    pub(crate) fn new() -> Self {
+        Self::over(MemoryEngine::new()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// One that finds this.
+    pub(crate) fn over(engine: MemoryEngine) -> Result<Self, String> {
+        let mut config = Config::default();
+        // The least that hashing takes: what it costs is not the question here.
+        (config.accounts.hash_memory_kib, config.accounts.hash_passes) = (8, 1);
+        config.groups.members = 3;
+        config.sessions.text_chars = 100;
+        config.storage.erase_every_ms = 10;
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
+        let engine = Arc::new(engine);
+        let (inside, api) = start(&runtime, &config, &engine)?;
+        Ok(Self { engine, config, runtime, api, inside: Some(inside) })
+    }
+
+    /// What a power cut at this moment leaves.
+    pub(crate) fn survivor(&self) -> MemoryEngine {
+        self.engine.survivor(Crash::PowerCut { spared: 0 })
+    }
+
+    /// A power cut, and the server is started again.
+    pub(crate) fn crash(&mut self) {
+        let engine = Arc::new(self.survivor());
+        self.close();
+        let started = start(&self.runtime, &self.config, &engine);
+        let (inside, api) = started.unwrap_or_else(|error| panic!("after a crash: {error}"));
+        (self.engine, self.inside, self.api) = (engine, Some(inside), api);
+    }
+
+    fn close(&mut self) {
+        let _entered = self.runtime.enter();
+        if let Some(Err(error)) = self.inside.take().map(Inside::close) {
+            panic!("closing failed: {error}");
+        }
+    }
+
+    /// Signs three people up.
+    pub(crate) fn people(&self) -> Vec<Person> {
+        let sign_up = |name: &str| {
+            let signed_in = self.runtime.block_on(sign_up(&self.api.accounts, name));
+            let user = signed_in.user_id.parse().unwrap_or_else(|_| panic!("{signed_in:?}"));
+            let device = signed_in.device_id.parse().unwrap_or_else(|_| panic!("{signed_in:?}"));
+            let name = name.to_owned();
+            Person { identity: Identity { user, device, name }, token: signed_in.token }
+        };
+        NAMES.iter().map(|name| sign_up(name)).collect()
+    }
+
+    /// The answer to one encoded envelope.
+    pub(crate) fn answer(
+        &self,
+        from: &Identity,
+        envelope: Bytes,
+    ) -> Result<ServerEnvelope, Unanswered> {
+        let Some(inside) = &self.inside else { panic!("it is closed") };
+        let asker = Asker { identity: from.clone(), from: HERE };
+        self.runtime.block_on(inside.host().answer_one(&asker, envelope))
+    }
+
+    /// The answer to a request, if there is one.
+    pub(crate) fn try_ask(&self, from: &Identity, ask: Ask) -> Result<Answer, Unanswered> {
+        let envelope = ClientEnvelope { request: 7, kind: Some(ask) }.encode_to_vec();
+        match self.answer(from, envelope.into())? {
+            ServerEnvelope { request: 7, kind: Some(answer) } => Ok(answer),
+            other => panic!("{other:?} is no answer"),
+        }
+    }
+
+    /// The answer to a request that a healthy server answers.
+    pub(crate) fn ask(&self, from: &Identity, ask: Ask) -> Answer {
+        self.try_ask(from, ask).unwrap_or_else(|unanswered| panic!("{unanswered:?}"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.close();
+        }
+    }
+}
+
+/// Starts everything over an engine.
+fn start(
+    runtime: &Runtime,
+    config: &Config,
+    engine: &Arc<MemoryEngine>,
+) -> Result<(Inside, Api<Host>), String> {
+    let _entered = runtime.enter();
+    let engine = Arc::clone(engine) as Arc<dyn Engine>;
+    let store =
+        Store::over(engine, SHARDS, [1; 16]).map_err(|error: OpenError| error.to_string())?;
+    let inside = Inside::start(config, store, |error| panic!("the log failed: {error}"))
+        .map_err(|error| error.to_string())?;
+    let options = config.listen_options().unwrap_or_else(|problem| panic!("{problem}"));
+    let websockets = WebSockets::new(inside.host().clone(), options);
+    let connections = Connections::new(config.connection_caps());
+    let api = inside.api(connections, websockets, vec!["quic://127.0.0.1:7443".to_owned()]);
+    api.readiness.set_ready(true);
+    Ok((inside, api))
+}
+
+async fn sign_up(accounts: &Accounts, name: &str) -> SignedIn {
+    let device = DeviceLabel { name: "laptop".to_owned(), platform: String::new() };
+    let password = "correct horse".to_owned();
+    let credentials = Credentials { name: name.to_owned(), password, device };
+    accounts.sign_up(HERE, credentials).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Where connections come from.
+pub(crate) fn address() -> SocketAddr {
+    SocketAddr::new(HERE, 5000)
+}
+
+/// An id of nobody.
+pub(crate) const NOBODY: UserId = UserId::new([0xee; 16]);
