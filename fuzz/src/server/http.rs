@@ -81,7 +81,7 @@ fn answers(mut heard: &[u8]) {
         let head = String::from_utf8_lossy(&heard[..end]).to_ascii_lowercase();
         heard = &heard[end + 4..];
         let mut lines = head.lines();
-        let status = lines.next().and_then(|line| line.strip_prefix("http/1.1 ")?.get(..3));
+        let status = lines.next().and_then(|line| line.strip_prefix("http/1.")?.get(2..5));
         let Some(status) = status.and_then(|digits| digits.parse::<u16>().ok()) else {
             panic!("no status: {head}")
         };
@@ -100,7 +100,7 @@ fn answers(mut heard: &[u8]) {
         let chunked = field("transfer-encoding").as_deref() == Some("chunked");
         // An answer to HEAD names a length and has no body: it can only be the
         // last, or be followed by the next head.
-        let bodiless = matches!(status, 204 | 304) || heard.starts_with(b"HTTP/1.1 ");
+        let bodiless = matches!(status, 204 | 304) || heard.starts_with(b"HTTP/1.");
         let body = match length {
             _ if bodiless => Vec::new(),
             _ if chunked => unchunked(&mut heard),

@@ -221,7 +221,7 @@ impl Log {
             (if open { 0 } else { came - 1 }, went.unwrap_or(last))
         };
         let above = before.max(self.erased_up_to()).max(*self.cleared.get(&user).unwrap_or(&0));
-        Some(Sight { above, to })
+        Some(Sight { above: above.min(to), to })
     }
 
     fn erased_up_to(&self) -> u64 {
