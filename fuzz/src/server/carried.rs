@@ -112,7 +112,7 @@ pub fn framed(data: &[u8]) {
     let given = run(
         authenticates_with,
         |recorder, theirs, permit| async move {
-            let peer = Peer { address: address(), transport: Transport::Tls };
+            let peer = Peer { address: address(), transport: Transport::Tls, proof: None };
             serve_framed(theirs, &recorder, peer, permit, Instant::now() + PATIENCE).await;
         },
         &stream,
@@ -227,6 +227,7 @@ fn options() -> listen::Options {
         idle: PATIENCE,
         frame_bytes: FRAME_BYTES,
         origins: Vec::new(),
+        web_transport: false,
     }
 }
 

@@ -106,6 +106,12 @@ impl Wanted {
             return;
         }
         match piece {
+            // It may be too long, or no UTF-8, before it is seen to be text.
+            Piece::Message { text, length, .. }
+                if is_text(*text) && u32::from(*length) > FRAME_BYTES =>
+            {
+                self.loose = true;
+            }
             Piece::Message { length, .. } if u32::from(*length) > FRAME_BYTES => {
                 self.end = Some(End::Fault(Some(Code::FrameTooLarge)));
             }
