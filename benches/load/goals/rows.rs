@@ -144,7 +144,7 @@ pub(super) fn judge(rounds: &[Round], peers: Option<&Value>) -> Vec<Row> {
     let at = rows.iter().position(|row| row.goal == "P8").unwrap_or(rows.len());
     let others = PEERS.iter().map(|(id, what, field, target, stretch)| {
         let value = peers.and_then(|peers| peers.pointer("/goals")?.get(*field)?.as_f64());
-        row(id, what, *target, *stretch, value.into_iter().collect(), 0)
+        row(id, what, *target, *stretch, value.as_slice(), 0)
     });
     let others: Vec<Row> = others.collect();
     rows.splice(at..at, others);
@@ -161,7 +161,7 @@ impl Goal {
         // A void figure is better than none, when it says so.
         let shown = if sound.is_empty() { &void } else { &sound };
         let values = shown.iter().filter_map(value).collect();
-        let mut row = row(self.id, self.what, self.target, self.stretch, values, void.len());
+        let mut row = row(self.id, self.what, self.target, self.stretch, &values, void.len());
         if sound.is_empty() && !void.is_empty() {
             row.verdict = "void";
         }
@@ -174,7 +174,7 @@ fn row(
     figure: &'static str,
     target: Aim,
     stretch: f64,
-    values: Vec<f64>,
+    values: &[f64],
     void: usize,
 ) -> Row {
     let middle = median(values.iter().copied());
