@@ -160,7 +160,7 @@ impl Goal {
             .partition(|round| round.is_void(self.steps));
         // A void figure is better than none, when it says so.
         let shown = if sound.is_empty() { &void } else { &sound };
-        let values = shown.iter().filter_map(value).collect();
+        let values: Vec<f64> = shown.iter().filter_map(value).collect();
         let mut row = row(self.id, self.what, self.target, self.stretch, &values, void.len());
         if sound.is_empty() && !void.is_empty() {
             row.verdict = "void";
