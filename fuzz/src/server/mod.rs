@@ -163,7 +163,8 @@ fn start(
 async fn sign_up(accounts: &Accounts, name: &str) -> SignedIn {
     let device = DeviceLabel { name: "laptop".to_owned(), platform: String::new() };
     let password = "correct horse".to_owned();
-    let credentials = Credentials { name: name.to_owned(), password, device };
+    let credentials =
+        Credentials { name: name.to_owned(), password, device, session: Default::default() };
     accounts.sign_up(HERE, credentials).await.unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -117,7 +117,7 @@ impl World {
                 if !self.conversations.contains(&sent.conversation) {
                     self.conversations.push(sent.conversation.clone());
                 }
-                self.truth.sent(user, device, send, sent);
+                self.truth.sent(user, device, send, &sent);
             }
             (Ask::Fetch(fetch), Answer::Fetched(page)) => self.truth.fetched(user, fetch, &page),
             (Ask::Describe(_), Answer::Described(what)) => self.truth.described(user, &what),

@@ -50,7 +50,7 @@ impl Truth {
         user: UserId,
         device: DeviceId,
         send: &wire::Send,
-        sent: wire::Sent,
+        sent: &wire::Sent,
     ) {
         let key = (device, sent.conversation.clone(), send.client_message_id.clone());
         let plain = wire::Sent { duplicate: false, feed_position: 0, ..sent.clone() };
