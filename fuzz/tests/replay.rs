@@ -39,7 +39,8 @@ fn holds((_, target): &Target, input: &[u8]) -> bool {
 fn seeds(name: &str) -> Vec<PathBuf> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/seeds")).join(name);
     let found = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let mut found: Vec<_> = found.map(|entry| entry.expect("the folder is readable").path()).collect();
+    let mut found: Vec<_> =
+        found.map(|entry| entry.expect("the folder is readable").path()).collect();
     found.sort();
     found
 }
