@@ -14,12 +14,14 @@ use crate::model::Conversation as Line;
 impl Machine {
     /// Takes a call; its answer comes as [`Output::Reply`].
     pub fn call(&mut self, tick: Tick, id: CallId, call: Call) {
-        if self.connect.is_closed() || self.drain_until_ms.is_some() {
-            self.reply(id, Err(Error::closed()));
-            return;
-        }
-        if self.calls.len() >= CALLS {
-            self.reply(id, Err(Error::new(ErrorKind::Full, "too many open requests")));
+        let refused = if self.connect.is_closed() || self.drain_until_ms.is_some() {
+            Some(Error::closed())
+        } else {
+            let full = self.calls.len() >= CALLS;
+            full.then(|| Error::new(ErrorKind::Full, "too many open requests"))
+        };
+        if let Some(error) = refused {
+            self.outputs.push_back(Output::Reply(id, Err(error)));
             return;
         }
         let until_ms = tick.now_ms.saturating_add(self.config.request_timeout_ms);
@@ -48,9 +50,11 @@ impl Machine {
         self.settle(tick.now_ms);
     }
 
+    /// Answers a call, once: what comes of it after it timed out is nobody's.
     pub(super) fn reply(&mut self, id: CallId, answer: Result<Reply, Error>) {
-        self.calls.remove(&id);
-        self.outputs.push_back(Output::Reply(id, answer));
+        if self.calls.remove(&id).is_some() {
+            self.outputs.push_back(Output::Reply(id, answer));
+        }
     }
 
     pub(super) fn expire_calls(&mut self, now_ms: u64) {

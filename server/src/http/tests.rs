@@ -439,7 +439,7 @@ async fn the_document_has_every_route_and_every_failure_a_body() {
             }
         }
     }
-    assert_eq!(operations, 29);
+    assert_eq!(operations, 31);
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let text = document.to_string();
     for reference in text.split("#/components/schemas/").skip(1) {
