@@ -74,6 +74,8 @@ test('opens, and goes to the end', async () => {
   page = await device.page(`/u/0/c/${conversation}`);
   await log(page).waitFor();
   console.log(`first view of a new device: ${Math.round(performance.now() - begun)} ms`);
+  // A key before the first messages are there has nowhere to go.
+  await log(page).getByRole('article').first().waitFor();
   await field(page).focus();
   await page.keyboard.press('Control+End');
   await message(page, 'about the beginning').waitFor();
@@ -92,8 +94,10 @@ test('scrolls up through thousands of messages, and no row jumps', async () => {
     await drawn(page);
     await drawn(page);
     const after = await rowTops(page);
+    // The topmost may gain or lose its sender's name with what is loaded above it.
+    const [topmost] = Object.keys(before).sort((a, b) => (before[a] ?? 0) - (before[b] ?? 0));
     const moves = Object.keys(before)
-      .filter((key) => key in after)
+      .filter((key) => key in after && key !== topmost)
       .map((key) => (after[key] ?? 0) - (before[key] ?? 0));
     // What the wheel said, the same for all rows: nothing was put between them or moved them.
     for (const move of moves) {

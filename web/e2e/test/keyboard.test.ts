@@ -175,6 +175,8 @@ test('Alt and arrows go between chats, also to the unread one', async () => {
 });
 
 test('what others write is announced', async () => {
+  // What is there when the chat opens is no news.
+  await log(page).getByText('psst').waitFor();
   const client = await bob.script();
   const other = (await client.conversations()).find((one) => one.info.title === 'Night shift');
   await say(bob, { type: 'conversation', conversation: other?.id ?? '' }, ['listen to this']);
