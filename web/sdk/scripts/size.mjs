@@ -4,14 +4,15 @@ import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 
 /**
- * The core: `Client` on WebSocket, without the JSON API, WebTransport, cache,
- * tabs, views. The goal is 25 KiB; this keeps it from growing meanwhile.
+ * The core: `Client` on WebSocket: connecting, sending, receiving, sync. Without what it
+ * loads when it is first used (the JSON API, WebTransport, pages of history, errands), and
+ * the entries for cache, tabs and views.
  */
-const LIMIT_BYTES = 26 * 1024;
+const LIMIT_BYTES = 25 * 1024;
 
 const bundle = await rolldown({
   input: fileURLToPath(new URL('../src/client.ts', import.meta.url)),
-  external: /\/(request|webtransport)\.ts$/,
+  external: /\/(request|webtransport|errands|page)\.ts$/,
 });
 const { output } = await bundle.generate({
   format: 'esm',

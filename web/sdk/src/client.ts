@@ -12,21 +12,12 @@ import type {
 } from './actions.ts';
 import type { Init } from './codec.ts';
 import { compose } from './compose.ts';
-import {
-  accountOf,
-  inviteOf,
-  nameless,
-  preferencesToWire,
-  presenceOf,
-  previewOf,
-  profileOf,
-  settingsChangeToWire,
-} from './convert.ts';
+import { nameless, profileOf } from './convert.ts';
 import { Driver } from './driver/driver.ts';
+import type { Answer, Asker } from './errands.ts';
 import { closed, fromName, ParleyError, problem } from './error.ts';
-import type * as wire from './gen/wire.ts';
-import { type Page, people, rawEntries, readPage } from './history.ts';
-import { fromHex, toHex, uuid, uuidBytes } from './ids.ts';
+import { type Page, people, rawEntries } from './history.ts';
+import { fromHex, toHex, uuidBytes } from './ids.ts';
 import { type ClientKind, Machine, type ServerKind } from './machine/machine.ts';
 import { findUsers, sayTyping } from './machine/people.ts';
 import type {
@@ -63,7 +54,7 @@ const NAMES_AT_A_TIME = 8;
 /** As the server's limit, plus room for its header. */
 const MIB = 1 << 20;
 
-type Answer<C extends ServerKind['case']> = Extract<ServerKind, { case: C }>['value'];
+type Errands = typeof import('./errands.ts');
 
 /** A send, to be followed. */
 export class SendHandle implements Submitted {
@@ -288,6 +279,7 @@ export class Client implements ClientApi {
     const unnamed = ids.filter((id) => !it?.named(id));
     const users = await this.named(driver, unnamed, ask && machine.connect.isReady);
     const name = (id: string) => it?.named(id) ?? users.get(id) ?? nameless(id);
+    const { readPage } = await import('./page.ts');
     return readPage({ conversation, me: machine.me, name }, page);
   }
 
@@ -299,64 +291,36 @@ export class Client implements ClientApi {
     await (await this.ready()).call({ type: 'read', conversation, upTo });
   }
 
-  async receipts(conversation: string, seq: number): Promise<MemberReceipt[]> {
-    const value = { conversation: uuidBytes(conversation), seq };
-    const { members } = await this.ask({ case: 'receipts', value }, 'receiptList');
-    const ids = members.map((member) => uuid(member.user));
-    const it = this.driver?.machine.conversations.get(conversation);
-    const users = await this.named(
-      await this.ready(),
-      ids.filter((id) => !it?.named(id)),
-    );
-    return members.map(({ deliveredMs, readMs }, at) => {
-      const id = ids[at] as string;
-      const user = it?.named(id) ?? users.get(id) ?? nameless(id);
-      return { user, deliveredMs: deliveredMs || undefined, readMs: readMs || undefined };
-    });
+  receipts(conversation: string, seq: number): Promise<MemberReceipt[]> {
+    return this.errand((it, asker) => it.receipts(asker, conversation, seq));
   }
 
-  async setPreferences(conversation: string, change: PreferencesChange): Promise<void> {
-    const value = preferencesToWire(conversation, change);
-    await this.ask({ case: 'setPreferences', value }, 'changed');
+  setPreferences(conversation: string, change: PreferencesChange): Promise<void> {
+    return this.errand((it, asker) => it.setPreferences(asker, conversation, change));
   }
 
-  async hide(conversation: string, seqs: readonly number[]): Promise<void> {
-    const value = { conversation: uuidBytes(conversation), seqs };
-    await this.ask({ case: 'hide', value }, 'changed');
+  hide(conversation: string, seqs: readonly number[]): Promise<void> {
+    return this.errand((it, asker) => it.hide(asker, conversation, seqs));
   }
 
-  async hidden(conversation: string): Promise<number[]> {
-    const all: number[] = [];
-    for (;;) {
-      const value = { conversation: uuidBytes(conversation), after: all.length };
-      const { seqs, total } = await this.ask({ case: 'hidden', value }, 'hiddenSeqs');
-      all.push(...seqs);
-      if (seqs.length === 0 || all.length >= total) return all;
-    }
+  hidden(conversation: string): Promise<number[]> {
+    return this.errand((it, asker) => it.hidden(asker, conversation));
   }
 
-  async createInvite(conversation: string, invite: NewInvite = {}): Promise<Invite> {
-    const [made] = await this.inviteAct(conversation, { case: 'create', value: invite });
-    if (!made) throw unexpected();
-    return made;
+  createInvite(conversation: string, invite: NewInvite = {}): Promise<Invite> {
+    return this.errand((it, asker) => it.createInvite(asker, conversation, invite));
   }
 
-  async revokeInvite(conversation: string, id: string): Promise<void> {
-    await this.inviteAct(conversation, { case: 'revoke', value: fromHex(id) ?? new Uint8Array() });
+  revokeInvite(conversation: string, id: string): Promise<void> {
+    return this.errand((it, asker) => it.revokeInvite(asker, conversation, id));
   }
 
   invites(conversation: string): Promise<Invite[]> {
-    return this.inviteAct(conversation, { case: 'list', value: true });
+    return this.errand((it, asker) => it.invites(asker, conversation));
   }
 
-  private async inviteAct(conversation: string, act: Init<wire.Invites['act']>): Promise<Invite[]> {
-    const value = { conversation: uuidBytes(conversation), act };
-    const { links } = await this.ask({ case: 'invites', value }, 'inviteLinks');
-    return links.map(inviteOf);
-  }
-
-  async peekInvite(code: string): Promise<InvitePreview> {
-    return previewOf(await this.ask({ case: 'peekInvite', value: { code } }, 'invitePreview'));
+  peekInvite(code: string): Promise<InvitePreview> {
+    return this.errand((it, asker) => it.peekInvite(asker, code));
   }
 
   async findUser(name: string): Promise<User> {
@@ -394,26 +358,15 @@ export class Client implements ClientApi {
   }
 
   presence(users: readonly string[]): Promise<Presence[]> {
-    return this.subscribe({ users: users.map(uuidBytes), once: true }, users);
+    return this.errand((it, asker) => it.subscribe(asker, users, { once: true }));
   }
 
   subscribePresence(users: readonly string[]): Promise<Presence[]> {
-    return this.subscribe({ users: users.map(uuidBytes) }, users);
+    return this.errand((it, asker) => it.subscribe(asker, users, {}));
   }
 
   async unsubscribePresence(users: readonly string[]): Promise<void> {
-    await this.subscribe({ drop: users.map(uuidBytes) }, []);
-  }
-
-  private async subscribe(
-    given: { users?: Uint8Array[]; drop?: Uint8Array[]; once?: boolean },
-    ids: readonly string[],
-  ): Promise<Presence[]> {
-    // Their names are known before the first of them comes or goes.
-    const users = await this.named(await this.ready(), ids);
-    const value = { users: [], drop: [], once: false, ...given };
-    const { presence } = await this.ask({ case: 'subscribe', value }, 'subscribed');
-    return presence.map((one) => presenceOf(one, (id) => users.get(id) ?? nameless(id)));
+    await this.errand((it, asker) => it.subscribe(asker, users, { drop: true }));
   }
 
   async typing(conversation: string, active: boolean): Promise<void> {
@@ -421,42 +374,46 @@ export class Client implements ClientApi {
     driver.input((tick) => sayTyping(driver.machine, tick, conversation, active));
   }
 
-  async report({ user, conversation, seqs = [], reason }: Report): Promise<void> {
-    const place = conversation === undefined ? undefined : uuidBytes(conversation);
-    const value = { user: uuidBytes(user), conversation: place, seqs, reason };
-    await this.ask({ case: 'report', value }, 'reported');
+  report(report: Report): Promise<void> {
+    return this.errand((it, asker) => it.report(asker, report));
   }
 
-  async account(): Promise<Account> {
-    return accountOf(await this.ask({ case: 'getAccount', value: {} }, 'accountState'));
+  account(): Promise<Account> {
+    return this.errand((it, asker) => it.account(asker));
   }
 
   changeProfile(change: ProfileChange): Promise<void> {
-    return this.update({ case: 'profile', value: change });
+    return this.errand((it, asker) => it.changeProfile(asker, change));
   }
 
   changeSettings(change: AccountSettingsChange): Promise<void> {
-    return this.update({ case: 'settings', value: settingsChangeToWire(change) });
+    return this.errand((it, asker) => it.changeSettings(asker, change));
   }
 
-  async addContact(user: string): Promise<void> {
-    await this.update({ case: 'addContact', value: uuidBytes(user) });
+  addContact(user: string): Promise<void> {
+    return this.errand((it, asker) => it.relate(asker, 'addContact', user));
   }
 
-  async removeContact(user: string): Promise<void> {
-    await this.update({ case: 'removeContact', value: uuidBytes(user) });
+  removeContact(user: string): Promise<void> {
+    return this.errand((it, asker) => it.relate(asker, 'removeContact', user));
   }
 
-  async block(user: string): Promise<void> {
-    await this.update({ case: 'block', value: uuidBytes(user) });
+  block(user: string): Promise<void> {
+    return this.errand((it, asker) => it.relate(asker, 'block', user));
   }
 
-  async unblock(user: string): Promise<void> {
-    await this.update({ case: 'unblock', value: uuidBytes(user) });
+  unblock(user: string): Promise<void> {
+    return this.errand((it, asker) => it.relate(asker, 'unblock', user));
   }
 
-  private async update(change: Init<wire.UpdateAccount['change']>): Promise<void> {
-    await this.ask({ case: 'updateAccount', value: { change } }, 'accountChanged');
+  /** Something that is asked now and then, by code that is loaded with the first of it. */
+  private async errand<T>(run: (it: Errands, asker: Asker) => Promise<T>): Promise<T> {
+    const driver = await this.ready();
+    return run(await import('./errands.ts'), {
+      ask: (kind, expected) => this.ask(kind, expected),
+      users: (ids) => this.named(driver, ids),
+      named: (conversation, id) => driver.machine.conversations.get(conversation)?.named(id),
+    });
   }
 
   private async ask<C extends ServerKind['case']>(
@@ -465,7 +422,9 @@ export class Client implements ClientApi {
   ): Promise<Answer<C>> {
     const driver = await this.ready();
     const answer = await driver.call<ServerKind>({ type: 'ask', kind: kind as ClientKind });
-    if (answer?.case !== expected) throw unexpected();
+    if (answer?.case !== expected) {
+      throw new ParleyError(problem('protocol', "the server's answer is of another kind"));
+    }
     return answer.value as Answer<C>;
   }
 
@@ -522,10 +481,6 @@ const NO_PAGE: Page = {
   relatedCut: false,
   fromCache: true,
 };
-
-function unexpected(): ParleyError {
-  return new ParleyError(problem('protocol', "the server's answer is of another kind"));
-}
 
 function tokenOf(text: string): Uint8Array {
   const token = fromHex(text);
