@@ -57,7 +57,7 @@ export class TimelineModel {
   readonly #guesses = new Map<number, number>();
   #lastSeq = 0;
   #start = false;
-  #line: { readonly after: number; readonly count: number } | undefined;
+  #line: { readonly after: number; readonly count: number; readonly upTo: number } | undefined;
   #seenEnd = 0;
   #newBelow = 0;
   #before: ReadonlyMap<string, Row> = new Map();
@@ -201,9 +201,23 @@ export class TimelineModel {
     this.#cursors = cursors;
   }
 
-  /** Puts the unread line after what is read, or takes it off. */
-  setLine(after: number | undefined, count = 0): void {
-    this.#line = after === undefined || count === 0 ? undefined : { after, count };
+  /**
+   * Puts the unread line after what is read, or takes it off. Whoever writes has read
+   * what was there: own messages up to `upTo`, the newest of that time, count as reading.
+   */
+  setLine(after: number | undefined, count = 0, upTo = 0): void {
+    this.#line = after === undefined || count === 0 ? undefined : { after, count, upTo };
+  }
+
+  /** After which seq the unread line stands, as far as is held. */
+  #lineAfter(): number | undefined {
+    if (!this.#line) return undefined;
+    let { after } = this.#line;
+    for (const run of this.#log.runs)
+      for (const { seq, entry } of run.entries)
+        if (seq <= this.#line.upTo && entry.type === 'message' && entry.own)
+          after = Math.max(after, seq);
+    return after;
   }
 
   /** The reader saw the end. */
@@ -226,7 +240,7 @@ export class TimelineModel {
       hidden: this.#hidden,
       pending: [...this.#outbox.values()].filter((send) => !guessed(send)),
       ...this.#cursors,
-      unreadAfter: this.#line?.after,
+      unreadAfter: this.#lineAfter(),
       unreadCount: this.#line?.count ?? 0,
       keys: this.#keys,
       gaps: this.#gaps,

@@ -201,7 +201,7 @@ class Timeline implements TimelineView {
     const line = lines.find((other) => other.id === this.conversation);
     if (line) this.#handleLine(line);
     for (const item of outbox) this.#handleOutbox(item);
-    if (line && line.unread > 0) this.#model.setLine(line.read, line.unread);
+    if (line && line.unread > 0) this.#model.setLine(line.read, line.unread, line.lastSeq);
     const range = this.#firstRange();
     const cached = await this.#load(range, {}, { cache: 'only' });
     if (cached && cached.entries.length > 0 && this.#phase === 'opening') this.#phase = 'cached';

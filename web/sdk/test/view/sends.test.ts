@@ -146,3 +146,24 @@ describe('what is done to a message', () => {
     expect(row).toMatchObject({ changing: false });
   });
 });
+
+test('the unread line stands after the last own message that was there, since who writes has read', () => {
+  const scene = new Scene();
+  for (const [by, text] of [
+    [1, 'one'],
+    [0, 'mine'],
+    [1, 'new'],
+  ] as const)
+    scene.model.handleEntry(scene.write(by, text));
+  const kinds = () =>
+    scene.model
+      .rows()
+      .filter((row) => row.kind !== 'day')
+      .map((row) => (row.kind === 'message' ? row.message.text : row.kind));
+  const newest = scene.server.log.at(-1)?.seq;
+  scene.model.setLine(0, 1, newest);
+  expect(kinds()).toEqual(['one', 'mine', 'unread', 'new']);
+  // What is written with the line in view doesn't move it.
+  scene.model.handleEntry(scene.write(0, 'answer'));
+  expect(kinds()).toEqual(['one', 'mine', 'unread', 'new', 'answer']);
+});
