@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { accessFaults } from '../src/axe.ts';
 import { DESKTOP, type Device, openBrowser, PHONE } from '../src/browser.ts';
 import { drawn, log, message } from '../src/chat.ts';
 import { group, Person, say } from '../src/people.ts';
@@ -101,6 +102,7 @@ for (const look of LOOKS) {
       expect(
         await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
       ).toBeLessThanOrEqual(0);
+      expect(await accessFaults(page), name).toEqual([]);
     };
     await page.getByText('Harbour walk').first().waitFor();
     await shot('list');
