@@ -86,7 +86,7 @@ test('an answer shows what it answers, and leads there', async () => {
   await choose(desk, 'Hello Bob', 'Reply');
   await write(desk, 'Hello Ann, too');
   const answer = message(laptop, 'Hello Ann, too');
-  await answer.getByRole('button', { name: 'Go to the message this answers' }).click();
+  await answer.getByTitle('Go to the message this answers').click();
   await message(laptop, 'Hello Bob').first().waitFor();
   await laptop.waitForFunction(() =>
     document.querySelector('.highlighted .text')?.textContent?.startsWith('Hello Bob'),

@@ -182,9 +182,7 @@ test('reports frame times while 10,000 messages are scrolled', async () => {
 
 test('jumps to an answered message 10,000 back, and back again', async () => {
   await toEnd();
-  await message(page, 'about the beginning')
-    .getByRole('button', { name: 'Go to the message this answers' })
-    .click();
+  await message(page, 'about the beginning').getByTitle('Go to the message this answers').click();
   await page.waitForFunction(() => document.querySelector('.highlighted'));
   const target = page.locator('.highlighted .text');
   expect(await target.textContent()).toMatch(/^message \d+/);
