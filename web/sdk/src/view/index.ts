@@ -1,5 +1,5 @@
 /**
- * Models for user interfaces: conversation list, timeline, presence, typing.
+ * Models for user interfaces: conversation list, timeline, search, presence, typing.
  *
  * They take any {@link ClientApi} and give snapshots; nothing in them knows a
  * framework or the DOM.
@@ -8,7 +8,15 @@
  */
 
 export { conversationList, type ListOptions } from './list.ts';
+export { comparable, excerpt, type Piece } from './match.ts';
 export { type Schedule, soon } from './observable.ts';
+export {
+  type HistorySearch,
+  type Hit,
+  type SearchOptions,
+  type SearchSnapshot,
+  searchHistory,
+} from './search.ts';
 export { openTimeline, type TimelineOptions } from './timeline.ts';
 export type * from './types.ts';
 export { presence, typing } from './typing.ts';
