@@ -148,11 +148,15 @@ test('a mention and an emoji are put in by keys', async () => {
 
 test('search in the chat goes from hit to hit', async () => {
   await press('Control+f');
-  await page.getByRole('searchbox', { name: 'Search in this chat' }).waitFor();
+  await page.getByRole('combobox', { name: 'Search in this chat' }).waitFor();
   await type('ir');
-  await page.getByText('1 of 2').waitFor();
+  await page.getByRole('option', { name: /third/ }).waitFor();
   await press('Enter');
+  await page.getByText('1 of 2').waitFor();
+  await press('ArrowDown');
   await page.getByText('2 of 2').waitFor();
+  await press('Enter');
+  await log(page).locator('.highlighted', { hasText: 'first' }).waitFor();
   await press('Escape');
   await page.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA');
 });
