@@ -16,6 +16,11 @@ pub(crate) struct Cli {
     /// Threads that play users; as many as there are processors without it.
     #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,
+    /// Open loops: leaves the threads that play users at the priority they were started with. Without
+    /// it they get real-time priority where that is permitted, so that they keep their schedule
+    /// beside a busy server.
+    #[arg(long, global = true)]
+    pub(crate) ordinary_priority: bool,
 }
 
 #[derive(Subcommand)]

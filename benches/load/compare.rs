@@ -47,7 +47,7 @@ const FIGURES: [(&str, Better); 27] = [
 ];
 
 /// What must be the same for figures to be comparable.
-const CONDITIONS: [&str; 14] = [
+const CONDITIONS: [&str; 15] = [
     "/scenario",
     "/transport",
     "/users",
@@ -62,6 +62,7 @@ const CONDITIONS: [&str; 14] = [
     "/missed",
     "/backlog",
     "/bare",
+    "/generator_priority",
 ];
 
 /// Audits: none of it may happen.

@@ -13,8 +13,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::args::{Load, LoadArgs, TargetArgs};
-use crate::crew::{self, Crew};
+use crate::crew::Crew;
 use crate::pacer::{self, Schedule};
+use crate::priority;
 use crate::probe::{self, Usage};
 use crate::report::{self, Percentiles, Result, per};
 use crate::run::Run;
@@ -25,6 +26,10 @@ pub(crate) const PARALLEL: usize = 64;
 
 /// A generator later than this at p99 measured itself.
 pub(crate) const LATE_P99_US: u64 = 1000;
+
+/// A server that acknowledges a smaller share of what was due, or was said, was not measured: it was
+/// overloaded or dead. In percent.
+const ANSWERED: u64 = 95;
 
 /// How long nothing may arrive, once nothing new is sent, before what is missing counts as lost.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -88,6 +93,9 @@ pub(crate) struct Ran<T> {
     usage: Usage,
     /// Messages that found their sender's queue full.
     overflow: u64,
+    /// Messages of an open loop that were due within the window.
+    planned: Option<u64>,
+    priority: String,
     timeline: Vec<Point>,
 }
 
@@ -143,7 +151,7 @@ pub(crate) async fn drive<A: Actor>(
                 _ if !actor.sends() => Source::Silent,
                 Load::Open { .. } => {
                     let (queue, due) = mpsc::channel(pacer::QUEUE);
-                    queues.push((crew::place(index), queue));
+                    queues.push((crew.place(index), queue));
                     Source::Schedule(due)
                 }
                 Load::Closed { window } => Source::Window(window),
@@ -156,10 +164,16 @@ pub(crate) async fn drive<A: Actor>(
     let from_ns = start_ns + nanos(plan.load.warmup());
     let to_ns = from_ns + nanos(plan.load.seconds());
     run.set_window(from_ns, to_ns);
+    let mut planned = None;
+    let mut priority = priority::ORDINARY.to_owned();
     let pacers = match load {
         Load::Open { rate, arrivals } => {
+            priority = crew.hurry().await?;
             // Each thread goes through the whole schedule and keeps the times of its own users.
             let schedule = Schedule::new(queues.len(), rate, arrivals, start_ns, run.id);
+            let due = schedule.clone().map(|(due_ns, _)| due_ns);
+            let due = due.take_while(|due_ns| *due_ns < to_ns);
+            planned = Some(due.filter(|due_ns| *due_ns >= from_ns).count() as u64);
             crew.spawn_on_each(|thread| {
                 let own = |(place, queue): &(usize, mpsc::Sender<u64>)| {
                     (*place == thread).then(|| queue.clone())
@@ -196,7 +210,7 @@ pub(crate) async fn drive<A: Actor>(
         outcomes.push(task.await?);
     }
     let usage = Usage::between(&before, &after, sampled_s);
-    Ok(Ran { outcomes, usage, overflow, timeline: timeline.await? })
+    Ok(Ran { outcomes, usage, overflow, planned, priority, timeline: timeline.await? })
 }
 
 /// What every run reports; the audit is the scenario's. `broke` says why connections ended
@@ -217,7 +231,7 @@ pub(crate) fn conclude<T>(
     let delivered = run.window_delivered.load(Ordering::Relaxed);
     let (rate, arrivals, window) = report::load_fields(load);
     let large_share = plan.load.large_share.unwrap_or(0.0);
-    let Ran { outcomes, usage, overflow, timeline } = ran;
+    let Ran { outcomes, usage, overflow, planned, priority, timeline } = ran;
     let mut result = Result {
         size_bytes: plan.load.size,
         rate,
@@ -237,6 +251,8 @@ pub(crate) fn conclude<T>(
             .then(|| Percentiles::from(&latencies.large)),
         sent_latency_us: Some(Percentiles::from(&latencies.sent)),
         late_us: Some(Percentiles::from(&latencies.late)),
+        generator_priority: Some(priority),
+        planned,
         latency_curve: report::curve(&latencies.delivery),
         drift: timeline::drift(&timeline, plan.load.warmup, plan.load.warmup + seconds),
         timeline,
@@ -255,10 +271,28 @@ pub(crate) fn conclude<T>(
     if delivered == 0 {
         result.void("nothing was delivered within the window".to_owned());
     }
+    if let Some(reason) = unanswered(run, planned) {
+        result.void(reason);
+    }
     if let Some(reason) = broke.first() {
         result.void(format!("{} connections broke, one because {reason}", broke.len()));
     }
     Ok(result)
+}
+
+/// Why too little was acknowledged for the run to say something: of what was due within the
+/// window too little within it, or of all that was said too little ever.
+fn unanswered(run: &Run, planned: Option<u64>) -> Option<String> {
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let too_few = |of: u64, all: u64| of.saturating_mul(100) < all.saturating_mul(ANSWERED);
+    let (within, ever) = (count(&run.window_acknowledged), count(&run.acknowledged));
+    if let Some(planned) = planned.filter(|planned| too_few(within, *planned)) {
+        return Some(format!(
+            "{within} messages were acknowledged within the window, {planned} were due"
+        ));
+    }
+    let written = count(&run.written);
+    too_few(ever, written).then(|| format!("{ever} of {written} messages were acknowledged at all"))
 }
 
 /// Waits until all that was acknowledged is delivered and all that was said is answered. An
@@ -294,4 +328,23 @@ async fn sleep_until(run: &Run, ns: u64) {
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_leaves_too_much_unanswered_was_not_measured() {
+        let run = Run::new().unwrap();
+        run.set_window(0, u64::MAX);
+        run.written.store(100, Ordering::Relaxed);
+        (0..95).for_each(|_| run.count_acknowledged(1, 1));
+        assert_eq!(unanswered(&run, None), None);
+        assert_eq!(unanswered(&run, Some(100)), None);
+        // What was acknowledged later does not count for the window, and never is worse than late.
+        assert!(unanswered(&run, Some(101)).unwrap().contains("95 messages"));
+        run.written.store(101, Ordering::Relaxed);
+        assert!(unanswered(&run, None).unwrap().contains("95 of 101"));
+    }
 }

@@ -3,7 +3,8 @@
 //! Everything of a user is on one thread: connection, timers, due times. So nothing a user does
 //! wakes another thread, which would cost more than what it does; one wait of the thread brings
 //! what came for many users. The two of a pair share a thread, since their messages
-//! come together.
+//! come together. Who sends to a whole group is on a thread apart, with nobody of the group: a message
+//! that is due must not wait for two hundred deliveries of the one before.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -17,10 +18,14 @@ use tokio::task::JoinHandle;
 
 use crate::course::PARALLEL;
 use crate::net::Connector;
+use crate::priority::{self, Rank};
 
 /// The threads, each with its own way to the server.
 pub(crate) struct Crew {
+    /// Those of ordinary users, then those of groups' senders.
     workers: Vec<Worker>,
+    /// Members of each group, whose first has a thread apart.
+    members: Option<usize>,
 }
 
 struct Worker {
@@ -44,7 +49,7 @@ pub(crate) fn size() -> usize {
     *SIZE.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// Which of them plays this user.
+/// Which of them plays this user, unless it is apart.
 pub(crate) fn place(user: usize) -> usize {
     user / 2 % size()
 }
@@ -55,13 +60,31 @@ impl Crew {
     /// # Errors
     /// For what [`Connector::new`] says, and when there are no threads.
     pub(crate) async fn start(url: &str, fingerprint: Option<&str>) -> anyhow::Result<Self> {
-        let mut crew = Self::start_alone()?;
-        for worker in &mut crew.workers {
+        Self::start_alone()?.connected(url, fingerprint).await
+    }
+
+    /// Starts the threads for so many groups of so many members, of whom the first sends to the
+    /// others.
+    ///
+    /// # Errors
+    /// As [`Crew::start`].
+    pub(crate) async fn start_for_groups(
+        url: &str,
+        fingerprint: Option<&str>,
+        groups: usize,
+        members: usize,
+    ) -> anyhow::Result<Self> {
+        let crew = Self::with_threads(size() + groups.min(size()), Some(members))?;
+        crew.connected(url, fingerprint).await
+    }
+
+    async fn connected(mut self, url: &str, fingerprint: Option<&str>) -> anyhow::Result<Self> {
+        for worker in &mut self.workers {
             let (url, pin) = (url.to_owned(), fingerprint.map(str::to_owned));
             let making = async move { Connector::new(&url, pin.as_deref()).await };
             worker.connector = Some(Arc::new(worker.runtime.spawn(making).await??));
         }
-        Ok(crew)
+        Ok(self)
     }
 
     /// Starts the threads alone.
@@ -69,7 +92,11 @@ impl Crew {
     /// # Errors
     /// When there are none.
     pub(crate) fn start_alone() -> anyhow::Result<Self> {
-        let workers = (0..size()).map(|number| {
+        Self::with_threads(size(), None)
+    }
+
+    fn with_threads(threads: usize, members: Option<usize>) -> anyhow::Result<Self> {
+        let workers = (0..threads).map(|number| {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let (stop, stopped) = oneshot::channel::<()>();
@@ -78,7 +105,7 @@ impl Crew {
                 .spawn(move || drop(runtime.block_on(stopped)))?;
             Ok(Worker { runtime: handle, connector: None, _stop: stop, _thread: thread })
         });
-        Ok(Self { workers: workers.collect::<anyhow::Result<_>>()? })
+        Ok(Self { workers: workers.collect::<anyhow::Result<_>>()?, members })
     }
 
     /// The way to the server for user `index`, to be used by its own thread.
@@ -102,6 +129,33 @@ impl Crew {
         F: Future<Output: Send + 'static> + Send + 'static,
     {
         Ok(self.worker(index)?.runtime.spawn(work))
+    }
+
+    /// Which thread plays this user.
+    pub(crate) fn place(&self, user: usize) -> usize {
+        match self.members {
+            Some(members) if user.is_multiple_of(members) => {
+                let apart = self.workers.len().saturating_sub(size()).max(1);
+                size() + user / members % apart
+            }
+            _ => place(user),
+        }
+    }
+
+    /// Lets the threads go before everything of ordinary priority, where that is permitted; says
+    /// what they have then.
+    ///
+    /// # Errors
+    /// When a thread ended, which is a bug.
+    pub(crate) async fn hurry(&self) -> anyhow::Result<String> {
+        let raise = |number| async move {
+            priority::raise(if number < size() { Rank::Users } else { Rank::Senders })
+        };
+        let mut got = String::new();
+        for raised in self.spawn_on_each(raise) {
+            got = raised.await?;
+        }
+        Ok(got)
     }
 
     /// Runs `work` once on each thread.
@@ -153,7 +207,7 @@ impl Crew {
     }
 
     fn worker(&self, index: usize) -> anyhow::Result<&Worker> {
-        self.workers.get(place(index)).context("no such thread")
+        self.workers.get(self.place(index)).context("no such thread")
     }
 }
 
@@ -166,5 +220,19 @@ mod tests {
         assert!((0..100).all(|user| place(user) == place(user ^ 1) && place(user) < size()));
         let used: std::collections::BTreeSet<_> = (0..2 * size()).map(place).collect();
         assert_eq!(used.len(), size());
+    }
+
+    #[test]
+    fn who_sends_to_a_group_shares_no_thread_with_those_who_take() {
+        for groups in [1, 2, 7] {
+            let apart = groups.min(size());
+            let crew = Crew::with_threads(size() + apart, Some(4)).unwrap();
+            let senders: std::collections::BTreeSet<_> =
+                (0..groups).map(|group| crew.place(4 * group)).collect();
+            assert_eq!(senders, (size()..size() + apart).collect());
+            let mut takers = (0..4 * groups).filter(|user| !user.is_multiple_of(4));
+            assert!(takers.all(|user| crew.place(user) < size()));
+            assert!((0..4 * groups).all(|user| crew.worker(user).is_ok()));
+        }
     }
 }

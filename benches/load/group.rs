@@ -27,7 +27,8 @@ pub(crate) async fn measure(args: &GroupArgs) -> anyhow::Result<Result> {
     );
     course::check_load(&args.load)?;
     let target = &args.target;
-    let crew = Crew::start(&target.server, target.trust.as_deref()).await?;
+    let trust = target.trust.as_deref();
+    let crew = Crew::start_for_groups(&target.server, trust, args.users / members, members).await?;
     let accounts = accounts::prepare(target, args.users, 1).await?;
     let run = Arc::new(Run::new()?);
     let mut players = Vec::with_capacity(args.users);

@@ -6,7 +6,7 @@
 //! order, and with 2 when the run is void: the generator itself fell behind.
 //!
 //! A scenario is one file. They share the connections (`net`, `link`, `session`), the
-//! accounts, the task that plays one user (`player`; in `peers` that of other servers) on one thread of the `crew`, the course of a run (`course`, `pacer`),
+//! accounts, the task that plays one user (`player`; in `peers` that of other servers) on one thread of the `crew` (`priority`), the course of a run (`course`, `pacer`),
 //! the measuring (`run`, `probe`, `timeline`) and the audit. `compare`, `html` and `plot` read what the
 //! scenarios wrote, `goals` runs them all. `impair` is a bad network in between. The binary measures a server from
 //! outside: it knows the protocol, never the server crate.
@@ -34,6 +34,7 @@ mod pairs;
 mod peers;
 mod player;
 mod plot;
+mod priority;
 mod probe;
 mod relay;
 mod report;
@@ -59,6 +60,9 @@ fn main() -> ExitCode {
         Ok(cli) => {
             if let Some(threads) = cli.threads {
                 crew::limit(threads);
+            }
+            if cli.ordinary_priority {
+                priority::forbid();
             }
             start(&cli.command).unwrap_or_else(|error| {
                 eprintln!("parley-bench: {error:#}");

@@ -52,6 +52,10 @@ pub(crate) struct Result {
     pub(crate) sent_latency_us: Option<Percentiles>,
     /// Intended send to the generator's write.
     pub(crate) late_us: Option<Percentiles>,
+    /// What the threads that play users ran at.
+    pub(crate) generator_priority: Option<String>,
+    /// Messages of an open loop that were due within the window.
+    pub(crate) planned: Option<u64>,
     /// The distribution of `latency_us`: quantile and microseconds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) latency_curve: Vec<(f64, u64)>,
