@@ -336,6 +336,9 @@ pub(crate) struct GoalsArgs {
     /// Seconds under the same load before it.
     #[arg(long, default_value_t = 20.0)]
     pub(crate) warmup: f64,
+    /// Minutes that all rounds may take together: shortens --seconds and --warmup until they fit.
+    #[arg(long)]
+    pub(crate) minutes: Option<f64>,
     /// Only these goals, for example P1,P4.
     #[arg(long, value_delimiter = ',')]
     pub(crate) only: Vec<String>,

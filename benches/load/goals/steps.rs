@@ -1,6 +1,29 @@
 //! What is run for the goals, in the order of a round.
 
+use anyhow::ensure;
+
 use crate::args::GoalsArgs;
+
+/// Windows shorter than this say nothing.
+const LEAST_S: f64 = 4.0;
+
+/// A warm-up is this part of its window when both are made to fit.
+const WARMUP: f64 = 0.4;
+
+/// Seconds to start a server, sign its users up and let what is on its way arrive.
+const AROUND_S: f64 = 3.0;
+
+/// Seconds of the syncs and the bare store.
+const FLOOR_S: f64 = 35.0;
+
+/// Seconds in which one client of a storm comes, goes, comes back, and opens two bare connections.
+const STORM_CLIENT_S: f64 = 0.0075;
+
+/// Seconds to open an idle connection.
+const IDLE_CONNECTION_S: f64 = 0.0024;
+
+/// Runs of one search, about.
+const TRIES: f64 = 5.0;
 
 /// One measurement.
 pub(super) struct Step {
@@ -129,6 +152,110 @@ pub(super) fn all(args: &GoalsArgs) -> Vec<Step> {
     steps
 }
 
+/// Seconds that all rounds take, about: on a machine with two processors, when no run is void.
+pub(super) fn estimate(args: &GoalsArgs) -> f64 {
+    let steps = all(args);
+    let rounds = |step: &&Step| if step.once { 1.0 } else { args.rounds as f64 };
+    steps.iter().map(|step| step.estimate(args) * rounds(&step)).sum()
+}
+
+/// The same with windows that fit into `--minutes`, when that is given.
+///
+/// # Errors
+/// When not even the shortest do.
+pub(super) fn fitted(args: &GoalsArgs) -> anyhow::Result<GoalsArgs> {
+    let Some(minutes) = args.minutes else { return Ok(args.clone()) };
+    let with = |seconds: f64| GoalsArgs {
+        seconds,
+        warmup: args.warmup.min((seconds * WARMUP).round()),
+        ..args.clone()
+    };
+    let (mut least, mut most) = (LEAST_S.min(args.seconds), args.seconds.floor());
+    let needed = estimate(&with(least)) / 60.0;
+    ensure!(
+        needed <= minutes,
+        "--minutes {minutes} is too little: the shortest windows take {needed:.0} in {} rounds; \
+         fewer --rounds or --only some goals take less",
+        args.rounds
+    );
+    while most - least >= 1.0 {
+        let middle = f64::midpoint(least, most).ceil();
+        if estimate(&with(middle)) <= minutes * 60.0 {
+            least = middle;
+        } else {
+            most = middle - 1.0;
+        }
+    }
+    Ok(with(least))
+}
+
+impl Step {
+    /// Seconds that it takes once, about.
+    fn estimate(&self, args: &GoalsArgs) -> f64 {
+        let window = args.seconds + args.warmup + AROUND_S;
+        match &self.work {
+            Work::Floor(load) if load.iter().any(|word| word == "relays") => 2.0 * window,
+            Work::Floor(_) => FLOOR_S,
+            Work::Search { .. } => TRIES * ((args.seconds + args.warmup) / 2.0 + AROUND_S),
+            Work::Scenario { load, .. } => {
+                let value = |flag: &str| {
+                    let at = load.iter().position(|word| word == flag)?;
+                    load.get(at + 1)?.parse::<f64>().ok()
+                };
+                let users = value("--users").unwrap_or(0.0);
+                match load.first().map(String::as_str) {
+                    Some("storm") => AROUND_S + users * STORM_CLIENT_S,
+                    Some("idle") => {
+                        let held =
+                            value("--seconds").unwrap_or(0.0) + value("--warmup").unwrap_or(0.0);
+                        held + users * value("--per-user").unwrap_or(1.0) * IDLE_CONNECTION_S
+                    }
+                    _ => value("--soak").map_or(window, |minutes| window + minutes * 60.0),
+                }
+            }
+        }
+    }
+}
+
 fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser as _;
+
+    fn parsed(more: &str) -> GoalsArgs {
+        let line = format!("parley-bench goals --out x {more}");
+        match Cli::parse_from(line.split_whitespace()).command {
+            Command::Goals(args) => args,
+            _ => unreachable!("goals was asked for"),
+        }
+    }
+
+    #[test]
+    fn windows_are_as_long_as_the_minutes_allow() {
+        let fitted_to = |more: &str| fitted(&parsed(more)).unwrap();
+        let short = fitted_to("--rounds 1 --minutes 14");
+        assert!(estimate(&short) <= 14.0 * 60.0);
+        assert!((8.0..15.0).contains(&short.seconds), "{}", short.seconds);
+        let longer = GoalsArgs { seconds: short.seconds + 1.0, ..short.clone() };
+        assert!(estimate(&longer) > 14.0 * 60.0 || short.warmup > 0.4 * short.seconds);
+        // More time makes nothing longer than was asked for, and without a budget nothing changes.
+        let long = fitted_to("--rounds 2 --minutes 10000 --seconds 30 --warmup 7");
+        assert_eq!((long.seconds, long.warmup), (30.0, 7.0));
+        assert_eq!(fitted_to("").seconds, 60.0);
+        assert!(fitted(&parsed("--rounds 5 --minutes 14")).is_err());
+    }
+
+    #[test]
+    fn fewer_goals_rounds_and_clients_take_less() {
+        let whole = estimate(&parsed("--rounds 2"));
+        assert!((estimate(&parsed("--rounds 4")) / whole - 2.0).abs() < 1e-9);
+        assert!(estimate(&parsed("--rounds 2 --only P13 --scale 0.1")) < 50.0);
+        let soak = estimate(&parsed("--rounds 2 --soak 30"));
+        assert!((1800.0..2000.0).contains(&(soak - whole)));
+    }
 }

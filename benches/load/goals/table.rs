@@ -1,5 +1,6 @@
 //! The table of the goals as Markdown.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 
@@ -23,6 +24,8 @@ pub(super) struct Conditions {
     /// Of the counts of connections, clients and conversations.
     scale: f64,
     prefix: Option<String>,
+    /// Of the generator's threads in open loops.
+    generator_priority: BTreeSet<String>,
     /// The most that other programs used in any run, in processors.
     other_cores: Option<f64>,
     messages: u64,
@@ -43,6 +46,10 @@ pub(super) fn conditions(args: &GoalsArgs, rounds: &[Round]) -> Conditions {
         warmup_s: args.warmup,
         scale: args.scale,
         prefix: args.prefix.clone(),
+        generator_priority: results()
+            .filter(|result| result.get("rate").is_some_and(Value::is_number))
+            .filter_map(|result| Some(result.get("generator_priority")?.as_str()?.to_owned()))
+            .collect(),
         other_cores: results()
             .filter_map(|result| result.get("other_cores")?.as_f64())
             .reduce(f64::max),
@@ -62,13 +69,18 @@ pub(super) fn markdown(
     let _ = writeln!(
         page,
         "{} rounds of {seconds} s after {warmup_s} s of warm-up (searches half of both), server and generator on the same {processors} \
-         processors ({processor}), Linux {kernel}, loopback, TLS 1.3, synced before `Sent`. Other programs used up to {} processors.{}{}\n",
+         processors ({processor}), Linux {kernel}, loopback, TLS 1.3, synced before `Sent`. Other programs used up to {} processors.{}{}{}\n",
         conditions.rounds,
         conditions.other_cores.map_or_else(|| "?".to_owned(), number),
         conditions
             .prefix
             .as_ref()
             .map_or_else(String::new, |prefix| format!(" Both ran under `{prefix}`.")),
+        conditions
+            .generator_priority
+            .iter()
+            .map(|priority| format!(" Open loops: the generator's priority was {priority}."))
+            .collect::<String>(),
         if conditions.scale < 1.0 {
             format!(
                 " **Counts of connections, clients and conversations scaled by {}.**",
