@@ -6,6 +6,6 @@ export default defineConfig({
     // Real browsers and real servers: one file at a time.
     fileParallelism: false,
     testTimeout: 300_000,
-    hookTimeout: 60_000,
+    hookTimeout: 180_000,
   },
 });

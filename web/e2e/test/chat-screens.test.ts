@@ -1,18 +1,18 @@
 /** Pictures of the chat screens, desktop and phone, light and dark, and right to left, for people to look at. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
 import { accessFaults } from '../src/axe.ts';
-import { DESKTOP, type Device, openBrowser, PHONE } from '../src/browser.ts';
+import { DESKTOP, type Device, PHONE } from '../src/browser.ts';
 import { drawn, log, message } from '../src/chat.ts';
-import { group, Person, say } from '../src/people.ts';
-import { Server } from '../src/server.ts';
+import { group, type Person, say } from '../src/people.ts';
+import { setStage } from '../src/stage.ts';
+
+const stage = setStage();
 
 const FOLDER = join(import.meta.dirname, '../screenshots');
 
-let server: Server;
-let browser: Browser;
 let ann: Person;
 let walk: string;
 let direct: string;
@@ -20,10 +20,8 @@ const others: Person[] = [];
 
 beforeAll(async () => {
   await mkdir(FOLDER, { recursive: true });
-  server = await Server.start();
-  browser = await openBrowser();
-  ann = await Person.signUp(server, 'ann');
-  for (const name of ['bob', 'cid', 'dora']) others.push(await Person.signUp(server, name));
+  ann = await stage.person('ann');
+  for (const name of ['bob', 'cid', 'dora']) others.push(await stage.person(name));
   const [bob, cid, dora] = others as [Person, Person, Person];
   for (const [person, displayName] of [
     [ann, 'Ann Lindqvist'],
@@ -58,12 +56,6 @@ beforeAll(async () => {
   await say(bob, { type: 'user', user: ann.user.id }, ['Gladly. Noon?']);
   direct =
     (await (await ann.script()).conversations()).find((one) => one.kind === 'direct')?.id ?? '';
-}, 180_000);
-
-afterAll(async () => {
-  for (const person of [ann, ...others]) await person?.close();
-  await browser?.close();
-  await server?.stop();
 });
 
 interface Look {
@@ -83,7 +75,7 @@ const LOOKS: readonly Look[] = [
 
 for (const look of LOOKS) {
   test(look.name, async () => {
-    const device: Device = await ann.device(browser, look.options);
+    const device: Device = await stage.device(ann, look.options);
     const page: Page = await device.page('/u/0');
     if (look.language) {
       await page.evaluate(
@@ -106,7 +98,7 @@ for (const look of LOOKS) {
     };
     await page.getByText('Harbour walk').first().waitFor();
     await shot('list');
-    await page.goto(`${server.http}/u/0/c/${walk}`);
+    await page.goto(`${stage.server.http}/u/0/c/${walk}`);
     const rows = page.getByRole('article').filter({ hasText: 'can you bring the map?' });
     await rows.waitFor();
     await shot('group');
@@ -122,29 +114,27 @@ for (const look of LOOKS) {
     await page.locator('.picker .grid button').first().waitFor();
     await shot('emoji');
     await page.keyboard.press('Escape');
-    await page.goto(`${server.http}/u/0/c/${direct}`);
+    await page.goto(`${stage.server.http}/u/0/c/${direct}`);
     await page.getByText('Gladly. Noon?').last().waitFor();
     await shot('direct');
-    await page.goto(`${server.http}/u/0/c/${walk}/info`);
+    await page.goto(`${stage.server.http}/u/0/c/${walk}/info`);
     await page.getByRole('tab').first().waitFor();
     await shot('info');
-    await page.goto(`${server.http}/u/0/new-group`);
+    await page.goto(`${stage.server.http}/u/0/new-group`);
     await page.getByRole('textbox').first().waitFor();
     await shot('new-group');
     await page.keyboard.press('Control+k');
     await page.getByRole('combobox').waitFor();
     await shot('switcher');
-    expect(device.complaints).toEqual([]);
-    await device.close();
   });
 }
 
 test('a lost connection is shown, with the time of the next try', async () => {
-  const device = await ann.device(browser);
+  const device = await stage.device(ann);
   const page = await device.page(`/u/0/c/${walk}`);
   await log(page).waitFor();
   await message(page, 'See you all there').first().waitFor();
-  await server.kill();
+  await stage.server.kill();
   await page
     .getByText(/Trying again in/)
     .first()
@@ -156,7 +146,7 @@ test('a lost connection is shown, with the time of the next try', async () => {
   await message(page, 'written without a connection')
     .getByRole('img', { name: /Waiting|Sending/ })
     .waitFor();
-  await server.restart();
+  await stage.server.restart();
   await page
     .getByRole('button', { name: 'Try now' })
     .click()
@@ -164,5 +154,4 @@ test('a lost connection is shown, with the time of the next try', async () => {
   await message(page, 'written without a connection')
     .getByRole('img', { name: /Sent|Delivered|Read/ })
     .waitFor();
-  await device.close();
 });

@@ -1,44 +1,34 @@
 /** Two people with three devices: writing, answering, reading, reacting, editing, deleting, drafts. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Device, openBrowser, PHONE } from '../src/browser.ts';
+import type { Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
+import { PHONE } from '../src/browser.ts';
 import { choose, enter, field, list, log, message, write } from '../src/chat.ts';
-import { Person } from '../src/people.ts';
-import { Server } from '../src/server.ts';
+import type { Person } from '../src/people.ts';
+import { setStage } from '../src/stage.ts';
 
-let server: Server;
-let browser: Browser;
+const stage = setStage();
+
 let ann: Person;
 let bob: Person;
-const devices: Device[] = [];
 let laptop: Page;
 let phone: Page;
 let desk: Page;
 
 async function open(person: Person, options?: Parameters<Person['device']>[1]): Promise<Page> {
-  const device = await person.device(browser, options);
-  devices.push(device);
+  const device = await stage.device(person, options);
   return device.page('/u/0');
 }
 
 beforeAll(async () => {
-  server = await Server.start();
-  browser = await openBrowser();
-  ann = await Person.signUp(server, 'ann');
-  bob = await Person.signUp(server, 'bob');
+  ann = await stage.person('ann');
+  bob = await stage.person('bob');
   laptop = await open(ann);
   phone = await open(ann, PHONE);
   desk = await open(bob);
-}, 180_000);
-
-afterAll(async () => {
-  for (const device of devices) await device.close();
-  await browser?.close();
-  await server?.stop();
 });
 
 test('a first message makes the conversation on all three devices', async () => {
-  await laptop.goto(`${server.http}/u/0/to/${bob.user.id}`);
+  await laptop.goto(`${stage.server.http}/u/0/to/${bob.user.id}`);
   await write(laptop, 'Hello Bob');
   await message(laptop, 'Hello Bob').waitFor();
   await list(desk).getByText('Hello Bob').waitFor();
@@ -148,7 +138,7 @@ test('a draft outlives a reload and comes to the other device', async () => {
   await field(laptop).fill('half a thou');
   await laptop.reload();
   await expect.poll(() => field(laptop).inputValue()).toBe('half a thou');
-  await phone.goto(`${server.http}/u/0`);
+  await phone.goto(`${stage.server.http}/u/0`);
   await list(phone).getByText('half a thou').waitFor();
   await field(laptop).fill('');
 });
@@ -174,8 +164,4 @@ test('a conversation is muted, archived and found again', async () => {
   await list(desk)
     .getByRole('button', { name: /Archived/ })
     .waitFor({ state: 'detached' });
-});
-
-test('nothing complained', () => {
-  for (const device of devices) expect(device.complaints).toEqual([]);
 });

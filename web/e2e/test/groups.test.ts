@@ -1,40 +1,25 @@
 /** The life of a group: made, joined, named, ruled, left, seen by all who are in it. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Device, openBrowser } from '../src/browser.ts';
+import type { Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
 import { enter, field, list, log, message, write } from '../src/chat.ts';
-import { Person } from '../src/people.ts';
-import { Server } from '../src/server.ts';
+import { setStage } from '../src/stage.ts';
 
-let server: Server;
-let browser: Browser;
-const people: Record<string, Person> = {};
-const devices: Device[] = [];
+const stage = setStage();
+
 let ann: Page;
 let bob: Page;
 let cid: Page;
 
 async function open(name: string): Promise<Page> {
-  const person = await Person.signUp(server, name);
-  people[name] = person;
-  const device = await person.device(browser);
+  const device = await stage.device(await stage.person(name));
   await device.context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  devices.push(device);
   return device.page('/u/0');
 }
 
 beforeAll(async () => {
-  server = await Server.start();
-  browser = await openBrowser();
   ann = await open('ann');
   bob = await open('bob');
   cid = await open('cid');
-}, 180_000);
-
-afterAll(async () => {
-  for (const device of devices) await device.close();
-  await browser?.close();
-  await server?.stop();
 });
 
 /** The page about the group. */
@@ -49,7 +34,7 @@ async function choose(page: Page, member: string, entry: string): Promise<void> 
 }
 
 test('a group is made with somebody found by name', async () => {
-  await ann.goto(`${server.http}/u/0/new-group`);
+  await ann.goto(`${stage.server.http}/u/0/new-group`);
   await ann.getByRole('textbox', { name: 'Title' }).fill('Harbour walk');
   await ann.getByRole('searchbox', { name: 'Name or exact user name' }).fill('bob');
   await ann.getByRole('button', { name: 'Look up @bob' }).click();
@@ -61,7 +46,7 @@ test('a group is made with somebody found by name', async () => {
 });
 
 test('a mention is completed and counted', async () => {
-  await bob.goto(`${server.http}/u/0`);
+  await bob.goto(`${stage.server.http}/u/0`);
   await field(ann).pressSequentially('look @bo');
   await ann.getByRole('option', { name: /bob/ }).waitFor();
   await field(ann).press('Enter');
@@ -78,7 +63,7 @@ test('who comes by a link is seen by all', async () => {
   await ann.getByRole('button', { name: 'Make a link and copy it' }).click();
   await ann.getByText('Copied.').waitFor();
   const link = await ann.evaluate(() => navigator.clipboard.readText());
-  expect(link.startsWith(`${server.http}/i/`)).toBe(true);
+  expect(link.startsWith(`${stage.server.http}/i/`)).toBe(true);
   await cid.goto(link);
   await cid.getByRole('heading', { name: 'Harbour walk' }).waitFor();
   await cid.getByRole('button', { name: 'Join group' }).click();
@@ -159,8 +144,4 @@ test('the group is handed over and left', async () => {
   await ann.getByRole('button', { name: 'Leave group' }).click();
   await ann.getByRole('alertdialog').getByRole('button', { name: 'Leave group' }).click();
   await log(bob).getByText('ann left').waitFor();
-});
-
-test('nothing complained', () => {
-  for (const device of devices) expect(device.complaints).toEqual([]);
 });

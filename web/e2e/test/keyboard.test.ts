@@ -2,15 +2,15 @@
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Device, openBrowser } from '../src/browser.ts';
+import type { Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
+import type { Device } from '../src/browser.ts';
 import { field, list, log, message } from '../src/chat.ts';
-import { group, Person, say } from '../src/people.ts';
-import { Server } from '../src/server.ts';
+import { group, type Person, say } from '../src/people.ts';
+import { setStage } from '../src/stage.ts';
 
-let server: Server;
-let browser: Browser;
+const stage = setStage();
+
 let ann: Person;
 let bob: Person;
 let device: Device;
@@ -18,24 +18,15 @@ let page: Page;
 let walk: string;
 
 beforeAll(async () => {
-  server = await Server.start();
-  browser = await openBrowser();
-  ann = await Person.signUp(server, 'ann');
-  bob = await Person.signUp(server, 'bob');
-  await Person.signUp(server, 'cid');
+  ann = await stage.person('ann');
+  bob = await stage.person('bob');
+  await stage.person('cid');
   walk = await group('Harbour walk', bob, ann);
   await group('Night shift', bob, ann);
   await say(bob, { type: 'conversation', conversation: walk }, ['first', 'second', 'third']);
-  device = await ann.device(browser);
+  device = await stage.device(ann);
   page = await device.page('/u/0');
   await list(page).getByText('Harbour walk').waitFor();
-}, 180_000);
-
-afterAll(async () => {
-  await device?.close();
-  await bob?.close();
-  await browser?.close();
-  await server?.stop();
 });
 
 const press = (keys: string) => page.keyboard.press(keys);
@@ -210,8 +201,4 @@ test('axe finds nothing serious', async () => {
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
   });
   expect(bad).toEqual([]);
-});
-
-test('nothing complained', () => {
-  expect(device.complaints).toEqual([]);
 });

@@ -2,59 +2,22 @@
  * The scroll contract of the timeline's list, on generated rows in Chromium:
  * what the reader looks at never moves by itself.
  */
-import { join } from 'node:path';
-import { svelte } from '@sveltejs/vite-plugin-svelte';
-import type { Browser, Page } from 'playwright-core';
-import { createServer, type ViteDevServer } from 'vite';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Device, openBrowser } from '../src/browser.ts';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { drawn, rowTops } from '../src/chat.ts';
+import { servePages } from '../src/pages.ts';
+import { setStage } from '../src/stage.ts';
 
-let vite: ViteDevServer;
-let browser: Browser;
-let origin: string;
+const pages = servePages();
+const stage = setStage('no server');
 
-beforeAll(async () => {
-  vite = await createServer({
-    root: join(import.meta.dirname, '../pages'),
-    configFile: false,
-    logLevel: 'error',
-    plugins: [svelte({ configFile: false, compilerOptions: { runes: true } })],
-    server: {
-      host: '127.0.0.1',
-      port: 0,
-      hmr: false,
-      fs: { allow: [join(import.meta.dirname, '../..')] },
-    },
-  });
-  await vite.listen();
-  origin = vite.resolvedUrls?.local[0]?.replace(/\/$/, '') ?? '';
-  browser = await openBrowser();
-});
-afterAll(async () => {
-  await browser?.close();
-  await vite?.close();
-});
-
-async function open(query = ''): Promise<{ page: Page; close(): Promise<void> }> {
-  const device = await Device.open(browser, origin);
+async function open(query = ''): Promise<Page> {
+  const device = await stage.blankDevice({}, pages.origin);
   const page = await device.page(`/list.html${query}`);
   await page.waitForSelector('[data-key]');
-  await frames(page);
-  return {
-    page,
-    close: async () => {
-      expect(device.complaints).toEqual([]);
-      await device.close();
-    },
-  };
+  await drawn(page);
+  return page;
 }
-
-/** Waits until what was asked for has been laid out and drawn. */
-const frames = (page: Page) =>
-  page.evaluate(
-    () =>
-      new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))),
-  );
 
 /** Runs one of the page's functions. */
 async function act(page: Page, name: string, ...args: unknown[]): Promise<void> {
@@ -65,21 +28,8 @@ async function act(page: Page, name: string, ...args: unknown[]): Promise<void> 
       ]?.(...(args as unknown[])),
     [name, args] as const,
   );
-  await frames(page);
+  await drawn(page);
 }
-
-/** Where the rows in view are: key to top, in pixels of the window. */
-const tops = (page: Page) =>
-  page.evaluate(() => {
-    const view = document.querySelector('[role=log]')?.getBoundingClientRect();
-    const rows: Record<string, number> = {};
-    for (const row of document.querySelectorAll<HTMLElement>('[data-key]')) {
-      const box = row.getBoundingClientRect();
-      if (view && box.bottom > view.top && box.top < view.bottom)
-        rows[row.dataset.key ?? ''] = box.top;
-    }
-    return rows;
-  });
 
 const distance = (page: Page) =>
   page.evaluate(() => {
@@ -90,8 +40,8 @@ const distance = (page: Page) =>
 async function wheel(page: Page, by: number): Promise<void> {
   await page.mouse.move(200, 300);
   await page.mouse.wheel(0, by);
-  await frames(page);
-  await frames(page);
+  await drawn(page);
+  await drawn(page);
 }
 
 /** The rows that both have are where they were. */
@@ -111,56 +61,53 @@ function same(
 }
 
 test('opens at the end and follows it', async () => {
-  const { page, close } = await open();
+  const page = await open();
   expect(await distance(page)).toBeLessThan(2);
-  expect(await tops(page)).toHaveProperty('k9999');
+  expect(await rowTops(page)).toHaveProperty('k9999');
   await act(page, 'append', 3);
   expect(await distance(page)).toBeLessThan(2);
-  expect(await tops(page)).toHaveProperty('k10002');
+  expect(await rowTops(page)).toHaveProperty('k10002');
   await act(page, 'grow', 'k10002', 120);
   expect(await distance(page)).toBeLessThan(2);
-  await close();
 });
 
 test('opens at a row', async () => {
-  const { page, close } = await open('?start=k9850');
-  const at = await tops(page);
+  const page = await open('?start=k9850');
+  const at = await rowTops(page);
   const view = await page.locator('[role=log]').boundingBox();
   expect((at.k9850 ?? -1) - (view?.y ?? 0)).toBeCloseTo(48, -1);
-  await close();
 });
 
 test('nothing moves under a reader who is not at the end', async () => {
-  const { page, close } = await open();
+  const page = await open();
   await wheel(page, -2500);
-  const before = await tops(page);
+  const before = await rowTops(page);
   const keys = Object.keys(before);
   await act(page, 'append', 50);
-  expect(same(before, await tops(page))).toBe(keys.length);
+  expect(same(before, await rowTops(page))).toBe(keys.length);
   await act(page, 'prepend', 200);
-  expect(same(before, await tops(page))).toBe(keys.length);
+  expect(same(before, await rowTops(page))).toBe(keys.length);
   // Above the view: all of it stays.
   await act(page, 'grow', 'k9802', 300);
-  expect(same(before, await tops(page))).toBe(keys.length);
+  expect(same(before, await rowTops(page))).toBe(keys.length);
   // A row that goes, above as well.
   await act(page, 'remove', 'k9803');
-  expect(same(before, await tops(page))).toBe(keys.length);
+  expect(same(before, await rowTops(page))).toBe(keys.length);
   await act(page, 'toEnd');
   expect(await distance(page)).toBeLessThan(2);
   await act(page, 'append', 5);
   expect(await distance(page)).toBeLessThan(2);
-  await close();
 });
 
 test('ten thousand rows loaded while scrolling up, none jumps', async () => {
-  const { page, close } = await open('?rows=200');
+  const page = await open('?rows=200');
   await act(page, 'autoload', true);
   let oldest = 10_000;
-  let before = await tops(page);
+  let before = await rowTops(page);
   for (let step = 0; step < 160 && oldest > 20; step++) {
     const by = -(150 + (step % 5) * 60);
     await wheel(page, by);
-    const after = await tops(page);
+    const after = await rowTops(page);
     const shared = Object.keys(before).filter((key) => key in after);
     // All that both views have moved by the same amount: what the wheel said.
     for (const key of shared) {
@@ -175,34 +122,32 @@ test('ten thousand rows loaded while scrolling up, none jumps', async () => {
         const view = document.querySelector('[role=log]');
         if (view) view.scrollTop = 0;
       });
-      await frames(page);
-      await frames(page);
-      before = await tops(page);
+      await drawn(page);
+      await drawn(page);
+      before = await rowTops(page);
     }
   }
-  const { rows, drawn } = (await page.evaluate(() =>
+  const counts = (await page.evaluate(() =>
     (window as never as { list: { counts(): { rows: number; drawn: number } } }).list.counts(),
   )) as { rows: number; drawn: number };
-  expect(rows).toBeGreaterThan(3000);
-  expect(drawn).toBeLessThan(200);
-  await close();
+  expect(counts.rows).toBeGreaterThan(3000);
+  expect(counts.drawn).toBeLessThan(200);
 });
 
 test('jumps to a row far away and focuses it', async () => {
-  const { page, close } = await open('?rows=10000');
+  const page = await open('?rows=10000');
   await act(page, 'toRow', 'k123');
-  expect(await tops(page)).toHaveProperty('k123');
+  expect(await rowTops(page)).toHaveProperty('k123');
   expect(await page.evaluate(() => (document.activeElement as HTMLElement)?.dataset.key)).toBe(
     'k123',
   );
-  const at = await tops(page);
+  const at = await rowTops(page);
   await act(page, 'append', 10);
-  same(at, await tops(page));
-  await close();
+  same(at, await rowTops(page));
 });
 
 test('is one stop for Tab, with arrows between rows', async () => {
-  const { page, close } = await open();
+  const page = await open();
   await page.focus('#before');
   await page.keyboard.press('Tab');
   const focused = () =>
@@ -217,20 +162,19 @@ test('is one stop for Tab, with arrows between rows', async () => {
   // Far enough up that the rows at first in the page are gone, past one that takes no focus.
   for (let i = 0; i < 60; i++) {
     await page.keyboard.press('ArrowUp');
-    await frames(page);
+    await drawn(page);
   }
   expect(await focused()).toBe('k9937');
-  expect(await tops(page)).toHaveProperty('k9937');
+  expect(await rowTops(page)).toHaveProperty('k9937');
   await page.keyboard.press('Tab');
   expect(await focused()).toBe('after');
   await page.keyboard.press('Shift+Tab');
   expect(await focused()).toBe('k9937');
   expect(await page.locator('[role=article][tabindex="0"]').count()).toBe(1);
-  await close();
 });
 
 test('focus is not lost when its row leaves the page', async () => {
-  const { page, close } = await open();
+  const page = await open();
   await page.focus('#before');
   await page.keyboard.press('Tab');
   await page.waitForFunction(() => document.activeElement?.hasAttribute('data-key'));
@@ -238,5 +182,4 @@ test('focus is not lost when its row leaves the page', async () => {
   expect(await page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe('log');
   await page.keyboard.press('ArrowUp');
   await page.waitForFunction(() => document.activeElement?.hasAttribute('data-key'));
-  await close();
 });

@@ -1,36 +1,25 @@
 // Every screen around the chat: nothing serious for the accessibility checker, nothing wider than the window, and a
 // picture, on desktop and phone, light and dark, and from right to left.
 
-import type { Browser, BrowserContextOptions } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BrowserContextOptions } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { accessFaults } from '../src/axe.ts';
-import { DESKTOP, Device, openBrowser, PHONE } from '../src/browser.ts';
-import { Person } from '../src/people.ts';
+import { DESKTOP, type Device, PHONE } from '../src/browser.ts';
+import type { Person } from '../src/people.ts';
 import { picture } from '../src/pictures.ts';
-import { Server } from '../src/server.ts';
+import { setStage } from '../src/stage.ts';
 
-let server: Server;
-let browser: Browser;
+const stage = setStage();
+
 let person: Person;
 let other: Person;
 
 beforeAll(async () => {
-  server = await Server.start();
-  browser = await openBrowser();
-  [person, other] = await Promise.all([
-    Person.signUp(server, 'quinn'),
-    Person.signUp(server, 'rosa'),
-  ]);
+  [person, other] = await Promise.all([stage.person('quinn'), stage.person('rosa')]);
   const [mine, theirs] = [await person.script(), await other.script()];
   await mine.changeProfile({ displayName: 'Quinn Abara', about: 'Mostly harmless.' });
   await theirs.changeProfile({ displayName: 'روزا حداد', about: 'مرحبا' });
   await mine.addContact(other.user.id);
-});
-
-afterAll(async () => {
-  await Promise.all([person.close(), other.close()]);
-  await browser.close();
-  await server.stop();
 });
 
 const looks: [string, BrowserContextOptions][] = [
@@ -44,14 +33,12 @@ const looks: [string, BrowserContextOptions][] = [
 
 describe.each(looks)('%s', (look, options) => {
   test('signing in and up', async () => {
-    const device = await Device.open(browser, server.http, options);
+    const device = await stage.blankDevice(options);
     for (const path of ['sign-in', 'sign-up']) await check(device, `/${path}`, `${path}-${look}`);
-    expect(device.complaints).toEqual([]);
-    await device.close();
   });
 
   test('the frame, people and settings', async () => {
-    const device = await person.device(browser, options);
+    const device = await stage.device(person, options);
     const screens = {
       people: '/u/0/people',
       person: `/u/0/people/${other.user.id}`,
@@ -68,8 +55,6 @@ describe.each(looks)('%s', (look, options) => {
     };
     for (const [name, path] of Object.entries(screens))
       await check(device, path, `${name}-${look}`);
-    expect(device.complaints).toEqual([]);
-    await device.close();
   });
 });
 

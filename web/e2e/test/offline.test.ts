@@ -2,46 +2,25 @@
  * The web client when connections, servers and tabs go away: what was written
  * is kept, what was seen is shown, and each message arrives once.
  */
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { DESKTOP, type Device, openBrowser } from '../src/browser.ts';
+import type { Page } from 'playwright-core';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { DESKTOP, type Device } from '../src/browser.ts';
 import { enter, field, list, log, message, write } from '../src/chat.ts';
-import { Person, say } from '../src/people.ts';
-import { Server } from '../src/server.ts';
+import { type Person, say } from '../src/people.ts';
+import { setStage } from '../src/stage.ts';
 
-let server: Server;
-let browser: Browser;
+const stage = setStage();
+
 let ann: Person;
 let bob: Person;
 let people = 0;
-const devices: Device[] = [];
 
-beforeAll(async () => {
-  server = await Server.start();
-  browser = await openBrowser();
-}, 180_000);
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
 beforeEach(async () => {
   people += 1;
-  ann = await Person.signUp(server, `ann-${people}`);
-  bob = await Person.signUp(server, `bob-${people}`);
+  ann = await stage.person(`ann-${people}`);
+  bob = await stage.person(`bob-${people}`);
   await say(bob, { type: 'user', user: ann.user.id }, ['Hello Ann']);
 });
-afterEach(async () => {
-  for (const device of devices.splice(0)) await device.close();
-  await Promise.all([ann.close(), bob.close()]);
-  // A test that failed may have left it dead.
-  await server.revive();
-});
-
-async function open(person: Person, options?: BrowserContextOptions): Promise<Device> {
-  const device = await person.device(browser, options);
-  devices.push(device);
-  return device;
-}
 
 /** A page that shows Bob's conversation. */
 async function chat(device: Device): Promise<Page> {
@@ -68,7 +47,7 @@ const progress = (page: Page, text: string, name: string) =>
   message(page, text).getByRole('img', { name });
 
 test('two tabs show the same, and the second goes on when the first is closed', async () => {
-  const device = await open(ann);
+  const device = await stage.device(ann);
   const [first, second] = [await chat(device), await chat(device)];
   await write(first, 'from the first');
   await write(second, 'from the second');
@@ -86,13 +65,12 @@ test('two tabs show the same, and the second goes on when the first is closed', 
   await progress(second, 'and on', 'Delivered').waitFor();
   await say(bob, { type: 'user', user: ann.user.id }, ['still there?']);
   await message(second, 'still there?').waitFor();
-  expect(device.complaints).toEqual([]);
 });
 
 test('without a network messages wait, and go out once when it is back', async () => {
-  const device = await open(ann);
+  const device = await stage.device(ann);
   const page = await chat(device);
-  await server.kill();
+  await stage.server.kill();
   await page.getByRole('button', { name: 'Try now' }).waitFor();
   await write(page, 'one');
   await write(page, 'two');
@@ -100,7 +78,7 @@ test('without a network messages wait, and go out once when it is back', async (
   for (const text of ['one', 'two', 'three']) {
     await progress(page, text, 'Waiting to be sent').waitFor();
   }
-  await server.restart();
+  await stage.server.restart();
   await page
     .getByRole('button', { name: 'Try now' })
     .click({ timeout: 2_000 })
@@ -114,16 +92,16 @@ test('without a network messages wait, and go out once when it is back', async (
 });
 
 test('what is being written survives the death of the server and a reload', async () => {
-  const device = await open(ann);
+  const device = await stage.device(ann);
   const page = await chat(device);
   await field(page).fill('half a sen');
-  await server.kill();
+  await stage.server.kill();
   await page.getByRole('button', { name: 'Try now' }).waitFor();
   expect(await field(page).inputValue()).toBe('half a sen');
   await field(page).focus();
   await page.keyboard.press('End');
   await page.keyboard.type('tence');
-  await server.restart();
+  await stage.server.restart();
   await page.getByRole('button', { name: 'Try now' }).waitFor({ state: 'hidden' });
   expect(await field(page).inputValue()).toBe('half a sentence');
   await page.reload();
@@ -135,7 +113,7 @@ test('what is being written survives the death of the server and a reload', asyn
 
 test('a reload without a server shows what was seen, and keeps what waits', async () => {
   // The page itself comes from the service worker then.
-  const device = await open(ann, { ...DESKTOP, serviceWorkers: 'allow' });
+  const device = await stage.device(ann, { ...DESKTOP, serviceWorkers: 'allow' });
   const page = await chat(device);
   await page.evaluate(async () => {
     await navigator.serviceWorker.ready;
@@ -143,7 +121,7 @@ test('a reload without a server shows what was seen, and keeps what waits', asyn
   await page.reload();
   await message(page, 'Hello Ann').waitFor();
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
-  await server.kill();
+  await stage.server.kill();
   await page.getByRole('button', { name: 'Try now' }).waitFor();
   await write(page, 'from the dark');
   await progress(page, 'from the dark', 'Waiting to be sent').waitFor();
@@ -151,7 +129,7 @@ test('a reload without a server shows what was seen, and keeps what waits', asyn
   await message(page, 'Hello Ann').waitFor();
   await message(page, 'from the dark').waitFor();
   await list(page).getByText('from the dark').waitFor();
-  await server.restart();
+  await stage.server.restart();
   await until(async () => expect(await received()).toEqual(['from the dark']));
   await progress(page, 'from the dark', 'Delivered').waitFor();
   expect(await message(page, 'from the dark').count()).toBe(1);

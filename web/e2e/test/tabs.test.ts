@@ -3,50 +3,21 @@
  * connection, nothing lost or doubled when tabs and servers die, nothing left
  * after signing out.
  */
-import { join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { createServer, type ViteDevServer } from 'vite';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { BrowserContext, Page } from 'playwright-core';
+import { beforeEach, expect, test, vi } from 'vitest';
 import type {} from '../pages/shared.ts';
-import { Device, openBrowser } from '../src/browser.ts';
-import { Server } from '../src/server.ts';
+import type { Device } from '../src/browser.ts';
+import { servePages } from '../src/pages.ts';
+import { setStage } from '../src/stage.ts';
 
-let vite: ViteDevServer;
-let browser: Browser;
-let origin: string;
-let server: Server;
+const pages = servePages();
+const stage = setStage(() => ({ set: { 'websocket.origins': pages.origin } }));
+
 let device: Device;
 let people = 0;
 
-beforeAll(async () => {
-  vite = await createServer({
-    root: join(import.meta.dirname, '../pages'),
-    configFile: false,
-    logLevel: 'error',
-    server: {
-      host: '127.0.0.1',
-      port: 0,
-      hmr: false,
-      fs: { allow: [join(import.meta.dirname, '../..')] },
-    },
-  });
-  await vite.listen();
-  origin = vite.resolvedUrls?.local[0]?.replace(/\/$/, '') ?? '';
-  browser = await openBrowser();
-  server = await Server.start({ set: { 'websocket.origins': origin } });
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-  await vite?.close();
-});
 beforeEach(async () => {
-  device = await Device.open(browser, origin);
-});
-afterEach(async () => {
-  await device.close();
-  // A test that failed may have left it dead.
-  await server.revive();
+  device = await stage.blankDevice({}, pages.origin);
 });
 
 interface Person {
@@ -63,7 +34,7 @@ function signUp(): Promise<Person> {
 const signIn = ({ name }: Person): Promise<Person> => account('login', name);
 
 async function account(path: string, name: string): Promise<Person> {
-  const response = await fetch(`${server.http}/v1/${path}`, {
+  const response = await fetch(`${stage.server.http}/v1/${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
@@ -79,14 +50,14 @@ async function account(path: string, name: string): Promise<Person> {
 /** Sessions that the person's only device has open. */
 async function sessions({ token }: Person): Promise<number> {
   const headers = { authorization: `Bearer ${token}` };
-  const response = await fetch(`${server.http}/v1/devices`, { headers });
+  const response = await fetch(`${stage.server.http}/v1/devices`, { headers });
   const { devices } = (await response.json()) as { devices: { sessions: number }[] };
   return devices.reduce((sum, each) => sum + each.sessions, 0);
 }
 
 async function blankTab(context = device.context): Promise<Page> {
   const page = await context.newPage();
-  await page.goto(`${origin}/shared.html`);
+  await page.goto(`${pages.origin}/shared.html`);
   await page.waitForFunction(() => 'tab' in window);
   return page;
 }
@@ -94,7 +65,7 @@ async function blankTab(context = device.context): Promise<Page> {
 const openIn = (page: Page, who: Person, yieldAfterMs = 60_000): Promise<void> =>
   page.evaluate(([id, url, token, ms]) => window.tab.open(id, url, token, ms), [
     who.id,
-    server.http,
+    stage.server.http,
     who.token,
     yieldAfterMs,
   ] as const);
@@ -169,7 +140,6 @@ test('tabs share one connection, and see the same', async () => {
     const keys = await page.evaluate(() => window.tab.keys());
     expect(new Set(keys).size).toBe(keys.length);
   }
-  expect(device.complaints).toEqual([]);
 });
 
 test('when the leading tab dies, what is on its way arrives once and in order', async () => {
@@ -201,7 +171,6 @@ test('when the leading tab dies, what is on its way arrives once and in order', 
     expect(own.slice(-200)).toEqual(expected.slice(1).map((text) => `${text} sent`));
   });
   expect(await sessions(ann)).toBe(1);
-  expect(device.complaints).toEqual([]);
 });
 
 test('what is in the outbox survives reloads and the death of the server, and is sent once', async () => {
@@ -216,7 +185,7 @@ test('what is in the outbox survives reloads and the death of the server, and is
     );
     expect(page.entries.length).toBe(1);
   });
-  await server.kill();
+  await stage.server.kill();
   const queue = (page: Page, text: string) =>
     page.evaluate(
       ([conversation, words]) =>
@@ -233,7 +202,7 @@ test('what is in the outbox survives reloads and the death of the server, and is
     await page.waitForFunction(() => 'tab' in window);
     await page.evaluate(([id, url, token]) => window.tab.open(id, url, token), [
       ann.id,
-      server.http,
+      stage.server.http,
       ann.token,
     ] as const);
     // Cached: shown while the server is away.
@@ -249,7 +218,7 @@ test('what is in the outbox survives reloads and the death of the server, and is
       ]);
     });
   }
-  await server.restart();
+  await stage.server.restart();
   await ready(first);
   await until(async () => {
     expect(await texts(first, place)).toEqual(['before', 'one', 'two', 'three']);
@@ -262,13 +231,12 @@ test('what is in the outbox survives reloads and the death of the server, and is
       expect(rows).toEqual(['day', 'before sent', 'one sent', 'two sent', 'three sent']);
     });
   }
-  expect(device.complaints).toEqual([]);
 });
 
 test('a user is there while any tab is in front of them', async () => {
   const [ann, ben] = [await signUp(), await signUp()];
   const [first, second] = await twoTabs(ann);
-  const other = await Device.open(browser, origin);
+  const other = await stage.blankDevice({}, pages.origin);
   const watcher = await openTab(ben, 60_000, other.context);
   await ready(watcher);
   const online = () =>
@@ -286,7 +254,6 @@ test('a user is there while any tab is in front of them', async () => {
   // A tab that is gone is in front of nobody.
   await second.close();
   await until(async () => expect(await online()).toBe(false));
-  await other.close();
 });
 
 test('a hidden tab hands the connection to one that is looked at', async () => {
@@ -300,7 +267,6 @@ test('a hidden tab hands the connection to one that is looked at', async () => {
   await send(first, ben.id, 'after');
   expect(await texts(second, place)).toEqual(['before', 'after']);
   await until(async () => expect(await sessions(ann)).toBe(1));
-  expect(device.complaints).toEqual([]);
 });
 
 test('a revoked session ends every tab, and signing in again begins anew in any of them', async () => {
@@ -308,7 +274,7 @@ test('a revoked session ends every tab, and signing in again begins anew in any 
   const [first, second] = await twoTabs(ann);
   const place = await send(second, ben.id, 'before');
   const headers = { authorization: `Bearer ${ann.token}` };
-  const answer = await fetch(`${server.http}/v1/logout`, { method: 'POST', headers });
+  const answer = await fetch(`${stage.server.http}/v1/logout`, { method: 'POST', headers });
   expect(answer.status).toBe(204);
   for (const page of [first, second]) {
     await page.waitForFunction(() => window.tab.client.state.type === 'closed');
@@ -371,7 +337,7 @@ test('without a usable database it works in memory, and leaves the database alon
   );
   await page.evaluate(([id, url, token]) => window.tab.open(id, url, token), [
     ann.id,
-    server.http,
+    stage.server.http,
     ann.token,
   ] as const);
   await ready(page);
@@ -385,7 +351,10 @@ test('with the quota used up, history goes and sends stay', async () => {
   const page = await blankTab();
   // Before the database is opened: the browser looks at it now and then only.
   const session = await device.context.newCDPSession(page);
-  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 400_000 });
+  await session.send('Storage.overrideQuotaForOrigin', {
+    origin: pages.origin,
+    quotaSize: 400_000,
+  });
   await openIn(page, ann);
   await ready(page);
   const place = await send(page, ben.id, 'start');
@@ -410,6 +379,6 @@ test('with the quota used up, history goes and sends stay', async () => {
     place,
   );
   expect(cached.entries.length).toBeLessThan(11);
-  await session.send('Storage.overrideQuotaForOrigin', { origin });
+  await session.send('Storage.overrideQuotaForOrigin', { origin: pages.origin });
   expect(await page.evaluate(() => window.tab.client.outbox())).toEqual([]);
 });
