@@ -229,8 +229,9 @@ class List implements ConversationListView {
     const made = {
       loaded: this.#loaded,
       active: shown,
-      archived: rows.filter((row) => row.archived && !row.request),
-      requests: rows.filter((row) => row.request),
+      // A request that was put away is no longer asked about.
+      archived: rows.filter((row) => row.archived),
+      requests: rows.filter((row) => row.request && !row.archived),
       unread: sum(unread),
       mentions: shown.reduce((all, row) => all + row.mentions, 0),
     };
