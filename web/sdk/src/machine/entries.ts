@@ -10,13 +10,16 @@ import { uuid } from '../ids.ts';
 import type { Range } from '../model.ts';
 import { reply } from './calls.ts';
 import type { Tick } from './connect.ts';
-import { doubt, moveFeed } from './feed.ts';
+import { askFeedNow, doubt, moveFeed } from './feed.ts';
 import type { Machine } from './machine.ts';
 import { callNextInLine } from './outbound.ts';
 import { canName, nameIn, stoppedTyping } from './people.ts';
 
-export function handleDeliver(m: Machine, deliver: wire.Deliver): void {
+export function handleDeliver(m: Machine, tick: Tick, deliver: wire.Deliver): void {
   const id = uuid(deliver.conversation);
+  // Whether it is a stranger's request is said by the feed alone. Asked before
+  // the description, without which nothing is emitted.
+  if (!m.fresh && !m.conversations.has(id)) askFeedNow(m, tick);
   m.conversation(id);
   offer(m, id, rawEntries(deliver.entries));
   advance(m, id);

@@ -114,7 +114,7 @@ export function doubt(m: Machine): void {
   m.doubted = true;
 }
 
-/** Something of the user's own changed by a request of this session, which the feed tells only the others. */
+/** The feed knows something by now that it doesn't tell this session by itself. */
 export function askFeedNow(m: Machine, tick: Tick): void {
   m.feedDoubt = askedFrom(m);
   m.syncAtMs = tick.nowMs;

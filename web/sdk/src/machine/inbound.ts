@@ -67,7 +67,7 @@ function handleNews(
       if (kind.value.feedPosition > m.feedPosition) m.syncAtMs = Math.min(m.syncAtMs, tick.nowMs);
       return true;
     case 'deliver':
-      handleDeliver(m, kind.value);
+      handleDeliver(m, tick, kind.value);
       return true;
     case 'receipt':
       handleReceipt(m, kind.value);
