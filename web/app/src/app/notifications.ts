@@ -37,13 +37,50 @@ export function wanted(
 
 /** Tells of new messages until the returned function is called. */
 export function watchForMessages(session: Session): () => void {
-  return session.client.on((event) => {
+  const stop = session.client.on((event) => {
     if (event.type === 'entry') void tell(session, event.entry);
   });
+  const unsay = sayLookedAt(session);
+  return () => {
+    stop();
+    unsay();
+  };
+}
+
+const lookedAtLock = (session: Session) => `parley-looked-at-${session.me.id}`;
+
+/** Other tabs of the account are silent while this one is looked at: a lock says so, and ends with the tab. */
+function sayLookedAt(session: Session): () => void {
+  let release: (() => void) | undefined;
+  const look = () => {
+    const looked = document.hasFocus();
+    if (looked === (release !== undefined)) return;
+    release?.();
+    release = undefined;
+    if (!looked) return;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    void navigator.locks?.request(lookedAtLock(session), { mode: 'shared' }, () => held);
+  };
+  look();
+  const ended = new AbortController();
+  for (const event of ['focus', 'blur']) addEventListener(event, look, { signal: ended.signal });
+  return () => {
+    ended.abort();
+    release?.();
+  };
+}
+
+async function lookedAt(session: Session): Promise<boolean> {
+  if (document.hasFocus()) return true;
+  const locks = await navigator.locks?.query();
+  return locks?.held?.some(({ name }) => name === lookedAtLock(session)) ?? false;
 }
 
 async function tell(session: Session, entry: Entry): Promise<void> {
-  if (entry.type !== 'message' || permission() !== 'granted' || document.hasFocus()) return;
+  if (entry.type !== 'message' || permission() !== 'granted') return;
+  if (await lookedAt(session)) return;
   const all = await session.client.conversations({ cached: true });
   const conversation = all.find((one) => one.id === entry.conversation);
   if (conversation === undefined || conversation.request) return;
