@@ -134,6 +134,33 @@ test('ten thousand rows loaded while scrolling up, none jumps', async () => {
   expect(counts.drawn).toBeLessThan(200);
 });
 
+test('a row at the very top that gets a higher head grows upwards', async () => {
+  const page = await open('?rows=60');
+  const texts = () =>
+    page.evaluate(() => {
+      const rows = [...document.querySelectorAll<HTMLElement>('[data-key]')];
+      // Where the writing ends: what the reader looks at.
+      return Object.fromEntries(
+        rows.map((row) => [row.dataset.key ?? '', row.getBoundingClientRect().bottom]),
+      );
+    });
+  for (const place of [0, 9]) {
+    await page.evaluate((top) => {
+      const view = document.querySelector('[role=log]');
+      if (view) view.scrollTop = top;
+    }, place);
+    await drawn(page);
+    await drawn(page);
+    const before = await texts();
+    const [first = ''] = Object.keys(before).sort();
+    await act(page, 'prependNaming', 40, 24);
+    await drawn(page);
+    const after = await texts();
+    expect(after[first]).toBeDefined();
+    expect(same(before, after)).toBeGreaterThan(3);
+  }
+});
+
 test('jumps to a row far away and focuses it', async () => {
   const page = await open('?rows=10000');
   await act(page, 'toRow', 'k123');
