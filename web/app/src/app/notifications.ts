@@ -2,6 +2,7 @@
 // time (its tag), also over tabs; a tap opens it. Without a preview they say only that something came.
 
 import type { Entry, Message, Preferences } from '@parley/client';
+import { oneLine } from '../chat/text/segments';
 import { t } from '../i18n';
 import { type Device, deviceSettings } from '../lib/device.svelte';
 import { go } from '../lib/router.svelte';
@@ -91,7 +92,7 @@ async function tell(session: Session, entry: Entry): Promise<void> {
   const preview = deviceSettings().notifyPreview;
   await show(
     preview ? (title === '' ? sender : `${sender} · ${title}`) : t('app.name'),
-    preview ? [...entry.text].slice(0, PREVIEW_CHARS).join('') : t('notify.quiet'),
+    preview ? oneLine(entry.text, PREVIEW_CHARS) : t('notify.quiet'),
     `${session.slot}:${entry.conversation}`,
     href({ name: 'conversation', slot: session.slot, conversation: entry.conversation }),
   );

@@ -29,6 +29,9 @@ const table = {
   first: { keys: 'Control+Home', label: 'keys.first', part: 'conversation' },
   latest: { keys: 'Control+End', label: 'keys.latest', part: 'conversation' },
   editLast: { keys: 'ArrowUp', label: 'keys.edit_last', part: 'writing' },
+  bold: { keys: '$mod+b', label: 'keys.bold', part: 'writing' },
+  italic: { keys: '$mod+i', label: 'keys.italic', part: 'writing' },
+  link: { keys: '$mod+Shift+l', label: 'keys.link', part: 'writing' },
   replyLast: { keys: 'Shift+ArrowUp', label: 'keys.reply_last', part: 'writing' },
 } as const satisfies Record<string, Omit<Shortcut, 'id'>>;
 

@@ -1,8 +1,9 @@
 // Texts as they are shown: links that are safe, mentions where they stand, nothing lost.
 
 import { expect, test } from 'vitest';
-import { beginning, isBigEmoji, oneLine, safeLink, segments } from '../../src/chat/text/segments';
+import { beginning, isBigEmoji, oneLine, parts, safeLink } from '../../src/chat/text/segments';
 
+const segments = (...of: Parameters<typeof parts>) => parts(...of).flatMap((part) => part.segments);
 const whole = (text: string) =>
   segments(text)
     .map((part) => part.text)

@@ -4,6 +4,7 @@ import type { User } from '@parley/client';
 import type { ConversationRow } from '@parley/client/view';
 import type { Session } from '../../app/session.svelte';
 import { listText, t } from '../../i18n';
+import { plainText } from '../text/segments';
 import { namesFor, systemText } from '../timeline/label';
 
 export function conversationName(
@@ -30,8 +31,8 @@ export function previewText(row: ConversationRow, session: Session): string {
   if (preview.what === 'system' && preview.event)
     return systemText({ what: preview.event, sender: preview.sender, own: preview.own }, nameOf);
   if (preview.what !== 'message') return t('chat.unknownEntry', { name: nameOf(preview.sender) });
-  if (preview.own) return t('chat.previewOwn', { text: preview.text });
-  if (row.kind === 'group')
-    return t('chat.says', { name: nameOf(preview.sender), text: preview.text });
-  return preview.text;
+  const text = plainText(preview.text);
+  if (preview.own) return t('chat.previewOwn', { text });
+  if (row.kind === 'group') return t('chat.says', { name: nameOf(preview.sender), text });
+  return text;
 }

@@ -1,42 +1,152 @@
-// A message's text as parts to show: plain text, links, mentions. What comes out is data; nothing in a text can
-// become markup.
+// A message's text as parts to show: plain text, links, mentions, with what formats them. What comes out is data;
+// nothing in a text can become markup.
 
 import type { Mention } from '@parley/client';
 import { find } from 'linkifyjs';
+import { type Block, type Marks, marksOf, mayFormat, type Span } from './marks';
 
-export type Segment =
-  | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'link'; readonly text: string; readonly href: string }
-  | {
-      readonly type: 'mention';
-      readonly text: string;
-      /** Absent for everyone. */
-      readonly user?: string;
-    };
+interface Looks {
+  readonly bold?: boolean | undefined;
+  readonly italic?: boolean | undefined;
+  readonly strike?: boolean | undefined;
+}
+
+export type Segment = Looks &
+  (
+    | { readonly type: 'text'; readonly text: string; readonly code?: boolean | undefined }
+    | { readonly type: 'link'; readonly text: string; readonly href: string }
+    | {
+        readonly type: 'mention';
+        readonly text: string;
+        /** Absent for everyone. */
+        readonly user?: string | undefined;
+      }
+  );
+
+export interface Part {
+  readonly type: Block['type'];
+  readonly segments: readonly Segment[];
+}
 
 const SCHEMES = new Set(['http:', 'https:', 'mailto:']);
 
-/** `mentions` count characters as Unicode scalar values; those that don't fit the text are passed over. */
-export function segments(text: string, mentions: readonly Mention[] = []): Segment[] {
-  const parts: Segment[] = [];
-  let done = 0;
-  for (const { from, to, mention } of places(text, mentions)) {
-    pushLinks(parts, text.slice(done, from));
-    const name = text.slice(from, to);
-    parts.push(
-      mention.who.type === 'user'
-        ? { type: 'mention', text: name, user: mention.who.user }
-        : { type: 'mention', text: name },
-    );
-    done = to;
+/**
+ * `mentions` count characters as Unicode scalar values; those that don't fit the text are passed over. `cut`: the text
+ * goes on.
+ */
+export function parts(text: string, mentions: readonly Mention[] = [], cut = false): Part[] {
+  const named = places(text, mentions);
+  const links = linksIn(text).filter(
+    (link) => !named.some((place) => place.from < link.to && link.from < place.to),
+  );
+  const specials = [...links, ...named].sort((a, b) => a.from - b.from);
+  if (!mayFormat(text)) {
+    const painted = paint(text, { styles: [], links: [], hidden: [] }, specials);
+    return [{ type: 'text', segments: segments(text, { from: 0, to: text.length }, painted) }];
   }
-  pushLinks(parts, text.slice(done));
-  return parts;
+  const marks = marksOf(text, { solid: specials, link: maskedLink, cut });
+  const painted = paint(text, marks, specials);
+  return marks.blocks.map((block): Part => {
+    const { type, from, to } = block;
+    if (type === 'code') return { type, segments: [{ type: 'text', text: text.slice(from, to) }] };
+    return { type, segments: segments(text, block, painted) };
+  });
 }
 
-interface Place {
-  readonly from: number;
-  readonly to: number;
+/** A text without what formats it. */
+export function plainText(text: string): string {
+  if (!mayFormat(text)) return text;
+  const inside = (part: Part) => part.segments.map((segment) => segment.text).join('');
+  return parts(text).map(inside).join('\n');
+}
+
+const BIT = { bold: 1, italic: 2, strike: 4, code: 8 } as const;
+
+const HIDDEN = 16;
+
+type Special = Place | Link | Marks['links'][number];
+
+/** What each character of a text looks like, as bits, and which of the specials it is part of, from 1 on. */
+interface Painted {
+  readonly looks: Uint8Array;
+  readonly which: Uint32Array;
+  readonly specials: readonly Special[];
+}
+
+function paint(
+  text: string,
+  { styles, links, hidden }: Omit<Marks, 'blocks'>,
+  others: readonly Special[],
+): Painted {
+  const looks = new Uint8Array(text.length);
+  for (const [style, bit] of Object.entries(BIT)) {
+    const here = styles.filter((one) => one.style === style);
+    if (here.length === 0) continue;
+    // Counted in and out, so that it doesn't matter how deep they stand in each other.
+    const steps = new Int32Array(text.length + 1);
+    for (const { from, to } of here) {
+      steps[from] = (steps[from] ?? 0) + 1;
+      steps[to] = (steps[to] ?? 0) - 1;
+    }
+    let depth = 0;
+    for (let i = 0; i < looks.length; i++) {
+      depth += steps[i] ?? 0;
+      if (depth > 0) looks[i] = (looks[i] ?? 0) | bit;
+    }
+  }
+  const which = new Uint32Array(text.length);
+  // A link that was written as one leads where it says, also when its text looks like an address.
+  const specials = [...others, ...links];
+  for (const [n, { from, to }] of specials.entries())
+    if (((looks[from] ?? 0) & BIT.code) === 0) which.fill(n + 1, from, to);
+  for (const { from, to } of hidden) looks.fill(HIDDEN, from, to);
+  return { looks, which, specials };
+}
+
+/** The pieces of a block that look the same throughout. */
+function segments(text: string, { from, to }: Span, painted: Painted): Segment[] {
+  const { looks, which, specials } = painted;
+  const found: Segment[] = [];
+  let piece = '';
+  let look = 0;
+  let special = 0;
+  const close = () => {
+    if (piece !== '') found.push(segment(piece, look, specials[special - 1]));
+    piece = '';
+  };
+  let begun = from;
+  for (let i = from; i < to; i++) {
+    if (looks[i] === look && which[i] === special) continue;
+    piece += text.slice(begun, i);
+    begun = i;
+    if (looks[i] === HIDDEN) {
+      begun = i + 1;
+      continue;
+    }
+    close();
+    look = looks[i] ?? 0;
+    special = which[i] ?? 0;
+  }
+  piece += text.slice(begun, to);
+  close();
+  return found;
+}
+
+function segment(text: string, look: number, special: Special | undefined): Segment {
+  const looks: { -readonly [K in keyof Looks]: Looks[K] } = {};
+  if (look & BIT.bold) looks.bold = true;
+  if (look & BIT.italic) looks.italic = true;
+  if (look & BIT.strike) looks.strike = true;
+  if (look & BIT.code) return { type: 'text', text, code: true, ...looks };
+  if (special && 'href' in special) return { type: 'link', text, href: special.href, ...looks };
+  if (!special) return { type: 'text', text, ...looks };
+  const { who } = special.mention;
+  return who.type === 'user'
+    ? { type: 'mention', text, user: who.user, ...looks }
+    : { type: 'mention', text, ...looks };
+}
+
+interface Place extends Span {
   readonly mention: Mention;
 }
 
@@ -62,17 +172,31 @@ function places(text: string, mentions: readonly Mention[]): Place[] {
   return found;
 }
 
-function pushLinks(parts: Segment[], text: string): void {
-  if (text === '') return;
-  let done = 0;
+interface Link extends Span {
+  readonly href: string;
+}
+
+/** Addresses in a text. */
+function linksIn(text: string): Link[] {
+  const found: Link[] = [];
   for (const match of /[.:@]/.test(text) ? find(text) : []) {
-    const href = safeLink(match.href);
-    if (!match.isLink || href === undefined) continue;
-    if (match.start > done) parts.push({ type: 'text', text: text.slice(done, match.start) });
-    parts.push({ type: 'link', text: match.value, href });
-    done = match.end;
+    if (!match.isLink) continue;
+    // Marks after an address, and the end of a text that was written as a link, are not part of it.
+    const end = match.value.indexOf('](');
+    const value = end < 0 ? match.value : match.value.slice(0, end);
+    const extra = match.value.length - value.replace(/[*_~`]+$/, '').length;
+    const href = safeLink(extra > 0 ? match.href.slice(0, -extra) : match.href);
+    if (href !== undefined) found.push({ from: match.start, to: match.end - extra, href });
   }
-  if (done < text.length) parts.push({ type: 'text', text: text.slice(done) });
+  return found;
+}
+
+/** Where a text leads that was written as a link; nothing when it says that it leads to another place. */
+function maskedLink(href: string, label: string): string | undefined {
+  const safe = /^[a-z]+:/i.test(href) ? safeLink(href) : undefined;
+  if (safe === undefined) return undefined;
+  const { host } = new URL(safe);
+  return linksIn(label).every((link) => new URL(link.href).host === host) ? safe : undefined;
 }
 
 /** The address as the browser would open it, if it is of a kind that people may be led to. */
@@ -108,10 +232,9 @@ function isLowSurrogate(unit: number): boolean {
   return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-/** One line for lists, quotes and announcements. */
+/** One line for lists, quotes and announcements, without what formats it. */
 export function oneLine(text: string, limit = 140): string {
-  const line = text
-    .slice(0, 4 * limit)
+  const line = plainText(text.slice(0, 4 * limit))
     .replace(/\s+/gu, ' ')
     .trim();
   const letters = [...line];

@@ -1,0 +1,56 @@
+// What the keys for bold, italic and links do with what is selected. Knows no field: says what to put where.
+
+export interface Change {
+  /** What is replaced. */
+  readonly from: number;
+  readonly to: number;
+  readonly put: string;
+  /** What is selected then. */
+  readonly select: readonly [number, number];
+}
+
+/** Puts the marks around what is selected, or takes them off when they are there. */
+export function marked(text: string, from: number, to: number, mark: '**' | '*'): Change {
+  const size = mark.length;
+  // Marks next to a space would format nothing.
+  const picked = text.slice(from, to);
+  from += picked.length - picked.trimStart().length;
+  to = Math.max(from, to - (picked.length - picked.trimEnd().length));
+  const inside = text.slice(from, to);
+  if (has(inside, mark)) {
+    const put = inside.slice(size, -size);
+    return { from, to, put, select: [from, from + put.length] };
+  }
+  const [before, after] = [text.slice(0, from), text.slice(to)];
+  if (begins(reversed(before.slice(-4)), mark) && begins(after, mark)) {
+    const begin = from - size;
+    return { from: begin, to: to + size, put: inside, select: [begin, begin + inside.length] };
+  }
+  return { from, to, put: mark + inside + mark, select: [from + size, to + size] };
+}
+
+/** Whether a text is in these marks: one asterisk is not a part of two. */
+function has(text: string, mark: string): boolean {
+  return (
+    text.length > 2 * mark.length && begins(text, mark) && begins(reversed(text.slice(-4)), mark)
+  );
+}
+
+function begins(text: string, mark: string): boolean {
+  const stars = /^\**/.exec(text)?.[0].length ?? 0;
+  return stars === mark.length || stars === 3;
+}
+
+const reversed = (text: string): string => [...text].reverse().join('');
+
+const ADDRESS = /^(https?:\/\/|mailto:)\S+$/i;
+
+/** Makes a link of what is selected; what is missing, text or address, is where the caret goes. */
+export function linked(text: string, from: number, to: number): Change {
+  const inside = text.slice(from, to);
+  if (ADDRESS.test(inside)) {
+    return { from, to, put: `[](${inside})`, select: [from + 1, from + 1] };
+  }
+  const begin = from + inside.length + 3;
+  return { from, to, put: `[${inside}](https://)`, select: [begin, begin + 'https://'.length] };
+}

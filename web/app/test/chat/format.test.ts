@@ -1,0 +1,43 @@
+// What Ctrl+B, Ctrl+I and Ctrl+Shift+L make of a text; | is where the selection begins and ends.
+
+import { expect, test } from 'vitest';
+import { type Change, linked, marked } from '../../src/chat/composer/format';
+
+function run(shown: string, change: (text: string, from: number, to: number) => Change): string {
+  const from = shown.indexOf('|');
+  const to = shown.lastIndexOf('|') - 1;
+  const text = shown.replaceAll('|', '');
+  const { put, select, ...at } = change(text, from, to);
+  const now = text.slice(0, at.from) + put + text.slice(at.to);
+  return `${now.slice(0, select[0])}|${now.slice(select[0], select[1])}|${now.slice(select[1])}`;
+}
+const bold = (shown: string) => run(shown, (text, from, to) => marked(text, from, to, '**'));
+const italic = (shown: string) => run(shown, (text, from, to) => marked(text, from, to, '*'));
+const link = (shown: string) => run(shown, linked);
+
+test('marks go around what is selected, without the spaces at its ends', () => {
+  expect(bold('a |word| b')).toBe('a **|word|** b');
+  expect(bold('a| word |b')).toBe('a **|word|** b');
+  expect(italic('||')).toBe('*||*');
+  expect(italic('|مهم|')).toBe('*|مهم|*');
+});
+
+test('the same keys take them off again', () => {
+  expect(bold('a **|word|** b')).toBe('a |word| b');
+  expect(bold('a |**word**| b')).toBe('a |word| b');
+  expect(italic('*|word|*')).toBe('|word|');
+  expect(bold('**||**')).toBe('||');
+});
+
+test('bold and italic are told apart', () => {
+  expect(italic('**|word|**')).toBe('***|word|***');
+  expect(bold('*|word|*')).toBe('***|word|***');
+  expect(italic('***|word|***')).toBe('**|word|**');
+  expect(bold('***|word|***')).toBe('*|word|*');
+});
+
+test('a link asks for what is missing', () => {
+  expect(link('see |this| now')).toBe('see [this](|https://|) now');
+  expect(link('see |https://example.com/a| now')).toBe('see [||](https://example.com/a) now');
+  expect(link('||')).toBe('[](|https://|)');
+});
