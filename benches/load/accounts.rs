@@ -125,17 +125,20 @@ async fn patiently<F>(mut call: impl FnMut() -> F) -> anyhow::Result<SignedIn>
 where
     F: Future<Output = Result<SignedIn, Error>>,
 {
+    let mut last = None;
     for _ in 0..TRIES {
         match call().await {
             Ok(signed_in) => return Ok(signed_in),
             Err(error) if error.is_retryable() => {
                 let wait = error.retry_after().unwrap_or(Duration::from_millis(500));
+                last = Some(error);
                 tokio::time::sleep(wait).await;
             }
             Err(error) => return Err(error).context("sign-up"),
         }
     }
-    bail!("the server put sign-ups off again and again")
+    let last = last.map_or_else(String::new, |error| format!(", at last with: {error}"));
+    bail!("sign-ups were put off again and again{last}")
 }
 
 fn load(path: &Path) -> anyhow::Result<Vec<Account>> {

@@ -29,6 +29,9 @@ const SEGMENT: usize = 1460;
 /// Largest packet that is passed on.
 const PACKET: usize = 65_536;
 
+/// Ports that are tried.
+const PORTS: usize = 20;
+
 /// Packets on their way in one direction of one flow; more are dropped, as a router's queue does it.
 const QUEUE: usize = 4096;
 
@@ -60,8 +63,7 @@ pub(crate) async fn serve(args: &ImpairArgs) -> anyhow::Result<()> {
         .await?
         .next()
         .context("--server is an address and a port")?;
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let (tcp, udp) = (TcpListener::bind(any).await?, UdpSocket::bind(any).await?);
+    let (tcp, udp) = sockets().await?;
     let ready = serde_json::json!({
         "tls": format!("tls://{}", tcp.local_addr()?),
         "wss": format!("wss://{}", tcp.local_addr()?),
@@ -74,6 +76,18 @@ pub(crate) async fn serve(args: &ImpairArgs) -> anyhow::Result<()> {
         ended = packets(Arc::new(udp), server, path) => ended,
         _ = parent.read_u8() => Ok(()),
     }
+}
+
+/// One port for both, as the server has it: clients sign in over TCP wherever they then go by UDP.
+async fn sockets() -> anyhow::Result<(TcpListener, UdpSocket)> {
+    for _ in 0..PORTS {
+        let tcp = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        // Somebody else may have the same port of UDP.
+        if let Ok(udp) = UdpSocket::bind(tcp.local_addr()?).await {
+            return Ok((tcp, udp));
+        }
+    }
+    anyhow::bail!("no port is free for both TCP and UDP")
 }
 
 async fn streams(listener: TcpListener, server: SocketAddr, path: Path) -> anyhow::Result<()> {
