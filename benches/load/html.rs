@@ -15,7 +15,7 @@ svg text{font:11px system-ui,sans-serif;fill:#444}svg .t{font-size:13px;fill:#00
 .bad{background:#fde8e8;padding:.5rem 1rem}pre{overflow:auto;background:#f6f6f6;padding:1rem}";
 
 /// Figures shown in the table, in this order, as far as a result has them.
-const FIGURES: [&str; 38] = [
+const FIGURES: [&str; 40] = [
     "/transport",
     "/users",
     "/connections",
@@ -28,6 +28,7 @@ const FIGURES: [&str; 38] = [
     "/large_share",
     "/warmup_s",
     "/seconds",
+    "/generator_priority",
     "/sent_per_s",
     "/delivered_per_s",
     "/opened_per_s",
@@ -54,6 +55,7 @@ const FIGURES: [&str; 38] = [
     "/lost",
     "/duplicates",
     "/reordered",
+    "/gaps",
 ];
 
 /// Latencies shown with their percentiles.
