@@ -29,6 +29,9 @@ pub(crate) use table::number;
 /// p99 up to which a rate counts as carried, in microseconds.
 const CARRIED_P99_US: f64 = 20_000.0;
 
+/// The flag of [`priority::forbid`].
+const ORDINARY: &str = "--ordinary-priority";
+
 /// The results of one round, by the names of its steps.
 #[derive(Debug, Default)]
 pub(crate) struct Round(BTreeMap<String, Value>);
@@ -200,8 +203,8 @@ fn bench(args: &GoalsArgs, arguments: &[String], path: &Path) -> anyhow::Result<
     // An old result must not stand for this one.
     let _ = fs::remove_file(path);
     let mut command = server::prefixed(args, &std::env::current_exe()?);
-    if priority::is_forbidden() {
-        command.arg("--ordinary-priority");
+    if priority::is_forbidden() && !arguments.iter().any(|argument| argument == ORDINARY) {
+        command.arg(ORDINARY);
     }
     let status = command
         .args(arguments)
