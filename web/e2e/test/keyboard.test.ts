@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
+import { accessFaults } from '../src/axe.ts';
 import type { Device } from '../src/browser.ts';
 import { field, list, log, message } from '../src/chat.ts';
 import { group, type Person, say } from '../src/people.ts';
@@ -166,6 +167,53 @@ test('Alt and arrows go between chats, also to the unread one', async () => {
     .first()
     .waitFor();
   await press('Alt+Shift+ArrowDown');
+  await page.getByRole('region', { name: 'Night shift' }).waitFor();
+});
+
+test('landmarks, the ends of the chat and the help are reached by keys', async () => {
+  await press('Alt+Shift+ArrowUp');
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox', { name: 'Chat or person' }).waitFor();
+  await type('harb');
+  await page.getByRole('option', { name: /Harbour walk/ }).waitFor();
+  await press('Enter');
+  await field(page).focus();
+  const place = () =>
+    page.evaluate(() => {
+      const here = document.activeElement?.closest<HTMLElement>('[data-landmark]');
+      return here?.getAttribute('aria-label') ?? here?.tagName.toLowerCase();
+    });
+  expect(await place()).toBe('main');
+  const around: (string | undefined)[] = [];
+  for (let i = 0; i < 3; i++) {
+    await press('Control+F6');
+    around.push(await place());
+  }
+  expect(around).toEqual(['Main', 'Chats', 'main']);
+  await press('Control+Shift+F6');
+  expect(await place()).toBe('Chats');
+  await press('Control+/');
+  const help = page.getByRole('dialog', { name: 'Keyboard' });
+  for (const what of ['Bold', 'Italic', 'Link', 'Next part of the window'])
+    await help.getByText(what, { exact: true }).waitFor();
+  // It is longer than the window.
+  expect(await accessFaults(page)).toEqual([]);
+  await press('Escape');
+  await help.waitFor({ state: 'detached' });
+  await field(page).focus();
+  await press('Control+Home');
+  await page.waitForFunction(
+    () =>
+      document.activeElement?.getAttribute('role') === 'article' &&
+      document.querySelector('[role=log]')?.scrollTop === 0,
+  );
+  await press('Escape');
+  await press('Control+End');
+  await page.waitForFunction(() => {
+    const view = document.querySelector('[role=log]');
+    return view && view.scrollHeight - view.scrollTop - view.clientHeight < 24;
+  });
+  await press('Alt+ArrowDown');
   await page.getByRole('region', { name: 'Night shift' }).waitFor();
 });
 
