@@ -26,6 +26,8 @@ export class Conversation {
   begun: boolean;
   roster: Roster | undefined;
   /** The session in which the members' cursors were last asked for; 0 for none. */
+  /** Nothing up to here is there for this user, as pages of this session said. */
+  goneUpTo = 0;
   describedIn = 0;
   describing = false;
   describeAgain = false;

@@ -84,6 +84,7 @@ export function handlePage(m: Machine, tick: Tick, call: number, fetched: wire.F
     const [first, last] = [entries[0], entries.at(-1)];
     if (dense && first && last) it.acknowledged.handleGiven(first.seq, last.seq);
     it.log.noteLast(fetched.lastSeq, tick.nowMs, true);
+    if (dense && fetched.atStart && first) dropBefore(m, id, first.seq);
     m.touch(id);
   }
   for (const entry of related) {
@@ -96,6 +97,16 @@ export function handlePage(m: Machine, tick: Tick, call: number, fetched: wire.F
   const { atStart, atEnd, lastSeq, relatedCut } = fetched;
   const page: Page = { entries, related, atStart, atEnd, lastSeq, relatedCut, fromCache: false };
   reply(m, call, page);
+}
+
+/** A conversation begins here for this user by now: what is older went by its age, and goes from the device too. */
+function dropBefore(m: Machine, id: string, seq: number): void {
+  const it = m.conversations.get(id);
+  const upTo = seq - 1;
+  if (!it || upTo <= it.goneUpTo) return;
+  it.goneUpTo = upTo;
+  m.save({ type: 'cleared', conversation: id, upTo });
+  m.emit({ type: 'cleared', conversation: id, upTo });
 }
 
 /** Whether an answer holds every entry from its first to its last. */
