@@ -6,6 +6,10 @@ export const field = (page: Page): Locator =>
 export const list = (page: Page): Locator => page.getByRole('navigation', { name: 'Chats' });
 export const log = (page: Page): Locator => page.getByRole('log', { name: 'Messages' });
 
+/** The line of the list with this in it: a name, or what was written last. */
+export const line = (page: Page, text: string): Locator =>
+  list(page).getByRole('link').filter({ hasText: text });
+
 /** The message with this text in it. */
 export const message = (page: Page, text: string): Locator =>
   log(page).getByRole('article').filter({ hasText: text });
@@ -17,7 +21,7 @@ export async function write(page: Page, text: string): Promise<void> {
 
 /** Opens a conversation from the list. */
 export async function enter(page: Page, name: string): Promise<void> {
-  await list(page).getByRole('link').filter({ hasText: name }).first().click();
+  await line(page, name).first().click();
   await log(page).waitFor();
 }
 
