@@ -41,6 +41,9 @@ export function parts(text: string, mentions: readonly Mention[] = [], cut = fal
   );
   const specials = [...links, ...named].sort((a, b) => a.from - b.from);
   if (!mayFormat(text)) {
+    // Most messages.
+    if (specials.length === 0 && text !== '')
+      return [{ type: 'text', segments: [{ type: 'text', text }] }];
     const painted = paint(text, { styles: [], links: [], hidden: [] }, specials);
     return [{ type: 'text', segments: segments(text, { from: 0, to: text.length }, painted) }];
   }
