@@ -43,6 +43,8 @@ pub const TARGETS: &[Target] = &[
     ("group", group::group),
     ("ring", ring::ring),
     #[cfg(feature = "whole")]
+    ("browser", server::browser::browser),
+    #[cfg(feature = "whole")]
     ("client", client::client),
     #[cfg(feature = "whole")]
     ("config", config::config),
@@ -60,6 +62,8 @@ pub const TARGETS: &[Target] = &[
     ("store_key", store::key),
     #[cfg(feature = "whole")]
     ("store_row", store::row),
+    #[cfg(feature = "whole")]
+    ("web_transport", server::web_transport::web_transport),
     #[cfg(feature = "whole")]
     ("websocket", server::carried::websocket),
 ];

@@ -14,7 +14,8 @@ use parley_fuzz::{TARGETS, Target};
 /// Random inputs of a target, and of one that starts a whole server for each.
 const ROUNDS: usize = 3000;
 const WHOLE_ROUNDS: usize = 100;
-const WHOLE: [&str; 5] = ["damaged", "folder", "http", "requests", "websocket"];
+const WHOLE: [&str; 7] =
+    ["browser", "damaged", "folder", "http", "requests", "web_transport", "websocket"];
 
 /// Panics of any thread: the server has threads of its own.
 static PANICS: AtomicUsize = AtomicUsize::new(0);

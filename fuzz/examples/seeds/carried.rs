@@ -58,7 +58,7 @@ pub(crate) fn connections() {
 }
 
 /// The number that `arbitrary` reads as this variant of an enum of so many.
-fn piece(variant: u32, of: u32) -> Vec<u8> {
+pub(crate) fn piece(variant: u32, of: u32) -> Vec<u8> {
     let low = (u64::from(variant) << 32).div_ceil(u64::from(of));
     u32::try_from(low).unwrap().to_le_bytes().to_vec()
 }

@@ -10,7 +10,13 @@ pub(crate) fn http() {
     let account =
         r#"{"name":"dan","password":"correct horse","device":{"name":"phone","platform":"linux"}}"#;
     let login = r#"{"name":"ann","password":"correct horse","device":{"name":"phone"}}"#;
-    let passwords = r#"{"old_password":"correct horse","new_password":"battery staple"}"#;
+    let passwords = r#"{"old":"correct horse","new":"battery staple"}"#;
+    let slot = "Parley-Account: 0\r\n";
+    let cookie = "Parley-Account: 0\r\nSec-Fetch-Site: same-origin\r\nOrigin: http://parley\r\n\
+        Cookie: a=b; parley-0={token}; parley-1=00\r\n";
+    let other = "Parley-Account: 0\r\nSec-Fetch-Site: cross-site\r\nCookie: parley-0={token}\r\n";
+    let kept =
+        r#"{"name":"ann","password":"correct horse","device":{"name":"tab"},"session":"cookie"}"#;
     let routes = [
         ("sign-up", "POST /v1/accounts", "", account),
         ("login", "POST /v1/login", "", login),
@@ -39,6 +45,13 @@ pub(crate) fn http() {
         ("live", "HEAD /livez", "", ""),
         ("ready", "GET /readyz?x=1&x=2", "", ""),
         ("metrics", "GET /metrics", "", ""),
+        ("login-into-a-cookie", "POST /v1/login", slot, kept),
+        ("sign-ins", "GET /v1/sign-ins", cookie, ""),
+        ("sign-ins-from-elsewhere", "GET /v1/sign-ins", other, ""),
+        ("ticket", "POST /v1/ticket", bearer, ""),
+        ("ticket-by-cookie", "POST /v1/ticket", cookie, ""),
+        ("ticket-from-elsewhere", "POST /v1/ticket", other, ""),
+        ("logout-by-cookie", "POST /v1/logout", cookie, ""),
         ("no-such-path", "GET /v2/%2e%2e/etc/passwd", bearer, ""),
         ("no-such-method", "BREW /v1/account", bearer, ""),
         ("twice-a-key", "POST /v1/login", "", r#"{"name":"ann","name":"ben","password":"x"}"#),
@@ -80,6 +93,8 @@ pub(crate) fn http() {
     put("upgrade-without-key", &all("GET /v1/ws", &upgrade[..100], ""));
     let foreign = format!("{upgrade}Origin: https://elsewhere.example\r\n");
     put("upgrade-from-elsewhere", &all("GET /v1/ws", &foreign, ""));
+    let wrong = format!("GET /v1/ws?ticket={}", "0".repeat(64));
+    put("upgrade-with-a-wrong-ticket", &all(&wrong, upgrade, ""));
     // One envelope of each kind, as a single request.
     for vector in vectors("client") {
         let body = hex(&vector["bytes"]);

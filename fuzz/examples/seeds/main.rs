@@ -3,6 +3,7 @@
 //! whose names begin with `found-`, are left alone.
 #![allow(clippy::unwrap_used, reason = "a tool for developers")]
 
+mod browser;
 mod carried;
 mod files;
 mod http;
@@ -43,6 +44,8 @@ fn main() {
     texts();
     store();
     http::http();
+    browser::browsers();
+    browser::web_transport();
     carried::connections();
     files::configurations();
     files::folders();
@@ -120,7 +123,18 @@ fn store() {
 /// Programs for the stateful targets, from a fixed seed.
 fn programs() {
     let mut random = fastrand::Rng::with_seed(1);
-    for target in ["client", "conversation", "session", "group", "ring", "requests", "damaged"] {
+    let targets = [
+        "client",
+        "conversation",
+        "session",
+        "group",
+        "ring",
+        "requests",
+        "damaged",
+        "browser",
+        "web_transport",
+    ];
+    for target in targets {
         for (index, length) in [40, 100, 250, 600, 1500, 4000, 4000, 9000].into_iter().enumerate() {
             let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
             put(target, &format!("program-{index}"), &bytes);

@@ -29,12 +29,19 @@ pub fn http(data: &[u8]) {
     let [ann, others @ ..] = people.as_slice() else { return };
     let said = replaced(rest, TOKEN, ann.token.as_bytes());
     let said = replaced(&said, ID, ann.identity.user.to_string().as_bytes());
-    let heard = server.runtime.block_on(talk(&server, &said, 1 + usize::from(*cut)));
+    let heard = server.runtime.block_on(talk(&server, &said, 1 + usize::from(*cut), None));
     secret(&heard, others);
     answers(&heard);
 }
 
-async fn talk(server: &Server, said: &[u8], cut: usize) -> Vec<u8> {
+/// What the server says on a connection on which the client says this. It then
+/// either says that it says no more, or goes once it heard enough.
+pub(super) async fn talk(
+    server: &Server,
+    said: &[u8],
+    cut: usize,
+    enough: Option<fn(&[u8]) -> bool>,
+) -> Vec<u8> {
     let api = server.api.clone();
     let permit = api.connections.admit(address(), Transport::WebSocket);
     let permit = permit.unwrap_or_else(|refused| panic!("{refused}"));
@@ -53,12 +60,22 @@ async fn talk(server: &Server, said: &[u8], cut: usize) -> Vec<u8> {
             }
             tokio::task::yield_now().await;
         }
-        let _ = writer.shutdown().await;
+        if enough.is_none() {
+            let _ = writer.shutdown().await;
+        }
     };
-    let hear = async { reader.read_to_end(&mut heard).await };
+    let hear = async {
+        while reader.read_buf(&mut heard).await? > 0 {
+            if enough.is_some_and(|enough| enough(&heard)) {
+                break;
+            }
+        }
+        std::io::Result::Ok(())
+    };
     let both = tokio::time::timeout(PATIENCE, async { tokio::join!(speak, hear) });
     let (_, read) = both.await.unwrap_or_else(|_| panic!("the connection never ends"));
     read.unwrap_or_else(|error| panic!("{error}"));
+    drop((reader, writer));
     serving.await.unwrap_or_else(|error| panic!("{error}"));
     heard
 }

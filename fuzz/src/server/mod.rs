@@ -2,13 +2,16 @@
 //! behind the listeners over a store in memory, with three people signed up.
 //!
 //! The targets that use it check what a client could hold against the server:
-//! [`requests`] its answers, [`http`] its HTTP, [`damaged`] what it does with
+//! [`requests`] its answers, [`http`] its HTTP, [`browser`] its cookies and
+//! tickets, [`web_transport`] who may open one, [`damaged`] what it does with
 //! rows that are not what it wrote, [`carried`] what its readers make of bytes.
 
+pub mod browser;
 pub mod carried;
 pub mod damaged;
 pub mod http;
 pub mod requests;
+pub mod web_transport;
 
 mod ask;
 mod truth;

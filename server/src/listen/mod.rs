@@ -40,6 +40,7 @@ pub use http_connection::{Http, HttpPeer, serve_http1};
 pub use limits::{ConnectionCaps, ConnectionPermit, Connections, Refused, State};
 pub use origin::Door;
 pub use websocket::{UpgradeRefused, WebSockets};
+pub use webtransport::web_transport_request;
 
 /// How long a connection that is being closed may take for its last bytes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -15,10 +15,10 @@ use axum::http::{StatusCode, Uri};
 use bytes::BytesMut;
 use parley_protocol::Code;
 use quinn::{Connection, RecvStream, SendStream, VarInt};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use web_transport_proto::{
-    Capsule, ConnectRequest, ConnectResponse, Frame, Settings, VarInt as Number,
+    Capsule, ConnectError, ConnectRequest, ConnectResponse, Frame, Settings, VarInt as Number,
 };
 
 use super::CLOSE_TIMEOUT;
@@ -52,7 +52,7 @@ pub(super) enum Refused {
     #[error("it can't do WebTransport")]
     Unable,
     #[error("CONNECT: {0}")]
-    Connect(#[from] web_transport_proto::ConnectError),
+    Connect(#[from] ConnectError),
     #[error("refused with {0}")]
     Status(StatusCode),
     #[error("a stream of something else")]
@@ -67,8 +67,7 @@ pub(super) async fn accept(
 ) -> Result<(RecvStream, Sink, Option<Proof>), Refused> {
     let control = settings(&connection).await?;
     let (mut send, mut receive) = connection.accept_bi().await?;
-    let request = ConnectRequest::read(&mut receive).await?;
-    let answer = judge(&request, door, origins);
+    let answer = web_transport_request(&mut receive, door, origins).await?;
     let status = answer.as_ref().err().map_or(StatusCode::OK, |status| *status);
     ConnectResponse::new(status).write(&mut send).await?;
     let proof = match answer {
@@ -100,6 +99,20 @@ async fn settings(connection: &Connection) -> Result<(SendStream, RecvStream), R
         return Err(Refused::Unable);
     }
     Ok((send, receive))
+}
+
+/// Reads a browser's request: whose session it may become, or the status that
+/// refuses it.
+///
+/// # Errors
+/// When it is no request for a WebTransport at all.
+pub async fn web_transport_request<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    door: &Door,
+    origins: &[String],
+) -> Result<Result<Option<Proof>, StatusCode>, ConnectError> {
+    let request = ConnectRequest::read(stream).await?;
+    Ok(judge(&request, door, origins))
 }
 
 /// Whether the request may become a session, and whose.
