@@ -8,15 +8,21 @@ use std::path::Path;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    println!("cargo::rerun-if-changed=web");
     let folder = Path::new(&env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("web");
+    // The whole path as well: of clones that share a target folder, one must not
+    // take the other's list for its own, not even once that one is gone.
+    println!("cargo::rerun-if-changed=web");
+    println!("cargo::rerun-if-changed={}", folder.display());
     let mut files = Vec::new();
     list(&folder, "", &mut files)?;
     files.sort();
     let mut code = String::from("static FILES: &[(&str, &[u8])] = &[\n");
     for name in files {
-        let path = folder.join(&name);
-        let _ = writeln!(code, "    ({name:?}, include_bytes!({path:?})),");
+        let path = format!("/web/{name}");
+        let _ = writeln!(
+            code,
+            "    ({name:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?}))),"
+        );
     }
     code.push_str("];\n");
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;
