@@ -2,8 +2,10 @@
 //!
 //! While the node is busy, a receipt and the answer to a cursor's move wait for
 //! the next frame to their session, at most [`LATER`]: alone each would cost a
-//! wake, a record and a system call, as much as a message.
+//! wake, a record and a system call, as much as a message. Each session has a
+//! time of its own: let go all at once, thousands would hold up the messages.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +13,17 @@ use tokio::time::Instant;
 
 use crate::link::{Item, Link};
 
-/// The longest that anything waits.
-const LATER: Duration = Duration::from_millis(100);
+/// The longest that anything waits, about.
+const LATER: Duration = Duration::from_millis(200);
 
-/// Sessions to look after, each once.
+/// What is due within this goes too: fewer wakes of the task that sees to it.
+const STEP: Duration = Duration::from_millis(5);
+
+/// Sessions to look after, each once, in the order of their times.
 #[derive(Default)]
 pub(super) struct Later {
     busy: bool,
-    links: Vec<Arc<Link>>,
-    due: Option<Instant>,
+    links: VecDeque<(Instant, Arc<Link>)>,
 }
 
 impl Later {
@@ -33,26 +37,37 @@ impl Later {
         if !self.busy {
             link.push(item);
         } else if link.push_later(item) {
-            self.due.get_or_insert_with(|| Instant::now() + LATER);
-            self.links.push(Arc::clone(link));
+            self.links.push_back((Instant::now() + LATER, Arc::clone(link)));
         }
     }
 
     /// Resolves when something has waited long enough; never, when nothing waits.
     /// Cancel safe.
     pub(super) async fn due(&self) {
-        match self.due {
-            Some(due) => tokio::time::sleep_until(due).await,
+        match self.links.front() {
+            Some((due, _)) => tokio::time::sleep_until(*due).await,
             None => std::future::pending().await,
         }
     }
 
     /// Lets go what has waited; what came meanwhile goes with it.
     pub(super) fn send(&mut self) {
-        self.due = None;
-        self.links.drain(..).for_each(|link| link.look_after());
+        self.send_until(Instant::now() + STEP);
+    }
+
+    /// Lets go all that waits.
+    pub(super) fn send_all(&mut self) {
+        self.links.drain(..).for_each(|(_, link)| link.look_after());
+    }
+
+    fn send_until(&mut self, until: Instant) {
+        while let Some((_, link)) = self.links.pop_front_if(|(due, _)| *due <= until) {
+            link.look_after();
+        }
         // A burst must not hold its memory for ever.
-        self.links.shrink_to(1024);
+        if self.links.is_empty() {
+            self.links.shrink_to(1024);
+        }
     }
 }
 
@@ -86,5 +101,20 @@ mod tests {
         later.due().await;
         later.send();
         assert!(woken() && later.links.is_empty() && later.due().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn each_session_has_its_own_time() {
+        let links = [link(), link(), link()];
+        let woken = |link: &Link| link.woken().now_or_never().is_some();
+        let mut later = Later::busy();
+        links.iter().for_each(|link| later.push(link, item()));
+        let times: Vec<_> = later.links.iter().map(|(due, _)| *due).collect();
+        assert!(times.is_sorted());
+        later.links[2].0 += 4 * STEP;
+        later.send_until(times[2]);
+        assert!(woken(&links[0]) && woken(&links[1]) && !woken(&links[2]));
+        later.send_all();
+        assert!(woken(&links[2]));
     }
 }

@@ -133,7 +133,7 @@ impl Fanout {
             outbox.clear();
             handed_over.fetch_sub(1, Ordering::Release);
         }
-        later.send();
+        later.send_all();
     }
 
     /// Carries one out; gives how many users it reached, about.
@@ -243,7 +243,7 @@ impl Fanout {
 
 /// The outbox rows that are carried out with the group.
 fn indexes(group: &Group) -> impl Iterator<Item = (ShardId, u64)> {
-    group.iter().filter_map(|committed| Some((committed.shard, committed.outbox?)))
+    group.iter().filter_map(|committed| committed.outbox)
 }
 
 fn answer_moved(

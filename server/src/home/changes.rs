@@ -7,6 +7,7 @@ use parley_core::session::reply;
 use parley_core::user::FeedEntry;
 use parley_protocol::wire::{self, Changes, server_envelope::Kind};
 use parley_protocol::{ConversationId, Message as _, SessionId, UserId, limits};
+use rustc_hash::FxHashMap;
 
 use super::Homes;
 use crate::link::Item;
@@ -58,7 +59,7 @@ impl Homes {
         let since = if since > position { 0 } else { since };
         // Memory first, then the store: a change that is flushed in between is
         // seen twice, never not at all, and merging twice changes nothing.
-        let changed: HashMap<ConversationId, FeedEntry> =
+        let changed: FxHashMap<ConversationId, FeedEntry> =
             self.lock(user).users.get(&user).map(|user| user.changed.clone()).unwrap_or_default();
         let page = self.store.feed_after(shard, user, since, limit)?;
         let mut merged: HashMap<ConversationId, FeedEntry> =

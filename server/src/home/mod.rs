@@ -12,7 +12,6 @@ mod flush;
 mod rebuild;
 mod standing;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,6 +24,7 @@ use parley_core::shard::placement::ShardCount;
 use parley_core::user::{FeedEntry, FeedVersions};
 use parley_protocol::wire::{Receipt, ServerEnvelope, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId, DeviceId, SessionId, ShardId, UserId};
+use rustc_hash::FxHashMap;
 
 use crate::link::{Item, Link, Shed};
 use crate::metrics::list as metric;
@@ -62,13 +62,13 @@ pub struct Homes {
 /// The users whose home shard this is, as far as anything about them is in memory.
 struct Shard {
     versions: FeedVersions,
-    users: HashMap<UserId, User>,
+    users: FxHashMap<UserId, User>,
 }
 
 #[derive(Default)]
 struct User {
     /// Changes since the last flush; merged over the stored rows they are the truth.
-    changed: HashMap<ConversationId, FeedEntry>,
+    changed: FxHashMap<ConversationId, FeedEntry>,
     /// The highest version given out, once it is known.
     position: Option<u64>,
     sessions: Vec<Arc<Link>>,
@@ -102,8 +102,9 @@ impl Homes {
     #[must_use]
     pub fn new(options: Options, count: ShardCount, store: Store) -> Self {
         let start = store.facts().boots;
-        let shard =
-            |_| Mutex::new(Shard { versions: FeedVersions::new(start), users: HashMap::new() });
+        let shard = |_| {
+            Mutex::new(Shard { versions: FeedVersions::new(start), users: FxHashMap::default() })
+        };
         let shards = count.all().map(shard).collect();
         Self {
             options,

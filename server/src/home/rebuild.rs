@@ -29,7 +29,7 @@ impl Homes {
                 let Some((last, _)) = rows.last() else { break };
                 after = *last;
                 for range in rows.iter().flat_map(|(_, row)| &row.ranges) {
-                    entries += self.replay(shard, range)?;
+                    entries += self.replay(range)?;
                 }
                 self.carried(&[(shard, after)]);
                 if self.wants_flush() {
@@ -43,11 +43,13 @@ impl Homes {
         Ok(entries)
     }
 
-    fn replay(&self, shard: ShardId, range: &OutboxRange) -> Result<u64, StoreError> {
+    fn replay(&self, range: &OutboxRange) -> Result<u64, StoreError> {
         let Ok(conversation) = ConversationId::from_slice(&range.conversation) else {
-            tracing::error!(%shard, "an outbox row names no conversation; passed over");
+            tracing::error!("an outbox row names no conversation; passed over");
             return Ok(0);
         };
+        // Its own; the row is in the shard of the batch's first entry.
+        let shard = self.count.of_conversation(conversation);
         let Some(row) = self.store.conversation(shard, conversation)? else {
             return Ok(0);
         };

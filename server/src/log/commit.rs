@@ -55,18 +55,28 @@ impl Committer {
         let sync = group.iter().any(|queued| queued.append.durability == Durability::Synced);
         let mut counted = Batch { appends: group.len() as u64, ..Batch::default() };
         let mut gains = Gains::new();
-        let mut committed = Vec::with_capacity(group.len());
+        let mut committed: Vec<(Committed<T>, bool)> = Vec::with_capacity(group.len());
         let mut permits = Vec::with_capacity(group.len());
         self.batch.clear();
         for Queued { append, permit } in group {
             let Append { shard, ops, context, .. } = append;
             let (entries, touched) = self.take_ops(shard, ops, &mut gains)?;
             counted.entries += entries;
-            let outbox = (entries > 0 || touched).then(|| self.outbox_end(shard) + 1);
-            committed.push(Committed { shard, context, outbox });
+            let in_outbox = entries > 0 || touched;
+            committed.push((Committed { shard, context, outbox: None }, in_outbox));
             permits.push(permit);
         }
-        self.add_outbox_rows(&gains);
+        let row = self.add_outbox_row(&gains);
+        let committed = committed
+            .into_iter()
+            .map(|(committed, in_outbox)| Committed {
+                outbox: row.filter(|_| in_outbox),
+                ..committed
+            })
+            .collect();
+        // Neighbours in a memtable are found on almost the same way. Stable: of a
+        // row that is written twice, the later value stays.
+        self.batch.sort_by(|a, b| a.place().cmp(&b.place()));
         counted.bytes = self.batch.iter().map(|write| write.size_bytes() as u64).sum();
         let gained = gains.values().flatten().filter(|(_, range)| **range != NO_ENTRIES);
         self.view.hide(gained.map(|(conversation, (first, _))| (*conversation, *first)));
@@ -116,23 +126,25 @@ impl Committer {
         self.batch.push(dedupe::put(shard, conversation, device, client_message_id, &dedupe));
     }
 
-    /// One row per shard: it costs the same for one entry as for a thousand.
-    fn add_outbox_rows(&mut self, gains: &Gains) {
-        for (shard, conversations) in gains {
-            let mut ranges: Vec<_> = conversations
-                .iter()
-                .map(|(conversation, (from_seq, to_seq))| OutboxRange {
-                    conversation: conversation.to_wire(),
-                    from_seq: *from_seq,
-                    to_seq: *to_seq,
-                })
-                .collect();
-            // The bytes depend on what was appended and on nothing else.
-            ranges.sort_by(|a, b| a.conversation.cmp(&b.conversation));
-            let index = self.outbox_end(*shard) + 1;
-            self.batch.push(outbox::put(*shard, index, &OutboxRow { ranges }));
-            self.outbox_ends.insert(*shard, index);
-        }
+    /// One row for the whole group, in the shard of its first entry: a row for
+    /// each shard would cost as much as the entries of a group that many share.
+    fn add_outbox_row(&mut self, gains: &Gains) -> Option<(ShardId, u64)> {
+        let shard = *gains.keys().next()?;
+        let mut ranges: Vec<_> = gains
+            .values()
+            .flatten()
+            .map(|(conversation, (from_seq, to_seq))| OutboxRange {
+                conversation: conversation.to_wire(),
+                from_seq: *from_seq,
+                to_seq: *to_seq,
+            })
+            .collect();
+        // The bytes depend on what was appended and on nothing else.
+        ranges.sort_by(|a, b| a.conversation.cmp(&b.conversation));
+        let index = self.outbox_end(shard) + 1;
+        self.batch.push(outbox::put(shard, index, &OutboxRow { ranges }));
+        self.outbox_ends.insert(shard, index);
+        Some((shard, index))
     }
 
     fn outbox_end(&self, shard: ShardId) -> u64 {

@@ -162,12 +162,12 @@ impl<T> Append<T> {
 #[derive(Debug)]
 pub enum Op {
     /// An entry of the append's shard. The log adds its dedupe row and its part
-    /// of the shard's outbox row.
+    /// of the batch's outbox row.
     Entry(StampedEntry),
     /// Other rows, of any shard.
     Rows(Vec<Write>),
     /// Rows of this append change what members' feeds say of a conversation:
-    /// its outbox row names it, with seqs 0 to 0 when it gains no entry.
+    /// the outbox row names it, with seqs 0 to 0 when it gains no entry.
     Touched(ConversationId),
 }
 
@@ -228,10 +228,10 @@ pub struct Committed<T> {
     pub shard: ShardId,
     /// The append's context.
     pub context: T,
-    /// Index of the shard's outbox row for this commit batch, if the append had
-    /// entries or touched a conversation. Several appends of a batch share the row: it may be deleted
-    /// once all of them are carried to their feeds.
-    pub outbox: Option<u64>,
+    /// The outbox row of this commit batch, by shard and index, if the append had
+    /// entries or touched a conversation. The appends of a batch share the row, whatever
+    /// their shards: it may be deleted once all of them are carried to their feeds.
+    pub outbox: Option<(ShardId, u64)>,
 }
 
 /// Why the log takes no append now.

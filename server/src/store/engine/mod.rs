@@ -77,6 +77,12 @@ impl std::fmt::Debug for Write {
 }
 
 impl Write {
+    /// Where the row lies: rows of one family compare as the engine orders them.
+    #[must_use]
+    pub fn place(&self) -> (Family, &[u8]) {
+        (self.table.family(), self.key.as_bytes())
+    }
+
     /// Bytes of key and value.
     #[must_use]
     pub fn size_bytes(&self) -> usize {

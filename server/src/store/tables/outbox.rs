@@ -1,7 +1,7 @@
 //! What fan-out still has to carry to home shards: shard, kind, index → [`OutboxRow`].
 //!
-//! The log writes one row per shard and commit batch, in that batch. Once the
-//! feeds that follow from it are written, the row is deleted in their batch.
+//! The log writes one row per commit batch, in that batch and in the shard of its
+//! first entry. Once the feeds that follow from it are written, the row is deleted.
 //! After a crash the rows left over say which feeds to build again.
 
 use bytes::Bytes;
