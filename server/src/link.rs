@@ -7,9 +7,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use parley_core::conversation::Interval;
 use parley_core::session::{Window, reply};
@@ -17,7 +20,6 @@ use parley_core::user::Sign;
 use parley_protocol::wire::server_envelope::Kind;
 use parley_protocol::wire::{Deliver, ServerEnvelope};
 use parley_protocol::{Code, ConversationId, DeviceId, Message, SessionId, UserId};
-use tokio::sync::Notify;
 
 /// Something to be written to a session.
 pub enum Item {
@@ -58,7 +60,9 @@ pub struct Link {
     /// it is in the foreground.
     sign: AtomicU64,
     queue: Mutex<Queue>,
-    wake: Notify,
+    /// Somebody pushed, and the session has not looked since.
+    pushed: AtomicBool,
+    session: AtomicWaker,
 }
 
 /// What is not worth much waiting for: it is dropped once as much waits for
@@ -73,7 +77,10 @@ pub enum Shed {
 
 #[derive(Debug)]
 struct Queue {
-    items: VecDeque<Item>,
+    /// With what each counts for.
+    items: VecDeque<(Item, usize)>,
+    /// What they count for together.
+    waiting: usize,
     window: Window,
     end: Option<Code>,
     /// Somebody will look after what was pushed without a wake.
@@ -87,7 +94,7 @@ const FEW: usize = 8;
 #[derive(Debug)]
 pub enum Next {
     /// Write these; say [`Link::written`] with the bytes once they are out.
-    Write(Vec<Item>, usize),
+    Write(VecDeque<(Item, usize)>, usize),
     /// Close with this code.
     End(Code),
     /// Nothing waits.
@@ -106,6 +113,7 @@ impl Link {
     ) -> Self {
         let queue = Queue {
             items: VecDeque::new(),
+            waiting: 0,
             window: Window::new(cap_bytes),
             end: None,
             looked_after: false,
@@ -118,7 +126,8 @@ impl Link {
             cap_bytes,
             sign: AtomicU64::new(0),
             queue: Mutex::new(queue),
-            wake: Notify::new(),
+            pushed: AtomicBool::new(false),
+            session: AtomicWaker::new(),
         }
     }
 
@@ -143,7 +152,7 @@ impl Link {
     /// Queues an item. Over the cap the session ends instead.
     pub fn push(&self, item: Item) {
         if self.queue(&mut self.queue.lock(), item) {
-            self.wake.notify_one();
+            self.wake();
         }
     }
 
@@ -160,7 +169,7 @@ impl Link {
         let see_to_it = !go && !std::mem::replace(&mut queue.looked_after, true);
         drop(queue);
         if go {
-            self.wake.notify_one();
+            self.wake();
         }
         see_to_it
     }
@@ -172,7 +181,7 @@ impl Link {
         let waits = !queue.items.is_empty();
         drop(queue);
         if waits {
-            self.wake.notify_one();
+            self.wake();
         }
     }
 
@@ -181,13 +190,22 @@ impl Link {
         if queue.end.is_some() {
             return false;
         }
-        if queue.window.queue(item.size_bytes()).is_ok() {
-            queue.items.push_back(item);
+        let bytes = item.size_bytes();
+        if queue.window.queue(bytes).is_ok() {
+            queue.waiting += bytes;
+            queue.items.push_back((item, bytes));
         } else {
             queue.end = Some(Code::SlowConsumer);
             queue.items = VecDeque::new();
         }
         true
+    }
+
+    /// Wakes the session, once until it looks.
+    fn wake(&self) {
+        if !self.pushed.swap(true, Ordering::AcqRel) {
+            self.session.wake();
+        }
     }
 
     /// Queues a notice, unless too much waits for what it is worth. Gives false
@@ -219,7 +237,7 @@ impl Link {
             queue.items = VecDeque::new();
         }
         drop(queue);
-        self.wake.notify_one();
+        self.wake();
     }
 
     /// Why the session is to end, if it is.
@@ -235,18 +253,22 @@ impl Link {
         if let Some(code) = queue.end {
             return Next::End(code);
         }
-        let (mut items, mut bytes) = (Vec::new(), 0);
+        if queue.items.is_empty() {
+            return Next::Idle;
+        }
+        if queue.waiting <= most_bytes {
+            let bytes = std::mem::take(&mut queue.waiting);
+            return Next::Write(std::mem::take(&mut queue.items), bytes);
+        }
+        let (mut items, mut bytes) = (VecDeque::new(), 0);
         while bytes < most_bytes
-            && let Some(item) = queue.items.pop_front()
+            && let Some((item, size)) = queue.items.pop_front()
         {
-            bytes += item.size_bytes();
-            items.push(item);
+            bytes += size;
+            items.push_back((item, size));
         }
-        // A burst must not hold its memory for as long as the session lives.
-        if queue.items.is_empty() && queue.items.capacity() > 64 {
-            queue.items = VecDeque::new();
-        }
-        if items.is_empty() { Next::Idle } else { Next::Write(items, bytes) }
+        queue.waiting -= bytes;
+        Next::Write(items, bytes)
     }
 
     /// `bytes` of what [`Link::next`] gave are with the transport.
@@ -261,9 +283,20 @@ impl Link {
     }
 
     /// Waits until something is pushed or the session is to end. May wake for
-    /// nothing. Cancel safe.
+    /// nothing. For the one task of the session. Cancel safe.
     pub async fn woken(&self) {
-        self.wake.notified().await;
+        poll_fn(|cx| {
+            if self.pushed.swap(false, Ordering::AcqRel) {
+                return Poll::Ready(());
+            }
+            self.session.register(cx.waker());
+            // Pushed before the waker was there.
+            match self.pushed.swap(false, Ordering::AcqRel) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
     }
 }
 
@@ -333,7 +366,7 @@ mod tests {
         while let Next::Write(items, bytes) = link.next(2500) {
             assert!(items.len() <= 3);
             link.written(bytes);
-            seen.extend(items.iter().map(|item| match item {
+            seen.extend(items.iter().map(|(item, _)| match item {
                 Item::Deliver { seq, .. } => *seq,
                 _ => 0,
             }));

@@ -133,7 +133,7 @@ fn said(link: &Link) -> Vec<(u64, Kind)> {
     let mut said = Vec::new();
     while let Next::Write(items, bytes) = link.next(1 << 20) {
         link.written(bytes);
-        said.extend(items.into_iter().map(|item| match item {
+        said.extend(items.into_iter().map(|(item, _)| match item {
             Item::Notice(envelope) | Item::Answer(envelope) => {
                 (envelope.request, envelope.kind.unwrap())
             }

@@ -239,15 +239,20 @@ impl Running<'_> {
         let mut sleep = Box::pin(tokio::time::sleep_until(self.deadline()));
         let mut query = None;
         let mut held: Option<Held> = None;
+        // The answer to Hello lies in the writer.
+        if let Err(end) = self.write(writer).await {
+            return end;
+        }
         loop {
-            if let Err(end) = self.write(writer).await {
-                return end;
-            }
             let free = query.is_none() && self.session.wants_input();
             let reads = free && held.is_none();
             tokio::select! {
                 biased;
-                () = link.woken() => {}
+                // Only then: what waits for company must not go out alone because
+                // something came in.
+                () = link.woken() => if let Err(end) = self.write(writer).await {
+                    return end;
+                },
                 item = answer(&mut query) => {
                     query = None;
                     if let Some(item) = item {

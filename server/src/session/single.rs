@@ -120,7 +120,7 @@ pub(super) async fn first_of(link: &Link) -> Result<ServerEnvelope, Unanswered> 
         loop {
             match link.next(1) {
                 Next::Write(items, _) => {
-                    if let Some(item) = items.into_iter().next() {
+                    if let Some((item, _)) = items.into_iter().next() {
                         return Ok(item.into_envelope());
                     }
                 }

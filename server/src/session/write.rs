@@ -1,5 +1,9 @@
 //! Writing: what waits in the link goes out in as few system calls as possible.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
 use parley_core::conversation::Interval;
 use parley_core::session::close;
 use parley_protocol::Code;
@@ -21,7 +25,7 @@ impl Running<'_> {
                 Next::Idle if writer.buffered() == 0 => return Ok(()),
                 Next::Idle => self.flush(writer).await?,
                 Next::Write(items, bytes) => {
-                    for item in items {
+                    for (item, _) in items {
                         self.put(writer, item);
                     }
                     let flushed = self.flush(writer).await;
@@ -60,6 +64,10 @@ impl Running<'_> {
 
     /// Flushes, unless the session is to end or the peer takes nothing.
     async fn flush<W: FrameWriter>(&mut self, writer: &mut W) -> Result<(), End> {
+        // Nearly always there is room, and no timer has to be made.
+        if let Some(result) = poll_once(writer.flush()).await {
+            return result.map_err(|_| End::Gone);
+        }
         let link = &self.opened.link;
         let ended = async {
             loop {
@@ -76,6 +84,17 @@ impl Running<'_> {
             () = tokio::time::sleep(self.host.inner.options.write_timeout) => Err(End::Close(Code::SlowConsumer)),
         }
     }
+}
+
+/// What a future gives at once, if it does. The waker it leaves behind is the
+/// task's own, so whoever asks again is told.
+async fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 impl Host {
