@@ -84,7 +84,6 @@ pub(crate) async fn measure(args: &StormArgs) -> anyhow::Result<Result> {
     let all_back_s = began.elapsed().as_secs_f64();
     let after = probe::sample(target.server_pid, target.metrics.as_deref()).await?;
     let usage = Usage::between(&before, &after, all_back_s);
-    let bare_after = bare(relay, args.users, parallel).await?;
 
     let mut latencies = run::histogram()?;
     let mut result = Result::new("storm", connector.transport.name(), args.users);
@@ -94,9 +93,11 @@ pub(crate) async fn measure(args: &StormArgs) -> anyhow::Result<Result> {
         result.duplicates += heard.duplicates;
         result.reordered += heard.reordered;
     }
+    // Gone before as many are opened again: both would take twice the descriptors.
     for (session, ..) in back {
         session.close().await;
     }
+    let bare_after = bare(relay, args.users, parallel).await?;
     let count = args.users as u64;
     let mean = |value: fn(&Bare) -> Option<f64>| {
         let (one, other) = (bare_before.as_ref()?, bare_after.as_ref()?);
