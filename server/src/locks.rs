@@ -20,11 +20,15 @@ impl Stripes {
         Self { hasher: RandomState::new(), locks: std::array::from_fn(|_| Arc::default()) }
     }
 
+    /// Which stripe the key is in: one lock holds all keys of a stripe.
+    pub(crate) fn stripe(&self, key: impl Hash) -> usize {
+        usize::try_from(self.hasher.hash_one(key) % STRIPES as u64).unwrap_or(0)
+    }
+
     /// Waits until no other key of the stripe is held. A task may hold one of
     /// each set of stripes at most.
     pub(crate) async fn lock(&self, key: impl Hash) -> OwnedMutexGuard<()> {
-        let stripe = usize::try_from(self.hasher.hash_one(key) % STRIPES as u64).unwrap_or(0);
-        match self.locks.get(stripe) {
+        match self.locks.get(self.stripe(key)) {
             Some(lock) => Arc::clone(lock).lock_owned().await,
             // Never: the remainder is below the number of stripes.
             None => Arc::new(Mutex::new(())).lock_owned().await,

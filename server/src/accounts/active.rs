@@ -1,12 +1,17 @@
 //! When devices were last active, kept to the minute.
 //!
 //! In memory as it happens; written at most once a minute for each device, and
-//! without a sync: nobody is told that it is kept. Bounded: when as many
+//! without a sync: nobody is told that it is kept. What is to be written gathers
+//! for some seconds, so that many devices share a read and a commit. Bounded: when as many
 //! devices are remembered as may be, those not heard for a minute are forgotten
-//! (what was written stays), and if that is not enough all are.
+//! (what was written stays), and if that is not enough all are; as many may wait
+//! to be written.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::future::join_all;
 
 use parking_lot::Mutex;
 use parley_protocol::{DeviceId, UserId};
@@ -19,9 +24,21 @@ use crate::store::tables::seen;
 /// How often it is written for one device.
 pub(crate) const EVERY: Duration = Duration::from_secs(60);
 
+/// How long what is to be written gathers.
+const GATHER: Duration = Duration::from_secs(5);
+
 pub(super) struct Active {
     most: usize,
     devices: Mutex<HashMap<DeviceId, Times>>,
+    waiting: Mutex<Vec<Heard>>,
+}
+
+/// A device to be written down.
+#[derive(Clone, Copy)]
+struct Heard {
+    user: UserId,
+    device: DeviceId,
+    at_ms: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -33,7 +50,7 @@ struct Times {
 impl Active {
     /// Remembers at most `most` devices.
     pub(super) fn new(most: usize) -> Self {
-        Self { most, devices: Mutex::default() }
+        Self { most, devices: Mutex::default(), waiting: Mutex::default() }
     }
 
     /// The device was heard. Returns whether that is to be written.
@@ -55,6 +72,22 @@ impl Active {
         due
     }
 
+    /// It is to be written. Gives true for the first that waits: the caller sees
+    /// to it that [`Active::take`] is called.
+    fn gather(&self, heard: Heard) -> bool {
+        let mut waiting = self.waiting.lock();
+        // One that finds no room is written after the next minute.
+        if waiting.len() < self.most {
+            waiting.push(heard);
+        }
+        waiting.len() == 1
+    }
+
+    /// All that waits.
+    fn take(&self) -> Vec<Heard> {
+        std::mem::take(&mut *self.waiting.lock())
+    }
+
     /// When it was last heard, as far as that is in memory; 0 otherwise.
     pub(super) fn last_ms(&self, device: DeviceId) -> u64 {
         self.devices.lock().get(&device).map_or(0, |times| times.heard_ms)
@@ -70,21 +103,49 @@ impl Accounts {
     /// for the same device cost a look-up.
     pub fn note_active(&self, user: UserId, device: DeviceId) {
         let now_ms = wall_ms();
-        if !self.inner.active.note(device, now_ms) {
+        let active = &self.inner.active;
+        if !active.note(device, now_ms) || !active.gather(Heard { user, device, at_ms: now_ms }) {
             return;
         }
-        let this = self.clone();
+        // Nothing is held while it waits: who closes the node need not wait for it.
+        let inner = Arc::downgrade(&self.inner);
         tokio::spawn(async move {
-            // Under the lock, so that a device that is signed out leaves nothing.
-            let _lock = this.inner.users.lock(user).await;
-            let home = this.inner.shards.of_user(user);
-            let there = this.read(move |inner| inner.store.device(home, user, device)).await;
-            if matches!(there, Ok(Some(_))) {
-                let write = seen::put(home, user, device, &SeenRow { active_ms: now_ms });
-                // When the log is full the next minute has another try.
-                let _ = this.inner.commit.keep(home, vec![write]).await;
+            tokio::time::sleep(GATHER).await;
+            if let Some(inner) = inner.upgrade() {
+                Self { inner }.write_active().await;
             }
         });
+    }
+
+    /// Writes down all that waits, one stripe of locks after the other: under its
+    /// users' lock a device that is signed out leaves nothing.
+    pub(super) async fn write_active(&self) {
+        let users = &self.inner.users;
+        let mut waiting = self.inner.active.take();
+        waiting.sort_unstable_by_key(|heard| users.stripe(heard.user));
+        for heard in
+            waiting.chunk_by(|one, other| users.stripe(one.user) == users.stripe(other.user))
+        {
+            let Some(first) = heard.first() else { continue };
+            let _lock = users.lock(first.user).await;
+            let heard = heard.to_vec();
+            let there = self.read(move |inner| {
+                let mut writes = HashMap::<_, Vec<_>>::new();
+                for Heard { user, device, at_ms } in heard {
+                    let home = inner.shards.of_user(user);
+                    if inner.store.device(home, user, device)?.is_some() {
+                        let write = seen::put(home, user, device, &SeenRow { active_ms: at_ms });
+                        writes.entry(home).or_default().push(write);
+                    }
+                }
+                Ok(writes)
+            });
+            let Ok(writes) = there.await else { continue };
+            let kept =
+                writes.into_iter().map(|(home, writes)| self.inner.commit.keep(home, writes));
+            // When the log is full the next minute has another try.
+            let _ = join_all(kept).await;
+        }
     }
 }
 
@@ -120,5 +181,15 @@ mod tests {
             assert!(active.devices.lock().len() <= 10);
         }
         assert_eq!(active.last_ms(device(999)), 1_000_999);
+    }
+
+    #[test]
+    fn the_first_that_waits_is_seen_to_and_all_are_taken() {
+        let active = Active::new(3);
+        let heard = |n| Heard { user: UserId::new([1; 16]), device: device(n), at_ms: 1 };
+        assert!(active.gather(heard(1)));
+        assert!(!active.gather(heard(2)) && !active.gather(heard(3)) && !active.gather(heard(4)));
+        assert_eq!(active.take().len(), 3, "memory is bounded");
+        assert!(active.gather(heard(5)), "the next batch is seen to as well");
     }
 }

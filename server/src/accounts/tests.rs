@@ -239,6 +239,33 @@ async fn a_device_name_is_a_device_and_keeps_its_newest_tokens() {
 }
 
 #[tokio::test]
+async fn active_devices_are_written_together_and_not_when_signed_out() {
+    let bench = bench();
+    let laptop = bench.sign_up("bob").await;
+    let laptop = bench.authenticate(&laptop).await.unwrap();
+    let mut active = vec![laptop.clone()];
+    for name in ["phone", "tablet"] {
+        let device = bench.login("bob", "password", name).await.unwrap();
+        active.push(bench.authenticate(&device).await.unwrap());
+    }
+    for device in &active {
+        bench.accounts.note_active(device.user, device.device);
+    }
+    let gone = active.pop().unwrap();
+    bench.accounts.logout(&gone).await.unwrap();
+    bench.direct.commits.lock().clear();
+    bench.accounts.write_active().await;
+    assert_eq!(*bench.direct.commits.lock(), [2], "one commit for both");
+    let home = ShardCount::new(64).unwrap().of_user(laptop.user);
+    let seen = bench.direct.store.seen(home, laptop.user, 10).unwrap();
+    let mut seen: Vec<_> = seen.into_iter().map(|(device, _)| device).collect();
+    let mut expected: Vec<_> = active.iter().map(|identity| identity.device).collect();
+    seen.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
 async fn revocation_kills_every_token_and_cuts_sessions() {
     let bench = bench();
     let laptop = bench.sign_up("bob").await;
