@@ -373,6 +373,7 @@ mod tests {
         }
         assert_eq!(seen, (1..=10).collect::<Vec<_>>());
         assert_eq!(link.queued_bytes(), 0);
+        assert_eq!(link.queue.lock().items.capacity(), 0, "an idle session holds no queue");
     }
 
     #[test]

@@ -200,8 +200,20 @@ fn halves<S>(stream: S) -> (Half<S>, Half<S>) {
     (Half { stream: std::sync::Arc::clone(&stream) }, Half { stream })
 }
 
-/// Runs a framed session on a byte stream that one task reads and writes.
-/// Public for fuzz targets, whose streams lie in memory.
+/// Reader and writer of a framed session on a byte stream that one task uses.
+pub(super) fn pair<S>(
+    stream: S,
+    deadline: Instant,
+) -> (impl FrameReader + 'static, impl FrameWriter + 'static)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (near, far) = halves(stream);
+    (StreamReader::new(near, deadline), StreamWriter::new(far))
+}
+
+/// Runs a framed session on a byte stream. For fuzz targets, whose streams lie
+/// in memory.
 pub async fn serve_framed<S, H>(
     stream: S,
     host: &H,
@@ -212,8 +224,8 @@ pub async fn serve_framed<S, H>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: SessionHost,
 {
-    let (near, far) = halves(stream);
-    host.serve(StreamReader::new(near, deadline), StreamWriter::new(far), peer, permit).await;
+    let (reader, writer) = pair(stream, deadline);
+    host.serve(reader, writer, peer, permit).await;
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteSink for Half<S> {
@@ -253,6 +265,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Half<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Host;
     use futures_util::FutureExt as _;
     use parley_protocol::Message as _;
     use parley_protocol::wire::{Deliver, Pong, ServerEnvelope, server_envelope::Kind};
@@ -273,6 +286,24 @@ mod tests {
         let mut out = BytesMut::new();
         frame::put(body, &mut out);
         out
+    }
+
+    /// The size of the future that `serve` gives.
+    fn size_of_served<F>(
+        _: impl FnOnce(&'static Host, Pair, Peer, ConnectionPermit) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    type Pair = (StreamReader<Half<DuplexStream>>, StreamWriter<Half<DuplexStream>>);
+
+    /// A session is held for hours in which nothing is said: what it seldom needs is boxed.
+    #[test]
+    fn a_session_takes_little_room() {
+        let bytes = size_of_served(|host, (reader, writer), peer, permit| {
+            host.serve(reader, writer, peer, permit)
+        });
+        assert!(bytes <= 2048, "{bytes}");
     }
 
     #[tokio::test]

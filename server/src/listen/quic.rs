@@ -139,8 +139,10 @@ pub(super) async fn run<H: SessionHost>(
         let Some(incoming) = incoming else { break };
         let Some((incoming, permit)) = admit(incoming, &connections) else { continue };
         let (options, host, door) = (Arc::clone(&options), host.clone(), Arc::clone(&door));
+        let sessions = tasks.clone();
         tasks.spawn(async move {
-            if let Err(error) = serve(incoming, permit, &options, host, &door).await {
+            let served = serve(incoming, permit, &options, host, &door, &sessions).await;
+            if let Err(error) = served {
                 metric::handshakes_failed(Transport::Quic).increment(1);
                 tracing::debug!(%error, "a QUIC handshake failed");
             }
@@ -181,18 +183,21 @@ enum HandshakeError {
     WebTransport(#[from] webtransport::Refused),
 }
 
+/// Does the handshake and begins the session, in a task of its own: what
+/// lives long must not keep the room that a handshake takes.
 async fn serve<H: SessionHost>(
     incoming: Incoming,
     permit: ConnectionPermit,
     options: &Options,
     host: H,
     door: &Door,
+    sessions: &TaskTracker,
 ) -> Result<(), HandshakeError> {
     let deadline = Instant::now() + options.handshake;
     let connection = timeout_at(deadline, incoming.accept()?).await??;
     if protocol(&connection).as_deref() == Some(version::WEBTRANSPORT_ALPN) {
-        // Boxed: other sessions must not carry its size.
-        return Box::pin(serve_web(connection, permit, options, host, door, deadline)).await;
+        let web = serve_web(connection, permit, options, host, door, deadline, sessions);
+        return Box::pin(web).await;
     }
     let streams = timeout_at(deadline, connection.accept_bi()).await;
     let (send, receive) = match streams {
@@ -206,7 +211,7 @@ async fn serve<H: SessionHost>(
     let peer = Peer { address, transport: Transport::Quic, proof: None };
     let reader = StreamReader::new(receive, deadline);
     let writer = StreamWriter::new(QuicSink { send, connection });
-    host.serve(reader, writer, peer, permit).await;
+    sessions.spawn(async move { host.serve(reader, writer, peer, permit).await });
     Ok(())
 }
 
@@ -218,14 +223,15 @@ async fn serve_web<H: SessionHost>(
     host: H,
     door: &Door,
     deadline: Instant,
+    sessions: &TaskTracker,
 ) -> Result<(), HandshakeError> {
     permit.set_transport(Transport::WebTransport);
     let address = connection.remote_address();
     let accepted = webtransport::accept(connection, door, &options.origins);
     let (receive, sink, proof) = timeout_at(deadline, accepted).await??;
     let peer = Peer { address, transport: Transport::WebTransport, proof };
-    let reader = StreamReader::new(receive, deadline);
-    host.serve(reader, StreamWriter::new(sink), peer, permit).await;
+    let (reader, writer) = (StreamReader::new(receive, deadline), StreamWriter::new(sink));
+    sessions.spawn(async move { host.serve(reader, writer, peer, permit).await });
     Ok(())
 }
 

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::Options;
 use super::accept::Acceptor;
 use super::connection::{Peer, SessionHost, Transport};
-use super::framed::serve_framed;
+use super::framed;
 use super::http_connection::{self, Http, HttpPeer};
 use super::limits::{ConnectionPermit, Connections};
 use crate::metrics::list as metric;
@@ -36,6 +36,14 @@ pub(super) struct Tls<H> {
     pub(super) host: H,
 }
 
+/// What all connections of the TLS listener share.
+struct Shared<H> {
+    tls: Tls<H>,
+    options: Arc<Options>,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
 /// Accepts TLS until `shutdown`, then waits for the connections to end.
 pub(super) async fn run_tls<H: SessionHost>(
     listener: TcpListener,
@@ -44,18 +52,16 @@ pub(super) async fn run_tls<H: SessionHost>(
     connections: Connections,
     shutdown: CancellationToken,
 ) {
-    let tls = Arc::new(tls);
-    let tasks = TaskTracker::new();
     let mut acceptor = Acceptor::new(listener, shutdown.clone());
+    let tasks = TaskTracker::new();
+    let shared = Arc::new(Shared { tls, options, shutdown, tasks });
     while let Some((socket, address)) = acceptor.next().await {
         let Ok(permit) = connections.admit(address, Transport::Tls) else { continue };
-        let (tls, options, shutdown) = (Arc::clone(&tls), Arc::clone(&options), shutdown.clone());
-        tasks.spawn(async move {
-            let deadline = Instant::now() + options.handshake;
-            match handshake(&tls.config, socket, deadline).await {
-                Ok(stream) => {
-                    serve(&tls, stream, address, permit, deadline, &options, &shutdown).await;
-                }
+        let own = Arc::clone(&shared);
+        shared.tasks.spawn(async move {
+            let deadline = Instant::now() + own.options.handshake;
+            match handshake(&own.tls.config, socket, deadline).await {
+                Ok(stream) => serve(&own, stream, address, permit, deadline),
                 Err(error) => {
                     metric::handshakes_failed(Transport::Tls).increment(1);
                     tracing::debug!(%error, "a TLS handshake failed");
@@ -65,8 +71,8 @@ pub(super) async fn run_tls<H: SessionHost>(
     }
     // Stop being connectable while the open ones end.
     drop(acceptor);
-    tasks.close();
-    tasks.wait().await;
+    shared.tasks.close();
+    shared.tasks.wait().await;
 }
 
 /// Accepts plain HTTP until `shutdown`, then waits for the requests to end.
@@ -103,29 +109,33 @@ async fn handshake(
     timeout_at(deadline, accepted).await.map_err(|_| io::ErrorKind::TimedOut)?
 }
 
-async fn serve<H: SessionHost>(
-    tls: &Tls<H>,
+/// Begins what the connection is for, in a task of its own: what lives long
+/// must not keep the room that a handshake takes.
+fn serve<H: SessionHost>(
+    shared: &Shared<H>,
     stream: TlsStream<TcpStream>,
     address: SocketAddr,
     permit: ConnectionPermit,
     deadline: Instant,
-    options: &Options,
-    shutdown: &CancellationToken,
 ) {
-    let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
-    if protocol.as_deref() == Some(version::ALPN) {
+    let Shared { tls, options, shutdown, tasks } = shared;
+    let protocol = stream.get_ref().1.alpn_protocol();
+    if protocol == Some(version::ALPN) {
         let peer = Peer { address, transport: Transport::Tls, proof: None };
-        // Boxed: an HTTP connection must not carry the size of a session.
-        return Box::pin(serve_framed(stream, &tls.host, peer, permit, deadline)).await;
+        let (reader, writer) = framed::pair(stream, deadline);
+        let host = tls.host.clone();
+        tasks.spawn(async move { host.serve(reader, writer, peer, permit).await });
+        return;
     }
+    let second = protocol == Some(b"h2");
     let http = Http {
         router: tls.router.clone(),
         peer: HttpPeer::new(address, options.handshake, permit),
         shutdown: shutdown.clone(),
     };
-    if protocol.as_deref() == Some(b"h2") {
-        Box::pin(http_connection::serve_http2(stream, http)).await;
+    if second {
+        tasks.spawn(http_connection::serve_http2(stream, http));
     } else {
-        Box::pin(http_connection::serve_http1(stream, http)).await;
+        tasks.spawn(http_connection::serve_http1(stream, http));
     }
 }

@@ -29,6 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use parley_core::session::{Action, Identity, Options as Rules, Query, Session};
 use parley_protocol::{Code, SessionId};
@@ -163,7 +164,10 @@ impl SessionHost for Host {
         let _ = getrandom::fill(&mut id);
         let rules = self.inner.options.rules.clone();
         let mut session = Session::new(rules, SessionId::new(id), self.now_ms());
-        let end = match self.open(&mut session, &mut reader, &mut writer, peer).await {
+        // Boxed where a session is only once or seldom: what it holds while
+        // nothing is said must not have room for it.
+        let opened = Box::pin(self.open(&mut session, &mut reader, &mut writer, peer)).await;
+        let end = match opened {
             Ok(Some(opened)) => {
                 permit.set_authenticated();
                 reader.set_authenticated(session.frame_bytes());
@@ -182,7 +186,7 @@ impl SessionHost for Host {
         };
         metric::session_ends(end.name()).increment(1);
         tracing::debug!(session = %session.id(), end = end.name(), "session ended");
-        self.close(&mut writer, end).await;
+        Box::pin(self.close(&mut writer, end)).await;
     }
 }
 
@@ -233,7 +237,7 @@ struct Running<'a> {
     opened: &'a Opened,
 }
 
-impl Running<'_> {
+impl<'a> Running<'a> {
     async fn run<R: FrameReader, W: FrameWriter>(&mut self, reader: &mut R, writer: &mut W) -> End {
         let link = Arc::clone(&self.opened.link);
         let mut sleep = Box::pin(tokio::time::sleep_until(self.deadline()));
@@ -246,28 +250,24 @@ impl Running<'_> {
         loop {
             let free = query.is_none() && self.session.wants_input();
             let reads = free && held.is_none();
-            tokio::select! {
+            let begun = tokio::select! {
                 biased;
                 // Only then: what waits for company must not go out alone because
                 // something came in.
-                () = link.woken() => if let Err(end) = self.write(writer).await {
-                    return end;
+                () = link.woken() => match self.write(writer).await {
+                    Ok(()) => continue,
+                    Err(end) => return end,
                 },
                 item = answer(&mut query) => {
                     query = None;
                     if let Some(item) = item {
                         link.push(item);
                     }
+                    continue;
                 }
-                envelope = held_back(&mut held), if free => match self.take(envelope, &mut held).await {
-                    Ok(begun) => query = begun,
-                    Err(end) => return end,
-                },
+                envelope = held_back(&mut held), if free => self.take(envelope, &mut held),
                 read = reader.next(), if reads => match read {
-                    Ok(Some(envelope)) => match self.take(envelope, &mut held).await {
-                        Ok(begun) => query = begun,
-                        Err(end) => return end,
-                    },
+                    Ok(Some(envelope)) => self.take(envelope, &mut held),
                     Ok(None) => return End::Gone,
                     Err(error) => return error.code().map_or(End::Gone, End::Close),
                 },
@@ -277,7 +277,14 @@ impl Running<'_> {
                     }
                     // Something came in since the timer was set.
                     sleep.as_mut().reset(self.deadline());
+                    continue;
                 }
+            };
+            match begun {
+                Ok(Begun::Nothing) => {}
+                Ok(Begun::Command(command)) => command.await,
+                Ok(Begun::Query(asked)) => query = Some(asked),
+                Err(end) => return end,
             }
         }
     }
@@ -288,47 +295,44 @@ impl Running<'_> {
 
     /// Takes an envelope, unless its user has no bytes left: then it is held
     /// back for a while and nothing more is read.
-    async fn take(
-        &mut self,
-        envelope: Bytes,
-        held: &mut Option<Held>,
-    ) -> Result<Option<Asked>, End> {
+    fn take(&mut self, envelope: Bytes, held: &mut Option<Held>) -> Result<Begun<'a>, End> {
         let Opened { identity, from, .. } = self.opened;
         let rates = &self.host.inner.rates;
         match rates.check_inbound(*from, identity.user, envelope.len()) {
-            Ok(()) => self.handle(envelope).await,
+            Ok(()) => self.handle(envelope),
             Err(wait) => {
                 *held = Some(Held { envelope, until: tokio::time::Instant::now() + wait });
-                Ok(None)
+                Ok(Begun::Nothing)
             }
         }
     }
 
-    /// Takes an envelope; gives the query it began, if it did.
-    async fn handle(&mut self, envelope: Bytes) -> Result<Option<Asked>, End> {
+    /// Takes an envelope; gives what it began.
+    fn handle(&mut self, envelope: Bytes) -> Result<Begun<'a>, End> {
+        let (host, opened) = (self.host, self.opened);
         let now_ms = self.host.now_ms();
         let action = self.session.handle_envelope(envelope, now_ms);
-        let Opened { identity, link, from, .. } = self.opened;
+        let Opened { identity, link, from, .. } = opened;
         if link.heard(now_ms, self.session.is_foreground()) {
-            self.host.inner.presence.turned(identity.user);
+            host.inner.presence.turned(identity.user);
         }
-        self.host.note_active(self.opened);
-        if let Err(refusal) = self.host.charge(*from, identity.user, &action) {
+        host.note_active(opened);
+        if let Err(refusal) = host.charge(*from, identity.user, &action) {
             if let Action::Submit(request, _) | Action::Query(request, _) = action
                 && request != 0
             {
                 link.push(Item::Answer(refusal.answer(request)));
             }
-            return Ok(None);
+            return Ok(Begun::Nothing);
         }
         match action {
             Action::Reply(envelope) => link.push(Item::Notice(envelope)),
             Action::Submit(request, command) => {
-                self.host.submit(identity, link, request, command).await;
+                return Ok(Begun::Command(host.submit(identity, link, request, command).boxed()));
             }
             Action::Query(request, Query::Ping { .. }) => self.ping(request),
             Action::Query(request, query) => {
-                return Ok(Some(self.host.ask(identity, link, request, query)));
+                return Ok(Begun::Query(host.ask(identity, link, request, query)));
             }
             Action::Nothing => {}
             Action::Close(code) => return Err(End::Close(code)),
@@ -336,8 +340,18 @@ impl Running<'_> {
             // Only an unopened session authenticates.
             Action::Authenticate(_) => return Err(End::Close(Code::HelloTwice)),
         }
-        Ok(None)
+        Ok(Begun::Nothing)
     }
+}
+
+/// What an envelope began.
+enum Begun<'a> {
+    /// Nothing that has to be waited for.
+    Nothing,
+    /// A command on its way to its shard; nothing more is read before it is there.
+    Command(BoxFuture<'a, ()>),
+    /// A question.
+    Query(Asked),
 }
 
 /// A query at work; gives what is to be written for it, if anything.

@@ -69,11 +69,13 @@ impl<H: SessionHost> WebSockets<H> {
         permit.set_transport(Transport::WebSocket);
         let peer = Peer { address, transport: Transport::WebSocket, proof };
         let (host, options) = (self.host.clone(), Arc::clone(&self.options));
+        let sessions = self.sessions.clone();
         self.sessions.spawn(async move {
             let deadline = Instant::now() + options.handshake;
             if let Ok(Ok(upgraded)) = timeout_at(deadline, on_upgrade).await {
                 let (reader, writer) = stream::pair(upgraded, deadline, options.frame_bytes).await;
-                host.serve(reader, writer, peer, permit).await;
+                // Its own task has no room for the upgrade.
+                sessions.spawn(async move { host.serve(reader, writer, peer, permit).await });
             }
         });
         Ok(switching(&key))
