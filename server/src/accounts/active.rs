@@ -2,7 +2,7 @@
 //!
 //! In memory as it happens; written at most once a minute for each device, and
 //! without a sync: nobody is told that it is kept. What is to be written gathers
-//! for some seconds, so that many devices share a read and a commit. Bounded: when as many
+//! for a moment, so that many devices share a read and a commit. Bounded: when as many
 //! devices are remembered as may be, those not heard for a minute are forgotten
 //! (what was written stays), and if that is not enough all are; as many may wait
 //! to be written.
@@ -24,8 +24,8 @@ use crate::store::tables::seen;
 /// How often it is written for one device.
 pub(crate) const EVERY: Duration = Duration::from_secs(60);
 
-/// How long what is to be written gathers.
-const GATHER: Duration = Duration::from_secs(5);
+/// How long what is to be written gathers: short, since a kill forgets it.
+const GATHER: Duration = Duration::from_millis(50);
 
 pub(super) struct Active {
     most: usize,
