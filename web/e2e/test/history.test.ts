@@ -238,3 +238,18 @@ test('200 messages a second come in and typing goes on', async () => {
   expect(last?.type).toBe('message');
   if (last?.type === 'message') await message(page, last.text).last().waitFor({ timeout: 60_000 });
 });
+
+test('shows what it knows as soon as it comes again', async () => {
+  const times: number[] = [];
+  for (let visit = 0; visit < 5; visit++) {
+    await page.reload({ waitUntil: 'commit' });
+    await log(page).getByRole('article').first().waitFor();
+    // Since this navigation began.
+    times.push(await page.evaluate(() => performance.now()));
+  }
+  times.sort((a, b) => a - b);
+  console.log(
+    `first view of a cached client: median ${times[2]?.toFixed(0)} ms, worst ${times[4]?.toFixed(0)} ms of ${times.length} visits`,
+  );
+  await expect.poll(() => log(page).getByRole('article').count()).toBeGreaterThan(10);
+});
