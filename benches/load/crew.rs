@@ -143,13 +143,19 @@ impl Crew {
     }
 
     /// Lets the threads go before everything of ordinary priority, where that is permitted; says
-    /// what they have then.
+    /// what they have then. Of groups only those that send: many who read, each woken for a frame
+    /// or two, would go before the server while it writes to the others.
     ///
     /// # Errors
     /// When a thread ended, which is a bug.
     pub(crate) async fn hurry(&self) -> anyhow::Result<String> {
+        let groups = self.members.is_some();
         let raise = |number| async move {
-            priority::raise(if number < size() { Rank::Users } else { Rank::Senders })
+            match number < size() {
+                true if groups => priority::ORDINARY.to_owned(),
+                true => priority::raise(Rank::Users),
+                false => priority::raise(Rank::Senders),
+            }
         };
         let mut got = String::new();
         for raised in self.spawn_on_each(raise) {
