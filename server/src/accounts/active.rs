@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-
 use parking_lot::Mutex;
 use parley_protocol::{DeviceId, UserId};
 
@@ -133,7 +132,8 @@ impl Accounts {
                 let mut writes = HashMap::<_, Vec<_>>::new();
                 for Heard { user, device, at_ms } in heard {
                     let home = inner.shards.of_user(user);
-                    if inner.store.device(home, user, device)?.is_some() {
+                    // One that can't be read must not keep the others from it.
+                    if matches!(inner.store.device(home, user, device), Ok(Some(_))) {
                         let write = seen::put(home, user, device, &SeenRow { active_ms: at_ms });
                         writes.entry(home).or_default().push(write);
                     }

@@ -1,8 +1,8 @@
 //! The accounts over the memory engine: what each call changes, refuses and costs.
 
 use super::*;
-use crate::store::Write;
 use crate::store::engine::memory::MemoryEngine;
+use crate::store::{DeviceRow, Write, tables};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use parley_protocol::ShardId;
@@ -263,6 +263,27 @@ async fn active_devices_are_written_together_and_not_when_signed_out() {
     seen.sort_unstable();
     expected.sort_unstable();
     assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn a_damaged_device_keeps_no_other_from_being_written_as_active() {
+    let bench = bench();
+    let laptop = bench.sign_up("bob").await;
+    let laptop = bench.authenticate(&laptop).await.unwrap();
+    let phone = bench.login("bob", "password", "phone").await.unwrap();
+    let phone = bench.authenticate(&phone).await.unwrap();
+    for device in [&phone, &laptop] {
+        bench.accounts.note_active(device.user, device.device);
+    }
+    let home = ShardCount::new(64).unwrap().of_user(laptop.user);
+    let row = DeviceRow::default();
+    let mut damaged = tables::devices::put(home, phone.user, phone.device, &row);
+    damaged.value = Some(bytes::Bytes::from_static(b"\xff"));
+    bench.direct.store.write_synced(&[damaged]).unwrap();
+    bench.accounts.write_active().await;
+    let seen = bench.direct.store.seen(home, laptop.user, 10).unwrap();
+    let seen: Vec<_> = seen.into_iter().map(|(device, _)| device).collect();
+    assert_eq!(seen, [laptop.device]);
 }
 
 #[tokio::test]
