@@ -71,7 +71,9 @@ fn in_groups() {
 #[test]
 fn in_mixed_life() {
     let load = ["mixed", "--users", "20", "--rate", "60", "--seconds", "4", "--warmup", "0.5"];
-    shows(&measure_stalled("quic", "measuring", &load), "/latency_us/p99");
+    // Each message counts once in what its sender waits for. Deliveries are up to 19 a message, so
+    // that one large group's after the stop can be more than all that waited.
+    shows(&measure_stalled("quic", "measuring", &load), "/sent_latency_us/p99");
 }
 
 #[test]
