@@ -43,7 +43,15 @@ impl Account {
     /// # Errors
     /// When the server's answer, or the file, holds something else.
     pub(crate) fn user(&self) -> anyhow::Result<Bytes> {
-        Ok(self.user.parse::<UserId>().context("a user id")?.to_wire())
+        Ok(self.user_id()?.to_wire())
+    }
+
+    /// The id of the user.
+    ///
+    /// # Errors
+    /// As [`Account::user`].
+    pub(crate) fn user_id(&self) -> anyhow::Result<UserId> {
+        self.user.parse().context("a user id")
     }
 
     /// The token of a device, from 0, as a wire field.

@@ -54,7 +54,7 @@ pub(crate) async fn measure(args: &GroupArgs) -> anyhow::Result<Result> {
             Ok(async move {
                 let mut taker =
                     Player::parley(&connector, &run, index, &load, &account, &owner).await?;
-                taker.only_take(spreads);
+                taker.only_take(members, account.user_id()?, spreads);
                 Ok(taker)
             })
         });

@@ -2,7 +2,7 @@
 //!
 //! A [`Player`] is opened (Hello, and what an earlier run left is caught up), then run as a task
 //! through the phases of the whole run. Acknowledgements are cumulative, at
-//! most one on its way and at most every 100 ms, as the SDK has it. The pair's two
+//! most one on its way and as often as the SDK says them. The pair's two
 //! players meet again in the audit.
 
 use std::collections::VecDeque;
@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
-use parley_protocol::Code;
-use parley_protocol::wire;
+use parley_protocol::cursors::delivered_every_ms;
 use parley_protocol::wire::client_envelope::Kind as Ask;
+use parley_protocol::{Code, UserId, wire};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -29,9 +29,6 @@ use crate::report::Result as Report;
 use crate::run::{Run, Samples};
 use crate::session::{self, Ground, Session, name};
 use crate::spread::Spreads;
-
-/// Least time between two acknowledgements, as in the SDK.
-const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(100);
 
 /// Messages taken from the schedule at once; more make the write larger, not later.
 const TAKE: usize = 64;
@@ -60,6 +57,8 @@ pub(crate) struct Player {
     confirmed: u64,
     acknowledging: bool,
     acknowledged_at: Option<Instant>,
+    /// Least time between two acknowledgements, as in the SDK.
+    acknowledge_every: Duration,
     /// The highest own seq, and how far the peer says it holds.
     own_seq: u64,
     receipt: u64,
@@ -184,8 +183,10 @@ impl Player {
         Ok(self)
     }
 
-    /// Sends nothing, and measures how far apart the recipients of a message are.
-    pub(crate) fn only_take(&mut self, spreads: Arc<Spreads>) {
+    /// Sends nothing, as `user` in a group of `members`, and measures how far apart the
+    /// recipients of a message are.
+    pub(crate) fn only_take(&mut self, members: usize, user: UserId, spreads: Arc<Spreads>) {
+        self.acknowledge_every = Duration::from_millis(delivered_every_ms(members, user));
         self.spreads = Some(spreads);
     }
 
@@ -240,6 +241,7 @@ impl Player {
             confirmed: 0,
             acknowledging: false,
             acknowledged_at: None,
+            acknowledge_every: Duration::from_millis(100),
             own_seq: 0,
             receipt: 0,
             settled: false,
@@ -299,7 +301,7 @@ impl Player {
             }
             self.say(source, &mut due, now);
             if self.acknowledge(now) {
-                spacing.as_mut().reset(Instant::now() + ACKNOWLEDGE_EVERY);
+                spacing.as_mut().reset(Instant::now() + self.acknowledge_every);
             }
             self.flush().await?;
             if now == Phase::Settling {
@@ -348,7 +350,7 @@ impl Player {
         if !self.has_to_acknowledge() {
             return false;
         }
-        let early = self.acknowledged_at.is_some_and(|at| at.elapsed() < ACKNOWLEDGE_EVERY);
+        let early = self.acknowledged_at.is_some_and(|at| at.elapsed() < self.acknowledge_every);
         let Some(conversation) = self.conversation.as_ref().filter(|_| settling || !early) else {
             return false;
         };

@@ -3,7 +3,8 @@
 //! This crate is shared by the server, the Rust SDK and the tools. It holds the
 //! generated envelopes ([`wire`]), the length-prefixed framing ([`frame`]), the
 //! typed ids ([`ids`]), the one table of error and close codes ([`errors`]),
-//! every limit ([`limits`]), version negotiation ([`version`]) and the JSON
+//! every limit ([`limits`]), how often cursors are
+//! said ([`cursors`]), version negotiation ([`version`]) and the JSON
 //! bodies of the HTTP API ([`http`]).
 //!
 //! It does no I/O and knows no runtime, clock or random source; a test keeps it
@@ -14,6 +15,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod body;
+pub mod cursors;
 pub mod errors;
 pub mod frame;
 pub mod http;

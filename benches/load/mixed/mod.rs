@@ -17,6 +17,8 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use parley_protocol::UserId;
+use parley_protocol::cursors::delivered_every_ms;
 use parley_protocol::wire::send;
 
 use crate::accounts::{self, Account};
@@ -73,7 +75,8 @@ pub(crate) async fn measure(args: &MixedArgs) -> anyhow::Result<Result> {
         .open(0..args.users * args.devices, |index, connector| {
             let (user, device) = (index / args.devices, index % args.devices);
             let account = accounts.get(user).context("too few users")?.clone();
-            let rooms = rooms(&cast, &founded, args.devices, user, device)?;
+            let id = account.user_id()?;
+            let rooms = rooms(&cast, &founded, args.devices, (user, id), device)?;
             let shared = Arc::clone(&shared);
             Ok(open(shared, connector, index, device, account, rooms))
         })
@@ -147,7 +150,7 @@ fn rooms(
     cast: &Cast,
     founded: &[Founded],
     devices: usize,
-    user: usize,
+    (user, id): (usize, UserId),
     device: usize,
 ) -> anyhow::Result<Vec<Room>> {
     let own = cast.of_user.get(user).context("no such user")?;
@@ -156,7 +159,9 @@ fn rooms(
         let founded = founded.get(*conversation).context("not founded")?;
         let takers = (members.len() * devices - 1) as u64;
         let keeps = device == 0 && members.first() == Some(&user);
-        Ok(Room::new(*conversation, founded.conversation.clone(), takers, founded.seq, keeps))
+        let every = Duration::from_millis(delivered_every_ms(members.len(), id));
+        let of = founded.conversation.clone();
+        Ok(Room::new(*conversation, of, takers, every, founded.seq, keeps))
     });
     rooms.collect()
 }

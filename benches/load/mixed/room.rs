@@ -7,9 +7,6 @@ use tokio::time::Instant;
 
 use super::tally::Tally;
 
-/// Least time between two acknowledgements, as in the SDK.
-const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(100);
-
 /// One conversation on one device.
 pub(crate) struct Room {
     /// Its place in the cast.
@@ -17,6 +14,8 @@ pub(crate) struct Room {
     pub(crate) conversation: Bytes,
     /// Devices that are to receive what is sent here, without the sender.
     pub(crate) takers: u64,
+    /// Least time between two acknowledgements, as in the SDK.
+    every: Duration,
     pub(crate) tally: Tally,
     /// Messages sent here by this device.
     pub(crate) next_number: u32,
@@ -35,6 +34,7 @@ impl Room {
         index: usize,
         conversation: Bytes,
         takers: u64,
+        every: Duration,
         base: u64,
         keeps: bool,
     ) -> Self {
@@ -42,6 +42,7 @@ impl Room {
             index,
             conversation,
             takers,
+            every,
             tally: Tally::new(base, keeps),
             next_number: 0,
             wanted: base,
@@ -80,13 +81,13 @@ impl Room {
     /// When the next acknowledgement may be made, if one is wanted.
     pub(crate) fn acknowledges_at(&self) -> Option<Instant> {
         self.due(false)?;
-        Some(self.acknowledged_at.map_or_else(Instant::now, |at| at + ACKNOWLEDGE_EVERY))
+        Some(self.acknowledged_at.map_or_else(Instant::now, |at| at + self.every))
     }
 
     /// Up to where an acknowledgement is to be said now; it is then on its way.
     pub(crate) fn acknowledge(&mut self, at_the_end: bool) -> Option<u64> {
         let up_to = self.due(at_the_end)?;
-        let early = self.acknowledged_at.is_some_and(|at| at.elapsed() < ACKNOWLEDGE_EVERY);
+        let early = self.acknowledged_at.is_some_and(|at| at.elapsed() < self.every);
         if early && !at_the_end {
             return None;
         }
@@ -126,7 +127,7 @@ mod tests {
     use super::*;
 
     fn room() -> Room {
-        Room::new(0, Bytes::new(), 3, 10, false)
+        Room::new(0, Bytes::new(), 3, Duration::from_secs(60), 10, false)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! is unread. The rules are in `roster`, `count`, `log`, `delivered` and `read`;
 //! this file keeps them together.
 
+use parley_protocol::cursors::delivered_every_ms;
 use parley_protocol::ids::{ConversationId, UserId};
 use parley_protocol::wire;
 
@@ -230,6 +231,12 @@ impl Conversation {
         self.describing = false;
         self.describe_again = false;
         self.roster.get_or_insert_with(Roster::unknown);
+    }
+
+    /// Least milliseconds between two acknowledgements.
+    pub(crate) fn delivered_every_ms(&self, me: Option<UserId>) -> u64 {
+        let members = self.roster.as_ref().map_or(0, |roster| roster.members.len());
+        me.map_or(0, |me| delivered_every_ms(members, me))
     }
 
     pub(crate) const fn is_described(&self) -> bool {

@@ -1,13 +1,10 @@
 //! Acknowledging what was taken.
 //!
 //! Automatic, cumulative, at most one acknowledgement on its way for each
-//! conversation; the first goes at once, further ones at most every
-//! [`SPACING_MS`]. The server takes a cursor only over entries that this very
+//! conversation; the first goes at once, further ones with the pauses of
+//! [`parley_protocol::cursors`]. The server takes a cursor only over entries that this very
 //! session was given, so that is tracked, and what an earlier session took
 //! without a confirmed acknowledgement is fetched once more.
-
-/// Least time between two acknowledgements of one conversation.
-pub(crate) const SPACING_MS: u64 = 100;
 
 /// Refusals in one session after which it is left to the next one.
 const REFUSALS: u32 = 3;
@@ -25,7 +22,7 @@ pub(crate) struct Acknowledged {
     /// A run of given entries ahead of `covered`.
     ahead: Option<(u64, u64)>,
     on_its_way: bool,
-    sent_ms: Option<u64>,
+    not_before_ms: u64,
     refusals: u32,
     recovering: bool,
 }
@@ -103,7 +100,7 @@ impl Acknowledged {
             && self.refusals < REFUSALS
             && self.wanted > self.confirmed
             && up_to > self.confirmed;
-        due.then(|| (self.sent_ms.map_or(0, |sent| sent + SPACING_MS), up_to))
+        due.then_some((self.not_before_ms, up_to))
     }
 
     /// Whether something is to be acknowledged yet, now or later.
@@ -111,9 +108,10 @@ impl Acknowledged {
         self.on_its_way || (self.wanted > self.confirmed && self.refusals < REFUSALS)
     }
 
-    pub(crate) fn start(&mut self, now_ms: u64) {
+    /// It is said; the next one not before `next_ms`.
+    pub(crate) const fn start(&mut self, next_ms: u64) {
         self.on_its_way = true;
-        self.sent_ms = Some(now_ms);
+        self.not_before_ms = next_ms;
     }
 
     /// `confirmed` as the server answered, or `None` when it refused.
@@ -134,9 +132,9 @@ impl Acknowledged {
     }
 
     /// The server can't take it now; again at that moment.
-    pub(crate) fn postpone(&mut self, until_ms: u64) {
+    pub(crate) const fn postpone(&mut self, until_ms: u64) {
         self.on_its_way = false;
-        self.sent_ms = Some(until_ms.saturating_sub(SPACING_MS));
+        self.not_before_ms = until_ms;
     }
 
     /// From where entries have to be fetched once more before they can be
@@ -183,7 +181,7 @@ mod tests {
         acknowledged.handle_taken(4);
         assert_eq!(acknowledged.due(4), None);
         acknowledged.finish(Some(1));
-        assert_eq!(acknowledged.due(4), Some((1000 + SPACING_MS, 4)));
+        assert_eq!(acknowledged.due(4), Some((1000, 4)));
         acknowledged.start(1100);
         acknowledged.finish(Some(4));
         assert!(!acknowledged.is_pending());

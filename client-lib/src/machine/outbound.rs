@@ -192,6 +192,9 @@ impl Machine {
     }
 
     fn work_of(&mut self, id: ConversationId, now_ms: u64) -> Work {
+        let me = self.me();
+        // Whoever waits for the end doesn't wait for better company.
+        let at_once = self.drain_until_ms.is_some();
         let Some(conversation) = self.conversations.get_mut(&id) else { return Work::Done };
         let mut later: Option<u64> = None;
         let mut wait = false;
@@ -208,8 +211,9 @@ impl Machine {
             put_off(at);
         }
         if let Some((at, up_to)) = conversation.acknowledged.due(conversation.log.held()) {
-            if at <= now_ms {
-                conversation.acknowledged.start(now_ms);
+            if at <= now_ms || at_once {
+                let next_ms = now_ms + conversation.delivered_every_ms(me);
+                conversation.acknowledged.start(next_ms);
                 let delivered = wire::Delivered { conversation: id.to_wire(), up_to };
                 return Work::Say(Pending::Delivered(id), Kind::Delivered(delivered));
             }

@@ -1,4 +1,4 @@
-//! Names, presence and typing: the machine against hand-made envelopes.
+//! Names, presence, typing and acknowledgements: the machine against hand-made envelopes.
 
 use super::super::inbound::AGAIN_MS;
 use super::super::{Call, CallId, Config, Machine, Output, Saved, Tick};
@@ -57,6 +57,11 @@ fn connect(machine: &mut Machine, now_ms: u64) {
 
 /// A machine in session, in a group with Ben.
 fn machine() -> Machine {
+    machine_among(0)
+}
+
+/// The same with so many others.
+fn machine_among(others: u8) -> Machine {
     let config = Config {
         backoff: Backoff::default(),
         request_timeout_ms: 30_000,
@@ -81,10 +86,11 @@ fn machine() -> Machine {
         joined_seq: 1,
         ..wire::Member::default()
     };
+    let others = (0..others).map(|other| member(UserId::new([100 + other; 16]), "one"));
     let described = wire::Described {
         conversation: PLACE.to_wire(),
         kind: wire::ConversationKind::Group as i32,
-        members: vec![member(ME, "me"), member(BEN, "ben")],
+        members: [member(ME, "me"), member(BEN, "ben")].into_iter().chain(others).collect(),
         last_seq: 1,
         ..wire::Described::default()
     };
@@ -287,4 +293,51 @@ fn another_device_that_changes_the_account_is_told_and_our_own_is_not() {
         .unwrap();
     assert_eq!(changed(&mut machine, request, 9), Vec::<u64>::new());
     assert_eq!(changed(&mut machine, 0, 9), Vec::<u64>::new());
+}
+
+/// Up to where is acknowledged, and the request.
+fn acknowledged(machine: &mut Machine, now_ms: u64) -> Option<(u64, u64)> {
+    asked(machine, now_ms).into_iter().find_map(|(request, kind)| match kind {
+        Kind::Delivered(delivered) => Some((delivered.up_to, request)),
+        _ => None,
+    })
+}
+
+/// Takes two entries, the first acknowledged and confirmed at 0, the second at 1.
+fn take_two(machine: &mut Machine) {
+    deliver(machine, &text(2, BEN));
+    let (up_to, request) = acknowledged(machine, 0).unwrap();
+    assert_eq!(up_to, 2);
+    let moved = wire::Moved { conversation: PLACE.to_wire(), delivered: 2, read: 0 };
+    say(machine, 1, request, Answer::Moved(moved));
+    deliver(machine, &text(3, BEN));
+    assert_eq!(acknowledged(machine, 1), None);
+}
+
+#[test]
+fn the_more_members_there_are_the_longer_acknowledgements_are_gathered() {
+    for (others, wait_ms) in [(0, 100), (98, 751)] {
+        let mut machine = machine_among(others);
+        take_two(&mut machine);
+        assert_eq!(machine.deadline(1), Some(wait_ms), "{others}");
+        machine.handle_timeout(at(wait_ms));
+        assert_eq!(acknowledged(&mut machine, wait_ms).map(|(up_to, _)| up_to), Some(3));
+    }
+}
+
+#[test]
+fn whoever_ends_acknowledges_at_once() {
+    let mut machine = machine_among(98);
+    take_two(&mut machine);
+    machine.drain(at(2), 60_000);
+    let (up_to, request) = acknowledged(&mut machine, 2).unwrap();
+    assert_eq!(up_to, 3);
+    assert!(!is_over(&mut machine));
+    let moved = wire::Moved { conversation: PLACE.to_wire(), delivered: 3, read: 0 };
+    say(&mut machine, 3, request, Answer::Moved(moved));
+    assert!(is_over(&mut machine));
+}
+
+fn is_over(machine: &mut Machine) -> bool {
+    std::iter::from_fn(|| machine.poll_output()).any(|output| matches!(output, Output::Drained(0)))
 }

@@ -3,7 +3,7 @@
  *
  * Acknowledging what was taken is automatic and cumulative, at most one
  * acknowledgement on its way; the first goes at once, further ones at most
- * every {@link SPACING_MS}. The server takes a cursor only over entries that
+ * every {@link deliveredEveryMs}. The server takes a cursor only over entries that
  * this very session was given, so that is tracked, and what an earlier session
  * took without a confirmed acknowledgement is fetched once more. Reading is
  * said only on the application's word.
@@ -11,8 +11,16 @@
 
 import type { ErrorInfo } from '../error.ts';
 
-/** Least time between two acknowledgements of one conversation. */
-const SPACING_MS = 100;
+/**
+ * Least milliseconds between two acknowledgements of a conversation of so many
+ * members: together they make some 100 a second. In larger groups each user has
+ * a time of their own, because every message wakes all members at once.
+ */
+export function deliveredEveryMs(members: number, user: string): number {
+  const all = Math.min(members * 10, 2000);
+  const own = Number.parseInt(user.slice(-2), 16) || 0;
+  return all <= 100 ? 100 : Math.max(100, Math.floor((all * (384 + own)) / 512));
+}
 
 /** Refusals in one session after which it is left to the next one. */
 const REFUSALS = 3;
@@ -98,9 +106,10 @@ export class Acknowledged {
     return this.onItsWay || (this.wanted > this.confirmed && this.refusals < REFUSALS);
   }
 
-  start(nowMs: number): void {
+  /** It is said; the next one not before `nextMs`. */
+  start(nextMs: number): void {
     this.onItsWay = true;
-    this.notBeforeMs = nowMs + SPACING_MS;
+    this.notBeforeMs = nextMs;
   }
 
   /** `confirmed` as the server answered, or nothing when it refused. */

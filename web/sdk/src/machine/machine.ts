@@ -337,6 +337,10 @@ export class Machine {
   /** Ends when everything is sent and acknowledged, at the latest after `patienceMs`. */
   drain(tick: Tick, patienceMs: number): void {
     this.drainUntilMs = tick.nowMs + patienceMs;
+    // What waited for others to be acknowledged with goes now.
+    for (const it of this.conversations.values()) {
+      if (it.acknowledged.isPending) this.work.add(it.id);
+    }
     this.sayState(tick);
     this.settle(tick);
   }

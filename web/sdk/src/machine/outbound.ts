@@ -11,6 +11,7 @@ import * as wire from '../gen/wire.ts';
 import { fromHex, uuidBytes } from '../ids.ts';
 import type { Range } from '../model.ts';
 import type { StoredItem } from '../store.ts';
+import { deliveredEveryMs } from './cursors.ts';
 import { askFeedFrom } from './feed.ts';
 import type { ClientKind, Machine } from './machine.ts';
 import type { Pending } from './requests.ts';
@@ -216,8 +217,10 @@ function workOf(m: Machine, id: string, nowMs: number): Next | number | 'wait' |
   }
   const due = acknowledged.due(log.held);
   if (due) {
-    if (due.atMs <= nowMs) {
-      acknowledged.start(nowMs);
+    // Whoever waits for the end doesn't wait for better company.
+    if (due.atMs <= nowMs || m.isDraining) {
+      const members = it.roster?.description.members.length ?? 0;
+      acknowledged.start(nowMs + deliveredEveryMs(members, m.me ?? ''));
       const value = { conversation, upTo: due.upTo };
       return { pending: { type: 'delivered', id }, kind: { case: 'delivered', value } };
     }
