@@ -19,7 +19,7 @@ use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
 use super::budget::{Budget, Permit};
 use super::commit::{Committer, Queued};
 use super::counts::Counts;
-use super::queue::Queue;
+use super::queue::{Haste, Queue};
 use super::view::View;
 use super::{Append, Committed, Durability, Log, LogError, Refused};
 use crate::store::{DedupeRow, ReadLimit, ReadRange, Store, StoreError, StoredEntry, Tail};
@@ -94,7 +94,7 @@ impl<T: Send + 'static> LocalLog<T> {
         let budget = Budget::new(options.queue_appends, options.queue_bytes);
         let counts = Arc::new(Counts::new());
         // Bounded by the budget: every item holds a permit.
-        let queue = Arc::new(Queue::new(needs_sync));
+        let queue = Arc::new(Queue::new(haste));
         let thread = CommitThread {
             committer: Committer::new(Arc::clone(&view), Arc::clone(&counts))?,
             queue: Arc::clone(&queue),
@@ -227,8 +227,12 @@ impl<T, S, F: FnOnce(LogError)> Drop for CommitThread<T, S, F> {
     }
 }
 
-fn needs_sync<T>(queued: &Queued<T>) -> bool {
-    queued.append.durability == Durability::Synced
+fn haste<T>(queued: &Queued<T>) -> Haste {
+    match queued.append.durability {
+        Durability::Synced => Haste::Urgent,
+        Durability::Written => Haste::Soon,
+        Durability::Gathered => Haste::Later,
+    }
 }
 
 /// What a group holds so far.

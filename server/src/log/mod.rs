@@ -219,6 +219,9 @@ pub enum Durability {
     /// Flushed to the operating system: a killed process keeps it, a power cut
     /// may lose it. For cursors and what can be derived again.
     Written,
+    /// As `Written`, but nobody looks out for it: it waits longer for something
+    /// to be written with. For what a group's members say that they hold.
+    Gathered,
 }
 
 /// An append that is durable as it asked.

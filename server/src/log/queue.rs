@@ -2,9 +2,9 @@
 //!
 //! In order, whatever the kinds. Two things may make a group wait:
 //!
-//! * What needs no sync waits a few milliseconds for something that does: a
-//!   receipt follows nearly every message, and alone it would double the wakes
-//!   and the writes.
+//! * What needs no sync waits for something that does: a receipt follows nearly
+//!   every message, and alone it would double the wakes and the writes. For a
+//!   few milliseconds when somebody looks out for it, see [`Haste`].
 //! * What needs a sync waits only when much comes, see [`Pace`]: a sync costs
 //!   as much for one message as for thirty.
 //!
@@ -20,6 +20,9 @@ use super::pace::Pace;
 /// How long what needs no sync waits for company at most.
 const PATIENCE: Duration = Duration::from_millis(4);
 
+/// The same where nobody looks out for it.
+const LONG_PATIENCE: Duration = Duration::from_millis(100);
+
 /// So many are company enough, urgent or not: more would share the costs of a
 /// group hardly better.
 const MANY: usize = 128;
@@ -28,22 +31,54 @@ const MANY: usize = 128;
 /// nothing is waited for.
 const GLANCE: Duration = Duration::from_micros(400);
 
+/// What an item waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// For nothing but the pace: it needs a sync.
+    Urgent,
+    /// For company, [`PATIENCE`] at most.
+    Soon,
+    /// For company, [`LONG_PATIENCE`] at most.
+    Later,
+}
+
 /// A queue with one reader. Its bound is its writers': each item holds a permit.
 pub(super) struct Queue<T> {
-    urgent: fn(&T) -> bool,
+    haste: fn(&T) -> Haste,
     state: Mutex<State<T>>,
     changed: Condvar,
 }
 
 struct State<T> {
     items: VecDeque<T>,
-    /// How many of them don't wait for others of their kind.
+    /// How many of them don't wait for company.
     urgent: usize,
-    /// Since when the first of those that do has waited.
-    since: Option<Instant>,
+    /// When the patience of those ends that wait, whose first came first.
+    soon: Option<Instant>,
+    later: Option<Instant>,
     reader: Reader,
+    /// When an idle reader looks again.
+    until: Instant,
     pace: Pace,
     closed: bool,
+}
+
+impl<T> State<T> {
+    /// When one of those that wait for company has waited long enough.
+    fn due(&self) -> Option<Instant> {
+        [self.soon, self.later].into_iter().flatten().min()
+    }
+
+    /// Notes the end of a patience, unless an earlier one is noted. Gives whether
+    /// an idle reader would look too late.
+    fn expect(&mut self, end: fn(&mut Self) -> &mut Option<Instant>, patience: Duration) -> bool {
+        if end(self).is_some() {
+            return false;
+        }
+        let due = Instant::now() + patience;
+        *end(self) = Some(due);
+        due < self.until
+    }
 }
 
 /// What the reader is doing.
@@ -60,36 +95,41 @@ enum Reader {
 }
 
 impl<T> Queue<T> {
-    /// `urgent` tells what needs a sync.
-    pub(super) fn new(urgent: fn(&T) -> bool) -> Self {
+    /// A queue of items that wait as `haste` tells.
+    pub(super) fn new(haste: fn(&T) -> Haste) -> Self {
         let state = State {
             items: VecDeque::new(),
             urgent: 0,
-            since: None,
+            soon: None,
+            later: None,
             reader: Reader::Busy,
+            until: Instant::now(),
             pace: Pace::default(),
             closed: false,
         };
-        Self { urgent, state: Mutex::new(state), changed: Condvar::new() }
+        Self { haste, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Adds an item; a closed queue drops it. Never waits.
     pub(super) fn push(&self, item: T) {
-        let urgent = (self.urgent)(&item);
+        let haste = (self.haste)(&item);
+        let urgent = haste == Haste::Urgent;
         let mut state = self.state.lock();
         if state.closed {
             drop(state);
             return drop(item);
         }
-        if state.items.is_empty() {
-            state.since = Some(Instant::now());
-        }
+        let sooner = match haste {
+            Haste::Urgent => false,
+            Haste::Soon => state.expect(|state| &mut state.soon, PATIENCE),
+            Haste::Later => state.expect(|state| &mut state.later, LONG_PATIENCE),
+        };
         state.items.push_back(item);
         state.urgent += usize::from(urgent);
         let wake = match state.reader {
             Reader::Busy => false,
             Reader::Asleep => true,
-            Reader::Idle => urgent || state.items.len() >= MANY,
+            Reader::Idle => urgent || sooner || state.items.len() >= MANY,
             Reader::Gathering => state.items.len() >= MANY,
         };
         if wake {
@@ -126,11 +166,12 @@ impl<T> Queue<T> {
             && (fits(item) || group.is_empty())
             && let Some(item) = state.items.pop_front()
         {
-            urgent += usize::from((self.urgent)(&item));
+            urgent += usize::from((self.haste)(&item) == Haste::Urgent);
             group.push(item);
         }
         state.urgent = state.urgent.saturating_sub(urgent);
-        state.since = (!state.items.is_empty()).then_some(now);
+        state.later = None;
+        state.soon = (!state.items.is_empty()).then(|| now + PATIENCE);
         state.pace.began(now, urgent);
         // A burst must not hold its memory for ever.
         if state.items.is_empty() && state.items.capacity() > 32 * MANY {
@@ -153,11 +194,11 @@ impl<T> Queue<T> {
                     break;
                 }
                 self.wait_for(state, Reader::Gathering, rest.min(GLANCE));
-            } else if let Some(since) = state.since {
-                let waited = now.saturating_duration_since(since);
-                let Some(rest) = PATIENCE.checked_sub(waited).filter(|rest| !rest.is_zero()) else {
+            } else if let Some(due) = state.due() {
+                let rest = due.saturating_duration_since(now);
+                if rest.is_zero() {
                     break;
-                };
+                }
                 self.wait_for(state, Reader::Idle, rest);
             } else if rested {
                 state.reader = Reader::Asleep;
@@ -172,6 +213,7 @@ impl<T> Queue<T> {
 
     fn wait_for(&self, state: &mut MutexGuard<'_, State<T>>, reader: Reader, most: Duration) {
         state.reader = reader;
+        state.until = Instant::now() + most;
         let _ = self.changed.wait_for(state, most);
     }
 }
@@ -182,8 +224,13 @@ mod tests {
     use std::sync::Arc;
     use std::thread;
 
+    /// Odd ones are urgent, those that end with a zero have time.
     fn queue() -> Queue<u32> {
-        Queue::new(|item| item % 2 == 1)
+        Queue::new(|item| match item {
+            _ if item % 2 == 1 => Haste::Urgent,
+            _ if item % 10 == 0 => Haste::Later,
+            _ => Haste::Soon,
+        })
     }
 
     fn all<T>(_: &T) -> bool {
@@ -249,8 +296,27 @@ mod tests {
     }
 
     #[test]
+    fn an_idle_reader_is_woken_for_what_it_would_see_too_late() {
+        let hour = Duration::from_secs(3600);
+        let queue = queue();
+        let mut state = queue.state.lock();
+        state.until = Instant::now() + hour;
+        assert!(!state.expect(|state| &mut state.later, 2 * hour));
+        assert!(!state.expect(|state| &mut state.later, PATIENCE), "one waits longer already");
+        assert!(state.expect(|state| &mut state.soon, PATIENCE));
+        assert_eq!(state.due(), state.soon);
+    }
+
+    #[test]
+    fn alone_what_has_time_goes_too() {
+        let queue = queue();
+        queue.push(10);
+        assert_eq!(queue.next_group(all), [10]);
+    }
+
+    #[test]
     fn an_abandoned_queue_drops_what_it_held() {
-        let queue = Queue::new(|_: &Arc<()>| true);
+        let queue = Queue::new(|_: &Arc<()>| Haste::Urgent);
         let held = Arc::new(());
         queue.push(Arc::clone(&held));
         queue.abandon();

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use parley_core::conversation::{Cursor, Given, Move, MovedCursor, Progress, Shown, Told};
+use parley_core::conversation::{Cursor, Given, Kind, Move, MovedCursor, Progress, Shown, Told};
 use parley_core::session::Identity;
 use parley_protocol::{Code, ConversationId, UserId};
 
@@ -139,11 +139,18 @@ impl Shards {
             reply: reply.clone(),
         };
         let mut ops = vec![Op::Rows(rows)];
+        let mut durability = Durability::Written;
         if moved.read_moved {
             ops.push(Op::Touched(conversation));
+        } else if state
+            .conversation(conversation)
+            .is_some_and(|found| found.state().kind == Kind::Group)
+        {
+            // Those who learn of it are told now and then only, see `receipts`.
+            durability = Durability::Gathered;
         }
         let context = Pending::Cursor(Box::new(pending));
-        self.log.append(permit, Append { shard, ops, durability: Durability::Written, context });
+        self.log.append(permit, Append { shard, ops, durability, context });
         Ok(true)
     }
 
