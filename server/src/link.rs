@@ -156,6 +156,18 @@ impl Link {
         }
     }
 
+    /// Queues an item without waking the session. Gives true when the caller has
+    /// to call [`Link::rouse`], soon: until then nobody else wakes it.
+    #[must_use]
+    pub fn push_unwoken(&self, item: Item) -> bool {
+        self.queue(&mut self.queue.lock(), item) && !self.pushed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Wakes the session for what [`Link::push_unwoken`] queued.
+    pub fn rouse(&self) {
+        self.session.wake();
+    }
+
     /// Queues an item that goes out with the next one, or once
     /// [`Link::look_after`] is called. Gives true when nobody was going to call
     /// that yet: the caller sees to it.

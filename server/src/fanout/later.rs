@@ -1,6 +1,8 @@
-//! What can wait a moment goes out with something else.
+//! What goes out when, so that sessions write much at once.
 //!
-//! While the node is busy, a receipt and the answer to a cursor's move wait for
+//! While the node is busy, sessions are woken once all that a group of commits
+//! has for them is in their queues: woken by the first of it, they would write
+//! each frame by itself. And while the node is busy, a receipt and the answer to a cursor's move wait for
 //! the next frame to their session, at most [`LATER`]: alone each would cost a
 //! wake, a record and a system call, as much as a message. Each session has a
 //! time of its own: let go all at once, thousands would hold up the messages.
@@ -23,6 +25,8 @@ const STEP: Duration = Duration::from_millis(5);
 #[derive(Default)]
 pub(super) struct Later {
     busy: bool,
+    /// Sessions that something was pushed to and that sleep yet.
+    asleep: Vec<Arc<Link>>,
     links: VecDeque<(Instant, Arc<Link>)>,
 }
 
@@ -30,6 +34,22 @@ impl Later {
     /// On a busy node. The default is for one that isn't: everything goes at once.
     pub(super) fn busy() -> Self {
         Self { busy: true, ..Self::default() }
+    }
+
+    /// Pushes something that can't wait, but for the others of its group: they
+    /// are sent by [`Later::wake`].
+    pub(super) fn push_now(&mut self, link: &Arc<Link>, item: Item) {
+        if !self.busy {
+            link.push(item);
+        } else if link.push_unwoken(item) {
+            self.asleep.push(Arc::clone(link));
+        }
+    }
+
+    /// Lets the sessions write what was pushed for now.
+    pub(super) fn wake(&mut self) {
+        self.asleep.drain(..).for_each(|link| link.rouse());
+        self.asleep.shrink_to(1024);
     }
 
     /// Pushes something that can wait.
@@ -73,10 +93,25 @@ impl Later {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future as _;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake, Waker};
+
     use super::*;
+    use crate::link::Next;
     use futures_util::FutureExt as _;
     use parley_protocol::wire::ServerEnvelope;
     use parley_protocol::{DeviceId, SessionId, UserId};
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     fn link() -> Arc<Link> {
         let (id, user, device) =
@@ -101,6 +136,25 @@ mod tests {
         later.due().await;
         later.send();
         assert!(woken() && later.links.is_empty() && later.due().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn on_a_busy_node_a_session_is_woken_once_for_all_that_a_group_has() {
+        let (link, mut later) = (link(), Later::busy());
+        let woken = || link.woken().now_or_never().is_some();
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let mut sleeping = Box::pin(link.woken());
+        assert!(sleeping.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        (0..3).for_each(|_| later.push_now(&link, item()));
+        // What others push meanwhile is woken for with it.
+        link.push(item());
+        assert_eq!((count.0.load(Ordering::Relaxed), later.asleep.len()), (0, 1));
+        later.wake();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(woken() && !woken());
+        let Next::Write(items, _) = link.next(1 << 20) else { panic!("nothing to write") };
+        assert_eq!(items.len(), 4);
     }
 
     #[tokio::test]

@@ -25,13 +25,14 @@ use tokio::task::JoinHandle;
 
 use self::later::Later;
 use crate::home::{Delivery, Homes, change_of};
+use crate::link::Link;
 use crate::log::Committed;
 use crate::metrics::list as metric;
 use crate::receipts::Receipts;
 use crate::retention::Watch;
 use crate::shard::{
-    Pending, PendingCursor, PendingEntry, PendingOwn, ReplyTo, States, answer_again, answer_sent,
-    moved_answer,
+    Pending, PendingCursor, PendingEntry, PendingOwn, ReplyTo, States, answer_again, moved_answer,
+    sent_answer,
 };
 
 /// A group of so many is large.
@@ -40,8 +41,8 @@ const LARGE: usize = 8;
 /// Groups that may be committed before the effects of one are carried out.
 const AHEAD: usize = 2;
 
-/// Sessions reached before other tasks have their turn.
-const TURN: usize = 256;
+/// Users reached before their sessions are woken and have their turn, about.
+const TURN: usize = 4096;
 
 /// A group of the log, in order.
 type Group = Vec<Committed<Pending>>;
@@ -126,9 +127,11 @@ impl Fanout {
                 reached += self.handle(committed, &mut later);
                 if reached >= TURN {
                     reached = 0;
+                    later.wake();
                     tokio::task::yield_now().await;
                 }
             }
+            later.wake();
             self.homes.carried(&outbox);
             outbox.clear();
             handed_over.fetch_sub(1, Ordering::Release);
@@ -140,7 +143,7 @@ impl Fanout {
     fn handle(&self, committed: Committed<Pending>, later: &mut Later) -> usize {
         let shard = committed.shard;
         match committed.context {
-            Pending::Entry(entry) => return self.entry(shard, &entry),
+            Pending::Entry(entry) => return self.entry(shard, &entry, later),
             Pending::Again(to, conversation, stamped) => answer_again(&to, conversation, stamped),
             Pending::Unmoved(to, conversation, moved) => {
                 answer_moved(&to, conversation, &moved, later);
@@ -156,7 +159,7 @@ impl Fanout {
         1
     }
 
-    fn entry(&self, shard: ShardId, pending: &PendingEntry) -> usize {
+    fn entry(&self, shard: ShardId, pending: &PendingEntry, later: &mut Later) -> usize {
         let PendingEntry { key, sender, stamped, act, entry, reply: to } = pending;
         let applied = self.states.lock(shard).apply(key, *sender, act, *stamped);
         self.committed.increment(1);
@@ -176,13 +179,15 @@ impl Fanout {
         for member in applied.after.members.iter().filter(|member| member.sees(stamped.seq)) {
             let own = member.user == *sender;
             let change = change_of(member, *stamped, own && act.is_countable());
-            let position = self.homes.handle_entry(member.user, change, &delivery);
+            let push = |link: &Arc<Link>, item| later.push_now(link, item);
+            let position = self.homes.handle_entry(member.user, change, &delivery, push);
             if own {
                 feed_position = position;
             }
         }
         // Last, so that whoever hears of the answer finds every feed changed.
-        answer_sent(to, key.conversation, *stamped, false, feed_position);
+        let answer = sent_answer(to, key.conversation, *stamped, false, feed_position);
+        later.push_now(&to.link, answer);
         applied.after.members.len()
     }
 

@@ -121,19 +121,27 @@ impl Homes {
     }
 
     /// A new entry for a member: changes the feed and delivers it to all the
-    /// member's sessions but its origin. Gives the feed position after it.
-    pub fn handle_entry(&self, user: UserId, change: FeedEntry, delivery: &Delivery<'_>) -> u64 {
+    /// member's sessions but its origin, by pushing with `push`. Gives the feed
+    /// position after it.
+    pub fn handle_entry(
+        &self,
+        user: UserId,
+        change: FeedEntry,
+        delivery: &Delivery<'_>,
+        mut push: impl FnMut(&Arc<Link>, Item),
+    ) -> u64 {
         let mut home = self.lock(user);
         let feed_position = self.change(&mut home, user, delivery.conversation, change);
         let sessions = home.users.get(&user).map(|user| &user.sessions);
         for link in sessions.into_iter().flatten().filter(|link| link.id != delivery.origin) {
             self.deliveries.increment(1);
-            link.push(Item::Deliver {
+            let deliver = Item::Deliver {
                 conversation: delivery.conversation,
                 feed_position,
                 seq: delivery.seq,
                 entry: delivery.entry.clone(),
-            });
+            };
+            push(link, deliver);
         }
         feed_position
     }

@@ -223,13 +223,15 @@ fn an_entry_reaches_every_session_but_its_origin() {
     let entry = Bytes::from_static(b"entry");
     let delivery =
         Delivery { conversation: conversation(1), seq: 1, entry: &entry, origin: origin.id };
-    let position = homes.handle_entry(ANN, change(1), &delivery);
+    let position = homes.handle_entry(ANN, change(1), &delivery, |link, item| link.push(item));
     assert!(matches!(origin.next(1000), Next::Idle));
     let Next::Write(items, _) = other.next(1000) else { panic!("nothing was delivered") };
     let [(Item::Deliver { feed_position, .. }, _)] = &Vec::from(items)[..] else { panic!() };
     assert_eq!(*feed_position, position);
     homes.detach(&other);
-    homes.handle_entry(ANN, change(2), &Delivery { seq: 2, ..delivery });
+    homes.handle_entry(ANN, change(2), &Delivery { seq: 2, ..delivery }, |link, item| {
+        link.push(item)
+    });
     assert!(matches!(other.next(1000), Next::Idle));
 }
 

@@ -10,17 +10,17 @@ use crate::link::Item;
 
 /// Answers a send that was committed before.
 pub(crate) fn answer_again(to: &ReplyTo, conversation: ConversationId, stamped: Stamped) {
-    answer_sent(to, conversation, stamped, true, 0);
+    to.link.push(sent_answer(to, conversation, stamped, true, 0));
 }
 
-/// Answers a send; `feed_position` is the sender's after it.
-pub(crate) fn answer_sent(
+/// The answer to a send; `feed_position` is the sender's after it.
+pub(crate) fn sent_answer(
     to: &ReplyTo,
     conversation: ConversationId,
     stamped: Stamped,
     duplicate: bool,
     feed_position: u64,
-) {
+) -> Item {
     let sent = Kind::Sent(Sent {
         conversation: conversation.to_wire(),
         seq: stamped.seq,
@@ -32,9 +32,9 @@ pub(crate) fn answer_sent(
     let envelope: ServerEnvelope = reply(to.request, sent);
     if duplicate {
         // An old entry is not new to the device's other reading.
-        to.link.push(Item::Answer(envelope));
+        Item::Answer(envelope)
     } else {
-        to.link.push(Item::Sent(envelope, conversation, stamped.seq));
+        Item::Sent(envelope, conversation, stamped.seq)
     }
 }
 

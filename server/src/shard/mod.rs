@@ -28,7 +28,7 @@ use parley_protocol::{Code, ConversationId, ShardId};
 
 use crate::log::{Log, Refused};
 use crate::store::{Store, StoreError};
-pub(crate) use answer::{answer_again, answer_sent, moved_answer};
+pub(crate) use answer::{answer_again, moved_answer, sent_answer};
 pub use cursor::{MoveRequest, Visibility};
 pub use invite::{InviteChange, InviteId, invite_id};
 pub(crate) use load::Fresh;
