@@ -18,6 +18,7 @@ mod limits;
 mod linger;
 mod origin;
 mod quic;
+mod quic_ids;
 mod tcp;
 mod websocket;
 mod webtransport;

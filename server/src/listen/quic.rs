@@ -12,14 +12,9 @@ use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
 use parley_protocol::{Code, version};
 use quinn::crypto::rustls::{HandshakeData, QuicServerConfig};
-use quinn::{
-    Connection, Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig,
-    VarInt,
-};
-use quinn_proto::HashedConnectionIdGenerator;
+use quinn::{Connection, Endpoint, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,6 +23,7 @@ use super::connection::{Peer, SessionHost, Transport};
 use super::framed::{ByteSink, StreamReader, StreamWriter};
 use super::limits::Connections;
 use super::origin::Door;
+use super::quic_ids;
 use super::webtransport;
 use super::{CLOSE_TIMEOUT, ConnectionPermit, Options};
 use crate::metrics::list as metric;
@@ -79,24 +75,7 @@ pub(super) fn endpoint(
         .max_incoming(MAX_INCOMING)
         .incoming_buffer_size(INCOMING_BUFFER)
         .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL);
-    Endpoint::new(resets(reset_key), Some(server), socket, Arc::new(TokioRuntime))
-}
-
-/// Connection ids and reset tokens that a restarted server still knows as its
-/// own: it answers packets of connections it lost with a stateless reset, and
-/// their clients are back at once instead of after their idle timeout.
-fn resets(key: &[u8; 64]) -> EndpointConfig {
-    let hmac = hmac::Key::new(hmac::HMAC_SHA256, key);
-    let mut config = EndpointConfig::new(Arc::new(hmac));
-    // The ids are public; what they are hashed with only marks them as ours.
-    let mark = mark(key);
-    config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(mark)));
-    config
-}
-
-fn mark(key: &[u8; 64]) -> u64 {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"parley connection ids 1");
-    tag.as_ref().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    Endpoint::new(quic_ids::config(reset_key), Some(server), socket, Arc::new(TokioRuntime))
 }
 
 fn transport(options: &Options) -> io::Result<TransportConfig> {
