@@ -4,7 +4,8 @@
 //! A listener asks [`Connections::admit`] before it spends anything on a
 //! connection; the [`ConnectionPermit`] is the place it then holds, until it is
 //! dropped. The counts are exact and never wait. Overflow: refused, at once
-//! (QUIC with CONNECTION_REFUSED, TCP by closing).
+//! (QUIC with CONNECTION_REFUSED, TCP by closing). QUIC may hold a place in the
+//! other two caps while it waits for one among the unauthenticated.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use super::connection::Transport;
 use crate::address::prefix;
@@ -40,6 +42,8 @@ pub struct Connections {
 struct Shared {
     caps: ConnectionCaps,
     counts: Mutex<Counts>,
+    // Room among the unauthenticated was made; the QUIC listener is who waits for it.
+    room: Notify,
 }
 
 #[derive(Default)]
@@ -80,7 +84,7 @@ impl Connections {
     /// Counts from zero.
     #[must_use]
     pub fn new(caps: ConnectionCaps) -> Self {
-        Self { shared: Arc::new(Shared { caps, counts: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { caps, counts: Mutex::default(), room: Notify::new() }) }
     }
 
     /// Takes a place for a connection that has not authenticated.
@@ -92,16 +96,42 @@ impl Connections {
         address: SocketAddr,
         transport: Transport,
     ) -> Result<ConnectionPermit, Refused> {
-        let result = self.count(address);
-        match result {
-            Ok(counted) => {
-                metric::connections(transport, State::Unauthenticated).increment(1.0);
-                Ok(ConnectionPermit {
-                    shared: Arc::clone(&self.shared),
-                    address: counted,
-                    transport,
-                    state: State::Unauthenticated,
-                })
+        self.take(address, transport, State::Unauthenticated)
+    }
+
+    /// Takes a place for a connection that waits for its handshake.
+    ///
+    /// # Errors
+    /// [`Refused`] when the cap on all or on the address is reached.
+    pub(super) fn queue(
+        &self,
+        address: SocketAddr,
+        transport: Transport,
+    ) -> Result<Waiting, Refused> {
+        self.take(address, transport, State::Waiting).map(Waiting)
+    }
+
+    /// Whether there is room among the unauthenticated.
+    pub(super) fn has_room(&self) -> bool {
+        self.unauthenticated() < self.shared.caps.unauthenticated
+    }
+
+    /// Ready once room among the unauthenticated was made, before or after the call. For
+    /// one caller at a time.
+    pub(super) async fn room(&self) {
+        self.shared.room.notified().await;
+    }
+
+    fn take(
+        &self,
+        address: SocketAddr,
+        transport: Transport,
+        state: State,
+    ) -> Result<ConnectionPermit, Refused> {
+        match self.count(address, state) {
+            Ok(address) => {
+                metric::connections(transport, state).increment(1.0);
+                Ok(ConnectionPermit { shared: Arc::clone(&self.shared), address, transport, state })
             }
             Err(refused) => {
                 metric::connections_refused(transport, refused).increment(1);
@@ -129,14 +159,15 @@ impl Connections {
         u8::try_from(percent).unwrap_or(100).min(100)
     }
 
-    fn count(&self, address: SocketAddr) -> Result<Option<IpAddr>, Refused> {
+    fn count(&self, address: SocketAddr, state: State) -> Result<Option<IpAddr>, Refused> {
         let caps = &self.shared.caps;
         let prefix = prefix(address.ip());
         let mut counts = self.shared.counts.lock();
         if counts.total >= caps.total {
             return Err(Refused::Total);
         }
-        if counts.unauthenticated >= caps.unauthenticated {
+        let unauthenticated = usize::from(state == State::Unauthenticated);
+        if counts.unauthenticated + unauthenticated > caps.unauthenticated {
             return Err(Refused::Unauthenticated);
         }
         let counted = !prefix.is_loopback() || caps.limit_loopback;
@@ -148,7 +179,7 @@ impl Connections {
             *of_address += 1;
         }
         counts.total += 1;
-        counts.unauthenticated += 1;
+        counts.unauthenticated += unauthenticated;
         Ok(counted.then_some(prefix))
     }
 }
@@ -162,9 +193,37 @@ pub struct ConnectionPermit {
     state: State,
 }
 
+/// The place of a connection whose handshake has not begun: it counts for the caps on all
+/// and on the address.
+#[must_use = "the place is given back when this is dropped"]
+pub(super) struct Waiting(ConnectionPermit);
+
+impl Waiting {
+    /// Goes on to the unauthenticated, if there is room.
+    pub(super) fn enter(mut self) -> Result<ConnectionPermit, Self> {
+        let Self(permit) = &mut self;
+        let mut counts = permit.shared.counts.lock();
+        if counts.unauthenticated >= permit.shared.caps.unauthenticated {
+            drop(counts);
+            return Err(self);
+        }
+        counts.unauthenticated += 1;
+        drop(counts);
+        permit.set_state(State::Unauthenticated);
+        Ok(self.0)
+    }
+
+    /// Gives it up: there was no room in time.
+    pub(super) fn refuse(self) {
+        metric::connections_refused(self.0.transport, Refused::Unauthenticated).increment(1);
+    }
+}
+
 /// Where a connection stands, as metrics name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
+    /// Its handshake has not begun.
+    Waiting,
     /// It has not said who it is. Plain HTTP connections stay here.
     Unauthenticated,
     /// It carries a session.
@@ -173,12 +232,13 @@ pub enum State {
 
 impl State {
     /// Every state, for metrics that are registered ahead.
-    pub const ALL: [Self; 2] = [Self::Unauthenticated, Self::Open];
+    pub const ALL: [Self; 3] = [Self::Waiting, Self::Unauthenticated, Self::Open];
 
     /// The label in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting",
             Self::Unauthenticated => "unauthenticated",
             Self::Open => "open",
         }
@@ -191,12 +251,17 @@ impl ConnectionPermit {
         if self.state == State::Open {
             return;
         }
-        self.state = State::Open;
         let mut counts = self.shared.counts.lock();
         counts.unauthenticated = counts.unauthenticated.saturating_sub(1);
         drop(counts);
-        metric::connections(self.transport, State::Unauthenticated).decrement(1.0);
-        metric::connections(self.transport, State::Open).increment(1.0);
+        self.shared.room.notify_one();
+        self.set_state(State::Open);
+    }
+
+    fn set_state(&mut self, state: State) {
+        metric::connections(self.transport, self.state).decrement(1.0);
+        self.state = state;
+        metric::connections(self.transport, self.state).increment(1.0);
     }
 
     /// The connection turned out to carry something else than it was admitted
@@ -224,6 +289,9 @@ impl Drop for ConnectionPermit {
             }
         }
         drop(counts);
+        if self.state == State::Unauthenticated {
+            self.shared.room.notify_one();
+        }
         metric::connections(self.transport, self.state).decrement(1.0);
     }
 }
@@ -279,5 +347,26 @@ mod tests {
         });
         let held: Vec<_> = (1..=3).map(|port| admit(&limited, &format!("[::1]:{port}"))).collect();
         assert_eq!(held.iter().filter(|permit| permit.is_err()).count(), 1);
+    }
+
+    #[test]
+    fn who_waits_counts_for_the_total_and_the_address_until_there_is_room() {
+        let connections = Connections::new(caps());
+        let queue = |address| connections.queue(from(address), Transport::Quic);
+        let mut one = admit(&connections, "192.0.2.1:1").unwrap();
+        let two = admit(&connections, "192.0.2.2:1").unwrap();
+        let waiting = queue("192.0.2.1:2").unwrap();
+        assert_eq!((connections.open(), connections.unauthenticated()), (3, 2));
+        assert_eq!(queue("192.0.2.3:1").err(), Some(Refused::Total));
+        drop(two);
+        assert_eq!(queue("192.0.2.1:3").err(), Some(Refused::Address));
+        let other = admit(&connections, "192.0.2.2:1").unwrap();
+        let waiting = waiting.enter().err().unwrap();
+        one.set_authenticated();
+        let entered = waiting.enter().ok().unwrap();
+        assert_eq!((connections.open(), connections.unauthenticated()), (3, 2));
+        drop((one, other, entered));
+        assert_eq!((connections.open(), connections.unauthenticated()), (0, 0));
+        assert!(connections.shared.counts.lock().addresses.is_empty());
     }
 }

@@ -19,6 +19,7 @@ mod linger;
 mod origin;
 mod quic;
 mod quic_ids;
+mod quic_queue;
 mod tcp;
 mod websocket;
 mod webtransport;

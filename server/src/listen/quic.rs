@@ -3,8 +3,9 @@
 //!
 //! Batching: quinn sends with GSO what one flush wrote. Failure: a refused or
 //! late handshake is closed at the transport, before a session knows of it.
-//! Every `Incoming` is taken off the queue at once and shaken hands with in its
-//! own task, so that slow ones hold up nobody. Windows, streams and buffers are
+//! Every `Incoming` is taken from quinn at once and waits in order (`quic_queue`);
+//! handshakes are begun one by one and each goes on in its own task, so that slow
+//! ones hold up nobody. Windows, streams and buffers are
 //! sized for chat. Migration is on: a session follows its connection, not its
 //! address. No 0-RTT, no datagrams, no keep-alive from this side.
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use parley_protocol::{Code, version};
 use quinn::crypto::rustls::{HandshakeData, QuicServerConfig};
-use quinn::{Connection, Endpoint, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt};
+use quinn::{Connection, Endpoint, ServerConfig, TokioRuntime, TransportConfig, VarInt};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,6 +25,7 @@ use super::framed::{ByteSink, StreamReader, StreamWriter};
 use super::limits::Connections;
 use super::origin::Door;
 use super::quic_ids;
+use super::quic_queue::{Begun, MAX_WAITING, Queue};
 use super::webtransport;
 use super::{CLOSE_TIMEOUT, ConnectionPermit, Options};
 use crate::metrics::list as metric;
@@ -34,16 +36,13 @@ const RECEIVE_WINDOW: u32 = 256 * 1024;
 /// Bytes in flight to the client: what quinn keeps until acknowledged.
 const SEND_WINDOW: u64 = 256 * 1024;
 
-/// Handshakes not yet looked at; beyond it quinn drops new ones.
-const MAX_INCOMING: usize = 1024;
+/// Handshakes not begun, those that quinn has not handed over yet included; beyond it
+/// quinn drops new ones.
+const MAX_INCOMING: usize = MAX_WAITING + 1024;
 
 /// Early packets of one such handshake, and of all.
 const INCOMING_BUFFER: u64 = 16 * 1024;
 const INCOMING_BUFFER_TOTAL: u64 = 8 * 1024 * 1024;
-
-/// Connections that have not authenticated, above which new ones must first
-/// prove their address.
-const RETRY_ABOVE: usize = 256;
 
 /// Size asked of the kernel for the UDP socket, each way.
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
@@ -110,46 +109,36 @@ pub(super) async fn run<H: SessionHost>(
     shutdown: CancellationToken,
 ) {
     let tasks = TaskTracker::new();
+    let mut queue = Queue::new(connections, options.handshake);
     loop {
-        let incoming = tokio::select! {
-            incoming = endpoint.accept() => incoming,
+        let next = tokio::select! {
+            next = queue.next(&endpoint) => next,
             () = shutdown.cancelled() => None,
         };
-        let Some(incoming) = incoming else { break };
-        let Some((incoming, permit)) = admit(incoming, &connections) else { continue };
+        let Some(Begun { incoming, permit, deadline }) = next else { break };
         let (options, host, door) = (Arc::clone(&options), host.clone(), Arc::clone(&door));
         let sessions = tasks.clone();
+        // The expensive part, and quinn does one at a time anyway.
+        let connecting = incoming.accept();
         tasks.spawn(async move {
-            let served = serve(incoming, permit, &options, host, &door, &sessions).await;
-            if let Err(error) = served {
+            let served = async {
+                let connection = timeout_at(deadline, connecting?).await??;
+                serve(connection, permit, &options, host, &door, deadline, &sessions).await
+            };
+            if let Err(error) = served.await {
                 metric::handshakes_failed(Transport::Quic).increment(1);
                 tracing::debug!(%error, "a QUIC handshake failed");
             }
         });
+        // What was begun before goes on first, and packets are taken from the socket.
+        tokio::task::yield_now().await;
     }
+    drop(queue);
     endpoint.set_server_config(None);
     tasks.close();
     tasks.wait().await;
     endpoint.close(VarInt::from_u32(0), b"");
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, endpoint.wait_idle()).await;
-}
-
-fn admit(incoming: Incoming, connections: &Connections) -> Option<(Incoming, ConnectionPermit)> {
-    if !incoming.remote_address_validated()
-        && incoming.may_retry()
-        && connections.unauthenticated() >= RETRY_ABOVE
-    {
-        // A made-up source never sees the token, and holds no place meanwhile.
-        let _ = incoming.retry();
-        return None;
-    }
-    match connections.admit(incoming.remote_address(), Transport::Quic) {
-        Ok(permit) => Some((incoming, permit)),
-        Err(_) => {
-            incoming.refuse();
-            None
-        }
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -162,18 +151,17 @@ enum HandshakeError {
     WebTransport(#[from] webtransport::Refused),
 }
 
-/// Does the handshake and begins the session, in a task of its own: what
-/// lives long must not keep the room that a handshake takes.
+/// Begins the session, in a task of its own: what lives long must not keep the
+/// room that a handshake takes.
 async fn serve<H: SessionHost>(
-    incoming: Incoming,
+    connection: Connection,
     permit: ConnectionPermit,
     options: &Options,
     host: H,
     door: &Door,
+    deadline: Instant,
     sessions: &TaskTracker,
 ) -> Result<(), HandshakeError> {
-    let deadline = Instant::now() + options.handshake;
-    let connection = timeout_at(deadline, incoming.accept()?).await??;
     if protocol(&connection).as_deref() == Some(version::WEBTRANSPORT_ALPN) {
         let web = serve_web(connection, permit, options, host, door, deadline, sessions);
         return Box::pin(web).await;

@@ -27,12 +27,7 @@ async fn until_open(running: &Running, open: usize) {
 async fn is_full(running: &Running) {
     assert!(running.tls(&[version::ALPN]).await.is_err());
     let endpoint = running.quic_endpoint();
-    match running.quic(&endpoint).await {
-        Err(quinn::ConnectionError::ConnectionClosed(close)) => {
-            assert_eq!(close.error_code, quinn::TransportErrorCode::CONNECTION_REFUSED);
-        }
-        other => panic!("{other:?}"),
-    }
+    is_refused(&running.quic(&endpoint).await);
     let mut plain = TcpStream::connect(running.addresses.http).await.unwrap();
     let _ = plain.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert_eq!(drain(&mut plain).await, b"");
@@ -113,5 +108,80 @@ async fn a_crowd_of_idle_strangers_leaves_others_alone() {
     assert_eq!(receive(&mut receive_half).await, Some(pong(1)));
     connection.close(0u32.into(), b"");
     drop(strangers);
+    running.stop().await;
+}
+
+/// Opens a QUIC session, which ends when any of what is given back is dropped.
+async fn quic_session(
+    running: &Running,
+    endpoint: &quinn::Endpoint,
+) -> (quinn::Connection, quinn::SendStream, quinn::RecvStream) {
+    let connection = running.quic(endpoint).await.unwrap();
+    let (mut send_half, mut receive_half) = connection.open_bi().await.unwrap();
+    send(&mut send_half, &pong(1)).await;
+    assert_eq!(receive(&mut receive_half).await, Some(pong(1)));
+    (connection, send_half, receive_half)
+}
+
+#[tokio::test]
+async fn a_burst_over_quic_waits_for_its_turn_and_nobody_is_refused() {
+    // Many more than may be unauthenticated, and than go without a proof of their address.
+    let burst = 400;
+    let many = 2 * burst;
+    let all = ConnectionCaps { total: many, per_address: many, unauthenticated: 16, ..caps() };
+    let running = capped(all);
+    let endpoint = running.quic_endpoint();
+    let sessions = (0..burst).map(|_| quic_session(&running, &endpoint));
+    let open = futures_util::future::join_all(sessions).await;
+    assert!(running.connections.open() >= burst);
+    drop(open);
+    until_open(&running, 0).await;
+    running.stop().await;
+}
+
+fn is_refused(connected: &Result<quinn::Connection, quinn::ConnectionError>) {
+    match connected {
+        Err(quinn::ConnectionError::ConnectionClosed(close)) => {
+            assert_eq!(close.error_code, quinn::TransportErrorCode::CONNECTION_REFUSED);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn who_waits_over_quic_is_refused_at_the_deadline_and_holds_a_place_until_then() {
+    let running = start(Setup {
+        handshake: Duration::from_millis(300),
+        caps: ConnectionCaps { unauthenticated: 1, total: 2, ..caps() },
+        ..Setup::default()
+    });
+    let only = running.connections.admit(local(), Transport::Tls).unwrap();
+    let endpoint = running.quic_endpoint();
+    let wait = async {
+        until_open(&running, 2).await;
+        // A place of all is taken, none of the unauthenticated.
+        assert_eq!(running.connections.unauthenticated(), 1);
+        is_refused(&running.quic(&endpoint).await);
+    };
+    let (waited, ()) = tokio::join!(running.quic(&endpoint), wait);
+    is_refused(&waited);
+    until_open(&running, 1).await;
+    drop(only);
+    drop(quic_session(&running, &endpoint).await);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn who_waits_over_quic_is_refused_when_the_server_stops() {
+    let running = capped(ConnectionCaps { unauthenticated: 1, ..caps() });
+    let only = running.connections.admit(local(), Transport::Tls).unwrap();
+    let endpoint = running.quic_endpoint();
+    let stop = async {
+        until_open(&running, 2).await;
+        running.shutdown.cancel();
+    };
+    let (waited, ()) = tokio::join!(running.quic(&endpoint), stop);
+    is_refused(&waited);
+    drop(only);
     running.stop().await;
 }
