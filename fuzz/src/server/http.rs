@@ -133,8 +133,11 @@ fn answers(mut heard: &[u8]) {
             }
             None => std::mem::take(&mut heard).to_vec(),
         };
-        // Hyper answers by itself what is no HTTP at all, without a body.
-        if status >= 400 && !body.is_empty() {
+        // Hyper answers by itself what is no HTTP at all, without a body. And people
+        // are told in a page that this server has no web client.
+        let page = status == 404
+            && field("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+        if status >= 400 && !body.is_empty() && !page {
             failure(status, &body);
         }
     }
