@@ -230,7 +230,7 @@ fn an_entry_reaches_every_session_but_its_origin() {
     assert_eq!(*feed_position, position);
     homes.detach(&other);
     homes.handle_entry(ANN, change(2), &Delivery { seq: 2, ..delivery }, |link, item| {
-        link.push(item)
+        link.push(item);
     });
     assert!(matches!(other.next(1000), Next::Idle));
 }
