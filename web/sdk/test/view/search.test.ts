@@ -106,6 +106,14 @@ test('what the cache has is not asked of the server again', async () => {
   const first = search(ann, id, { page: 50 });
   first.find('creme');
   await phase(first, 'done');
+  // Behind the answers, at the store's own time.
+  await until(async () => {
+    for (let seq = 401; seq > 1; seq -= 50) {
+      const range = { type: 'before', seq } as const;
+      const { entries } = await ann.history(id, range, { limit: 50, cache: 'only' });
+      expect([entries[0]?.seq, entries.length]).toEqual([seq - 50, 50]);
+    }
+  });
   const asked = spy(ann);
   const again = search(ann, id, { page: 50 });
   again.find('creme');
