@@ -20,6 +20,11 @@ impl Machine {
         deliver: &wire::Deliver,
     ) -> Result<(), Malformed> {
         let id = conversation_id(&deliver.conversation)?;
+        if !self.fresh && !self.conversations.contains_key(&id) {
+            // Whether it is a stranger's request is said by the feed alone. Asked
+            // before the description, without which nothing is emitted.
+            self.ask_feed_now(tick);
+        }
         self.conversation(id);
         self.offer(id, &deliver.entries);
         if let Some(conversation) = self.conversations.get_mut(&id) {

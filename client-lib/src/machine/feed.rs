@@ -127,8 +127,7 @@ impl Machine {
         self.doubted = true;
     }
 
-    /// Something of the user's own changed by a request of this session, which
-    /// the feed tells only the others.
+    /// The feed knows something by now that it doesn't tell this session by itself.
     pub(super) fn ask_feed_now(&mut self, tick: Tick) {
         self.feed_doubt = Some(self.asked_from());
         self.sync_at_ms = Some(tick.now_ms);

@@ -60,8 +60,8 @@ fn machine() -> Machine {
     machine_among(0)
 }
 
-/// The same with so many others.
-fn machine_among(others: u8) -> Machine {
+/// A machine in session that knows no conversation.
+fn connected() -> Machine {
     let config = Config {
         backoff: Backoff::default(),
         request_timeout_ms: 30_000,
@@ -75,6 +75,12 @@ fn machine_among(others: u8) -> Machine {
     machine.handle_token(crate::Token::new([1; 32]));
     machine.start();
     connect(&mut machine, 0);
+    machine
+}
+
+/// A machine in session, in a group with Ben and so many others.
+fn machine_among(others: u8) -> Machine {
+    let mut machine = connected();
     deliver(&mut machine, &text(1, BEN));
     let (request, _) = asked(&mut machine, 0)
         .into_iter()
@@ -340,4 +346,29 @@ fn whoever_ends_acknowledges_at_once() {
 
 fn is_over(machine: &mut Machine) -> bool {
     std::iter::from_fn(|| machine.poll_output()).any(|output| matches!(output, Output::Drained(0)))
+}
+
+#[test]
+fn whether_a_new_conversation_is_a_request_is_asked_before_it_is_shown() {
+    let mut machine = connected();
+    deliver(&mut machine, &text(1, EVE));
+    let asked = asked(&mut machine, 0);
+    let place = |wanted: fn(&Kind) -> bool| asked.iter().position(|(_, kind)| wanted(kind));
+    let sync = place(|kind| matches!(kind, Kind::Sync(_))).unwrap();
+    assert!(sync < place(|kind| matches!(kind, Kind::Describe(_))).unwrap());
+    let feed = wire::FeedEntry {
+        conversation: PLACE.to_wire(),
+        last_seq: 1,
+        version: 1,
+        request: true,
+        ..wire::FeedEntry::default()
+    };
+    let changes =
+        wire::Changes { entries: vec![feed], feed_position: 1, ..wire::Changes::default() };
+    say(&mut machine, 0, asked[sync].0, Answer::Changes(changes));
+    let line = events(&mut machine).into_iter().find_map(|event| match event {
+        Event::Conversation(line) => Some(line),
+        _ => None,
+    });
+    assert!(line.unwrap().request);
 }
