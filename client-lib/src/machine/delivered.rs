@@ -131,6 +131,11 @@ impl Acknowledged {
         }
     }
 
+    /// No pause any more, and no company to wait for.
+    pub(crate) const fn hurry(&mut self) {
+        self.not_before_ms = 0;
+    }
+
     /// The server can't take it now; again at that moment.
     pub(crate) const fn postpone(&mut self, until_ms: u64) {
         self.on_its_way = false;

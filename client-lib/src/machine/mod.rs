@@ -328,8 +328,10 @@ impl Machine {
     pub fn drain(&mut self, tick: Tick, patience_ms: u64) {
         self.drain_until_ms = Some(tick.now_ms.saturating_add(patience_ms));
         // What waited for others to be acknowledged with goes now.
-        let pending = self.conversations.values().filter(|it| it.acknowledged.is_pending());
-        self.work.extend(pending.map(|it| it.id));
+        for known in self.conversations.values_mut().filter(|it| it.acknowledged.is_pending()) {
+            known.acknowledged.hurry();
+            self.work.insert(known.id);
+        }
         self.say_state(tick.now_ms);
         self.settle(tick.now_ms);
     }

@@ -211,9 +211,9 @@ impl Machine {
             put_off(at);
         }
         if let Some((at, up_to)) = conversation.acknowledged.due(conversation.log.held()) {
-            if at <= now_ms || at_once {
-                let next_ms = now_ms + conversation.delivered_every_ms(me);
-                conversation.acknowledged.start(next_ms);
+            if at <= now_ms {
+                let pause_ms = if at_once { 0 } else { conversation.delivered_every_ms(me) };
+                conversation.acknowledged.start(now_ms + pause_ms);
                 let delivered = wire::Delivered { conversation: id.to_wire(), up_to };
                 return Work::Say(Pending::Delivered(id), Kind::Delivered(delivered));
             }

@@ -344,6 +344,20 @@ fn whoever_ends_acknowledges_at_once() {
     assert!(is_over(&mut machine));
 }
 
+#[test]
+fn whoever_ends_waits_as_long_as_the_server_asks() {
+    let mut machine = machine_among(98);
+    take_two(&mut machine);
+    machine.drain(at(2), 60_000);
+    let (_, request) = acknowledged(&mut machine, 2).unwrap();
+    let code = parley_protocol::Code::Overloaded as u32;
+    let failure = wire::Failure { code, retry_after_ms: 500, ..wire::Failure::default() };
+    say(&mut machine, 3, request, Answer::Failure(failure));
+    assert_eq!(acknowledged(&mut machine, 3), None);
+    machine.handle_timeout(at(2_000));
+    assert_eq!(acknowledged(&mut machine, 2_000).map(|(up_to, _)| up_to), Some(3));
+}
+
 fn is_over(machine: &mut Machine) -> bool {
     std::iter::from_fn(|| machine.poll_output()).any(|output| matches!(output, Output::Drained(0)))
 }

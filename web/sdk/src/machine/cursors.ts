@@ -126,6 +126,11 @@ export class Acknowledged {
     this.ahead = undefined;
   }
 
+  /** No pause any more, and no company to wait for. */
+  hurry(): void {
+    this.notBeforeMs = 0;
+  }
+
   /** The server can't take it now; again at that moment. */
   postpone(untilMs: number): void {
     this.onItsWay = false;

@@ -339,7 +339,9 @@ export class Machine {
     this.drainUntilMs = tick.nowMs + patienceMs;
     // What waited for others to be acknowledged with goes now.
     for (const it of this.conversations.values()) {
-      if (it.acknowledged.isPending) this.work.add(it.id);
+      if (!it.acknowledged.isPending) continue;
+      it.acknowledged.hurry();
+      this.work.add(it.id);
     }
     this.sayState(tick);
     this.settle(tick);

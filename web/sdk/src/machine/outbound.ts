@@ -217,10 +217,10 @@ function workOf(m: Machine, id: string, nowMs: number): Next | number | 'wait' |
   }
   const due = acknowledged.due(log.held);
   if (due) {
-    // Whoever waits for the end doesn't wait for better company.
-    if (due.atMs <= nowMs || m.isDraining) {
+    if (due.atMs <= nowMs) {
       const members = it.roster?.description.members.length ?? 0;
-      acknowledged.start(nowMs + deliveredEveryMs(members, m.me ?? ''));
+      // Whoever waits for the end doesn't wait for better company.
+      acknowledged.start(nowMs + (m.isDraining ? 0 : deliveredEveryMs(members, m.me ?? '')));
       const value = { conversation, upTo: due.upTo };
       return { pending: { type: 'delivered', id }, kind: { case: 'delivered', value } };
     }
