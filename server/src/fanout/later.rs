@@ -21,6 +21,34 @@ const LATER: Duration = Duration::from_millis(200);
 /// What is due within this goes too: fewer wakes of the task that sees to it.
 const STEP: Duration = Duration::from_millis(5);
 
+/// Users reached in one turn, about.
+const TURN_USERS: usize = 4096;
+
+/// Bytes of entries in one turn: all may be for one session, whose queue has an
+/// end, and who has had no turn is not slow.
+const TURN_BYTES: usize = 128 * 1024;
+
+/// What was handed out since sessions were last woken and had their turn.
+#[derive(Default)]
+pub(super) struct Turn {
+    users: usize,
+    bytes: usize,
+}
+
+impl Turn {
+    /// Counts an entry of so many bytes that went to so many users. Gives whether
+    /// the sessions are to have their turn now.
+    pub(super) fn ends_with(&mut self, users: usize, bytes: usize) -> bool {
+        self.users += users;
+        self.bytes += bytes;
+        let ends = self.users >= TURN_USERS || self.bytes >= TURN_BYTES;
+        if ends {
+            *self = Self::default();
+        }
+        ends
+    }
+}
+
 /// Sessions to look after, each once, in the order of their times.
 #[derive(Default)]
 pub(super) struct Later {
@@ -99,9 +127,10 @@ mod tests {
 
     use super::*;
     use crate::link::Next;
+    use bytes::Bytes;
     use futures_util::FutureExt as _;
     use parley_protocol::wire::ServerEnvelope;
-    use parley_protocol::{DeviceId, SessionId, UserId};
+    use parley_protocol::{ConversationId, DeviceId, SessionId, UserId};
 
     /// Counts how often it is woken.
     #[derive(Default)]
@@ -155,6 +184,25 @@ mod tests {
         assert!(woken() && !woken());
         let Next::Write(items, _) = link.next(1 << 20) else { panic!("nothing to write") };
         assert_eq!(items.len(), 4);
+    }
+
+    #[test]
+    fn who_reads_in_each_turn_is_never_too_slow() {
+        let (link, mut later, mut turn) = (link(), Later::busy(), Turn::default());
+        let entry = Bytes::from(vec![b'x'; 20_000]);
+        let mut read = 0;
+        for seq in 1..=200 {
+            let conversation = ConversationId::new([3; 16]);
+            let entry = entry.clone();
+            later.push_now(&link, Item::Deliver { conversation, feed_position: 0, seq, entry });
+            if turn.ends_with(2, 20_000) {
+                later.wake();
+                let Next::Write(items, bytes) = link.next(usize::MAX) else { panic!("{seq}") };
+                read += items.len();
+                link.written(bytes);
+            }
+        }
+        assert!(read > 190 && link.ending().is_none());
     }
 
     #[tokio::test]

@@ -23,7 +23,7 @@ use parley_protocol::{ConversationId, ShardId, UserId};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use self::later::Later;
+use self::later::{Later, Turn};
 use crate::home::{Delivery, Homes, change_of};
 use crate::link::Link;
 use crate::log::Committed;
@@ -40,9 +40,6 @@ const LARGE: usize = 8;
 
 /// Groups that may be committed before the effects of one are carried out.
 const AHEAD: usize = 2;
-
-/// Users reached before their sessions are woken and have their turn, about.
-const TURN: usize = 4096;
 
 /// A group of the log, in order.
 type Group = Vec<Committed<Pending>>;
@@ -122,11 +119,10 @@ impl Fanout {
             };
             let Some(group) = group else { break };
             outbox.extend(indexes(&group));
-            let mut reached = 0;
+            let mut turn = Turn::default();
             for committed in group {
-                reached += self.handle(committed, &mut later);
-                if reached >= TURN {
-                    reached = 0;
+                let bytes = bytes_of(&committed);
+                if turn.ends_with(self.handle(committed, &mut later), bytes) {
                     later.wake();
                     tokio::task::yield_now().await;
                 }
@@ -243,6 +239,14 @@ impl Fanout {
         } else {
             self.receipts.note(reader, receipt);
         }
+    }
+}
+
+/// Bytes that each session it reaches is given.
+fn bytes_of(committed: &Committed<Pending>) -> usize {
+    match &committed.context {
+        Pending::Entry(entry) => entry.entry.len(),
+        _ => 0,
     }
 }
 
