@@ -345,9 +345,12 @@ pub(crate) struct GoalsArgs {
     /// Shrinks the counts of connections, clients and conversations, for a try.
     #[arg(long, default_value_t = 1.0)]
     pub(crate) scale: f64,
-    /// Minutes of a soak in the first round; none without it.
+    /// Minutes of a soak in the first round, behind a store that was filled; none without it.
     #[arg(long)]
     pub(crate) soak: Option<f64>,
+    /// Keeps the results that --out has from a run that was ended, and measures what is missing.
+    #[arg(long)]
+    pub(crate) resume: bool,
     /// The summary of `make compare`, for P6 and P7.
     #[arg(long)]
     pub(crate) peers: Option<PathBuf>,

@@ -6,6 +6,7 @@
 //! `table` is the Markdown. Raw results stay in the folder, failed ones too.
 
 mod rows;
+mod search;
 mod server;
 mod steps;
 mod table;
@@ -25,9 +26,6 @@ use crate::priority;
 use server::Server;
 use steps::{Step, Work};
 pub(crate) use table::number;
-
-/// p99 up to which a rate counts as carried, in microseconds.
-const CARRIED_P99_US: f64 = 20_000.0;
 
 /// The flag of [`priority::forbid`].
 const ORDINARY: &str = "--ordinary-priority";
@@ -72,6 +70,9 @@ pub(crate) fn run(args: &GoalsArgs) -> anyhow::Result<ExitCode> {
         (steps::estimate(args) / 60.0).ceil()
     );
     fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
+    if args.resume {
+        ensure_resumable(args)?;
+    }
     let (mut rounds, mut failed, mut again) = (Vec::new(), Vec::new(), Vec::new());
     for number in 1..=args.rounds {
         let folder = args.out.join(format!("round-{number}"));
@@ -79,7 +80,8 @@ pub(crate) fn run(args: &GoalsArgs) -> anyhow::Result<ExitCode> {
         let mut round = Round::default();
         for step in steps.iter().filter(|step| number == 1 || !step.once) {
             eprintln!("goals: round {number} of {}: {}", args.rounds, step.name);
-            let taken = take(args, step, &folder).and_then(|result| {
+            let kept = if args.resume { kept(step, &folder) } else { None };
+            let taken = kept.map_or_else(|| take(args, step, &folder), Ok).and_then(|result| {
                 let Some(reason) = void(&result).filter(|_| !is_broken(&result)) else {
                     return Ok(result);
                 };
@@ -156,12 +158,14 @@ fn take(args: &GoalsArgs, step: &Step, folder: &Path) -> anyhow::Result<Value> {
             all.extend_from_slice(load);
             bench(args, &all, &path)
         }
-        Work::Scenario { transport, load } => scenario(args, transport, load, &path),
+        Work::Scenario { transport, load } => scenario(args, transport, &[load], &path),
+        Work::Soak { transport, fill, load } => scenario(args, transport, &[fill, load], &path),
         Work::Search { transport, rates, first, load } => {
-            let found = search(rates, *first, |rate| {
+            let found = search::highest(rates, *first, |rate| {
                 let mut load = load.clone();
                 load.extend(["--rate".to_owned(), rate.to_string()]);
-                scenario(args, transport, &load, &path.with_extension(format!("{rate}.json")))
+                let path = path.with_extension(format!("{rate}.json"));
+                scenario(args, transport, &[&load], &path)
             })?;
             fs::write(&path, serde_json::to_string_pretty(&found)? + "\n")?;
             Ok(found)
@@ -169,32 +173,64 @@ fn take(args: &GoalsArgs, step: &Step, folder: &Path) -> anyhow::Result<Value> {
     }
 }
 
-/// One scenario against a server of its own.
+/// The result of a step that an earlier run left in the folder; none when it was no result.
+fn kept(step: &Step, folder: &Path) -> Option<Value> {
+    let text = fs::read_to_string(folder.join(format!("{}.json", step.name))).ok()?;
+    let result = serde_json::from_str(&text).ok()?;
+    eprintln!("goals: {} was measured before", step.name);
+    Some(result)
+}
+
+/// That an earlier run into the folder was made as this one is.
+fn ensure_resumable(args: &GoalsArgs) -> anyhow::Result<()> {
+    let path = args.out.join("goals.json");
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+    let earlier: Value =
+        serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+    let now = json!({
+        "seconds": args.seconds, "warmup_s": args.warmup, "scale": args.scale, "prefix": args.prefix,
+    });
+    for (field, value) in now.as_object().into_iter().flatten() {
+        let was = &earlier["conditions"][field];
+        ensure!(was == value, "--resume: in {} {field} was {was}, not {value}", path.display());
+    }
+    Ok(())
+}
+
+/// Scenarios against a server of their own, one after another; the last one's result counts.
 fn scenario(
     args: &GoalsArgs,
     transport: &str,
-    load: &[String],
+    loads: &[&Vec<String>],
     path: &Path,
 ) -> anyhow::Result<Value> {
     let server = Server::start(args, &path.with_extension("server.log"))?;
     let (url, pid) = (server.url(transport)?, server.pid().to_string());
-    let (name, rest) = load.split_first().context("no scenario")?;
     let metrics = format!("{}/metrics", server.http());
-    let mut all: Vec<String> = [
-        name,
-        "--server",
-        &url,
-        "--trust",
-        server.fingerprint(),
-        "--server-pid",
-        &pid,
-        "--metrics",
-        &metrics,
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    all.extend_from_slice(rest);
-    bench(args, &all, path)
+    let (mut result, last) = (None, loads.len() - 1);
+    for (index, load) in loads.iter().enumerate() {
+        let (name, rest) = load.split_first().context("no scenario")?;
+        let mut all: Vec<String> = [
+            name,
+            "--server",
+            &url,
+            "--trust",
+            server.fingerprint(),
+            "--server-pid",
+            &pid,
+            "--metrics",
+            &metrics,
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        all.extend_from_slice(rest);
+        // One that goes before has a file of its own: half a step is not its result.
+        let own = if index == last { path } else { &path.with_extension(format!("{index}.json")) };
+        let measured = bench(args, &all, own)?;
+        ensure!(index == last || !is_broken(&measured), "broken promises, see {}", own.display());
+        result = Some(measured);
+    }
+    result.context("no scenario")
 }
 
 /// Runs this program once more; a void or broken run is a result too.
@@ -222,50 +258,6 @@ fn bench(args: &GoalsArgs, arguments: &[String], path: &Path) -> anyhow::Result<
     compare::load(path)?.into_iter().next().context("no result")
 }
 
-/// Looks for the highest rate that is carried: from `first` up as long as it goes well, else down.
-fn search(
-    rates: &[u32],
-    first: usize,
-    mut run: impl FnMut(u32) -> anyhow::Result<Value>,
-) -> anyhow::Result<Value> {
-    let mut tried = Vec::new();
-    let mut highest: Option<u32> = None;
-    let mut at = Some(first);
-    while let Some(rate) = at.and_then(|at| rates.get(at)) {
-        let result = run(*rate)?;
-        let carried = is_carried(*rate, &result);
-        let figure = |pointer: &str| result.pointer(pointer).cloned().unwrap_or_default();
-        tried.push(json!({
-            "rate": rate, "carried": carried, "p99_us": figure("/latency_us/p99"),
-            "delivered_per_s": figure("/delivered_per_s"), "late_p99_us": figure("/late_us/p99"),
-            "server_cores": figure("/server_cores"), "generator_cores": figure("/generator_cores"),
-        }));
-        if is_broken(&result) {
-            anyhow::bail!("messages were lost, doubled or out of order at {rate} a second");
-        }
-        let went_down = at < Some(first);
-        at = match (carried, went_down) {
-            (true, false) => at.map(|at| at + 1),
-            (false, _) if highest.is_none() => at.and_then(|at| at.checked_sub(1)),
-            _ => None,
-        };
-        if carried {
-            highest = Some(*rate);
-        }
-    }
-    Ok(json!({ "scenario": "search", "highest_rate": highest.unwrap_or(0), "tried": tried }))
-}
-
-/// Whether the server kept up. Latency counts from the intended time, so what the generator was
-/// late is in it and need not void the run.
-fn is_carried(rate: u32, result: &Value) -> bool {
-    let figure = |pointer: &str| result.pointer(pointer).and_then(Value::as_f64);
-    let broken = figure("/broken_connections").unwrap_or(0.0) + figure("/refused").unwrap_or(0.0);
-    figure("/latency_us/p99").is_some_and(|p99| p99 > 0.0 && p99 <= CARRIED_P99_US)
-        && figure("/delivered_per_s").is_some_and(|is| is >= 0.97 * f64::from(rate))
-        && broken == 0.0
-}
-
 /// A command for `program`, behind the prefix that was asked for.
 fn command(prefix: &[String], program: &Path) -> Command {
     match prefix.split_first() {
@@ -281,36 +273,38 @@ fn command(prefix: &[String], program: &Path) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Cli, Command as Commands};
+    use clap::Parser as _;
 
-    fn answer(p99: u64, delivered: f64) -> Value {
-        json!({ "latency_us": { "p99": p99 }, "delivered_per_s": delivered })
-    }
-
-    /// The highest rate found on a machine that carries up to `most`, and how often it was tried.
-    fn found(most: u32, first: usize) -> (u64, usize) {
-        let mut runs = 0;
-        let result = search(&[1000, 2000, 3000, 4000], first, |rate| {
-            runs += 1;
-            Ok(answer(if rate <= most { 900 } else { 90_000 }, f64::from(rate)))
-        });
-        (result.unwrap()["highest_rate"].as_u64().unwrap(), runs)
+    fn resumed(out: &Path, more: &str) -> GoalsArgs {
+        let line = format!("parley-bench goals --resume --out {} {more}", out.display());
+        match Cli::parse_from(line.split_whitespace()).command {
+            Commands::Goals(args) => args,
+            _ => unreachable!("goals was asked for"),
+        }
     }
 
     #[test]
-    fn the_highest_rate_is_found_from_below_and_from_above() {
-        assert_eq!(found(3000, 1), (3000, 3));
-        assert_eq!(found(1000, 2), (1000, 3));
-        assert_eq!(found(9000, 2), (4000, 2));
-        assert_eq!(found(500, 2), (0, 3));
+    fn whole_results_of_an_ended_run_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let steps = steps::all(&resumed(folder.path(), "--only P14"));
+        let path = folder.path().join("sync-tls.json");
+        assert_eq!(kept(&steps[0], folder.path()), None);
+        // Ended in the middle of writing it.
+        fs::write(&path, r#"{"scenario": "sy"#).unwrap();
+        assert_eq!(kept(&steps[0], folder.path()), None);
+        fs::write(&path, r#"{"scenario": "sync"}"#).unwrap();
+        assert_eq!(kept(&steps[0], folder.path()), Some(json!({ "scenario": "sync" })));
     }
 
     #[test]
-    fn a_rate_is_carried_when_it_came_through_in_time() {
-        assert!(is_carried(1000, &answer(20_000, 990.0)));
-        assert!(!is_carried(1000, &answer(20_001, 990.0)));
-        assert!(!is_carried(1000, &answer(900, 900.0)));
-        let mut broken = answer(900, 1000.0);
-        broken["broken_connections"] = 1.into();
-        assert!(!is_carried(1000, &broken));
+    fn results_of_other_conditions_are_not_mixed() {
+        let folder = tempfile::tempdir().unwrap();
+        let short = resumed(folder.path(), "--seconds 10 --warmup 4");
+        ensure_resumable(&short).unwrap();
+        report(&short, &[], &[], &[]).unwrap();
+        ensure_resumable(&short).unwrap();
+        let error = ensure_resumable(&resumed(folder.path(), "--seconds 20 --warmup 4"));
+        assert!(error.unwrap_err().to_string().contains("seconds was 10.0, not 20.0"));
     }
 }

@@ -22,6 +22,10 @@ const STORM_CLIENT_S: f64 = 0.0075;
 /// Seconds to open an idle connection.
 const IDLE_CONNECTION_S: f64 = 0.0024;
 
+/// Seconds at full speed before a soak: the store's memtables and cache fill up, as they would in
+/// half an hour under its load, and what grows after that is no start.
+const FILL_S: f64 = 90.0;
+
 /// Runs of one search, about.
 const TRIES: f64 = 5.0;
 
@@ -39,6 +43,12 @@ pub(super) enum Work {
     Floor(Vec<String>),
     Scenario {
         transport: &'static str,
+        load: Vec<String>,
+    },
+    /// A long one on a server that was given `fill` before.
+    Soak {
+        transport: &'static str,
+        fill: Vec<String>,
         load: Vec<String>,
     },
     /// The highest of these rates that is carried.
@@ -148,7 +158,8 @@ pub(super) fn all(args: &GoalsArgs) -> Vec<Step> {
             "pairs --users 400 --rate 1000 --soak {minutes} --warmup {}",
             args.warmup
         ));
-        let work = Work::Scenario { transport: "tls", load };
+        let fill = words(&format!("pairs --users 400 --window 16 --seconds {FILL_S} --warmup 0"));
+        let work = Work::Soak { transport: "tls", fill, load };
         steps.push(Step { name: "soak-tls".to_owned(), work, once: true });
     }
     steps
@@ -199,7 +210,7 @@ impl Step {
             Work::Floor(load) if load.iter().any(|word| word == "relays") => 2.0 * window,
             Work::Floor(_) => FLOOR_S,
             Work::Search { .. } => TRIES * ((args.seconds + args.warmup) / 2.0 + AROUND_S),
-            Work::Scenario { load, .. } => {
+            Work::Scenario { load, .. } | Work::Soak { load, .. } => {
                 let value = |flag: &str| {
                     let at = load.iter().position(|word| word == flag)?;
                     load.get(at + 1)?.parse::<f64>().ok()
@@ -212,7 +223,7 @@ impl Step {
                             value("--seconds").unwrap_or(0.0) + value("--warmup").unwrap_or(0.0);
                         held + users * value("--per-user").unwrap_or(1.0) * IDLE_CONNECTION_S
                     }
-                    _ => value("--soak").map_or(window, |minutes| window + minutes * 60.0),
+                    _ => value("--soak").map_or(window, |minutes| window + FILL_S + minutes * 60.0),
                 }
             }
         }
