@@ -149,7 +149,11 @@ export class HeldLog {
 
   /** The better of two readings: the server's before the cache's, the newer before the older. */
   #read(held: Held | undefined, entry: Entry, asOf: number, cached: boolean): Held {
-    if (!held) return { seq: entry.seq, entry, asOf, cached };
+    if (!held) {
+      // What was answered and is now held itself goes on as the same object.
+      const folded = this.#quotes.get(entry.seq)?.folded;
+      return { seq: entry.seq, entry, asOf, cached, folded, stale: true };
+    }
     const better = held.cached === cached ? asOf >= held.asOf : held.cached;
     if (better) Object.assign(held, { entry, asOf, cached, stale: true });
     return held;

@@ -254,6 +254,8 @@ test('the list is ordered, counts, previews and says who writes', async () => {
   await until(() => {
     expect(list.get().active.map((each) => each.id)).toEqual([withCat, withBen]);
     expect(line(withBen)).toMatchObject({ unread: 1, preview: { text: 'from ben', own: false } });
+    // All of it: whose it is comes behind the message.
+    expect(line(withCat)).toMatchObject({ preview: { text: 'from cat' }, peer: { id: idOf(cat) } });
     expect(list.get()).toMatchObject({ loaded: true, unread: 2 });
   });
   const catsRow = line(withCat);
