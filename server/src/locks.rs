@@ -34,4 +34,10 @@ impl Stripes {
             None => Arc::new(Mutex::new(())).lock_owned().await,
         }
     }
+
+    /// Takes the lock if no key of the stripe is held. A task may hold several
+    /// of these, as long as it waits for none.
+    pub(crate) fn try_lock(&self, key: impl Hash) -> Option<OwnedMutexGuard<()>> {
+        Arc::clone(self.locks.get(self.stripe(key))?).try_lock_owned().ok()
+    }
 }

@@ -2,7 +2,9 @@
 //!
 //! In memory as it happens; written at most once a minute for each device, and
 //! without a sync: nobody is told that it is kept. What is to be written gathers
-//! for a moment, so that many devices share a read and a commit. Bounded: when as many
+//! for a moment, and for a second while there is always something, so that many devices
+//! share a read and a commit: each wakes threads, which costs more than the
+//! heartbeats that bring it. Bounded: when as many
 //! devices are remembered as may be, those not heard for a minute are forgotten
 //! (what was written stays), and if that is not enough all are; as many may wait
 //! to be written.
@@ -14,6 +16,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use parley_protocol::{DeviceId, UserId};
+use tokio::time::Instant;
 
 use super::Accounts;
 use crate::clock::wall_ms;
@@ -26,10 +29,18 @@ pub(crate) const EVERY: Duration = Duration::from_secs(60);
 /// How long what is to be written gathers: short, since a kill forgets it.
 const GATHER: Duration = Duration::from_millis(50);
 
+/// Least time from one write to the next.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Devices that are written at once: whoever signs in or out meanwhile waits for it.
+const AT_ONCE: usize = 256;
+
 pub(super) struct Active {
     most: usize,
     devices: Mutex<HashMap<DeviceId, Times>>,
     waiting: Mutex<Vec<Heard>>,
+    /// When the last were taken to be written.
+    taken: Mutex<Option<Instant>>,
 }
 
 /// A device to be written down.
@@ -49,7 +60,7 @@ struct Times {
 impl Active {
     /// Remembers at most `most` devices.
     pub(super) fn new(most: usize) -> Self {
-        Self { most, devices: Mutex::default(), waiting: Mutex::default() }
+        Self { most, devices: Mutex::default(), waiting: Mutex::default(), taken: Mutex::default() }
     }
 
     /// The device was heard. Returns whether that is to be written.
@@ -82,8 +93,15 @@ impl Active {
         waiting.len() == 1
     }
 
+    /// How long the first that waits may gather others.
+    fn patience(&self, now: Instant) -> Duration {
+        let since = self.taken.lock().map(|taken| now.saturating_duration_since(taken));
+        since.map_or(GATHER, |since| PAUSE.saturating_sub(since).max(GATHER))
+    }
+
     /// All that waits.
     fn take(&self) -> Vec<Heard> {
+        *self.taken.lock() = Some(Instant::now());
         std::mem::take(&mut *self.waiting.lock())
     }
 
@@ -108,44 +126,67 @@ impl Accounts {
         }
         // Nothing is held while it waits: who closes the node need not wait for it.
         let inner = Arc::downgrade(&self.inner);
+        let patience = active.patience(Instant::now());
         tokio::spawn(async move {
-            tokio::time::sleep(GATHER).await;
+            tokio::time::sleep(patience).await;
             if let Some(inner) = inner.upgrade() {
                 Self { inner }.write_active().await;
             }
         });
     }
 
-    /// Writes down all that waits, one stripe of locks after the other: under its
-    /// users' lock a device that is signed out leaves nothing.
+    /// Writes down all that waits. Under its users' lock a device that is signed
+    /// out leaves nothing: those whose lock is free share a read and a commit, the
+    /// others are waited for one after the other.
     pub(super) async fn write_active(&self) {
         let users = &self.inner.users;
         let mut waiting = self.inner.active.take();
         waiting.sort_unstable_by_key(|heard| users.stripe(heard.user));
-        for heard in
-            waiting.chunk_by(|one, other| users.stripe(one.user) == users.stripe(other.user))
-        {
-            let Some(first) = heard.first() else { continue };
-            let _lock = users.lock(first.user).await;
-            let heard = heard.to_vec();
-            let there = self.read(move |inner| {
-                let mut writes = HashMap::<_, Vec<_>>::new();
-                for Heard { user, device, at_ms } in heard {
-                    let home = inner.shards.of_user(user);
-                    // One that can't be read must not keep the others from it.
-                    if matches!(inner.store.device(home, user, device), Ok(Some(_))) {
-                        let write = seen::put(home, user, device, &SeenRow { active_ms: at_ms });
-                        writes.entry(home).or_default().push(write);
+        for some in waiting.chunks(AT_ONCE) {
+            let (mut locks, mut free, mut held) = (Vec::new(), Vec::new(), Vec::new());
+            for heard in
+                some.chunk_by(|one, other| users.stripe(one.user) == users.stripe(other.user))
+            {
+                let Some(first) = heard.first() else { continue };
+                match users.try_lock(first.user) {
+                    Some(lock) => {
+                        locks.push(lock);
+                        free.extend_from_slice(heard);
                     }
+                    None => held.push(heard.to_vec()),
                 }
-                Ok(writes)
-            });
-            let Ok(writes) = there.await else { continue };
-            let kept =
-                writes.into_iter().map(|(home, writes)| self.inner.commit.keep(home, writes));
-            // When the log is full the next minute has another try.
-            let _ = join_all(kept).await;
+            }
+            self.write_heard(free).await;
+            drop(locks);
+            for heard in held {
+                let Some(first) = heard.first() else { continue };
+                let _lock = users.lock(first.user).await;
+                self.write_heard(heard).await;
+            }
         }
+    }
+
+    /// Writes these down, under the locks of their users.
+    async fn write_heard(&self, heard: Vec<Heard>) {
+        if heard.is_empty() {
+            return;
+        }
+        let there = self.read(move |inner| {
+            let mut writes = HashMap::<_, Vec<_>>::new();
+            for Heard { user, device, at_ms } in heard {
+                let home = inner.shards.of_user(user);
+                // One that can't be read must not keep the others from it.
+                if matches!(inner.store.device(home, user, device), Ok(Some(_))) {
+                    let write = seen::put(home, user, device, &SeenRow { active_ms: at_ms });
+                    writes.entry(home).or_default().push(write);
+                }
+            }
+            Ok(writes)
+        });
+        let Ok(writes) = there.await else { return };
+        let kept = writes.into_iter().map(|(home, writes)| self.inner.commit.keep(home, writes));
+        // When the log is full the next minute has another try.
+        let _ = join_all(kept).await;
     }
 }
 
@@ -181,6 +222,17 @@ mod tests {
             assert!(active.devices.lock().len() <= 10);
         }
         assert_eq!(active.last_ms(device(999)), 1_000_999);
+    }
+
+    #[test]
+    fn one_is_written_soon_and_many_once_a_second() {
+        let active = Active::new(10);
+        assert_eq!(active.patience(Instant::now()), GATHER);
+        active.take();
+        let taken = active.taken.lock().unwrap();
+        assert_eq!(active.patience(taken), PAUSE);
+        assert_eq!(active.patience(taken + PAUSE / 2), PAUSE / 2);
+        assert_eq!(active.patience(taken + PAUSE), GATHER);
     }
 
     #[test]

@@ -266,6 +266,35 @@ async fn active_devices_are_written_together_and_not_when_signed_out() {
 }
 
 #[tokio::test]
+async fn active_devices_of_many_people_share_a_read_and_wait_for_nobody() {
+    let bench = bench();
+    let mut active = Vec::new();
+    for name in ["ann", "bob", "cid", "dan"] {
+        let device = bench.sign_up(name).await;
+        let device = bench.authenticate(&device).await.unwrap();
+        bench.accounts.note_active(device.user, device.device);
+        active.push(device);
+    }
+    // Somebody changes something of Cid's: the others are written meanwhile.
+    let changed = bench.accounts.inner.users.lock(active[2].user).await;
+    let accounts = bench.accounts.clone();
+    let writing = tokio::spawn(async move { accounts.write_active().await });
+    let written = |identity: &Identity| {
+        let home = ShardCount::new(64).unwrap().of_user(identity.user);
+        !bench.direct.store.seen(home, identity.user, 10).unwrap().is_empty()
+    };
+    let stripe = |identity: &Identity| bench.accounts.inner.users.stripe(identity.user);
+    let busy = stripe(&active[2]);
+    while !active.iter().filter(|one| stripe(one) != busy).all(written) {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    assert!(!written(&active[2]));
+    drop(changed);
+    writing.await.unwrap();
+    assert!(active.iter().all(written));
+}
+
+#[tokio::test]
 async fn a_damaged_device_keeps_no_other_from_being_written_as_active() {
     let bench = bench();
     let laptop = bench.sign_up("bob").await;
