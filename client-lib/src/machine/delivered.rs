@@ -23,6 +23,8 @@ pub(crate) struct Acknowledged {
     ahead: Option<(u64, u64)>,
     on_its_way: bool,
     not_before_ms: u64,
+    /// It was the server that asked for that.
+    is_asked: bool,
     refusals: u32,
     recovering: bool,
 }
@@ -112,6 +114,7 @@ impl Acknowledged {
     pub(crate) const fn start(&mut self, next_ms: u64) {
         self.on_its_way = true;
         self.not_before_ms = next_ms;
+        self.is_asked = false;
     }
 
     /// `confirmed` as the server answered, or `None` when it refused.
@@ -131,15 +134,18 @@ impl Acknowledged {
         }
     }
 
-    /// No pause any more, and no company to wait for.
+    /// No pause any more, and no company to wait for; only the server is waited for.
     pub(crate) const fn hurry(&mut self) {
-        self.not_before_ms = 0;
+        if !self.is_asked {
+            self.not_before_ms = 0;
+        }
     }
 
     /// The server can't take it now; again at that moment.
     pub(crate) const fn postpone(&mut self, until_ms: u64) {
         self.on_its_way = false;
         self.not_before_ms = until_ms;
+        self.is_asked = true;
     }
 
     /// From where entries have to be fetched once more before they can be

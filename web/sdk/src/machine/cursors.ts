@@ -33,15 +33,17 @@ export interface Due {
 
 export class Acknowledged {
   /** What is up to here is not there for this user, and counts as given. */
-  private floor = 0;
+  #floor = 0;
   /** Everything from `confirmed` up to this was given in this session. */
   covered: number;
   /** A run of given entries ahead of `covered`. */
-  private ahead: [low: number, high: number] | undefined;
-  private onItsWay = false;
-  private notBeforeMs = 0;
-  private refusals = 0;
-  private recovering = false;
+  #ahead: [low: number, high: number] | undefined;
+  #onItsWay = false;
+  #notBeforeMs = 0;
+  /** It was the server that asked for that. */
+  #asked = false;
+  #refusals = 0;
+  #recovering = false;
 
   constructor(
     /** The server's cursor, as far as known. */
@@ -60,19 +62,19 @@ export class Acknowledged {
   /** The session was given `from` to `to`, all of them. */
   handleGiven(from: number, to: number): void {
     if (from <= this.covered + 1) this.covered = Math.max(this.covered, to);
-    else if (this.ahead && from <= this.ahead[1] + 1 && this.ahead[0] <= to + 1) {
-      this.ahead = [Math.min(this.ahead[0], from), Math.max(this.ahead[1], to)];
-    } else this.ahead = [from, to];
-    if (this.ahead && this.ahead[0] <= this.covered + 1) {
-      this.covered = Math.max(this.covered, this.ahead[1]);
-      this.ahead = undefined;
+    else if (this.#ahead && from <= this.#ahead[1] + 1 && this.#ahead[0] <= to + 1) {
+      this.#ahead = [Math.min(this.#ahead[0], from), Math.max(this.#ahead[1], to)];
+    } else this.#ahead = [from, to];
+    if (this.#ahead && this.#ahead[0] <= this.covered + 1) {
+      this.covered = Math.max(this.covered, this.#ahead[1]);
+      this.#ahead = undefined;
     }
   }
 
   /** Nothing up to here is there for this user. */
   handleFloor(floor: number): void {
-    this.floor = Math.max(this.floor, floor);
-    this.cover(this.floor);
+    this.#floor = Math.max(this.#floor, floor);
+    this.cover(this.#floor);
   }
 
   /** Where the server says the cursor stands. */
@@ -84,8 +86,8 @@ export class Acknowledged {
   private cover(upTo: number): void {
     this.covered = Math.max(this.covered, upTo);
     // May close the hole below the run ahead.
-    const { ahead } = this;
-    this.ahead = undefined;
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
     if (ahead) this.handleGiven(ahead[0], ahead[1]);
   }
 
@@ -93,48 +95,50 @@ export class Acknowledged {
   due(held: number): Due | undefined {
     const upTo = Math.min(held, this.covered);
     const due =
-      !this.onItsWay &&
-      !this.recovering &&
-      this.refusals < REFUSALS &&
+      !this.#onItsWay &&
+      !this.#recovering &&
+      this.#refusals < REFUSALS &&
       this.wanted > this.confirmed &&
       upTo > this.confirmed;
-    return due ? { atMs: this.notBeforeMs, upTo } : undefined;
+    return due ? { atMs: this.#notBeforeMs, upTo } : undefined;
   }
 
   /** Whether something is to be acknowledged yet, now or later. */
   get isPending(): boolean {
-    return this.onItsWay || (this.wanted > this.confirmed && this.refusals < REFUSALS);
+    return this.#onItsWay || (this.wanted > this.confirmed && this.#refusals < REFUSALS);
   }
 
   /** It is said; the next one not before `nextMs`. */
   start(nextMs: number): void {
-    this.onItsWay = true;
-    this.notBeforeMs = nextMs;
+    this.#onItsWay = true;
+    this.#notBeforeMs = nextMs;
+    this.#asked = false;
   }
 
   /** `confirmed` as the server answered, or nothing when it refused. */
   finish(confirmed: number | undefined): void {
-    this.onItsWay = false;
+    this.#onItsWay = false;
     if (confirmed !== undefined) {
-      this.refusals = 0;
+      this.#refusals = 0;
       this.handleConfirmed(confirmed);
       return;
     }
     // The session was given less than we believed: start over.
-    this.refusals++;
-    this.covered = Math.max(this.confirmed, this.floor);
-    this.ahead = undefined;
+    this.#refusals++;
+    this.covered = Math.max(this.confirmed, this.#floor);
+    this.#ahead = undefined;
   }
 
-  /** No pause any more, and no company to wait for. */
+  /** No pause any more, and no company to wait for; only the server is waited for. */
   hurry(): void {
-    this.notBeforeMs = 0;
+    if (!this.#asked) this.#notBeforeMs = 0;
   }
 
   /** The server can't take it now; again at that moment. */
   postpone(untilMs: number): void {
-    this.onItsWay = false;
-    this.notBeforeMs = untilMs;
+    this.#onItsWay = false;
+    this.#notBeforeMs = untilMs;
+    this.#asked = true;
   }
 
   /** From where entries have to be fetched once more before they can be acknowledged. */
@@ -143,37 +147,38 @@ export class Acknowledged {
       this.wanted > this.confirmed &&
       this.wanted > this.covered &&
       held > this.covered &&
-      !this.recovering &&
-      this.refusals < REFUSALS;
+      !this.#recovering &&
+      this.#refusals < REFUSALS;
     return needed ? this.covered : undefined;
   }
 
   startRecovery(): void {
-    this.recovering = true;
+    this.#recovering = true;
   }
 
   finishRecovery(broughtSomething: boolean): void {
-    this.recovering = false;
-    if (!broughtSomething) this.refusals++;
+    this.#recovering = false;
+    if (!broughtSomething) this.#refusals++;
   }
 
   handleDisconnected(): void {
     this.covered = this.confirmed;
-    this.ahead = undefined;
-    this.onItsWay = false;
-    this.notBeforeMs = 0;
-    this.refusals = 0;
-    this.recovering = false;
-    this.cover(this.floor);
+    this.#ahead = undefined;
+    this.#onItsWay = false;
+    this.#notBeforeMs = 0;
+    this.#asked = false;
+    this.#refusals = 0;
+    this.#recovering = false;
+    this.cover(this.#floor);
   }
 }
 
 /** How far the user has read. */
 export class ReadMark {
-  private onItsWay = false;
-  private notBeforeMs = 0;
-  private refusals = 0;
-  private waiting: { upTo: number; call: number }[] = [];
+  #onItsWay = false;
+  #notBeforeMs = 0;
+  #refusals = 0;
+  #waiting: { upTo: number; call: number }[] = [];
 
   constructor(
     public confirmed: number,
@@ -190,56 +195,56 @@ export class ReadMark {
   want(upTo: number, call: number): boolean {
     if (upTo <= this.confirmed) return false;
     this.wanted = Math.max(this.wanted, upTo);
-    this.waiting.push({ upTo, call });
+    this.#waiting.push({ upTo, call });
     return true;
   }
 
   due(): Due | undefined {
-    return this.isPending && !this.onItsWay
-      ? { atMs: this.notBeforeMs, upTo: this.wanted }
+    return this.isPending && !this.#onItsWay
+      ? { atMs: this.#notBeforeMs, upTo: this.wanted }
       : undefined;
   }
 
   start(): void {
-    this.onItsWay = true;
+    this.#onItsWay = true;
   }
 
   /** The server took it, or another device's. Gives the calls that are done. */
   handleConfirmed(upTo: number): number[] {
     this.confirmed = Math.max(this.confirmed, upTo);
     this.wanted = Math.max(this.wanted, this.confirmed);
-    const done = this.waiting.filter((it) => it.upTo <= this.confirmed);
-    this.waiting = this.waiting.filter((it) => it.upTo > this.confirmed);
+    const done = this.#waiting.filter((it) => it.upTo <= this.confirmed);
+    this.#waiting = this.#waiting.filter((it) => it.upTo > this.confirmed);
     return done.map((it) => it.call);
   }
 
   finish(): void {
-    this.onItsWay = false;
-    this.refusals = 0;
+    this.#onItsWay = false;
+    this.#refusals = 0;
   }
 
   /** The server refused. Gives the calls to disappoint, when it is for good. */
   handleFailure(nowMs: number, again: boolean): number[] {
-    this.onItsWay = false;
-    this.refusals++;
-    this.notBeforeMs = nowMs + 200 * this.refusals;
-    if (again && this.refusals < REFUSALS) return [];
-    this.refusals = 0;
+    this.#onItsWay = false;
+    this.#refusals++;
+    this.#notBeforeMs = nowMs + 200 * this.#refusals;
+    if (again && this.#refusals < REFUSALS) return [];
+    this.#refusals = 0;
     this.wanted = this.confirmed;
-    const { waiting } = this;
-    this.waiting = [];
+    const waiting = this.#waiting;
+    this.#waiting = [];
     return waiting.map((it) => it.call);
   }
 
   /** A caller's patience ended; the position is still said. */
   forget(call: number): void {
-    this.waiting = this.waiting.filter((it) => it.call !== call);
+    this.#waiting = this.#waiting.filter((it) => it.call !== call);
   }
 
   handleDisconnected(): void {
-    this.onItsWay = false;
-    this.refusals = 0;
-    this.notBeforeMs = 0;
+    this.#onItsWay = false;
+    this.#refusals = 0;
+    this.#notBeforeMs = 0;
   }
 }
 

@@ -68,3 +68,18 @@ test('what the server refuses is said again when it asks for it, not before', ()
   ben.timeout();
   expect(acknowledged(ben).map(({ upTo }) => upTo)).toEqual([2]);
 });
+
+test('what was refused before the end waits all the same', () => {
+  const { world, ben } = two();
+  world.nowMs += 1_000;
+  ben.timeout();
+  const [first] = acknowledged(ben);
+  world.handle(ben, first?.bytes as Uint8Array, true);
+  for (let told = ben.link?.down.shift(); told; told = ben.link?.down.shift()) ben.receive(told);
+  ben.machine.drain(world.tick(), 60_000);
+  ben.act();
+  expect(acknowledged(ben)).toEqual([]);
+  world.nowMs += 1_000;
+  ben.timeout();
+  expect(acknowledged(ben).map(({ upTo }) => upTo)).toEqual([2]);
+});
