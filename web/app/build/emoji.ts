@@ -1,10 +1,11 @@
-// The emoji that the picker offers, as a module of its own (`virtual:emoji`) that is loaded when it is first opened:
-// a short form of emojibase's data, so that no network is asked and nothing is shipped that isn't used.
+// The emoji that picker and completion offer, as a module of its own (`virtual:emoji`) that is loaded when it is first
+// needed: a short form of emojibase's data, so that no network is asked and nothing is shipped that isn't used.
 
 import { createRequire } from 'node:module';
 import type { Plugin } from 'vite';
 
 interface Full {
+  readonly hexcode: string;
   readonly unicode: string;
   readonly label: string;
   readonly group?: number;
@@ -16,14 +17,21 @@ const NAME = 'virtual:emoji';
 /** Emojibase's number for skin tones and hair, which stand for nothing by themselves. */
 const COMPONENTS = 2;
 
-/** `[group, [[emoji, words to find it by], ...]]`, in emojibase's order. */
-export function emoji(): [number, [string, string][]][] {
-  const all = createRequire(import.meta.url)('emojibase-data/en/compact.json') as Full[];
-  const groups = new Map<number, [string, string][]>();
+/** `[group, [[emoji, words to find it by, what it is called between colons], ...]]`, in emojibase's order. */
+export function emoji(): [number, [string, string, string][]][] {
+  const load = createRequire(import.meta.url);
+  const all = load('emojibase-data/en/compact.json') as Full[];
+  // The names that people know from GitHub, Slack and others.
+  const known = load('emojibase-data/en/shortcodes/github.json') as Record<
+    string,
+    string | string[]
+  >;
+  const groups = new Map<number, [string, string, string][]>();
   for (const one of [...all].sort((a, b) => (a.order ?? 0) - (b.order ?? 0))) {
     if (one.group === undefined || one.group === COMPONENTS) continue;
     const list = groups.get(one.group) ?? [];
-    list.push([one.unicode, [one.label, ...(one.tags ?? [])].join(' ')]);
+    const codes = [known[one.hexcode] ?? one.label.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '_')];
+    list.push([one.unicode, [one.label, ...(one.tags ?? [])].join(' '), codes.flat().join(' ')]);
     groups.set(one.group, list);
   }
   return [...groups];

@@ -138,6 +138,24 @@ test('a mention and an emoji are put in by keys', async () => {
   await message(page, '@bob 🚀').waitFor();
 });
 
+test('an emoji is put in by its name', async () => {
+  await type('off :rocke');
+  await page.getByRole('option', { name: /🚀.*:rocket:/ }).waitFor();
+  await press('Enter');
+  expect(await field(page).inputValue()).toBe('off 🚀');
+  // The whole name with its second colon needs no list, and can be taken back.
+  await type(' :tada:');
+  await page.waitForFunction(() => document.querySelector('textarea')?.value === 'off 🚀 🎉');
+  await press('Control+z');
+  expect(await field(page).inputValue()).toBe('off 🚀 :tada:');
+  await press('Control+Shift+z');
+  expect(await field(page).inputValue()).toBe('off 🚀 🎉');
+  // What only looks like one is sent as it is.
+  await type(' :D at 10:30');
+  await press('Enter');
+  await message(page, 'off 🚀 🎉 :D at 10:30').waitFor();
+});
+
 test('search in the chat goes from hit to hit', async () => {
   await press('Control+f');
   await page.getByRole('combobox', { name: 'Search in this chat' }).waitFor();

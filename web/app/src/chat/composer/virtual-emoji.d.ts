@@ -1,4 +1,7 @@
 declare module 'virtual:emoji' {
-  const groups: readonly (readonly [number, readonly (readonly [string, string])[]])[];
+  const groups: readonly (readonly [
+    number,
+    readonly (readonly [emoji: string, words: string, codes: string])[],
+  ])[];
   export default groups;
 }
