@@ -171,6 +171,20 @@ test('search in the chat goes from hit to hit', async () => {
   await page.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA');
 });
 
+test('a list that is gone takes its last events', async () => {
+  const view = await log(page).elementHandle();
+  await press('Alt+ArrowDown');
+  await page.getByRole('region', { name: 'Night shift' }).waitFor();
+  expect(await view?.evaluate((element) => element.isConnected)).toBe(false);
+  // As a scroll does that was under way; an error in a handler is a complaint of the page.
+  await view?.evaluate((element) => {
+    element.dispatchEvent(new Event('scroll'));
+    element.dispatchEvent(new WheelEvent('wheel', { deltaY: -10 }));
+  });
+  await press('Alt+ArrowUp');
+  await page.getByRole('region', { name: 'Harbour walk' }).waitFor();
+});
+
 test('Alt and arrows go between chats, also to the unread one', async () => {
   await press('Alt+ArrowDown');
   await page.getByRole('region', { name: 'Night shift' }).waitFor();
