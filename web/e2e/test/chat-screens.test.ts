@@ -109,6 +109,9 @@ for (const look of LOOKS) {
     await page.locator('textarea').fill('@b');
     await page.getByRole('option').first().waitFor();
     await shot('mention');
+    await page.locator('textarea').fill('well done :tad');
+    await page.getByRole('option', { name: ':tada:' }).waitFor();
+    await shot('emoji-name');
     await page.locator('textarea').fill('');
     await page.locator('form.composer button').first().click();
     await page.locator('.picker .grid button').first().waitFor();
