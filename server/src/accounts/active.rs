@@ -3,8 +3,7 @@
 //! In memory as it happens; written at most once a minute for each device, and
 //! without a sync: nobody is told that it is kept. What is to be written gathers
 //! for a moment, and for a second while there is always something, so that many devices
-//! share a read and a commit: each wakes threads, which costs more than the
-//! heartbeats that bring it. Bounded: when as many
+//! share a read and a commit, which wake other threads. Bounded: when as many
 //! devices are remembered as may be, those not heard for a minute are forgotten
 //! (what was written stays), and if that is not enough all are; as many may wait
 //! to be written.
