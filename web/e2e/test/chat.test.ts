@@ -143,6 +143,21 @@ test('a draft outlives a reload and comes to the other device', async () => {
   await field(laptop).fill('');
 });
 
+test('a draft from elsewhere comes under the caret too, as long as nothing was written there', async () => {
+  const client = await ann.script();
+  const direct = async () =>
+    (await client.conversations()).find((one) => one.peer?.id === bob.user.id);
+  // What the test before took away is told to the server a moment later.
+  const drafted = async () => (await direct())?.preferences.draft;
+  await expect.poll(drafted, { timeout: 20_000 }).toBe('');
+  await laptop.reload();
+  await log(laptop).getByRole('article').first().waitFor();
+  await field(laptop).focus();
+  await client.setPreferences((await direct())?.id ?? '', { draft: 'from elsewhere' });
+  await expect.poll(() => field(laptop).inputValue(), { timeout: 20_000 }).toBe('from elsewhere');
+  await field(laptop).fill('');
+});
+
 test('presence is in the head', async () => {
   await laptop
     .locator('section.conversation header')
