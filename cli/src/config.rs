@@ -6,7 +6,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use parley_server::config::{self, Config, Loaded, Overrides};
+use parley_server::node::config::{self, Config, Loaded, Overrides};
 
 use crate::arguments::{ConfigCommand, LogFormat, SettingArguments};
 

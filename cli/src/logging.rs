@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal as _;
 
-use parley_server::config::{LogFormat, Logging};
+use parley_server::node::config::{LogFormat, Logging};
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging; once a process.

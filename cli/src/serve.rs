@@ -9,10 +9,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use parley_server::listen::BindError;
-use parley_server::log::LogError;
+use parley_server::edge::listen::BindError;
 use parley_server::node::{Node, Ready, StartError};
-use parley_server::store::OpenError;
+use parley_server::storage::log::LogError;
+use parley_server::storage::store::OpenError;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 

@@ -1,7 +1,7 @@
 //! The web client that was built into this binary, if one was.
 
 use bytes::Bytes;
-use parley_server::http::Assets;
+use parley_server::edge::http::Assets;
 
 // `FILES`: the name and content of each file; made by the build script.
 include!(concat!(env!("OUT_DIR"), "/web.rs"));

@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use parley_server::config::{Config, KEYS, Overrides, Source};
-use parley_server::rates::Rates;
+use parley_server::base::rates::Rates;
+use parley_server::node::config::{Config, KEYS, Overrides, Source};
 
 /// Stands between the file and variables, and between these.
 const BREAK: char = '\0';

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use parley_server::store::{FORMAT, OpenError, Options, Store};
+use parley_server::storage::store::{FORMAT, OpenError, Options, Store};
 
 const SHARDS: u16 = 3;
 

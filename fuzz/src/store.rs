@@ -3,9 +3,9 @@
 
 use parley_protocol::Message;
 use parley_protocol::wire::Entry;
-use parley_server::store::families::Family;
-use parley_server::store::keys::{RowKey, Table};
-use parley_server::store::{
+use parley_server::storage::store::families::Family;
+use parley_server::storage::store::keys::{RowKey, Table};
+use parley_server::storage::store::{
     ConversationRow, CursorRow, DedupeRow, DeletedRow, DepartureRow, DeviceRow, FeedRow, HiddenRow,
     InviteRow, KnownRow, MentionRow, OutboxRow, PersonRow, PreferencesRow, PresenceRow, Record,
     RelationRow, ReportRow, RetentionRow, SeenRow, StepRow, TokenRow, UserRow, tables,

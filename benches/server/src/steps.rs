@@ -5,9 +5,9 @@ use std::hint::black_box;
 use bytes::{Bytes, BytesMut};
 use parley_benches::Step;
 use parley_protocol::{ClientMessageId, ConversationId, DeviceId, ShardId};
-use parley_server::listen::{DeliverSize, encode_deliver};
-use parley_server::store::tables::{dedupe, entries, outbox};
-use parley_server::store::{DedupeRow, Options, OutboxRange, OutboxRow, Store, Write};
+use parley_server::edge::listen::{DeliverSize, encode_deliver};
+use parley_server::storage::store::tables::{dedupe, entries, outbox};
+use parley_server::storage::store::{DedupeRow, Options, OutboxRange, OutboxRow, Store, Write};
 
 /// Messages of one write.
 const BATCH: u64 = 16;

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use clap::Parser;
 use hdrhistogram::Histogram;
 use parley_protocol::{ClientMessageId, ConversationId, DeviceId, ShardId};
-use parley_server::store::tables::{dedupe, entries};
-use parley_server::store::{DedupeRow, Options, Store, Write};
+use parley_server::storage::store::tables::{dedupe, entries};
+use parley_server::storage::store::{DedupeRow, Options, Store, Write};
 use serde::Serialize;
 
 /// Bytes of a log record.

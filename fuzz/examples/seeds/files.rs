@@ -21,7 +21,7 @@ pub(crate) fn configurations() {
     for (name, text) in files {
         put("config", name, text.as_bytes());
     }
-    put("config", "every-key", parley_server::config::init().replace("\n#", "\n").as_bytes());
+    put("config", "every-key", parley_server::node::config::init().replace("\n#", "\n").as_bytes());
 }
 
 pub(crate) fn folders() {

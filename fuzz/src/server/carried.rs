@@ -10,7 +10,7 @@ use arbitrary::Arbitrary;
 use bytes::{Bytes, BytesMut};
 use parley_protocol::limits::UNAUTHENTICATED_BYTES;
 use parley_protocol::{Code, frame};
-use parley_server::listen::{
+use parley_server::edge::listen::{
     self, ConnectionCaps, ConnectionPermit, Connections, FrameReader, FrameWriter, Peer,
     SessionHost, Transport, WebSockets, serve_framed,
 };

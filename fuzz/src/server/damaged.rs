@@ -12,11 +12,11 @@ use parley_protocol::wire::client_envelope::Kind as Ask;
 use parley_protocol::wire::server_envelope::Kind as Answer;
 use parley_protocol::wire::{self, EntryKind, send};
 use parley_protocol::{Message as _, ShardId};
-use parley_server::store::engine::Order;
-use parley_server::store::engine::memory::MemoryEngine;
-use parley_server::store::families::{FAMILIES, Family};
-use parley_server::store::keys::{NODE, RowKey};
-use parley_server::store::{Engine as _, Key, Scan, Table, Write};
+use parley_server::storage::store::engine::Order;
+use parley_server::storage::store::engine::memory::MemoryEngine;
+use parley_server::storage::store::families::{FAMILIES, Family};
+use parley_server::storage::store::keys::{NODE, RowKey};
+use parley_server::storage::store::{Engine as _, Key, Scan, Table, Write};
 
 use super::{SHARDS, Server};
 use crate::program::{Blob, steps};

@@ -5,8 +5,8 @@
 
 use parley_protocol::Code;
 use parley_protocol::http::ErrorBody;
-use parley_server::http::plain_router;
-use parley_server::listen::{Http, HttpPeer, Transport, serve_http1};
+use parley_server::edge::http::plain_router;
+use parley_server::edge::listen::{Http, HttpPeer, Transport, serve_http1};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;

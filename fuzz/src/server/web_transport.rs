@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use arbitrary::Arbitrary;
 use parley_protocol::limits::TICKET_MS;
-use parley_server::http::proof;
-use parley_server::listen::{Door, web_transport_request};
+use parley_server::edge::http::proof;
+use parley_server::edge::listen::{Door, web_transport_request};
 use tokio::runtime::{Builder, Runtime};
 use web_transport_proto::Settings;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{code_lines, files, read};
+use super::{code_lines, files, is_test, names_it, read};
 
 /// What no pure part names: runtime, disk, network, clock, randomness, environment.
 const IMPURE: &[&str] = &[
@@ -46,62 +46,6 @@ fn only_the_session_knows_the_wire() {
         let wire =
             ["wire", "parley_protocol::body", "parley_protocol::http", "parley_protocol::frame"];
         assert_absent(&format!("core/src/{folder}"), &wire);
-    }
-}
-
-/// Inside the server: listeners know sessions, sessions know the router, the
-/// router knows shards, shards know log and store; never the other way round.
-#[test]
-fn inside_the_server_arrows_point_one_way() {
-    let up_from_store = [
-        "log", "accounts", "config", "fanout", "home", "http", "hub", "listen", "metrics", "node",
-        "router", "session", "shard", "tls",
-    ];
-    let rules: [(&str, &[&str]); 17] = [
-        ("listen", &["shard", "log", "store", "home", "fanout", "router", "node", "accounts"]),
-        ("http", &["shard", "log", "home", "fanout", "router", "session", "node"]),
-        (
-            "accounts",
-            &["shard", "log", "home", "fanout", "router", "session", "node", "listen", "http"],
-        ),
-        ("session", &["log", "fanout", "http", "node", "config", "tls"]),
-        ("router", &["log", "home", "fanout", "session", "listen", "http", "node", "config"]),
-        ("fanout", &["accounts", "router", "session", "listen", "http", "node", "config", "store"]),
-        ("shard", &["accounts", "home", "fanout", "router", "session", "listen", "http", "node"]),
-        ("home", &["shard", "log", "fanout", "router", "session", "listen", "http", "node"]),
-        (
-            "link",
-            &["shard", "log", "store", "home", "fanout", "router", "session", "listen", "accounts"],
-        ),
-        ("config", &["shard", "log", "home", "fanout", "router", "session", "http", "node"]),
-        (
-            "presence",
-            &["log", "fanout", "router", "session", "listen", "http", "node", "config", "accounts"],
-        ),
-        (
-            "receipts",
-            &["shard", "log", "store", "home", "fanout", "router", "session", "listen", "node"],
-        ),
-        (
-            "people",
-            &["shard", "log", "home", "fanout", "router", "session", "listen", "http", "node"],
-        ),
-        (
-            "rates",
-            &["shard", "log", "store", "home", "fanout", "router", "session", "accounts", "http"],
-        ),
-        ("log", &up_from_store[1..]),
-        ("store", &up_from_store),
-        (
-            "tls",
-            &["shard", "log", "store", "home", "fanout", "router", "session", "node", "accounts"],
-        ),
-    ];
-    for (module, forbidden) in rules {
-        let names: Vec<_> = forbidden.iter().map(|name| format!("crate::{name}")).collect();
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
-        assert_absent(&format!("server/src/{module}"), &names);
-        assert_absent_in(Path::new(&format!("server/src/{module}.rs")), &names);
     }
 }
 
@@ -154,14 +98,6 @@ fn dependencies(folder: &str, table: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Test modules in files of their own may use what they like.
-fn is_test(path: &Path) -> bool {
-    path.components().any(|part| {
-        let part = part.as_os_str().to_string_lossy();
-        part == "tests" || ["tests.rs", "_test.rs"].iter().any(|end| part.ends_with(end))
-    })
-}
-
 fn assert_absent(folder: &str, names: &[&str]) {
     for path in files(folder, "rs").into_iter().filter(|path| !is_test(path)) {
         assert_absent_in(&path, names);
@@ -180,17 +116,6 @@ fn assert_absent_in(path: &Path, names: &[&str]) {
             );
         }
     }
-}
-
-/// Whether a line names `name` as a whole word.
-fn names_it(line: &str, name: &str) -> bool {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    line.match_indices(name).any(|(at, _)| {
-        let before = line[..at].chars().next_back().is_none_or(|c| !word(c));
-        let after =
-            name.ends_with(':') || line[at + name.len()..].chars().next().is_none_or(|c| !word(c));
-        before && after
-    })
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod arrows;
 mod documents;
 mod shape;
+mod wings;
 
 use std::path::{Path, PathBuf};
 
@@ -53,4 +54,23 @@ fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .enumerate()
         .map(|(index, line)| (index + 1, line.split(" // ").next().unwrap()))
         .filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// Test modules in files of their own may use what they like.
+fn is_test(path: &Path) -> bool {
+    path.components().any(|part| {
+        let part = part.as_os_str().to_string_lossy();
+        part == "tests" || ["tests.rs", "_test.rs"].iter().any(|end| part.ends_with(end))
+    })
+}
+
+/// Whether a line names `name` as a whole word.
+fn names_it(line: &str, name: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(name).any(|(at, _)| {
+        let before = line[..at].chars().next_back().is_none_or(|c| !word(c));
+        let after =
+            name.ends_with(':') || line[at + name.len()..].chars().next().is_none_or(|c| !word(c));
+        before && after
+    })
 }

@@ -18,9 +18,9 @@ use parley_protocol::{DeviceId, UserId};
 use tokio::time::Instant;
 
 use super::Accounts;
-use crate::clock::wall_ms;
-use crate::store::SeenRow;
-use crate::store::tables::seen;
+use crate::base::clock::wall_ms;
+use crate::storage::store::SeenRow;
+use crate::storage::store::tables::seen;
 
 /// How often it is written for one device.
 pub(crate) const EVERY: Duration = Duration::from_secs(60);

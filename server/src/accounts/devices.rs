@@ -9,8 +9,8 @@ use parley_protocol::{Code, DeviceId, UserId};
 use super::sign_in::hash_of;
 use super::tokens::{Lookup, TokenHash};
 use super::{AccountError, Accounts, Credential, Identity, Inner, User, check};
-use crate::store::tables::{devices, seen};
-use crate::store::{DeviceRow, StoreError, Write};
+use crate::storage::store::tables::{devices, seen};
+use crate::storage::store::{DeviceRow, StoreError, Write};
 
 /// What ends the sign-in of some devices.
 #[derive(Default)]

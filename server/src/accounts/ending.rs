@@ -7,12 +7,12 @@ use zeroize::Zeroizing;
 
 use super::password::{Password, Verdict};
 use super::{AccountError, Accounts, Identity, check};
-use crate::address::prefix;
-use crate::clock::wall_ms;
-use crate::commit::CommitError;
-use crate::metrics::list as metric;
-use crate::store::tables::{departures, users};
-use crate::store::{DepartureRow, UserRow, Write};
+use crate::base::address::prefix;
+use crate::base::clock::wall_ms;
+use crate::base::metrics::list as metric;
+use crate::storage::rows::CommitError;
+use crate::storage::store::tables::{departures, users};
+use crate::storage::store::{DepartureRow, UserRow, Write};
 
 impl Accounts {
     /// Gives the account another password. All devices but the asking one are

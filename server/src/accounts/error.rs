@@ -5,7 +5,7 @@ use std::time::Duration;
 use parley_protocol::Code;
 
 use super::CommitError;
-use crate::store::StoreError;
+use crate::storage::store::StoreError;
 
 /// Why the accounts could not be set up.
 #[derive(Debug, thiserror::Error)]

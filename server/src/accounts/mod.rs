@@ -28,10 +28,11 @@ use parley_core::shard::placement::ShardCount;
 use parley_protocol::{Code, DeviceId, UserId};
 use tokio::sync::Semaphore;
 
-use crate::locks::Stripes;
-use crate::store::{Store, StoreError};
+use crate::base::locks::Stripes;
+use crate::chat::home::Homes;
+use crate::storage::store::{Store, StoreError};
 
-pub use crate::commit::{Commit, CommitError};
+pub use crate::storage::rows::{Commit, CommitError};
 pub use ending::Confirmed;
 pub use error::{AccountError, StartError};
 pub use password::HashOptions;
@@ -41,13 +42,23 @@ pub use tokens::Credential;
 /// Reads of the store at a time; more wait.
 const PARALLEL_READS: usize = 16;
 
-/// Reaches the live sessions of a device; the node implements it over the hub.
+/// Reaches the live sessions of a device.
 pub trait Sessions: Send + Sync + 'static {
     /// Closes the device's sessions with `code`. Returns at once.
     fn cut(&self, user: UserId, device: DeviceId, code: Code);
 
     /// How many sessions the device has open.
     fn open_sessions(&self, user: UserId, device: DeviceId) -> u32;
+}
+
+impl Sessions for Homes {
+    fn cut(&self, user: UserId, device: DeviceId, code: Code) {
+        Self::cut(self, user, device, code);
+    }
+
+    fn open_sessions(&self, user: UserId, device: DeviceId) -> u32 {
+        Self::open_sessions(self, user, device)
+    }
 }
 
 /// Who a token speaks for.

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::AccountError;
-use crate::metrics::list as metric;
+use crate::base::metrics::list as metric;
 
 /// Memory of one hash that a stored hash may ask for, in KiB.
 const MEMORY_CAP_KIB: u32 = 1 << 20;

@@ -1,6 +1,6 @@
 //! How often one address may sign up or log in, and one account gain a device;
 //! how often a name may fail to is in `failures`. A key without room of its own
-//! shares a bucket (`crate::rates`).
+//! shares a bucket (`crate::base::rates`).
 //!
 //! Loopback has its own, generous limit: a reverse proxy, and every test suite,
 //! comes from there. The operator may make it an address like any other.
@@ -12,9 +12,9 @@ use parley_protocol::{Code, UserId};
 
 use super::AccountError;
 use super::failures::Failures;
-use crate::metrics::list as metric;
-use crate::rates::Bucket;
-use crate::rates::limit::{Limit, WhenFull};
+use crate::base::metrics::list as metric;
+use crate::base::rates::Bucket;
+use crate::base::rates::limit::{Limit, WhenFull};
 
 /// The limits, each with a burst of the same size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_full_is_never_laxer() {
         let rates = rates(10);
-        let shared = usize::try_from(crate::rates::limit::SHARED).unwrap();
+        let shared = usize::try_from(crate::base::rates::limit::SHARED).unwrap();
         let taken = (0..=255u8)
             .flat_map(|high| (0..=255u8).map(move |low| IpAddr::from([10, 0, high, low])))
             .filter(|address| rates.sign_up(*address).is_ok())

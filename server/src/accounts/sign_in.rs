@@ -10,11 +10,11 @@ use zeroize::Zeroizing;
 use super::password::{Password, Verdict};
 use super::tokens::{self, TokenHash};
 use super::{AccountError, Accounts, check};
-use crate::address::prefix;
-use crate::clock::wall_ms;
-use crate::metrics::list as metric;
-use crate::store::tables::{devices, names, tokens as token_rows, users};
-use crate::store::{DeviceRow, DeviceToken, TokenRow, UserRow, Write};
+use crate::base::address::prefix;
+use crate::base::clock::wall_ms;
+use crate::base::metrics::list as metric;
+use crate::storage::store::tables::{devices, names, tokens as token_rows, users};
+use crate::storage::store::{DeviceRow, DeviceToken, TokenRow, UserRow, Write};
 
 impl Accounts {
     /// Makes an account with its first device and signs that in.

@@ -1,8 +1,8 @@
 //! The accounts over the memory engine: what each call changes, refuses and costs.
 
 use super::*;
-use crate::store::engine::memory::MemoryEngine;
-use crate::store::{DeviceRow, Write, tables};
+use crate::storage::store::engine::memory::MemoryEngine;
+use crate::storage::store::{DeviceRow, Write, tables};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use parley_protocol::ShardId;
@@ -67,7 +67,7 @@ fn options() -> Options {
             sign_ups_per_minute: 5,
             logins_per_minute: 5,
             failures_per_name_per_minute: 50,
-            new_devices: crate::rates::Bucket { burst: 6, per_hour: 30 },
+            new_devices: crate::base::rates::Bucket { burst: 6, per_hour: 30 },
             loopback_per_minute: 10_000,
             limit_loopback: false,
             keys: 100,

@@ -15,7 +15,7 @@ use parley_protocol::{Code, DeviceId, http};
 
 use super::tokens::{self, TokenHash};
 use super::{AccountError, Accounts, Credential, Identity};
-use crate::clock::{Monotonic, wall_ms};
+use crate::base::clock::{Monotonic, wall_ms};
 
 /// Tickets made within the life of one: about 20 MiB.
 const MOST: usize = 131_072;

@@ -7,10 +7,10 @@ use futures_util::future::BoxFuture;
 use parley_protocol::ShardId;
 use tokio::sync::oneshot;
 
-use crate::commit::{Commit, CommitError};
-use crate::log::{Append, Durability, Log, Op, Refused};
-use crate::shard::Pending;
-use crate::store::Write;
+use crate::chat::shard::Pending;
+use crate::storage::log::{Append, Durability, Log, Op, Refused};
+use crate::storage::rows::{Commit, CommitError};
+use crate::storage::store::Write;
 
 /// Commits rows over the log.
 pub(super) struct Commits {

@@ -10,8 +10,8 @@ use parley_core::session::Identity as Who;
 use parley_protocol::wire::ServerEnvelope;
 
 use crate::accounts::Identity;
-use crate::http::{Desk, Unanswered};
-use crate::session::{self, Asker, Host};
+use crate::edge::http::{Desk, Unanswered};
+use crate::edge::session::{self, Asker, Host};
 
 /// The way of single requests into the host.
 pub(super) struct HostDesk {

@@ -10,9 +10,9 @@ use parley_protocol::Code;
 use parley_protocol::wire::{self, server_envelope::Kind};
 use tokio_util::sync::CancellationToken;
 
-use crate::home::Homes;
-use crate::http::Readiness;
-use crate::link::Item;
+use crate::chat::home::Homes;
+use crate::chat::link::Item;
+use crate::edge::http::Readiness;
 
 /// Closes the sessions of a node.
 pub(super) struct Drain {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::home::Homes;
-use crate::metrics::{Metrics, list as metric};
-use crate::shard::States;
-use crate::store::Store;
+use crate::base::metrics::{Metrics, list as metric};
+use crate::chat::home::Homes;
+use crate::chat::shard::States;
+use crate::storage::store::Store;
 
 const EVERY: Duration = Duration::from_secs(5);
 

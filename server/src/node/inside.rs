@@ -17,22 +17,22 @@ use tokio_util::sync::CancellationToken;
 use super::commit::Commits;
 use super::{StartError, desk, drain, gauges};
 use crate::accounts::Accounts;
-use crate::clock::Monotonic;
-use crate::config::Config;
-use crate::fanout::Fanout;
-use crate::home::{self, Flusher, Homes};
-use crate::http;
-use crate::listen::{Connections, WebSockets};
-use crate::log::{self, Log, LogError};
-use crate::metrics::Metrics;
+use crate::base::clock::Monotonic;
+use crate::base::metrics::Metrics;
+use crate::base::rates::Rates;
+use crate::chat::fanout::Fanout;
+use crate::chat::home::{self, Flusher, Homes};
+use crate::chat::presence::{self, Presence, Watcher};
+use crate::chat::receipts::{self, Gatherer, Receipts};
+use crate::chat::retention::{Eraser, Watch};
+use crate::chat::shard::{self, Shards, States};
+use crate::edge::http;
+use crate::edge::listen::{Connections, WebSockets};
+use crate::edge::session::{self, Host};
+use crate::node::config::Config;
 use crate::people::{self, People};
-use crate::presence::{self, Presence, Watcher};
-use crate::rates::Rates;
-use crate::receipts::{self, Gatherer, Receipts};
-use crate::retention::{Eraser, Watch};
-use crate::session::{self, Host};
-use crate::shard::{self, Shards, States};
-use crate::store::{OpenError, Store};
+use crate::storage::log::{self, Log, LogError};
+use crate::storage::store::{OpenError, Store};
 
 /// How often the feed is written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -105,7 +105,7 @@ impl Inside {
 
         let commits = Arc::new(Commits::new(Arc::clone(&log)));
         let standings = Arc::clone(&homes) as Arc<dyn people::Standings>;
-        let rows = Arc::clone(&commits) as Arc<dyn crate::commit::Commit>;
+        let rows = Arc::clone(&commits) as Arc<dyn crate::storage::rows::Commit>;
         let people = People::new(config.people_options(), count, store.clone(), rows, standings);
         let cut = Arc::clone(&homes) as Arc<dyn crate::accounts::Sessions>;
         let accounts =

@@ -5,6 +5,8 @@
 //! told to stop and then drains: not ready, clients told, sessions closed
 //! spread over a window, what was accepted committed, the feed written.
 
+pub mod config;
+
 mod commit;
 mod desk;
 mod drain;
@@ -19,13 +21,13 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Problem};
-use crate::http::{self, Assets};
-use crate::listen::{BindError, Connections, Services, Sockets, WebSockets};
-use crate::log::{self, LogError};
-use crate::session::Host;
-use crate::store::{self, OpenError, Store, StoreError};
-use crate::tls::{Certificates, TlsError};
+use crate::edge::http::{self, Assets};
+use crate::edge::listen::{BindError, Connections, Services, Sockets, WebSockets};
+use crate::edge::session::Host;
+use crate::edge::tls::{Certificates, TlsError};
+use crate::node::config::{Config, Problem};
+use crate::storage::log::{self, LogError};
+use crate::storage::store::{self, OpenError, Store, StoreError};
 pub use inside::Inside;
 
 /// Why a node could not start. The texts are for the operator.

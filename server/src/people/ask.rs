@@ -7,7 +7,7 @@ use parley_core::conversation::{Shown, direct_id};
 use parley_protocol::{Code, UserId};
 
 use super::{Audience, People, PeopleError, Person, Standing, Welcome};
-use crate::store::StoreError;
+use crate::storage::store::StoreError;
 
 impl People {
     /// Whether `from` may write to `to` in their 1:1. Cancel safe.

@@ -108,7 +108,7 @@ impl Stripe {
 mod tests {
     use super::super::person::{Settings, Users};
     use super::*;
-    use crate::store::PersonRow;
+    use crate::storage::store::PersonRow;
 
     fn person(n: u16) -> Arc<Person> {
         let mut id = [0; 16];

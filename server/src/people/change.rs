@@ -5,10 +5,10 @@ use parley_protocol::wire::{AccountSettings, ProfileChange};
 use parley_protocol::{Code, UserId, limits};
 
 use super::{Audience, People, PeopleError, Person};
-use crate::clock::wall_ms;
-use crate::metrics::list as metric;
-use crate::store::tables::{blocks, contacts, persons};
-use crate::store::{KnownRow, PersonRow, Write};
+use crate::base::clock::wall_ms;
+use crate::base::metrics::list as metric;
+use crate::storage::store::tables::{blocks, contacts, persons};
+use crate::storage::store::{KnownRow, PersonRow, Write};
 
 /// A change that was made, or was the case already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use parley_protocol::{UserId, limits};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{People, PeopleError};
-use crate::store::Write;
-use crate::store::tables::{blocks, contacts, persons};
+use crate::storage::store::Write;
+use crate::storage::store::tables::{blocks, contacts, persons};
 
 /// The writes that erase a person. While it is held nothing of them changes;
 /// [`Erasure::done`] says that the writes are durable.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use parley_protocol::Code;
 
-use crate::commit::CommitError;
-use crate::store::StoreError;
+use crate::storage::rows::CommitError;
+use crate::storage::store::StoreError;
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]

@@ -26,9 +26,9 @@ use parley_core::shard::placement::ShardCount;
 use parley_protocol::{Code, ConversationId, UserId, limits};
 use tokio::sync::Semaphore;
 
-use crate::commit::Commit;
-use crate::locks::Stripes;
-use crate::store::{Store, StoreError};
+use crate::base::locks::Stripes;
+use crate::storage::rows::Commit;
+use crate::storage::store::{Store, StoreError};
 use cache::{Cache, Lookup};
 
 pub use change::Updated;

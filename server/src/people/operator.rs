@@ -7,7 +7,7 @@ use std::path::Path;
 use parley_protocol::{ConversationId, ShardId, UserId};
 use serde::Serialize;
 
-use crate::store::{OpenError, Reported, Store, StoreError};
+use crate::storage::store::{OpenError, Reported, Store, StoreError};
 
 /// Why reports could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parley_protocol::{UserId, wire};
 
-use crate::store::PersonRow;
+use crate::storage::store::PersonRow;
 
 /// Whom the user lets see or do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use parley_protocol::{Code, UserId, wire};
 use uuid::Uuid;
 
 use super::{People, PeopleError};
-use crate::clock::wall_ms;
-use crate::metrics::list as metric;
-use crate::store::ReportRow;
-use crate::store::tables::reports;
+use crate::base::clock::wall_ms;
+use crate::base::metrics::list as metric;
+use crate::storage::store::ReportRow;
+use crate::storage::store::tables::reports;
 
 impl People {
     /// Keeps a report, whose form was checked; that the reporter sees the

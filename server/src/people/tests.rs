@@ -12,10 +12,10 @@ use parley_protocol::wire::update_account::Change;
 use parley_protocol::wire::{self, AccountSettings};
 
 use super::*;
-use crate::commit::CommitError;
-use crate::store::engine::memory::MemoryEngine;
-use crate::store::tables::users;
-use crate::store::{UserRow, Write};
+use crate::storage::rows::CommitError;
+use crate::storage::store::engine::memory::MemoryEngine;
+use crate::storage::store::tables::users;
+use crate::storage::store::{UserRow, Write};
 
 const ANN: UserId = UserId::new([1; 16]);
 const BEN: UserId = UserId::new([2; 16]);
@@ -166,10 +166,10 @@ async fn lists_are_bounded() {
     let row = UserRow { name: "x".into(), ..UserRow::default() };
     let mut writes: Vec<Write> =
         others.iter().map(|user| users::put(shards.of_user(*user), *user, &row)).collect();
-    let since = crate::store::KnownRow { since_ms: 1 };
+    let since = crate::storage::store::KnownRow { since_ms: 1 };
     let home = shards.of_user(ANN);
     for user in others.iter().skip(1) {
-        writes.push(crate::store::tables::contacts::put(home, ANN, *user, &since));
+        writes.push(crate::storage::store::tables::contacts::put(home, ANN, *user, &since));
     }
     commit.store.write_synced(&writes).unwrap();
     let add = |user: UserId| people.update(ANN, Change::AddContact(user.to_wire()));
@@ -229,7 +229,7 @@ async fn an_erased_person_leaves_no_row_of_their_own() {
     erasure.done();
     let (store, shards) = (&commit.store, ShardCount::new(4).unwrap());
     let home = shards.of_user(ANN);
-    assert_eq!(store.person(home, ANN).unwrap(), crate::store::PersonRow::default());
+    assert_eq!(store.person(home, ANN).unwrap(), crate::storage::store::PersonRow::default());
     assert!(store.contacts(home, ANN, 9).unwrap().is_empty());
     assert!(store.blocked(home, ANN, 9).unwrap().is_empty());
     assert!(store.blocked_by(shards.of_user(BEN), BEN, 9).unwrap().is_empty());

@@ -6,7 +6,7 @@ use parley_protocol::wire::{AccountSettings, AccountState, Profile};
 use parley_protocol::{Code, UserId};
 
 use super::{People, PeopleError, Person, Users};
-use crate::store::StoreError;
+use crate::storage::store::StoreError;
 
 /// Bytes of names in one `AccountState`. A list at its limit with the longest
 /// of names would not fit a frame; what is left out is there in `GetProfile`.

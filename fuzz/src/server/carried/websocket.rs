@@ -7,9 +7,9 @@ use arbitrary::Arbitrary;
 use bytes::Bytes;
 use parley_protocol::Code;
 use parley_protocol::limits::UNAUTHENTICATED_BYTES;
-use parley_server::http::{Api, plain_router};
-use parley_server::listen::{Http, HttpPeer, serve_http1};
-use parley_server::session::Host;
+use parley_server::edge::http::{Api, plain_router};
+use parley_server::edge::listen::{Http, HttpPeer, serve_http1};
+use parley_server::edge::session::Host;
 use tokio_util::sync::CancellationToken;
 
 use super::{End, FRAME_BYTES, Given, address, bridge, run};

@@ -1,0 +1,190 @@
+//! One limit: a token bucket for each key, kept on this node, full at start.
+
+use std::hash::Hash;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{Quota, RateLimiter};
+use parking_lot::Mutex;
+
+use super::bounded::Bounded;
+#[cfg(test)]
+pub(crate) use super::bounded::SHARED;
+pub(crate) use super::bounded::WhenFull;
+use crate::base::metrics::list as metric;
+
+/// How often buckets that are full again are forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// The same while keys find no room.
+const SWEEP_FULL_EVERY: Duration = Duration::from_secs(1);
+
+/// A bucket's size and how it fills again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    /// What may be done at once.
+    pub burst: u32,
+    /// What comes back in an hour, one by one.
+    pub per_hour: u32,
+}
+
+impl Bucket {
+    fn quota(self) -> Quota {
+        let every = Duration::from_secs(3600) / self.per_hour.max(1);
+        let burst = NonZeroU32::new(self.burst).unwrap_or(NonZeroU32::MIN);
+        quota(every, burst)
+    }
+}
+
+fn quota(every: Duration, burst: NonZeroU32) -> Quota {
+    match Quota::with_period(every.max(Duration::from_nanos(1))) {
+        Some(quota) => quota.allow_burst(burst),
+        // Only a period of zero has no quota.
+        None => Quota::per_second(burst),
+    }
+}
+
+/// A bucket for each key.
+pub(crate) struct Limit<K: Hash + Eq + Clone> {
+    name: &'static str,
+    limiter: RateLimiter<K, Bounded<K>, DefaultClock>,
+    burst: u32,
+    full: Arc<AtomicBool>,
+    swept: Mutex<Instant>,
+}
+
+impl<K: Hash + Eq + Clone> Limit<K> {
+    pub(crate) fn new(
+        name: &'static str,
+        bucket: Bucket,
+        keys: usize,
+        when_full: WhenFull,
+    ) -> Self {
+        Self::with_quota(name, bucket.quota(), keys, when_full)
+    }
+
+    /// Of bytes: what fills again is so many a second.
+    pub(crate) fn of_bytes(
+        name: &'static str,
+        burst: u32,
+        per_second: u32,
+        keys: usize,
+        when_full: WhenFull,
+    ) -> Self {
+        let every = Duration::from_secs(1) / per_second.max(1);
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        Self::with_quota(name, quota(every, burst), keys, when_full)
+    }
+
+    fn with_quota(name: &'static str, quota: Quota, keys: usize, when_full: WhenFull) -> Self {
+        let buckets = Bounded::new(name, when_full, keys);
+        Self {
+            name,
+            full: buckets.full(),
+            limiter: RateLimiter::new(quota, buckets, DefaultClock::default()),
+            burst: quota.burst_size().get(),
+            swept: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Takes one out of the key's bucket.
+    ///
+    /// # Errors
+    /// How long until there is one.
+    pub(crate) fn check(&self, key: &K) -> Result<(), Duration> {
+        self.check_n(key, 1)
+    }
+
+    /// Takes `n` out of the key's bucket, or nothing. More than a bucket ever
+    /// holds takes a full one.
+    ///
+    /// # Errors
+    /// How long until there are as many.
+    pub(crate) fn check_n(&self, key: &K, n: u32) -> Result<(), Duration> {
+        let Some(n) = NonZeroU32::new(n.min(self.burst)) else { return Ok(()) };
+        self.sweep();
+        match self.limiter.check_key_n(key, n) {
+            Ok(Err(not_until)) => {
+                metrics::counter!(metric::RATE_LIMITED, "limit" => self.name).increment(1);
+                let wait = not_until.wait_time_from(DefaultClock::default().now());
+                Err(wait.max(Duration::from_millis(1)))
+            }
+            Ok(Ok(())) | Err(_) => Ok(()),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.limiter.len()
+    }
+
+    /// Forgets keys that no longer hold anybody back, now and then.
+    fn sweep(&self) {
+        // Whoever finds the lock taken leaves the work to its holder.
+        let Some(mut swept) = self.swept.try_lock() else { return };
+        let full = self.full.load(Ordering::Relaxed);
+        if swept.elapsed() >= if full { SWEEP_FULL_EVERY } else { SWEEP_EVERY } {
+            *swept = Instant::now();
+            self.full.store(false, Ordering::Relaxed);
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(burst: u32, keys: usize, when_full: WhenFull) -> Limit<u32> {
+        Limit::new("test", Bucket { burst, per_hour: 4 }, keys, when_full)
+    }
+
+    #[test]
+    fn a_burst_passes_and_then_the_wait_is_the_real_one() {
+        let limit = limit(50, 10, WhenFull::Open);
+        assert!((0..50).all(|_| limit.check(&1).is_ok()));
+        let wait = limit.check(&1).unwrap_err();
+        let quarter = Duration::from_secs(900);
+        assert!(wait <= quarter && wait > quarter - Duration::from_secs(5), "{wait:?}");
+        assert!(limit.check(&2).is_ok(), "another key has its own");
+    }
+
+    #[test]
+    fn many_are_taken_at_once_or_not_at_all() {
+        let limit = limit(10, 10, WhenFull::Open);
+        assert!(limit.check_n(&1, 8).is_ok());
+        assert!(limit.check_n(&1, 3).is_err());
+        assert!(limit.check_n(&1, 2).is_ok(), "what was refused took nothing");
+        assert!(limit.check_n(&1, 0).is_ok());
+        assert!(
+            limit.check_n(&2, 1000).is_ok() && limit.check(&2).is_err(),
+            "it took all there was"
+        );
+    }
+
+    #[test]
+    fn bytes_fill_again_by_the_second() {
+        let limit = Limit::of_bytes("test", 1000, 2_000_000, 10, WhenFull::Open);
+        assert!(limit.check_n(&1, 1000).is_ok());
+        let wait = limit.check_n(&1, 1000).unwrap_err();
+        assert!(wait <= Duration::from_millis(1), "{wait:?}");
+    }
+
+    #[test]
+    fn full_is_open_or_shared_and_memory_is_bounded() {
+        let shared = limit(1, 10, WhenFull::Shared);
+        let taken = (0..5000).filter(|key| shared.check(key).is_ok()).count();
+        assert!(shared.len() <= 10 + usize::try_from(SHARED).unwrap());
+        assert!((10..=10 + usize::try_from(SHARED).unwrap()).contains(&taken), "{taken}");
+        let open = limit(1, 10, WhenFull::Open);
+        assert!((0..5000).all(|key| open.check(&key).is_ok()));
+        assert_eq!(open.len(), 10);
+        // Filling it up frees nobody who is held back.
+        assert!((0..10).all(|key| open.check(&key).is_err()));
+        assert!((0..10).all(|key| shared.check(&key).is_err()));
+    }
+}

@@ -1,0 +1,327 @@
+//! Home: per user, the feed and the live sessions.
+//!
+//! Fan-out says what changed; the home gives the change a feed version, keeps
+//! it in memory until the next flush, and pushes it to the user's sessions, all
+//! under one lock, so that versions reach each session in order. Reading the
+//! feed merges what is in memory over what is stored. The flush runs beside
+//! the commit thread and needs no sync: what a crash forgets is rebuilt from
+//! the outbox.
+
+mod changes;
+mod flush;
+mod rebuild;
+mod standing;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use metrics::Counter;
+use parking_lot::{Mutex, MutexGuard};
+use parley_core::session::reply;
+use parley_core::shard::placement::ShardCount;
+use parley_core::user::{FeedEntry, FeedVersions};
+use parley_protocol::wire::{Receipt, ServerEnvelope, server_envelope::Kind};
+use parley_protocol::{Code, ConversationId, DeviceId, SessionId, ShardId, UserId};
+use rustc_hash::FxHashMap;
+
+use crate::base::metrics::list as metric;
+use crate::chat::link::{Item, Link, Shed};
+use crate::storage::store::Store;
+pub(crate) use changes::change_of;
+pub use flush::Flusher;
+
+/// Bounds of the homes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Sessions of one user at a time. Above it a new one is refused.
+    pub sessions_per_user: usize,
+    /// Feed changes in memory before a flush is asked for; at four times as
+    /// many the commit thread flushes itself before it goes on.
+    pub dirty_entries: usize,
+}
+
+/// The homes of all users of this node.
+pub struct Homes {
+    options: Options,
+    count: ShardCount,
+    store: Store,
+    shards: Vec<Mutex<Shard>>,
+    dirty: AtomicUsize,
+    flushing: Mutex<flush::Marks>,
+    /// Held by the flush at work.
+    pass: Mutex<()>,
+    /// Wakes the flusher early; one waiting nudge says it all.
+    nudge: (Sender<()>, Receiver<()>),
+    /// Registered once: looking a counter up by name costs more than counting.
+    deliveries: Counter,
+    receipts_shed: Counter,
+}
+
+/// The users whose home shard this is, as far as anything about them is in memory.
+struct Shard {
+    versions: FeedVersions,
+    users: FxHashMap<UserId, User>,
+}
+
+#[derive(Default)]
+struct User {
+    /// Changes since the last flush; merged over the stored rows they are the truth.
+    changed: FxHashMap<ConversationId, FeedEntry>,
+    /// The highest version given out, once it is known.
+    position: Option<u64>,
+    sessions: Vec<Arc<Link>>,
+}
+
+/// An entry on its way to the members' sessions.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Its seq.
+    pub seq: u64,
+    /// The encoded entry.
+    pub entry: &'a Bytes,
+    /// The session that sent it; it is answered, not delivered to.
+    pub origin: SessionId,
+}
+
+/// How many sessions took a notice.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Offered {
+    /// These did.
+    pub taken: u64,
+    /// These had too much waiting.
+    pub dropped: u64,
+}
+
+impl Homes {
+    /// Homes over `store`, whose changes since the last flush are rebuilt by
+    /// [`Homes::rebuild`] before any session is attached.
+    #[must_use]
+    pub fn new(options: Options, count: ShardCount, store: Store) -> Self {
+        let start = store.facts().boots;
+        let shard = |_| {
+            Mutex::new(Shard { versions: FeedVersions::new(start), users: FxHashMap::default() })
+        };
+        let shards = count.all().map(shard).collect();
+        Self {
+            options,
+            count,
+            store,
+            shards,
+            dirty: AtomicUsize::new(0),
+            flushing: Mutex::default(),
+            pass: Mutex::default(),
+            nudge: bounded(1),
+            deliveries: metric::deliveries(),
+            receipts_shed: metric::shed("receipt"),
+        }
+    }
+
+    /// A new entry for a member: changes the feed and delivers it to all the
+    /// member's sessions but its origin, by pushing with `push`. Gives the feed
+    /// position after it.
+    pub fn handle_entry(
+        &self,
+        user: UserId,
+        change: FeedEntry,
+        delivery: &Delivery<'_>,
+        mut push: impl FnMut(&Arc<Link>, Item),
+    ) -> u64 {
+        let mut home = self.lock(user);
+        let feed_position = self.change(&mut home, user, delivery.conversation, change);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        for link in sessions.into_iter().flatten().filter(|link| link.id != delivery.origin) {
+            self.deliveries.increment(1);
+            let deliver = Item::Deliver {
+                conversation: delivery.conversation,
+                feed_position,
+                seq: delivery.seq,
+                entry: delivery.entry.clone(),
+            };
+            push(link, deliver);
+        }
+        feed_position
+    }
+
+    /// The user read something: changes the feed. Gives the position after it.
+    pub fn handle_read(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        change: FeedEntry,
+    ) -> u64 {
+        let mut home = self.lock(user);
+        self.change(&mut home, user, conversation, change)
+    }
+
+    /// Tells the user's sessions that want to know, all but `except`, by pushing
+    /// with `push`. What is said of others is left out where too much waits for
+    /// it; it can be asked.
+    pub fn handle_receipt(
+        &self,
+        user: UserId,
+        receipt: &Receipt,
+        except: Option<SessionId>,
+        mut push: impl FnMut(&Arc<Link>, Item),
+    ) {
+        let home = self.lock(user);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        let wanting = |link: &&Arc<Link>| link.receipts && Some(link.id) != except;
+        for link in sessions.into_iter().flatten().filter(wanting) {
+            // One with a feed position is of the user's own reading.
+            if receipt.feed_position == 0 && !link.has_room(Shed::Late) {
+                self.receipts_shed.increment(1);
+            } else {
+                push(link, Item::Notice(reply(0, Kind::Receipt(receipt.clone()))));
+            }
+        }
+    }
+
+    /// Tells all the user's sessions but `except`.
+    pub fn notify(&self, user: UserId, notice: &ServerEnvelope, except: Option<SessionId>) {
+        let home = self.lock(user);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        for link in sessions.into_iter().flatten().filter(|link| Some(link.id) != except) {
+            link.push(Item::Notice(notice.clone()));
+        }
+    }
+
+    /// Offers a notice of little worth to all the user's sessions.
+    pub fn offer(&self, user: UserId, notice: &ServerEnvelope, shed: Shed) -> Offered {
+        let home = self.lock(user);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        let mut offered = Offered::default();
+        for link in sessions.into_iter().flatten() {
+            if link.offer(notice.clone(), shed) {
+                offered.taken += 1;
+            } else {
+                offered.dropped += 1;
+            }
+        }
+        offered
+    }
+
+    /// From here on the session is delivered to.
+    ///
+    /// # Errors
+    /// [`Code::TooManyConnections`] when the user has as many as they may.
+    pub fn attach(&self, link: &Arc<Link>) -> Result<(), Code> {
+        let mut home = self.lock(link.user);
+        let user = home.users.entry(link.user).or_default();
+        if user.sessions.len() >= self.options.sessions_per_user {
+            return Err(Code::TooManyConnections);
+        }
+        user.sessions.push(Arc::clone(link));
+        metric::sessions().increment(1.0);
+        Ok(())
+    }
+
+    /// The session is over.
+    pub fn detach(&self, link: &Link) {
+        let mut home = self.lock(link.user);
+        let Some(user) = home.users.get_mut(&link.user) else { return };
+        let before = user.sessions.len();
+        user.sessions.retain(|other| other.id != link.id);
+        if user.sessions.len() < before {
+            metric::sessions().decrement(1.0);
+        }
+        home.forget(link.user);
+    }
+
+    /// Whether the session is still live.
+    #[must_use]
+    pub fn is_attached(&self, link: &Link) -> bool {
+        let home = self.lock(link.user);
+        home.users
+            .get(&link.user)
+            .is_some_and(|user| user.sessions.iter().any(|other| other.id == link.id))
+    }
+
+    /// Every live session.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Arc<Link>> {
+        let of_shard = |shard: &Mutex<Shard>| -> Vec<_> {
+            shard.lock().users.values().flat_map(|user| user.sessions.clone()).collect()
+        };
+        self.shards.iter().flat_map(of_shard).collect()
+    }
+
+    fn lock(&self, user: UserId) -> MutexGuard<'_, Shard> {
+        self.lock_shard(self.count.of_user(user))
+    }
+
+    fn lock_shard(&self, shard: ShardId) -> MutexGuard<'_, Shard> {
+        match self.shards.get(usize::from(shard.0) % self.shards.len()) {
+            Some(shard) => shard.lock(),
+            None => {
+                unreachable!("the remainder is below the length, and there is at least one shard")
+            }
+        }
+    }
+
+    /// Merges a change under a new version.
+    fn change(
+        &self,
+        home: &mut Shard,
+        user: UserId,
+        conversation: ConversationId,
+        change: FeedEntry,
+    ) -> u64 {
+        let version = home.versions.next();
+        let state = home.users.entry(user).or_default();
+        state.position = Some(version);
+        let entry = state.changed.entry(conversation).or_insert_with(|| {
+            if self.dirty.fetch_add(1, Ordering::Relaxed) >= self.options.dirty_entries {
+                let _ = self.nudge.0.try_send(());
+            }
+            FeedEntry::default()
+        });
+        entry.merge(&FeedEntry { version, ..change });
+        version
+    }
+}
+
+impl Shard {
+    /// Drops what is known of a user nobody needs it for.
+    fn forget(&mut self, user: UserId) {
+        if self
+            .users
+            .get(&user)
+            .is_some_and(|user| user.sessions.is_empty() && user.changed.is_empty())
+        {
+            self.users.remove(&user);
+        }
+    }
+}
+
+impl crate::chat::receipts::Tell for Homes {
+    fn tell(&self, reader: UserId, receipt: &Receipt) {
+        self.handle_receipt(reader, receipt, None, |link, item| link.push(item));
+    }
+}
+
+impl Homes {
+    /// Closes the device's sessions with `code`. Returns at once.
+    pub fn cut(&self, user: UserId, device: DeviceId, code: Code) {
+        let home = self.lock(user);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        for link in sessions.into_iter().flatten().filter(|link| link.device == device) {
+            link.end(code);
+        }
+    }
+
+    /// How many sessions the device has open.
+    #[must_use]
+    pub fn open_sessions(&self, user: UserId, device: DeviceId) -> u32 {
+        let home = self.lock(user);
+        let sessions = home.users.get(&user).map(|user| &user.sessions);
+        let open = sessions.into_iter().flatten().filter(|link| link.device == device).count();
+        u32::try_from(open).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests;

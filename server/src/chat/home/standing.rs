@@ -1,0 +1,23 @@
+//! How 1:1 conversations stand for their users, for the people to decide by.
+
+use parley_protocol::{ConversationId, UserId};
+
+use super::Homes;
+use crate::people::{Standing, Standings};
+use crate::storage::store::StoreError;
+
+impl Standings for Homes {
+    fn standing(&self, user: UserId, conversation: ConversationId) -> Result<Standing, StoreError> {
+        let shard = self.count.of_user(user);
+        let now = self.merged(user, conversation)?;
+        if now.last_seq == 0 {
+            return Ok(Standing::None);
+        }
+        let accepted = || -> Result<bool, StoreError> {
+            let preferences = self.store.preferences(shard, user, conversation)?;
+            Ok(preferences.is_some_and(|row| row.accepted))
+        };
+        let taken_up = now.sent_seq > 0 || accepted()?;
+        Ok(if taken_up { Standing::TakenUp } else { Standing::Pending })
+    }
+}

@@ -1,0 +1,212 @@
+//! Reading a part of a conversation.
+
+use bytes::Bytes;
+use parley_core::conversation::Interval;
+use parley_core::session::{Identity, Range};
+use parley_protocol::{Code, ConversationId, UserId, body, limits};
+
+use super::describe::pinned;
+use super::related::{Nearness, Related};
+use super::sight::Sight;
+use super::{blocking, missing};
+use crate::chat::retention::first_from;
+use crate::chat::shard::{Error, Shards};
+use crate::storage::store::tables::entries::without_body;
+use crate::storage::store::{ReadLimit, ReadRange};
+
+/// A part of a conversation, as one reader may see it.
+#[derive(Debug)]
+pub struct Page {
+    /// Encoded entries by seq, ascending.
+    pub entries: Vec<(u64, Bytes)>,
+    /// Whether no seq between the first and the last is missing.
+    pub dense: bool,
+    /// Encoded entries that belong to them, by seq.
+    pub related: Vec<Bytes>,
+    /// There was more related than fits.
+    pub related_cut: bool,
+    /// Nothing older exists for this reader than the first entry.
+    pub at_start: bool,
+    /// Nothing newer existed than the last entry.
+    pub at_end: bool,
+    /// Last committed seq the reader sees.
+    pub last_seq: u64,
+}
+
+impl Page {
+    /// The seqs it holds without a hole.
+    #[must_use]
+    pub fn interval(&self) -> Option<Interval> {
+        let (first, last) = (self.entries.first()?, self.entries.last()?);
+        self.dense.then_some(Interval { from: first.0, to: last.0 })
+    }
+}
+
+/// Reads at most `limit` entries of `range`. Cancel safe.
+///
+/// # Errors
+/// [`Code::NotFound`] for whoever never was a member, [`Code::TargetInvalid`]
+/// for the edits of what is no message, [`Code::Internal`] when the store can't
+/// be read.
+pub async fn fetch(
+    shards: &Shards,
+    identity: &Identity,
+    conversation: ConversationId,
+    range: Range,
+    limit: u32,
+) -> Result<Page, Code> {
+    let visible = shards.visible(identity, conversation).await.map_err(|error| error.code())?;
+    let (shards, user) = (shards.clone(), identity.user);
+    let read = move || {
+        let sight = Sight::new(&shards, visible, user, conversation)?;
+        Reader { shards: &shards, sight: &sight, conversation, user }.page(range, limit as usize)
+    };
+    blocking(read).await
+}
+
+/// Reads for one reader what they see.
+pub(super) struct Reader<'a> {
+    pub(super) shards: &'a Shards,
+    pub(super) sight: &'a Sight,
+    pub(super) conversation: ConversationId,
+    pub(super) user: UserId,
+}
+
+impl Reader<'_> {
+    fn page(&self, range: Range, limit: usize) -> Result<Page, Error> {
+        let Sight { visible, floor, .. } = self.sight;
+        let (floor, last) = (*floor, visible.last_seq);
+        match range {
+            Range::After(seq) => self.dense(ReadRange::After(seq.max(floor)), limit),
+            Range::Before(seq) => self.dense(ReadRange::Before(seq.min(last + 1)), limit),
+            Range::Around(seq) => self.around(seq, limit),
+            Range::AroundTime(time_ms) => {
+                let (store, shard) = (self.shards.store(), visible.shard);
+                let within = (floor, last);
+                let first = first_from(store, shard, self.conversation, within, time_ms)?;
+                self.around(first, limit)
+            }
+            Range::MentionsBefore(seq) => {
+                let (id, seqs) = (self.conversation, floor + 1..seq.min(last + 1));
+                let store = self.shards.store();
+                let (mut seqs, more) = store.mentions(visible.shard, id, self.user, seqs, limit)?;
+                seqs.reverse();
+                self.sparse(&seqs, !more, seq > last, true)
+            }
+            Range::Pinned => {
+                let seqs = pinned(self.shards.store(), self.sight, self.conversation)?;
+                self.sparse(&seqs, true, true, true)
+            }
+            Range::EditsOf(seq) => self.edits_of(seq, limit),
+        }
+    }
+
+    fn around(&self, seq: u64, limit: usize) -> Result<Page, Error> {
+        let (floor, last) = (self.sight.floor, self.sight.visible.last_seq);
+        self.dense(ReadRange::Around(seq.clamp(floor + 1, last.max(floor + 1))), limit)
+    }
+
+    /// The newest edits of a message, as far as they fit.
+    fn edits_of(&self, seq: u64, limit: usize) -> Result<Page, Error> {
+        let is_message = self.sight.sees(seq)
+            && self
+                .shards
+                .store()
+                .entry(self.sight.visible.shard, self.conversation, seq)?
+                .and_then(|record| record.head().ok())
+                .is_some_and(|head| body::is_countable(head.kind));
+        if !is_message {
+            return Err(Code::TargetInvalid.into());
+        }
+        let (shard, below) = (self.sight.visible.shard, self.sight.visible.last_seq + 1);
+        let store = self.shards.store();
+        let newest = store.edits_before(shard, self.conversation, seq, below, limit + 1)?;
+        let all = newest.len() <= limit;
+        let mut seqs: Vec<_> = newest.into_iter().take(limit).collect();
+        seqs.reverse();
+        self.sparse(&seqs, all, true, false)
+    }
+
+    /// A range without holes.
+    fn dense(&self, range: ReadRange, limit: usize) -> Result<Page, Error> {
+        let Sight { visible, floor, .. } = self.sight;
+        let limit = ReadLimit { entries: limit, bytes: limits::FETCH_BYTES };
+        let stored = self.shards.log().read(visible.shard, self.conversation, range, limit)?;
+        let seen = stored.into_iter().filter(|stored| self.sight.sees(stored.seq));
+        let mut entries: Vec<_> =
+            seen.map(|stored| (stored.seq, self.shown(stored.seq, stored.record.entry))).collect();
+        let nearness = match range {
+            ReadRange::After(_) => Nearness::Oldest,
+            ReadRange::Before(_) => Nearness::Newest,
+            ReadRange::Around(seq) => Nearness::Around(seq),
+        };
+        let related = self.related(&mut entries, nearness, true)?;
+        // An empty page lies wholly at the side it was asked towards.
+        let (at_start, at_end) = match (entries.first(), entries.last(), range) {
+            (Some(first), Some(last), _) => (first.0 <= floor + 1, last.0 >= visible.last_seq),
+            (_, _, ReadRange::After(seq)) => (seq <= *floor, true),
+            (_, _, ReadRange::Before(seq)) => (true, seq > visible.last_seq),
+            (_, _, ReadRange::Around(_)) => (true, true),
+        };
+        Ok(self.finished(entries, related, true, (at_start, at_end)))
+    }
+
+    /// Single entries, the newest of which matter most.
+    fn sparse(
+        &self,
+        seqs: &[u64],
+        at_start: bool,
+        at_end: bool,
+        with_related: bool,
+    ) -> Result<Page, Error> {
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for seq in seqs.iter().rev() {
+            let entry = self.entry(*seq)?;
+            bytes += entry.len();
+            if bytes > limits::FETCH_BYTES && !entries.is_empty() {
+                break;
+            }
+            entries.push((*seq, entry));
+        }
+        entries.reverse();
+        let related = if with_related {
+            self.related(&mut entries, Nearness::Newest, false)?
+        } else {
+            Related::default()
+        };
+        let whole = entries.len() == seqs.len();
+        Ok(self.finished(entries, related, false, (at_start && whole, at_end)))
+    }
+
+    fn finished(
+        &self,
+        entries: Vec<(u64, Bytes)>,
+        related: Related,
+        dense: bool,
+        (at_start, at_end): (bool, bool),
+    ) -> Page {
+        let Related { entries: related, cut } = related;
+        Page {
+            entries,
+            dense,
+            related: related.into_values().collect(),
+            related_cut: cut,
+            at_start,
+            at_end,
+            last_seq: self.sight.visible.last_seq,
+        }
+    }
+
+    /// One committed entry that the reader sees.
+    pub(super) fn entry(&self, seq: u64) -> Result<Bytes, Error> {
+        let store = self.shards.store();
+        let record = store.entry(self.sight.visible.shard, self.conversation, seq)?;
+        let record = record.ok_or_else(|| missing(self.conversation))?;
+        Ok(self.shown(seq, record.entry))
+    }
+
+    /// The entry as the reader sees it.
+    fn shown(&self, seq: u64, entry: Bytes) -> Bytes {
+        if self.sight.hidden.contains(&seq) { without_body(seq, &entry) } else { entry }
+    }
+}

@@ -1,0 +1,263 @@
+//! Takes out of the store what is too old to keep: the bodies of entries below
+//! a conversation's retention, and of those its owner erased.
+//!
+//! Readers are held back by time and state, not by this: what is too old is not
+//! there for them before it is gone from the disk. Seqs, ordinals and times
+//! stay, so that the log stays dense and counts stay right.
+//!
+//! Fan-out notes conversations whose rules changed; a thread looks after them
+//! now and then, one small append at a time, so that messages hardly notice.
+//! Doing it twice changes nothing. Not its business: who may see what.
+
+mod expiry;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use parking_lot::Mutex;
+use parley_core::shard::placement::ShardCount;
+use parley_protocol::{ConversationId, ShardId};
+use tokio::sync::oneshot;
+
+use crate::base::clock::wall_ms;
+use crate::base::metrics::list as metric;
+use crate::chat::shard::Pending;
+use crate::storage::log::{Append, Durability, Log, Op, Refused};
+use crate::storage::store::{
+    ConversationRow, ReadLimit, ReadRange, RetentionRow, Store, StoreError, Write, tables,
+};
+pub(crate) use expiry::{expired, first_from};
+
+/// Conversations remembered as having something to erase now or later. Beyond
+/// it every pass looks at all conversations: the named overflow.
+const WATCHED: usize = 1_000_000;
+
+/// Entries and bytes erased in one append.
+const STEP: ReadLimit = ReadLimit { entries: 500, bytes: 1 << 20 };
+
+/// Conversations read at a time when all are looked at.
+const PAGE: usize = 1000;
+
+/// Which conversations have something to erase, now or later.
+#[derive(Debug, Default)]
+pub struct Watch {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    ids: HashSet<ConversationId>,
+    /// More than are remembered.
+    overflowed: bool,
+}
+
+impl Watch {
+    /// The conversation's retention or what was erased of it changed. Never waits.
+    pub fn note(&self, conversation: ConversationId) {
+        let mut known = self.known.lock();
+        if known.ids.len() < WATCHED {
+            known.ids.insert(conversation);
+        } else if !known.ids.contains(&conversation) {
+            known.overflowed = true;
+        }
+    }
+
+    fn forget(&self, conversation: ConversationId) {
+        self.known.lock().ids.remove(&conversation);
+    }
+}
+
+/// The thread that erases. Stops when dropped.
+pub struct Eraser {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Eraser {
+    /// Looks at all conversations once, and every `every` at those watched.
+    ///
+    /// # Errors
+    /// The operating system's, when it gives no thread.
+    pub fn start(
+        watch: Arc<Watch>,
+        count: ShardCount,
+        store: Store,
+        log: Arc<dyn Log<Pending>>,
+        every: Duration,
+    ) -> std::io::Result<Self> {
+        let (stop, stopped) = bounded(0);
+        let pass = Pass { watch, count, store, log };
+        let run = move || pass.run(every, &stopped);
+        let thread = std::thread::Builder::new().name("parley-eraser".into()).spawn(run)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Eraser {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the eraser's thread panicked");
+        }
+    }
+}
+
+/// What one pass needs.
+struct Pass {
+    watch: Arc<Watch>,
+    count: ShardCount,
+    store: Store,
+    log: Arc<dyn Log<Pending>>,
+}
+
+/// Why a pass ended early.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log takes nothing now, or is closed: later, or never.
+    #[error(transparent)]
+    Log(#[from] Refused),
+}
+
+impl Pass {
+    fn run(&self, every: Duration, stopped: &Receiver<()>) {
+        let mut all = true;
+        loop {
+            match self.pass(all, stopped) {
+                Ok(()) => all = false,
+                // The log's own trouble is told where it happens.
+                Err(Trouble::Log(_)) => {}
+                Err(Trouble::Store(error)) => {
+                    tracing::error!(%error, "old entries could not be erased; tried again later");
+                }
+            }
+            match stopped.recv_timeout(every) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn pass(&self, all: bool, stopped: &Receiver<()>) -> Result<(), Trouble> {
+        let overflowed = std::mem::take(&mut self.watch.known.lock().overflowed);
+        if all || overflowed {
+            self.look_at_all(stopped)?;
+        }
+        let ids: Vec<ConversationId> = self.watch.known.lock().ids.iter().copied().collect();
+        for id in ids {
+            // Forgotten first: what changes from here on is noted anew.
+            self.watch.forget(id);
+            let shard = self.count.of_conversation(id);
+            let erased = match self.store.conversation(shard, id) {
+                Ok(Some(row)) => self.erase(shard, id, &row, stopped).map(|()| retention_s(&row)),
+                Ok(None) => Ok(0),
+                Err(error) => Err(error.into()),
+            };
+            if !matches!(erased, Ok(0)) {
+                self.watch.note(id);
+            }
+            erased?;
+        }
+        Ok(())
+    }
+
+    /// Finds those that have something to erase, now or later.
+    fn look_at_all(&self, stopped: &Receiver<()>) -> Result<(), Trouble> {
+        for shard in self.count.all() {
+            let mut after = None;
+            loop {
+                let page = self.store.conversations(shard, after, PAGE)?;
+                let Some((last, _)) = page.last() else { break };
+                after = Some(*last);
+                for (id, row) in page {
+                    if retention_s(&row) > 0 || row.erased_up_to > 0 {
+                        self.watch.note(id);
+                    }
+                }
+                if is_stopped(stopped) {
+                    return Err(Refused::Closed.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Erases what is to be erased of one conversation, step by step.
+    fn erase(
+        &self,
+        shard: ShardId,
+        id: ConversationId,
+        row: &ConversationRow,
+        stopped: &Receiver<()>,
+    ) -> Result<(), Trouble> {
+        let Some(tail) = self.log.tail(shard, id)? else { return Ok(()) };
+        let mut to = row.erased_up_to.min(tail.seq);
+        if retention_s(row) > 0 {
+            let range = (to, tail.seq);
+            to = expired(&self.store, shard, id, retention_s(row), range, wall_ms())?;
+        }
+        let mut done = self.store.retention(shard, id)?.unwrap_or_default();
+        while done.seq < to {
+            let (rows, next, erased) = step(&self.store, shard, id, done, to)?;
+            let Some(next) = next else { break };
+            self.commit(shard, rows)?;
+            metric::entries_erased().increment(erased);
+            done = next;
+            if is_stopped(stopped) {
+                return Err(Refused::Closed.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// One append at a time: the next waits for this one.
+    fn commit(&self, shard: ShardId, rows: Vec<Write>) -> Result<(), Trouble> {
+        let (done, committed) = oneshot::channel();
+        let (ops, context) = (vec![Op::Rows(rows)], Pending::Rows(done));
+        let append = Append { shard, ops, durability: Durability::Written, context };
+        self.log.try_append(append).map_err(|refused| refused.refused)?;
+        committed.blocking_recv().map_err(|_| Refused::Closed.into())
+    }
+}
+
+fn retention_s(row: &ConversationRow) -> u64 {
+    row.settings.map_or(0, |settings| settings.retention_s)
+}
+
+fn is_stopped(stopped: &Receiver<()>) -> bool {
+    matches!(stopped.try_recv(), Ok(()) | Err(crossbeam_channel::TryRecvError::Disconnected))
+}
+
+/// The writes that erase the next entries after `done`, up to `to`, where that
+/// leads, and how many bodies go. Nowhere when there is no entry.
+fn step(
+    store: &Store,
+    shard: ShardId,
+    id: ConversationId,
+    done: RetentionRow,
+    to: u64,
+) -> Result<(Vec<Write>, Option<RetentionRow>, u64), StoreError> {
+    let (mut rows, mut next, mut erased) = (Vec::new(), None, 0);
+    let page = store.entries(shard, id, ReadRange::After(done.seq), STEP)?;
+    for stored in page.into_iter().take_while(|stored| stored.seq <= to) {
+        let head = stored.record.head();
+        if !head.as_ref().is_ok_and(|head| head.erased) {
+            rows.push(tables::entries::erase(shard, id, stored.seq, &stored.record));
+            erased += 1;
+        }
+        let ordinal = head.map_or(done.ordinal, |head| head.ordinal);
+        next = Some(RetentionRow { seq: stored.seq, ordinal });
+    }
+    rows.extend(next.map(|next| tables::retention::put(shard, id, &next)));
+    Ok((rows, next, erased))
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

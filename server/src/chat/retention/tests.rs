@@ -1,0 +1,162 @@
+//! Erasing over a store in memory: what goes, what stays, and that a pass that
+//! ended early is taken up.
+
+use parley_protocol::wire::{self, ConversationKind};
+use parley_protocol::{ClientMessageId, DeviceId, Message as _};
+
+use super::*;
+use crate::storage::log::memory::Pace;
+use crate::storage::log::{MemoryLog, StampedEntry};
+use crate::storage::store::engine::memory::MemoryEngine;
+use crate::storage::store::{DedupeRow, Record, SettingsRow};
+
+const HERE: ConversationId = ConversationId::new([5; 16]);
+const ELSEWHERE: ConversationId = ConversationId::new([6; 16]);
+
+fn pass() -> Pass {
+    let count = ShardCount::new(4).unwrap();
+    let store = Store::over(Arc::new(MemoryEngine::new()), count.get(), [9; 16]).unwrap();
+    let sink = |batch: Vec<crate::storage::log::Committed<Pending>>| {
+        for committed in batch {
+            if let Pending::Rows(done) = committed.context {
+                let _ = done.send(());
+            }
+        }
+    };
+    let options = crate::storage::log::Options::default();
+    let log = MemoryLog::start(store.clone(), options, Pace::Inline, sink, |_| {}).unwrap();
+    Pass { watch: Arc::default(), count, store, log: Arc::new(log) }
+}
+
+impl Pass {
+    fn say(&self, id: ConversationId, seq: u64, time_ms: u64) {
+        let body = wire::Text { text: "a-secret".into(), ..Default::default() }.encode_to_vec();
+        let entry = wire::Entry {
+            seq,
+            ordinal: seq,
+            time_ms,
+            kind: 1,
+            body: body.into(),
+            ..Default::default()
+        };
+        let record = Record { entry: entry.encode_to_vec().into(), ..Record::default() };
+        let stamped = StampedEntry {
+            conversation: id,
+            seq,
+            record: record.encode_to_vec().into(),
+            device: DeviceId::new([5; 16]),
+            client_message_id: ClientMessageId::new(seq.to_be_bytes().to_vec().into()).unwrap(),
+            dedupe: DedupeRow::default(),
+        };
+        let (done, _) = oneshot::channel();
+        let append = Append {
+            shard: self.count.of_conversation(id),
+            ops: vec![Op::Entry(stamped)],
+            durability: Durability::Synced,
+            context: Pending::Rows(done),
+        };
+        self.log.try_append(append).unwrap();
+    }
+
+    fn keep(&self, id: ConversationId, retention_s: u64, erased_up_to: u64) {
+        let row = ConversationRow {
+            kind: ConversationKind::Group as u32,
+            settings: Some(SettingsRow { retention_s, ..SettingsRow::default() }),
+            erased_up_to,
+            ..ConversationRow::default()
+        };
+        let shard = self.count.of_conversation(id);
+        self.store.write_synced(&[tables::conversations::put(shard, id, &row)]).unwrap();
+    }
+
+    /// Seqs that still have a body.
+    fn bodies(&self, id: ConversationId) -> Vec<u64> {
+        let limit = ReadLimit { entries: 10_000, bytes: usize::MAX };
+        let shard = self.count.of_conversation(id);
+        let all = self.store.entries(shard, id, ReadRange::After(0), limit).unwrap();
+        assert!(all.iter().zip(1..).all(|(entry, seq)| entry.seq == seq), "the log stays dense");
+        let of = |bytes: &bytes::Bytes| wire::Entry::decode(bytes.clone()).unwrap();
+        let with = all.into_iter().filter(|stored| {
+            let entry = of(&stored.record.entry);
+            assert_eq!((entry.seq, entry.ordinal), (stored.seq, stored.seq));
+            assert_eq!(entry.erased, entry.body.is_empty());
+            !entry.erased
+        });
+        with.map(|stored| stored.seq).collect()
+    }
+}
+
+fn never() -> (Sender<()>, Receiver<()>) {
+    bounded(0)
+}
+
+#[test]
+fn what_is_too_old_goes_and_the_rest_stays() {
+    let pass = pass();
+    let (_stop, stopped) = never();
+    let now = wall_ms();
+    for seq in 1..=1200 {
+        pass.say(HERE, seq, now - 100_000);
+        pass.say(ELSEWHERE, seq, now - 100_000);
+    }
+    pass.say(HERE, 1201, now);
+    pass.keep(HERE, 60, 0);
+    pass.keep(ELSEWHERE, 0, 0);
+    pass.pass(true, &stopped).unwrap();
+    assert_eq!(pass.bodies(HERE), [1201]);
+    assert_eq!(pass.bodies(ELSEWHERE).len(), 1200);
+    let shard = pass.count.of_conversation(HERE);
+    let row = RetentionRow { seq: 1200, ordinal: 1200 };
+    assert_eq!(pass.store.retention(shard, HERE).unwrap(), Some(row));
+    // It is looked after from here on, the other one isn't.
+    assert_eq!(pass.watch.known.lock().ids, HashSet::from([HERE]));
+    pass.say(HERE, 1202, now);
+    pass.keep(HERE, 60, 1201);
+    pass.pass(false, &stopped).unwrap();
+    assert_eq!(pass.bodies(HERE), [1202]);
+}
+
+#[test]
+fn what_the_owner_erased_goes_once_and_is_looked_after_no_longer() {
+    let pass = pass();
+    let (_stop, stopped) = never();
+    (1..=5).for_each(|seq| pass.say(HERE, seq, 1));
+    pass.keep(HERE, 0, 3);
+    pass.watch.note(HERE);
+    pass.pass(false, &stopped).unwrap();
+    assert_eq!(pass.bodies(HERE), [4, 5]);
+    assert!(pass.watch.known.lock().ids.is_empty());
+}
+
+#[test]
+fn a_pass_that_was_stopped_is_taken_up_where_it_was() {
+    let pass = pass();
+    let (stop, stopped) = never();
+    (1..=1100).for_each(|seq| pass.say(HERE, seq, 1));
+    pass.keep(HERE, 1, 0);
+    pass.watch.note(HERE);
+    drop(stop);
+    assert!(pass.pass(false, &stopped).is_err());
+    assert_eq!(pass.bodies(HERE).len(), 600, "one step was made");
+    let (_stop, stopped) = never();
+    pass.pass(false, &stopped).unwrap();
+    assert!(pass.bodies(HERE).is_empty());
+}
+
+#[test]
+fn the_thread_erases_what_is_noted_and_stops_when_dropped() {
+    let Pass { watch, count, store, log } = pass();
+    let pass =
+        Pass { watch: Arc::clone(&watch), count, store: store.clone(), log: Arc::clone(&log) };
+    pass.say(HERE, 1, 1);
+    let eraser =
+        Eraser::start(Arc::clone(&watch), count, store, log, Duration::from_millis(5)).unwrap();
+    pass.keep(HERE, 1, 0);
+    watch.note(HERE);
+    let begun = std::time::Instant::now();
+    while !pass.bodies(HERE).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing was erased");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(eraser);
+}

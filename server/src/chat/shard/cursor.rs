@@ -1,0 +1,187 @@
+//! Cursor moves on their way in.
+//!
+//! A move is written with the next commit group but does not ask for a sync of
+//! its own (see the decision on receipts): a killed process keeps it, after a
+//! power cut a device may have to say it again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use parley_core::conversation::{Cursor, Given, Kind, Move, MovedCursor, Progress, Shown, Told};
+use parley_core::session::Identity;
+use parley_protocol::{Code, ConversationId, UserId};
+
+use super::{Error, Fresh, Pending, PendingCursor, ReplyTo, Shards};
+use crate::base::clock::wall_ms;
+use crate::chat::link::Link;
+use crate::storage::log::{Append, Durability, Op};
+use crate::storage::store::{self, Which, Write, tables};
+
+/// A move as its session gives it.
+#[derive(Debug, Clone)]
+pub struct MoveRequest {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Which cursor.
+    pub which: Move,
+    /// To which seq.
+    pub up_to: u64,
+    /// What the session was given.
+    pub given: Given,
+    /// What others may learn of it.
+    pub visibility: Visibility,
+}
+
+/// What others may learn of a user's cursors.
+#[derive(Debug, Clone)]
+pub struct Visibility {
+    /// Which of the two.
+    pub shown: Shown,
+    /// Who learns nothing whatever is shown.
+    pub hidden_from: Arc<HashSet<UserId>>,
+}
+
+impl Default for Visibility {
+    fn default() -> Self {
+        Self { shown: Shown::All, hidden_from: Arc::default() }
+    }
+}
+
+/// Bytes a cursor's append takes.
+const APPEND_BYTES: usize = 256;
+
+impl Shards {
+    /// Takes a cursor move; the answer goes to `link`. Cancel safe: dropped, it
+    /// has moved the cursor or not.
+    ///
+    /// # Errors
+    /// [`Error`]: a rule broken, the log full or closed, the store unreadable.
+    pub async fn move_cursor(
+        &self,
+        identity: &Identity,
+        link: &Arc<Link>,
+        request: u64,
+        wanted: MoveRequest,
+    ) -> Result<(), Error> {
+        let reply = ReplyTo { link: Arc::clone(link), request };
+        loop {
+            if !self.load(wanted.conversation, Fresh::None).await? {
+                return Err(Code::NotFound.into());
+            }
+            let ordinal = self.ordinal(identity, &wanted).await?;
+            if self.advance(identity, &reply, &wanted, ordinal)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Countable entries up to the seq. Only a read cursor needs them, and only
+    /// one that is not at the end has to look into the log.
+    async fn ordinal(&self, identity: &Identity, wanted: &MoveRequest) -> Result<u64, Error> {
+        let shard = self.shard_of(wanted.conversation);
+        {
+            let mut state = self.states.lock(shard);
+            let MoveRequest { conversation, which, up_to, given, .. } = *wanted;
+            let moves = state.check_move(conversation, identity.user, which, up_to, given);
+            let head =
+                state.conversation(conversation).map(|found| found.committed()).unwrap_or_default();
+            if which == Move::Delivered || !moves? || up_to == head.seq {
+                return Ok(head.ordinal);
+            }
+        }
+        let this = self.clone();
+        let (conversation, up_to) = (wanted.conversation, wanted.up_to);
+        let read = move || this.store.entry(shard, conversation, up_to);
+        let record = tokio::task::spawn_blocking(read).await.map_err(|_| Code::Internal)??;
+        let head = record.and_then(|record| record.head().ok()).ok_or(Code::Internal)?;
+        Ok(head.ordinal)
+    }
+
+    fn advance(
+        &self,
+        identity: &Identity,
+        reply: &ReplyTo,
+        wanted: &MoveRequest,
+        ordinal: u64,
+    ) -> Result<bool, Error> {
+        let MoveRequest { conversation, which, up_to, given, ref visibility } = *wanted;
+        let shard = self.shard_of(conversation);
+        let permit = self.log.reserve(APPEND_BYTES)?;
+        let mut state = self.states.lock(shard);
+        if state.conversation(conversation).is_none() {
+            return Ok(false);
+        }
+        let moves = state.check_move(conversation, identity.user, which, up_to, given)?;
+        let to = Cursor { seq: up_to, ordinal, time_ms: wall_ms() };
+        let Some(moved) = state.move_cursor(conversation, identity.user, which, to) else {
+            return Err(Code::NotFound.into());
+        };
+        if !moves {
+            // It may be there because of a move that is still on its way: the
+            // answer comes behind that one.
+            let context = Pending::Unmoved(reply.clone(), conversation, moved);
+            self.log.append(
+                permit,
+                Append { shard, ops: Vec::new(), durability: Durability::Written, context },
+            );
+            return Ok(true);
+        }
+        let progress = state
+            .conversation(conversation)
+            .map(|found| found.progress(identity.user))
+            .unwrap_or_default();
+        let rows = self.rows(identity.user, conversation, &progress, &moved, visibility.shown);
+        let pending = PendingCursor {
+            conversation,
+            user: identity.user,
+            moved,
+            visibility: visibility.clone(),
+            reply: reply.clone(),
+        };
+        let mut ops = vec![Op::Rows(rows)];
+        let mut durability = Durability::Written;
+        if moved.read_moved {
+            ops.push(Op::Touched(conversation));
+        } else if state
+            .conversation(conversation)
+            .is_some_and(|found| found.state().kind == Kind::Group)
+        {
+            // Those who learn of it are told now and then only, see `receipts`.
+            durability = Durability::Gathered;
+        }
+        let context = Pending::Cursor(Box::new(pending));
+        self.log.append(permit, Append { shard, ops, durability, context });
+        Ok(true)
+    }
+
+    /// The cursor's row, and the steps that say when others could know of it.
+    fn rows(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        progress: &Progress,
+        moved: &MovedCursor,
+        shown: Shown,
+    ) -> Vec<Write> {
+        let shard = self.shard_of(id);
+        let tell_delivered = shown != Shown::Nothing;
+        let tell_read = shown == Shown::All;
+        // Moves before this one may still be on their way to be told.
+        let told = Told {
+            delivered: if tell_delivered { moved.delivered } else { progress.told.delivered },
+            read: if tell_read { moved.read } else { progress.told.read },
+        };
+        let row = store::state::of_progress(&Progress { told, ..*progress });
+        let mut rows = vec![tables::cursors::put(shard, id, user, &row)];
+        let mut step = |which, to: &Cursor| {
+            rows.push(tables::steps::put(shard, id, user, which, to.seq, to.time_ms));
+        };
+        if moved.delivered_moved && tell_delivered {
+            step(Which::Delivered, &moved.delivered);
+        }
+        if moved.read_moved && tell_read {
+            step(Which::Read, &moved.read);
+        }
+        rows
+    }
+}

@@ -1,0 +1,82 @@
+//! The rows that go with an entry, in its batch: what refers to what, whom a
+//! message mentions, what is deleted.
+
+use bytes::Bytes;
+use parley_core::conversation::{Act, Change, Stamped, State, reaction_hash};
+use parley_protocol::wire::{EntryKind, MemberJoined, Text, mention::Who};
+use parley_protocol::{Message, ShardId, UserId};
+
+use super::send::Sending;
+use crate::storage::store::tables::mentions::EVERYONE;
+use crate::storage::store::{Record, Relation, Write, tables};
+
+/// Adds the rows of a stamped entry. `members` is who is in with it.
+pub(super) fn rows(
+    shard: ShardId,
+    sending: &Sending,
+    stamped: Stamped,
+    members: &State,
+    rows: &mut Vec<Write>,
+) {
+    let id = sending.key.conversation;
+    match &sending.act {
+        Act::Message { mentions, everyone, .. } => {
+            let named = mentions.iter().filter(|user| members.active(**user).is_some()).copied();
+            for user in named.chain(everyone.then_some(EVERYONE)) {
+                rows.push(tables::mentions::put(shard, id, user, stamped.seq, stamped.ordinal));
+            }
+        }
+        Act::Edit(target) => {
+            let edit = Relation::Edit { seq: stamped.seq };
+            rows.push(tables::relations::put(shard, id, *target, &edit, stamped.seq));
+        }
+        Act::React { seq, emoji, removed } => {
+            let reaction =
+                Relation::Reaction { user: sending.sender, emoji_hash: reaction_hash(emoji) };
+            rows.push(if *removed {
+                tables::relations::delete(shard, id, *seq, &reaction)
+            } else {
+                tables::relations::put(shard, id, *seq, &reaction, stamped.seq)
+            });
+        }
+        Act::Delete { seq, ordinal } => {
+            rows.push(tables::relations::put(shard, id, *seq, &Relation::Delete, stamped.seq));
+            rows.push(tables::deleted::put(shard, id, *ordinal, *seq));
+            for stored in sending.facts.stored() {
+                for user in mentioned(&stored.record) {
+                    rows.push(tables::mentions::delete(shard, id, user, stored.seq));
+                }
+                rows.push(tables::entries::erase(shard, id, stored.seq, &stored.record));
+            }
+        }
+        Act::Change(Change::Pinned { seq, removed: false }) => {
+            rows.push(tables::relations::put(shard, id, *seq, &Relation::Pin, stamped.seq));
+        }
+        Act::Change(Change::Pinned { seq, removed: true }) => {
+            rows.push(tables::relations::delete(shard, id, *seq, &Relation::Pin));
+        }
+        Act::Change(Change::Changed { .. }) => {
+            let seq = stamped.seq;
+            rows.push(tables::relations::put(shard, id, seq, &Relation::Change, seq));
+        }
+        Act::Change(_) => {}
+    }
+}
+
+/// Whom a stored message mentions.
+fn mentioned(record: &Record) -> Vec<UserId> {
+    let text = parley_protocol::wire::Entry::decode(record.entry.clone())
+        .ok()
+        .filter(|entry| entry.kind == EntryKind::Text as u32)
+        .and_then(|entry| Text::decode(entry.body).ok());
+    let who = |mention: parley_protocol::wire::Mention| match mention.who? {
+        Who::User(user) => UserId::from_slice(&user).ok(),
+        Who::Everyone(_) => Some(EVERYONE),
+    };
+    text.into_iter().flat_map(|text| text.mentions).filter_map(who).collect()
+}
+
+/// The body of an entry by which somebody joins.
+pub(super) fn joined_body(invite: [u8; 8]) -> Bytes {
+    MemberJoined { invite: Bytes::copy_from_slice(&invite) }.encode_to_vec().into()
+}

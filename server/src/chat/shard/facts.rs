@@ -1,0 +1,127 @@
+//! What has to be read before an act can be decided: the message it refers to,
+//! and for a deletion all that goes with it.
+
+use parley_core::conversation::{Act, Target, reaction_hash};
+use parley_protocol::{Code, ConversationId, ShardId, UserId, body, limits};
+
+use super::{Error, Shards};
+use crate::storage::store::{ReadLimit, ReadRange, Relation, StoreError, StoredEntry};
+
+/// What was read for an act. Empty for one that refers to nothing.
+#[derive(Default)]
+pub(super) struct Facts {
+    target: Option<StoredEntry>,
+    edits: Vec<StoredEntry>,
+}
+
+/// Edits of one message that a deletion takes along. One with more of them is
+/// refused when the next edit comes.
+pub(super) const EDITS: usize = 1000;
+
+impl Facts {
+    /// The message the act refers to.
+    pub(super) fn target(&self) -> Option<Target> {
+        let head = self.target.as_ref()?.record.head().ok()?;
+        Some(Target {
+            sender: UserId::from_slice(&head.sender).ok()?,
+            message: body::is_countable(head.kind),
+            ordinal: head.ordinal,
+            erased: head.erased,
+        })
+    }
+
+    /// Seqs of its edits.
+    pub(super) fn edits(&self) -> Vec<u64> {
+        self.edits.iter().map(|edit| edit.seq).collect()
+    }
+
+    /// The message and its edits.
+    pub(super) fn stored(&self) -> impl Iterator<Item = &StoredEntry> {
+        self.target.iter().chain(&self.edits)
+    }
+
+    /// Bytes that rewriting them takes, at most.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.edits.len() * 256
+    }
+}
+
+impl Shards {
+    /// Reads what `act` refers to. On the blocking pool; nothing for an act
+    /// that refers to nothing.
+    pub(super) async fn facts(
+        &self,
+        conversation: ConversationId,
+        sender: UserId,
+        act: &Act,
+    ) -> Result<Facts, Error> {
+        let Some(seq) = act.target() else { return Ok(Facts::default()) };
+        let shard = self.shard_of(conversation);
+        let (this, act) = (self.clone(), act.clone());
+        let read = move || this.read_facts(shard, conversation, sender, seq, &act);
+        tokio::task::spawn_blocking(read).await.map_err(|_| Code::Internal)?
+    }
+
+    fn read_facts(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        sender: UserId,
+        seq: u64,
+        act: &Act,
+    ) -> Result<Facts, Error> {
+        let mut facts = Facts { target: self.stored(shard, conversation, seq)?, edits: Vec::new() };
+        match act {
+            Act::Delete { .. } => {
+                for edit in self.edits(shard, conversation, seq)? {
+                    facts.edits.extend(self.stored(shard, conversation, edit)?);
+                }
+            }
+            Act::Edit(_) if self.edits(shard, conversation, seq)?.len() >= EDITS => {
+                return Err(Code::ListFull.into());
+            }
+            Act::React { removed: false, emoji, .. } => {
+                let emoji_hash = reaction_hash(emoji);
+                let same = Relation::Reaction { user: sender, emoji_hash };
+                if self.store.relation(shard, conversation, seq, &same)?.is_some() {
+                    return Ok(facts);
+                }
+                let given = self.store.count_reactions(
+                    shard,
+                    conversation,
+                    seq,
+                    sender,
+                    limits::REACTIONS,
+                )?;
+                if given >= limits::REACTIONS {
+                    return Err(Code::ListFull.into());
+                }
+            }
+            Act::Edit(_) | Act::React { .. } | Act::Message { .. } | Act::Change(_) => {}
+        }
+        Ok(facts)
+    }
+
+    /// A committed entry.
+    fn stored(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        seq: u64,
+    ) -> Result<Option<StoredEntry>, StoreError> {
+        let limit = ReadLimit { entries: 1, bytes: 0 };
+        let range = ReadRange::After(seq.saturating_sub(1));
+        let found = self.log.read(shard, conversation, range, limit)?;
+        Ok(found.into_iter().next().filter(|entry| entry.seq == seq))
+    }
+
+    /// Seqs of the committed edits of a message, ascending.
+    pub(super) fn edits(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        seq: u64,
+    ) -> Result<Vec<u64>, StoreError> {
+        self.store.edits(shard, conversation, seq, 0, EDITS + 1)
+    }
+}

@@ -1,0 +1,242 @@
+//! Invite links of groups: making, ending and using them.
+//!
+//! All three happen under the lock of the group's shard, and what they stamped
+//! is remembered: a link's row may be behind it by what is on its way to the
+//! disk, and neither a use nor an end may be lost to that.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use parley_core::conversation::{Conversation, Kind};
+use parley_protocol::{Code, ConversationId, ShardId, UserId, limits};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::oneshot;
+
+use super::{Error, Fresh, Pending, Shards};
+use crate::base::clock::wall_ms;
+use crate::storage::log::{Append, Durability, Op};
+use crate::storage::store::{InviteRow, StoreError, Write, tables};
+
+/// Names a link; not its secret.
+pub type InviteId = [u8; 8];
+
+/// Links as they were stamped last, of those that changed since the start.
+#[derive(Default)]
+pub(super) struct Links(Mutex<HashMap<(ConversationId, InviteId), InviteRow>>);
+
+/// Links remembered; beyond it all are forgotten, and the rows say how they
+/// are, which by then are up to date for all but the newest.
+const LINKS: usize = 16_384;
+
+/// Rows read of one group: those that work, and those that ended since the
+/// last was made.
+const ROWS: usize = 4 * limits::INVITES;
+
+/// Bytes an invite's append takes, beside those it forgets.
+const APPEND_BYTES: usize = 256;
+
+/// What to do with the links of a group.
+#[derive(Debug, Clone)]
+pub enum InviteChange {
+    /// Make one.
+    Create {
+        /// What leads to it.
+        secret: [u8; 16],
+        /// When it ends, Unix milliseconds; 0 for never.
+        expires_ms: u64,
+        /// How often it can be used; 0 without limit.
+        max_uses: u32,
+    },
+    /// End one.
+    Revoke(InviteId),
+    /// Nothing: list them.
+    List,
+}
+
+/// The id of the link with this secret: the beginning of its SHA-256, so that a
+/// link is found by its secret without comparing it with others.
+#[must_use]
+pub fn invite_id(secret: &[u8]) -> InviteId {
+    let hash: [u8; 32] = Sha256::digest(secret).into();
+    let mut id = [0; 8];
+    id.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+    id
+}
+
+impl Shards {
+    /// Changes the invite links of a group, as somebody who may add people.
+    /// Gives those that work then, oldest first; after making one only that.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for whoever never was a member, [`Code::Forbidden`]
+    /// for who may not add people, [`Code::ListFull`] when there are as many
+    /// links as there may be, [`Code::InviteInvalid`] when there is none to end.
+    pub async fn invites(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        change: InviteChange,
+    ) -> Result<Vec<(InviteId, InviteRow)>, Error> {
+        loop {
+            if !self.load(conversation, Fresh::None).await? {
+                return Err(Code::NotFound.into());
+            }
+            let this = self.clone();
+            let change = change.clone();
+            let decide = move || this.change_invites(user, conversation, &change);
+            let decided =
+                tokio::task::spawn_blocking(decide).await.map_err(|_| Code::Internal)??;
+            if let Some((links, committed)) = decided {
+                if let Some(committed) = committed {
+                    // The log drops what it can't commit.
+                    committed.await.map_err(|_| Code::Draining)?;
+                }
+                return Ok(links);
+            }
+        }
+    }
+
+    /// Decides and queues under one hold of the shard; `None` when the
+    /// conversation was dropped from memory.
+    #[expect(clippy::type_complexity, reason = "what waits is the caller's to await")]
+    fn change_invites(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        change: &InviteChange,
+    ) -> Result<Option<(Vec<(InviteId, InviteRow)>, Option<oneshot::Receiver<()>>)>, Error> {
+        let shard = self.shard_of(conversation);
+        let permit = self.log.reserve(APPEND_BYTES + ROWS * 64)?;
+        let mut state = self.states.lock(shard);
+        let Some(found) = state.conversation(conversation) else { return Ok(None) };
+        may_invite(found, user)?;
+        let now_ms = wall_ms();
+        let mut links = self.links(shard, conversation)?;
+        let mut rows = Vec::new();
+        let mut put = |id: InviteId, row: &InviteRow| {
+            rows.push(tables::invites::put(shard, conversation, id, row));
+            self.invites.note(conversation, id, row.clone());
+        };
+        match change {
+            InviteChange::List => {}
+            InviteChange::Revoke(id) => {
+                let link = links.iter_mut().find(|(known, row)| known == id && row.works(now_ms));
+                let (_, row) = link.ok_or(Code::InviteInvalid)?;
+                row.revoked = true;
+                put(*id, row);
+            }
+            InviteChange::Create { secret, expires_ms, max_uses } => {
+                let works = |(_, row): &&(InviteId, InviteRow)| row.works(now_ms);
+                if links.iter().filter(works).count() >= limits::INVITES {
+                    return Err(Code::ListFull.into());
+                }
+                let row = InviteRow {
+                    secret: Bytes::copy_from_slice(secret),
+                    created_by: user.to_wire(),
+                    created_ms: now_ms,
+                    expires_ms: *expires_ms,
+                    max_uses: *max_uses,
+                    ..InviteRow::default()
+                };
+                let id = invite_id(secret);
+                put(id, &row);
+                // Those that ended take up room no longer.
+                for (ended, _) in links.iter().filter(|(_, row)| !row.works(now_ms)) {
+                    rows.push(tables::invites::delete(shard, conversation, *ended));
+                }
+                links = vec![(id, row)];
+            }
+        }
+        links.retain(|(_, row)| row.works(now_ms));
+        links.sort_by_key(|(id, row)| (row.created_ms, *id));
+        if rows.is_empty() {
+            return Ok(Some((links, None)));
+        }
+        let (done, committed) = oneshot::channel();
+        let (ops, context) = (vec![Op::Rows(rows)], Pending::Rows(done));
+        self.log.append(permit, Append { shard, ops, durability: Durability::Synced, context });
+        Ok(Some((links, Some(committed))))
+    }
+
+    /// The links of a group as they were stamped last.
+    fn links(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+    ) -> Result<Vec<(InviteId, InviteRow)>, StoreError> {
+        let mut links: HashMap<_, _> =
+            self.store.invites(shard, conversation, ROWS)?.into_iter().collect();
+        let known = self.invites.0.lock();
+        for ((_, id), row) in known.iter().filter(|((group, _), _)| *group == conversation) {
+            links.insert(*id, row.clone());
+        }
+        Ok(links.into_iter().collect())
+    }
+
+    /// One link as it was stamped last, if it works. May block on the disk.
+    ///
+    /// # Errors
+    /// [`Code::InviteInvalid`] when it doesn't.
+    pub fn working_invite(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        id: InviteId,
+    ) -> Result<InviteRow, Error> {
+        let row = self.known_invite(shard, conversation, id)?;
+        if row.works(wall_ms()) { Ok(row) } else { Err(Code::InviteInvalid.into()) }
+    }
+
+    /// One link as it was stamped last, also one that ended. May block on the
+    /// disk.
+    ///
+    /// # Errors
+    /// [`Code::InviteInvalid`] when there is none.
+    pub fn known_invite(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        id: InviteId,
+    ) -> Result<InviteRow, Error> {
+        let known = self.invites.0.lock().get(&(conversation, id)).cloned();
+        let row = match known {
+            Some(row) => Some(row),
+            None => self.store.invite(shard, conversation, id)?,
+        };
+        Ok(row.ok_or(Code::InviteInvalid)?)
+    }
+
+    /// Takes one use of a link; gives the write that records it. Called under
+    /// the lock of the group's shard, when the joining is stamped.
+    pub(super) fn use_invite(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        id: InviteId,
+        row: InviteRow,
+    ) -> Write {
+        let row = InviteRow { uses: row.uses.saturating_add(1), ..row };
+        let write = tables::invites::put(shard, conversation, id, &row);
+        self.invites.note(conversation, id, row);
+        write
+    }
+}
+
+impl Links {
+    fn note(&self, conversation: ConversationId, id: InviteId, row: InviteRow) {
+        let mut known = self.0.lock();
+        if known.len() >= LINKS && !known.contains_key(&(conversation, id)) {
+            known.clear();
+        }
+        known.insert((conversation, id), row);
+    }
+}
+
+/// Whoever may add people may invite them.
+fn may_invite(conversation: &Conversation, user: UserId) -> Result<(), Code> {
+    let state = conversation.next_state();
+    let member = state.member(user).ok_or(Code::NotFound)?;
+    let may = state.kind == Kind::Group && member.is_active() && member.role >= state.settings.add;
+    if may { Ok(()) } else { Err(Code::Forbidden) }
+}

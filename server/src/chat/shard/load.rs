@@ -1,0 +1,71 @@
+//! Loading a conversation from the store into its shard.
+
+use parley_core::conversation::{Conversation, Head};
+use parley_protocol::{ConversationId, ShardId, UserId};
+
+use super::{Error, Shards};
+use crate::storage::store::{StoreError, state as rows};
+
+/// Members read with a conversation; groups above it are refused when made.
+const MEMBERS: usize = 100_000;
+
+/// What a conversation without entries would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fresh {
+    /// There is none then.
+    None,
+    /// The 1:1 of these two.
+    Direct(UserId, UserId),
+    /// A group about to be made.
+    Group,
+}
+
+impl Shards {
+    /// Makes sure the conversation is in its shard's memory. Gives false when
+    /// there is none and `fresh` doesn't say what it would be.
+    ///
+    /// Reads on the blocking pool. Cancel safe.
+    pub(crate) async fn load(&self, id: ConversationId, fresh: Fresh) -> Result<bool, Error> {
+        let shard = self.shard_of(id);
+        loop {
+            let as_of = {
+                let mut state = self.states.lock(shard);
+                if state.conversation(id).is_some() {
+                    return Ok(true);
+                }
+                state.evictions()
+            };
+            let this = self.clone();
+            let read = tokio::task::spawn_blocking(move || this.restore(shard, id)).await;
+            // A panic of the read has been logged; the request fails.
+            let stored = read.map_err(|_| parley_protocol::Code::Internal)??;
+            let conversation = match (stored, fresh) {
+                (Some(stored), _) => stored,
+                (None, Fresh::Direct(a, b)) => Conversation::direct(a, b),
+                (None, Fresh::Group) => Conversation::group(id),
+                (None, Fresh::None) => return Ok(false),
+            };
+            if self.states.lock(shard).load(conversation, as_of) {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn restore(
+        &self,
+        shard: ShardId,
+        id: ConversationId,
+    ) -> Result<Option<Conversation>, StoreError> {
+        let Some(stored) = self.store.conversation(shard, id)? else {
+            return Ok(None);
+        };
+        let head = self.log.tail(shard, id)?.map_or_else(Head::default, |tail| Head {
+            seq: tail.seq,
+            ordinal: tail.ordinal,
+            time_ms: tail.time_ms,
+        });
+        let cursors = self.store.cursors(shard, id, MEMBERS)?;
+        let progress = rows::to_progress(&cursors);
+        Ok(Some(Conversation::restore(id, rows::to_state(&stored), progress, head)))
+    }
+}

@@ -1,0 +1,180 @@
+//! The shards of this node: each a pure state behind a lock held for
+//! microseconds.
+//!
+//! A command enters by [`Shards::send`] or [`Shards::move_cursor`]: room in the
+//! log is reserved, then under the shard's lock the command is decided, stamped
+//! and queued, so that the order of commits is the order of stamps. What
+//! follows from a commit is the fan-out's, which comes back here to apply.
+//! Nothing here waits for the disk except loading a conversation, which runs
+//! on the blocking pool.
+
+mod answer;
+mod cursor;
+mod effects;
+mod facts;
+mod invite;
+mod load;
+mod own;
+mod pending;
+mod send;
+
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
+use parley_core::conversation::Conversation;
+use parley_core::shard::Shard;
+use parley_core::shard::placement::ShardCount;
+use parley_protocol::{Code, ConversationId, ShardId};
+
+use crate::storage::log::{Log, Refused};
+use crate::storage::store::{Store, StoreError};
+pub(crate) use answer::{answer_again, moved_answer, sent_answer};
+pub use cursor::{MoveRequest, Visibility};
+pub use invite::{InviteChange, InviteId, invite_id};
+pub(crate) use load::Fresh;
+pub use pending::{Pending, PendingCursor, PendingEntry, PendingOwn, ReplyTo};
+pub use send::{SendRequest, SendTo};
+
+/// What the shards of one node need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Conversations kept in memory, over all shards.
+    pub conversations: usize,
+    /// Epoch of this start: the number of starts of the data folder.
+    pub epoch: u64,
+    /// Members of one group.
+    pub group_members: usize,
+}
+
+/// The states of all shards; shared by the way in and the fan-out.
+pub struct States {
+    count: ShardCount,
+    shards: Vec<Mutex<Shard>>,
+}
+
+impl States {
+    /// Empty states of `count` shards.
+    #[must_use]
+    pub fn new(count: ShardCount, options: Options) -> Self {
+        let capacity = options.conversations.div_ceil(usize::from(count.get()));
+        let shards = count
+            .all()
+            .map(|_| Mutex::new(Shard::new(options.epoch, capacity, options.group_members)))
+            .collect();
+        Self { count, shards }
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub const fn count(&self) -> ShardCount {
+        self.count
+    }
+
+    /// Locks a shard. Ids come from [`ShardCount`], so there is always one.
+    pub(crate) fn lock(&self, shard: ShardId) -> MutexGuard<'_, Shard> {
+        let at = usize::from(shard.0) % self.shards.len();
+        match self.shards.get(at) {
+            Some(shard) => shard.lock(),
+            None => {
+                unreachable!("the remainder is below the length, and there is at least one shard")
+            }
+        }
+    }
+
+    /// Conversations loaded now.
+    #[must_use]
+    pub fn loaded(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().loaded()).sum()
+    }
+}
+
+/// The way into the shards. Cheap to clone.
+#[derive(Clone)]
+pub struct Shards {
+    states: Arc<States>,
+    log: Arc<dyn Log<Pending>>,
+    store: Store,
+    invites: Arc<invite::Links>,
+}
+
+/// Why a command was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command breaks a rule.
+    #[error("refused: {0}")]
+    Refused(Code),
+    /// The log takes nothing now.
+    #[error(transparent)]
+    Log(#[from] Refused),
+    /// The store can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// The code on the wire.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Refused(code) => *code,
+            Self::Log(Refused::Full) => Code::Overloaded,
+            Self::Log(Refused::Closed) => Code::Draining,
+            Self::Store(_) => Code::Internal,
+        }
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self::Refused(code)
+    }
+}
+
+impl Shards {
+    /// The way into `states` over `log`.
+    #[must_use]
+    pub fn new(states: Arc<States>, log: Arc<dyn Log<Pending>>, store: Store) -> Self {
+        Self { states, log, store, invites: Arc::default() }
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn count(&self) -> ShardCount {
+        self.states.count
+    }
+
+    /// The log the shards append to.
+    #[must_use]
+    pub fn log(&self) -> &Arc<dyn Log<Pending>> {
+        &self.log
+    }
+
+    /// The store beneath.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Looks at a conversation under its shard's lock, loading it if need be;
+    /// `None` when there is none. `look` must be short.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when it can't be loaded.
+    pub async fn with<T>(
+        &self,
+        id: ConversationId,
+        look: impl Fn(&Conversation, ShardId) -> T,
+    ) -> Result<Option<T>, Error> {
+        let shard = self.shard_of(id);
+        while self.load(id, Fresh::None).await? {
+            if let Some(found) = self.states.lock(shard).conversation(id) {
+                return Ok(Some(look(found, shard)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn shard_of(&self, conversation: ConversationId) -> ShardId {
+        self.states.count.of_conversation(conversation)
+    }
+}

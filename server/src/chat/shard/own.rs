@@ -1,0 +1,36 @@
+//! Rows that are one user's own and go with a conversation: they take the same
+//! way as entries, and the user's feed changes with them.
+
+use parley_core::user::FeedEntry;
+use parley_protocol::{Code, ConversationId, UserId};
+use tokio::sync::oneshot;
+
+use super::{Error, Pending, PendingOwn, Shards};
+use crate::storage::log::{Append, Durability, Op};
+use crate::storage::store::Write;
+
+impl Shards {
+    /// Makes `rows` durable and merges `change` into the feed of `user`. Gives
+    /// the feed position after it. Dropped, it has done so or not.
+    ///
+    /// # Errors
+    /// [`Error::Log`] when the log is full or closed.
+    pub async fn keep_own(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        rows: Vec<Write>,
+        change: FeedEntry,
+    ) -> Result<u64, Error> {
+        let (done, committed) = oneshot::channel();
+        let append = Append {
+            shard: self.shard_of(conversation),
+            ops: vec![Op::Rows(rows), Op::Touched(conversation)],
+            durability: Durability::Synced,
+            context: Pending::Own(Box::new(PendingOwn { conversation, user, change, done })),
+        };
+        self.log.try_append(append).map_err(|refused| refused.refused)?;
+        // The log drops what it can't commit.
+        committed.await.map_err(|_| Code::Draining.into())
+    }
+}

@@ -1,0 +1,94 @@
+//! What waits for a commit: given to the log with each append, handed to the
+//! fan-out once it is durable.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parley_core::conversation::dedupe::SendKey;
+use parley_core::conversation::{Act, MovedCursor, Stamped};
+use parley_core::user::FeedEntry;
+use parley_protocol::{ConversationId, UserId};
+use tokio::sync::oneshot;
+
+use crate::chat::link::Link;
+
+/// What follows once an append is committed.
+#[derive(Debug)]
+pub enum Pending {
+    /// A new entry: apply it, answer its author, deliver it.
+    Entry(Box<PendingEntry>),
+    /// A resend of an entry committed just before: answer as then.
+    Again(ReplyTo, ConversationId, Stamped),
+    /// A cursor was there already, or is by a move just before: answer.
+    Unmoved(ReplyTo, ConversationId, MovedCursor),
+    /// A cursor moved: answer, tell the others.
+    Cursor(Box<PendingCursor>),
+    /// A user's own rows: change their feed, say where it is.
+    Own(Box<PendingOwn>),
+    /// Other rows: say that they are durable.
+    Rows(oneshot::Sender<()>),
+}
+
+/// A stamped entry.
+pub struct PendingEntry {
+    /// Which send it is.
+    pub key: SendKey,
+    /// Who wrote it.
+    pub sender: UserId,
+    /// Its place.
+    pub stamped: Stamped,
+    /// What it does.
+    pub act: Act,
+    /// The encoded entry.
+    pub entry: Bytes,
+    /// Whom to answer.
+    pub reply: ReplyTo,
+}
+
+/// Without the entry: what people write stays out of debug output, and so out of logs.
+impl std::fmt::Debug for PendingEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PendingEntry")
+            .field("conversation", &self.key.conversation)
+            .field("stamped", &self.stamped)
+            .field("entry_bytes", &self.entry.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A moved cursor.
+#[derive(Debug)]
+pub struct PendingCursor {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Whose.
+    pub user: UserId,
+    /// Where it stands.
+    pub moved: MovedCursor,
+    /// What others may learn of it.
+    pub visibility: super::Visibility,
+    /// Whom to answer.
+    pub reply: ReplyTo,
+}
+
+/// A user's own rows of a conversation.
+#[derive(Debug)]
+pub struct PendingOwn {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Whose.
+    pub user: UserId,
+    /// What they change in the user's feed.
+    pub change: FeedEntry,
+    /// Who waits for the feed position after it.
+    pub done: oneshot::Sender<u64>,
+}
+
+/// The request to answer. The session may be gone by then.
+#[derive(Debug, Clone)]
+pub struct ReplyTo {
+    /// Its session.
+    pub link: Arc<Link>,
+    /// Its number; 0 wants no answer.
+    pub request: u64,
+}

@@ -1,0 +1,133 @@
+//! Who asks: the bearer token or the cookie of a request, and the address it
+//! came from.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use parley_protocol::Code;
+use parley_protocol::limits::TOKEN_BYTES;
+use zeroize::Zeroizing;
+
+use super::browser::{Browser, Slot};
+use super::{ApiError, Shared};
+use crate::accounts::{Credential, Identity};
+use crate::edge::listen::HttpPeer;
+
+/// What a request showed, and whom that speaks for.
+pub(super) struct Shown {
+    pub(super) credential: Credential,
+    pub(super) identity: Identity,
+    /// The place of the cookie, when it was one.
+    pub(super) slot: Option<Slot>,
+}
+
+impl FromRequestParts<Shared> for Shown {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
+        let CookieSlot(slot) = CookieSlot::from_request_parts(parts, state).await?;
+        let token = match slot {
+            Some(slot) => slot.token(&parts.headers),
+            None => bearer(parts),
+        };
+        let token = token.ok_or(Code::TokenInvalid)?;
+        let credential = Credential::of_token(&*token).ok_or(Code::TokenInvalid)?;
+        let identity = state.accounts.identify(&credential).await?;
+        state.accounts.note_active(identity.user, identity.device);
+        Ok(Self { credential, identity, slot })
+    }
+}
+
+/// The place of the cookie that a request is to be judged by: it names a slot,
+/// and brings no token of its own.
+pub(super) struct CookieSlot(pub(super) Option<Slot>);
+
+impl FromRequestParts<Shared> for CookieSlot {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(Self(None));
+        }
+        let Ok(browser) = Browser::from_request_parts(parts, state).await;
+        Ok(Self(browser.slot()?))
+    }
+}
+
+/// The signed-in device that asks.
+pub(super) struct Caller(pub(super) Identity);
+
+impl FromRequestParts<Shared> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
+        Ok(Self(Shown::from_request_parts(parts, state).await?.identity))
+    }
+}
+
+/// The address a request came from.
+pub(super) struct From(pub(super) IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for From {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        // The listeners always put it there; without it limits would not hold.
+        let peer = parts.extensions.get::<Arc<HttpPeer>>().ok_or(Code::Internal)?;
+        Ok(Self(peer.address().ip()))
+    }
+}
+
+fn bearer(parts: &Parts) -> Option<Zeroizing<[u8; TOKEN_BYTES]>> {
+    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, hex) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    from_hex(hex.trim())
+}
+
+/// A token or ticket in its text form.
+pub(super) fn from_hex(text: &str) -> Option<Zeroizing<[u8; TOKEN_BYTES]>> {
+    let hex = text.as_bytes();
+    if hex.len() != 2 * TOKEN_BYTES {
+        return None;
+    }
+    let mut token = Zeroizing::new([0; TOKEN_BYTES]);
+    for (byte, digits) in token.iter_mut().zip(hex.chunks_exact(2)) {
+        let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    Some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::Request;
+
+    fn bearer_of(value: &str) -> Option<[u8; TOKEN_BYTES]> {
+        let request = Request::builder().header(header::AUTHORIZATION, value).body(()).unwrap();
+        bearer(&request.into_parts().0).map(|token| *token)
+    }
+
+    #[test]
+    fn a_bearer_is_64_hex_digits() {
+        assert_eq!(bearer_of(&format!("Bearer {}", "0a".repeat(32))), Some([10; 32]));
+        assert_eq!(bearer_of(&format!("bearer {}", "FF".repeat(32))), Some([255; 32]));
+        for bad in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Basic 00",
+            &format!("Bearer {}", "0".repeat(63)),
+            &format!("Bearer {}", "+a".repeat(32)),
+            &format!("Bearer {}", "é".repeat(32)),
+        ] {
+            assert_eq!(bearer_of(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a request takes out of its user's buckets, before anything else is done.
+
+use std::net::IpAddr;
+
+use parley_core::conversation::{Act, Change, direct_id};
+use parley_core::session::{Action, Command, InviteAct, Query, To};
+use parley_protocol::UserId;
+
+use super::Host;
+use super::refusal::Refusal;
+use crate::base::rates::Charge;
+
+impl Host {
+    /// Takes what the action costs.
+    pub(super) fn charge(
+        &self,
+        from: IpAddr,
+        user: UserId,
+        action: &Action,
+    ) -> Result<(), Refusal> {
+        let rates = &self.inner.rates;
+        if rates.exempts(from) {
+            return Ok(());
+        }
+        let charges = match action {
+            Action::Submit(_, command) => of_command(user, command),
+            Action::Query(_, query) => [of_query(query), None],
+            Action::Authenticate(_)
+            | Action::Reply(_)
+            | Action::Nothing
+            | Action::Close(_)
+            | Action::End => [None, None],
+        };
+        for charge in charges.into_iter().flatten() {
+            rates.check(from, user, charge).map_err(Refusal::limited)?;
+        }
+        Ok(())
+    }
+}
+
+fn of_command(user: UserId, command: &Command) -> [Option<Charge>; 2] {
+    let Command::Send { to, act, .. } = command else {
+        // Cursors cost next to nothing, and only move forward.
+        return [None, None];
+    };
+    let first = match to {
+        To::Conversation(id) => Charge::Send(*id),
+        To::Peer(peer) => Charge::Send(direct_id(user, *peer)),
+        To::NewGroup => Charge::Group,
+        To::Invite(_) => Charge::Invite,
+    };
+    let people = match act {
+        Act::Change(Change::Created { members, .. }) => members.len(),
+        Act::Change(Change::Added(users)) => users.len(),
+        Act::Message { .. }
+        | Act::Edit(_)
+        | Act::Delete { .. }
+        | Act::React { .. }
+        | Act::Change(_) => 0,
+    };
+    [Some(first), (people > 0).then_some(Charge::Adds(people))]
+}
+
+const fn of_query(query: &Query) -> Option<Charge> {
+    match query {
+        Query::FindByName(_) => Some(Charge::Lookup),
+        Query::FindById(_) => Some(Charge::IdLookup),
+        Query::GetProfile(_) => Some(Charge::Profile),
+        Query::Report(_) => Some(Charge::Report),
+        Query::Typing { .. } => Some(Charge::Typing),
+        Query::Invites { act: InviteAct::Create { .. }, .. } | Query::PeekInvite(_) => {
+            Some(Charge::Invite)
+        }
+        Query::UpdateAccount(_) | Query::SetPreferences(..) | Query::Hide { .. } => {
+            Some(Charge::Change)
+        }
+        Query::Ping { .. }
+        | Query::Fetch { .. }
+        | Query::Sync { .. }
+        | Query::Describe(_)
+        | Query::Receipts { .. }
+        | Query::Subscribe { .. }
+        | Query::Hidden { .. }
+        | Query::Invites { .. }
+        | Query::GetAccount => None,
+    }
+}

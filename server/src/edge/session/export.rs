@@ -1,0 +1,212 @@
+//! A user's own data as lines of JSON: account, profile, settings, contacts,
+//! blocks, devices, conversations, and the messages they sent.
+//!
+//! Written page by page as fast as the client takes it; what is in memory is a
+//! few pages, whatever the size of it all.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt as _, unfold};
+use parley_core::session::{Identity, Range};
+use parley_protocol::wire::{Entry, EntryKind, FeedEntry, Text};
+use parley_protocol::{Code, ConversationId, Message as _, UserId, limits};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::single::Unanswered;
+use super::{Asker, Host};
+use crate::accounts;
+use crate::base::rates::Charge;
+use crate::chat::reading;
+
+/// Chunks that wait for the client; more are not read from the store.
+const CHUNKS: usize = 4;
+
+type Chunks = mpsc::Sender<Bytes>;
+
+/// Why an export stops short: the client went away, or the store failed.
+struct Stopped;
+
+impl Host {
+    /// Begins an export.
+    ///
+    /// # Errors
+    /// [`Unanswered`] with `rate_limited`.
+    pub fn export(&self, asker: Asker) -> Result<BoxStream<'static, Bytes>, Unanswered> {
+        let Asker { identity, from } = asker;
+        let limited = self.inner.rates.check(from, identity.user, Charge::Export);
+        limited.map_err(|after| Unanswered { code: Code::RateLimited, after: Some(after) })?;
+        let (chunks, receiver) = mpsc::channel(CHUNKS);
+        let this = self.clone();
+        tokio::spawn(async move {
+            // An export that is whole says so in its last line.
+            if this.write_export(&identity, &chunks).await.is_ok() {
+                let _ = chunks.send(line(&json!({ "end": true }))).await;
+            }
+        });
+        let next = |mut receiver: mpsc::Receiver<Bytes>| async move {
+            receiver.recv().await.map(|chunk| (chunk, receiver))
+        };
+        Ok(unfold(receiver, next).boxed())
+    }
+
+    async fn write_export(&self, identity: &Identity, chunks: &Chunks) -> Result<(), Stopped> {
+        self.export_account(identity, chunks).await?;
+        let (user, mut since) = (identity.user, 0);
+        loop {
+            let homes = Arc::clone(&self.inner.homes);
+            let page = move || homes.changes(user, since, limits::CHANGES_ENTRIES, None);
+            let page = self.read(page).await.map_err(|_| Stopped)?;
+            for entry in &page.entries {
+                self.export_conversation(identity, entry, chunks).await?;
+            }
+            since = page.feed_position;
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn export_account(&self, identity: &Identity, chunks: &Chunks) -> Result<(), Stopped> {
+        let inner = &*self.inner;
+        let state = inner.people.account(identity.user).await.map_err(|_| Stopped)?;
+        let account = inner.accounts.find_by_id(identity.user).await;
+        let account = account.ok().flatten().ok_or(Stopped)?;
+        let profile = state.profile.unwrap_or_default();
+        let settings = state.settings.unwrap_or_default();
+        let mut lines = vec![
+            json!({ "account": {
+                "user_id": identity.user.to_string(),
+                "name": account.name,
+                "created_ms": account.created_ms,
+            } }),
+            json!({ "profile": {
+                "display_name": profile.display_name,
+                "about": profile.about,
+                "picture": profile.picture,
+                "phone": profile.phone,
+                "email": profile.email,
+            } }),
+            json!({ "settings": {
+                "presence": audience(settings.presence),
+                "phone": audience(settings.phone),
+                "email": audience(settings.email),
+                "group_adds": audience(settings.group_adds),
+                "messages": audience(settings.messages),
+                "read_receipts": settings.read_receipts,
+                "typing": settings.typing,
+            } }),
+        ];
+        for (kind, people) in [("contact", state.contacts), ("blocked", state.blocked)] {
+            for person in people {
+                let id = UserId::from_slice(&person.user).map(|id| id.to_string());
+                let person = json!({ "user_id": id.unwrap_or_default(), "name": person.name });
+                lines.push(json!({ kind: person }));
+            }
+        }
+        let who = accounts::Identity {
+            user: identity.user,
+            device: identity.device,
+            name: identity.name.as_str().into(),
+        };
+        for device in inner.accounts.devices(&who).await.map_err(|_| Stopped)? {
+            lines.push(json!({ "device": device }));
+        }
+        send(chunks, &lines).await
+    }
+
+    async fn export_conversation(
+        &self,
+        identity: &Identity,
+        entry: &FeedEntry,
+        chunks: &Chunks,
+    ) -> Result<(), Stopped> {
+        let Ok(id) = ConversationId::from_slice(&entry.conversation) else { return Ok(()) };
+        let Ok(visible) = self.inner.shards.visible(identity, id).await else { return Ok(()) };
+        let mut about = json!({
+            "conversation_id": id.to_string(),
+            "last_seq": entry.last_seq,
+            "read": entry.read,
+            "title": visible.state.info.title,
+        });
+        if let (Some(set), Some(about)) = (&entry.preferences, about.as_object_mut()) {
+            about.insert(
+                "preferences".into(),
+                json!({
+                    "muted_until_ms": set.muted_until_ms,
+                    "archived": set.archived,
+                    "pinned": set.pinned,
+                    "marked_unread": set.marked_unread,
+                    "draft": set.draft,
+                    "cleared_up_to": set.cleared_up_to,
+                    "accepted": set.accepted,
+                }),
+            );
+        }
+        send(chunks, &[json!({ "conversation": about })]).await?;
+        let mut after = visible.floor;
+        loop {
+            let range = Range::After(after);
+            let turn = self.inner.reads.acquire().await.map_err(|_| Stopped)?;
+            let shards = &self.inner.shards;
+            let page = reading::fetch(shards, identity, id, range, limits::FETCH_ENTRIES).await;
+            drop(turn);
+            let page = page.map_err(|_| Stopped)?;
+            let own = page.entries.iter().filter_map(|(_, entry)| own(identity.user, id, entry));
+            let own: Vec<Value> = own.collect();
+            if !own.is_empty() {
+                send(chunks, &own).await?;
+            }
+            match page.entries.last() {
+                Some((seq, _)) if !page.at_end && *seq > after => after = *seq,
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+/// The line of an entry that the user wrote.
+fn own(user: UserId, id: ConversationId, entry: &Bytes) -> Option<Value> {
+    let entry = Entry::decode(entry.clone()).ok()?;
+    if entry.sender != user.to_wire() {
+        return None;
+    }
+    let mut message = json!({
+        "conversation_id": id.to_string(),
+        "seq": entry.seq,
+        "time_ms": entry.time_ms,
+        "kind": entry.kind,
+    });
+    let said = message.as_object_mut()?;
+    match Text::decode(entry.body.clone()) {
+        Ok(text) if entry.kind == EntryKind::Text as u32 => {
+            said.insert("text".into(), text.text.into());
+        }
+        // As it was sent: a protobuf message of the kind.
+        _ => {
+            let hex: String = entry.body.iter().map(|byte| format!("{byte:02x}")).collect();
+            said.insert("body".into(), hex.into());
+        }
+    }
+    Some(json!({ "message": message }))
+}
+
+fn audience(number: i32) -> &'static str {
+    use parley_protocol::wire::Audience;
+    match Audience::try_from(number) {
+        Ok(Audience::Everyone) => "everyone",
+        Ok(Audience::Contacts) => "contacts",
+        Ok(Audience::Nobody) => "nobody",
+        Ok(Audience::Unspecified) | Err(_) => "unknown",
+    }
+}
+
+fn line(value: &Value) -> Bytes {
+    format!("{value}\n").into()
+}
+
+async fn send(chunks: &Chunks, lines: &[Value]) -> Result<(), Stopped> {
+    let text: String = lines.iter().map(|value| format!("{value}\n")).collect();
+    chunks.send(text.into()).await.map_err(|_| Stopped)
+}

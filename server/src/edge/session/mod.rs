@@ -1,0 +1,386 @@
+//! The session driver: one task that reads, decides and writes for one
+//! connection.
+//!
+//! The rules are [`parley_core::session::Session`]'s; this file feeds it and
+//! carries out what it says. Sends and cursor moves go to the shards one after
+//! another, so their order is the client's. A query runs beside the writing,
+//! one at a time, and nothing more is read until its answer is written: a
+//! client that asks for more than it takes is slowed by its own transport.
+//! Everything to be written passes the session's [`Link`], which bounds it.
+//!
+//! The task never waits for the client without a way out: reading, writing
+//! and the deadline are watched together, and whoever ends the link wakes it.
+
+mod charge;
+mod export;
+mod farewell;
+mod live;
+mod open;
+mod people;
+mod query;
+mod refusal;
+mod single;
+mod submit;
+mod write;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use parley_core::session::{Action, Identity, Options as Rules, Query, Session};
+use parley_protocol::{Code, SessionId};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::Accounts;
+use crate::base::clock::{Monotonic, wall_ms};
+use crate::base::metrics::list as metric;
+use crate::base::rates::Rates;
+use crate::chat::home::Homes;
+use crate::chat::link::{Item, Link};
+use crate::chat::preferences::Preferences;
+use crate::chat::presence::{Gone, Presence, Typing};
+use crate::chat::shard::Shards;
+use crate::edge::listen::{ConnectionPermit, FrameReader, FrameWriter, Peer, SessionHost};
+use crate::people::People;
+pub use single::{Asker, Unanswered};
+
+/// How often the accounts are told that a device is active, in milliseconds:
+/// asking costs a look-up, and they keep it to the minute.
+const NOTE_EVERY_MS: u64 = 20_000;
+
+/// What sessions are held to.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The rules of the protocol with this server's limits.
+    pub rules: Rules,
+    /// Bytes that may wait for one session. Above it the session is closed as
+    /// a slow consumer and resumes from the log.
+    pub outbound_bytes: usize,
+    /// How long one write may take without any progress of the peer.
+    pub write_timeout: Duration,
+    /// Reads of the store at a time, over all sessions; more wait.
+    pub reads: usize,
+}
+
+/// Everything a session needs of the node. Cheap to clone.
+#[derive(Clone)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: Options,
+    accounts: Accounts,
+    people: People,
+    preferences: Preferences,
+    rates: Rates,
+    shards: Shards,
+    homes: Arc<Homes>,
+    presence: Presence,
+    typing: Typing,
+    reads: Semaphore,
+    clock: Monotonic,
+    /// Cancelled when the node stops taking sessions.
+    draining: CancellationToken,
+}
+
+/// The parts of the node that sessions use.
+pub struct Parts {
+    /// Who somebody is.
+    pub accounts: Accounts,
+    /// Whom they let do what.
+    pub people: People,
+    /// How much they may do.
+    pub rates: Rates,
+    /// The way into the conversations.
+    pub shards: Shards,
+    /// Feeds and live sessions.
+    pub homes: Arc<Homes>,
+    /// Who is there; on the same clock.
+    pub presence: Presence,
+    /// The clock of deadlines and signs of life.
+    pub clock: Monotonic,
+}
+
+impl Host {
+    /// A host whose sessions use these parts.
+    #[must_use]
+    pub fn new(options: Options, parts: Parts, draining: CancellationToken) -> Self {
+        let Parts { accounts, people, rates, shards, homes, presence, clock } = parts;
+        let preferences = Preferences::new(shards.clone(), Arc::clone(&homes), people.clone());
+        let reads = Semaphore::new(options.reads.max(1));
+        let typing = Typing::new(shards.clone(), Arc::clone(&homes), people.clone(), clock);
+        Self {
+            inner: Arc::new(Inner {
+                options,
+                accounts,
+                people,
+                preferences,
+                rates,
+                shards,
+                homes,
+                presence,
+                typing,
+                reads,
+                clock,
+                draining,
+            }),
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.inner.clock.now_ms()
+    }
+
+    /// The device was heard; known to the accounts to the minute.
+    fn note_active(&self, opened: &Opened) {
+        let now_ms = self.now_ms();
+        let noted_ms = opened.noted_ms.load(Ordering::Relaxed);
+        if now_ms.saturating_sub(noted_ms) >= NOTE_EVERY_MS {
+            opened.noted_ms.store(now_ms, Ordering::Relaxed);
+            self.inner.accounts.note_active(opened.identity.user, opened.identity.device);
+        }
+    }
+}
+
+impl SessionHost for Host {
+    async fn serve<R, W>(
+        &self,
+        mut reader: R,
+        mut writer: W,
+        peer: Peer,
+        mut permit: ConnectionPermit,
+    ) where
+        R: FrameReader + 'static,
+        W: FrameWriter + 'static,
+    {
+        let mut id = [0u8; 16];
+        // Without randomness the id is zeros; it only names the session in logs.
+        let _ = getrandom::fill(&mut id);
+        let rules = self.inner.options.rules.clone();
+        let mut session = Session::new(rules, SessionId::new(id), self.now_ms());
+        // Boxed where a session is only once or seldom: what it holds while
+        // nothing is said must not have room for it.
+        let opened = Box::pin(self.open(&mut session, &mut reader, &mut writer, peer)).await;
+        let end = match opened {
+            Ok(Some(opened)) => {
+                permit.set_authenticated();
+                reader.set_authenticated(session.frame_bytes());
+                tracing::debug!(session = %session.id(), transport = peer.transport.name(), "session opened");
+                opened.link.heard(self.now_ms(), session.is_foreground());
+                self.inner.presence.attach(&opened.link);
+                let end = Running { host: self, session: &mut session, opened: &opened }
+                    .run(&mut reader, &mut writer)
+                    .await;
+                self.inner.presence.detach(&opened.link, end.gone());
+                self.inner.homes.detach(&opened.link);
+                end
+            }
+            Ok(None) => End::Gone,
+            Err(end) => end,
+        };
+        metric::session_ends(end.name()).increment(1);
+        tracing::debug!(session = %session.id(), end = end.name(), "session ended");
+        Box::pin(self.close(&mut writer, end)).await;
+    }
+}
+
+/// An open session and whose it is.
+struct Opened {
+    identity: Identity,
+    link: Arc<Link>,
+    /// Where it came from when the connection was accepted.
+    from: IpAddr,
+    /// When the accounts were last told that the device is active, on the
+    /// session's clock.
+    noted_ms: AtomicU64,
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Tell the client this.
+    Close(Code),
+    /// The client said goodbye.
+    Goodbye,
+    /// The connection is gone.
+    Gone,
+}
+
+impl End {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Close(code) => code.name(),
+            Self::Goodbye => "goodbye",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// Whether the user may be back in a moment.
+    const fn gone(self) -> Gone {
+        match self {
+            Self::Goodbye | Self::Close(Code::SessionRevoked) => Gone::Left,
+            Self::Gone | Self::Close(_) => Gone::Lost,
+        }
+    }
+}
+
+/// One open session at work.
+struct Running<'a> {
+    host: &'a Host,
+    session: &'a mut Session,
+    opened: &'a Opened,
+}
+
+impl<'a> Running<'a> {
+    async fn run<R: FrameReader, W: FrameWriter>(&mut self, reader: &mut R, writer: &mut W) -> End {
+        let link = Arc::clone(&self.opened.link);
+        let mut sleep = Box::pin(tokio::time::sleep_until(self.deadline()));
+        let mut query = None;
+        let mut held: Option<Held> = None;
+        // The answer to Hello lies in the writer.
+        if let Err(end) = self.write(writer).await {
+            return end;
+        }
+        loop {
+            let free = query.is_none() && self.session.wants_input();
+            let reads = free && held.is_none();
+            let begun = tokio::select! {
+                biased;
+                // Only then: what waits for company must not go out alone because
+                // something came in.
+                () = link.woken() => match self.write(writer).await {
+                    Ok(()) => continue,
+                    Err(end) => return end,
+                },
+                item = answer(&mut query) => {
+                    query = None;
+                    if let Some(item) = item {
+                        link.push(item);
+                    }
+                    continue;
+                }
+                envelope = held_back(&mut held), if free => self.take(envelope, &mut held),
+                read = reader.next(), if reads => match read {
+                    Ok(Some(envelope)) => self.take(envelope, &mut held),
+                    Ok(None) => return End::Gone,
+                    Err(error) => return error.code().map_or(End::Gone, End::Close),
+                },
+                () = &mut sleep => {
+                    if let Some(code) = self.session.handle_timeout(self.host.now_ms()) {
+                        return End::Close(code);
+                    }
+                    // Something came in since the timer was set.
+                    sleep.as_mut().reset(self.deadline());
+                    continue;
+                }
+            };
+            match begun {
+                Ok(Begun::Nothing) => {}
+                Ok(Begun::Command(command)) => command.await,
+                Ok(Begun::Query(asked)) => query = Some(asked),
+                Err(end) => return end,
+            }
+        }
+    }
+
+    fn deadline(&self) -> tokio::time::Instant {
+        self.host.inner.clock.instant(self.session.deadline_ms()).into()
+    }
+
+    /// Takes an envelope, unless its user has no bytes left: then it is held
+    /// back for a while and nothing more is read.
+    fn take(&mut self, envelope: Bytes, held: &mut Option<Held>) -> Result<Begun<'a>, End> {
+        let Opened { identity, from, .. } = self.opened;
+        let rates = &self.host.inner.rates;
+        match rates.check_inbound(*from, identity.user, envelope.len()) {
+            Ok(()) => self.handle(envelope),
+            Err(wait) => {
+                *held = Some(Held { envelope, until: tokio::time::Instant::now() + wait });
+                Ok(Begun::Nothing)
+            }
+        }
+    }
+
+    /// Takes an envelope; gives what it began.
+    fn handle(&mut self, envelope: Bytes) -> Result<Begun<'a>, End> {
+        let (host, opened) = (self.host, self.opened);
+        let now_ms = self.host.now_ms();
+        let action = self.session.handle_envelope(envelope, now_ms);
+        let Opened { identity, link, from, .. } = opened;
+        if link.heard(now_ms, self.session.is_foreground()) {
+            host.inner.presence.turned(identity.user);
+        }
+        host.note_active(opened);
+        if let Err(refusal) = host.charge(*from, identity.user, &action) {
+            if let Action::Submit(request, _) | Action::Query(request, _) = action
+                && request != 0
+            {
+                link.push(Item::Answer(refusal.answer(request)));
+            }
+            return Ok(Begun::Nothing);
+        }
+        match action {
+            Action::Reply(envelope) => link.push(Item::Notice(envelope)),
+            Action::Submit(request, command) => {
+                return Ok(Begun::Command(host.submit(identity, link, request, command).boxed()));
+            }
+            Action::Query(request, Query::Ping { .. }) => self.ping(request),
+            Action::Query(request, query) => {
+                return Ok(Begun::Query(host.ask(identity, link, request, query)));
+            }
+            Action::Nothing => {}
+            Action::Close(code) => return Err(End::Close(code)),
+            Action::End => return Err(End::Goodbye),
+            // Only an unopened session authenticates.
+            Action::Authenticate(_) => return Err(End::Close(Code::HelloTwice)),
+        }
+        Ok(Begun::Nothing)
+    }
+}
+
+/// What an envelope began.
+enum Begun<'a> {
+    /// Nothing that has to be waited for.
+    Nothing,
+    /// A command on its way to its shard; nothing more is read before it is there.
+    Command(BoxFuture<'a, ()>),
+    /// A question.
+    Query(Asked),
+}
+
+/// A query at work; gives what is to be written for it, if anything.
+type Asked = BoxFuture<'static, Option<Item>>;
+
+/// The answer of the query at work; never, while there is none. Cancel safe.
+async fn answer(query: &mut Option<Asked>) -> Option<Item> {
+    match query {
+        Some(query) => query.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// An envelope for which its user has no bytes left yet.
+struct Held {
+    envelope: Bytes,
+    until: tokio::time::Instant,
+}
+
+/// The envelope that was held back, when its time has come. Cancel safe.
+async fn held_back(held: &mut Option<Held>) -> Bytes {
+    match held {
+        Some(waiting) => tokio::time::sleep_until(waiting.until).await,
+        None => std::future::pending().await,
+    }
+    held.take().map(|held| held.envelope).unwrap_or_default()
+}
+
+/// The wall clock for answers.
+fn server_time_ms() -> u64 {
+    wall_ms()
+}

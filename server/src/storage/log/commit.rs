@@ -1,0 +1,182 @@
+//! One commit: from a group of appends to one batch, one sync, and what the
+//! sink is told. The same code for every log that writes to a local store.
+//!
+//! Whoever drives it calls it from one place at a time and never again after
+//! an error.
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parley_protocol::ids::{ConversationId, ShardId};
+use rustc_hash::FxHashMap;
+
+use super::budget::Permit;
+use super::counts::{Batch, Counts};
+use super::view::View;
+use super::{Append, Committed, Durability, LogError, Op, StampedEntry};
+use crate::storage::store::tables::{dedupe, entries, outbox};
+use crate::storage::store::{OutboxRange, OutboxRow, Store, StoreError, Write};
+
+/// An append with its room in the queue, which it keeps until the sink was called.
+pub(super) struct Queued<T> {
+    pub(super) append: Append<T>,
+    pub(super) permit: Permit,
+}
+
+/// Commits groups of appends to a store, in order.
+pub(super) struct Committer {
+    view: Arc<View>,
+    counts: Arc<Counts>,
+    /// Index of the last outbox row, per shard.
+    outbox_ends: FxHashMap<ShardId, u64>,
+    batch: Vec<Write>,
+}
+
+/// The entries of one group: per shard and conversation the seqs it gains.
+type Gains = BTreeMap<ShardId, FxHashMap<ConversationId, (u64, u64)>>;
+
+/// The range of a conversation that was touched and gained no entry.
+const NO_ENTRIES: (u64, u64) = (0, 0);
+
+impl Committer {
+    pub(super) fn new(view: Arc<View>, counts: Arc<Counts>) -> Result<Self, StoreError> {
+        let outbox_ends = outbox_ends(view.store())?;
+        Ok(Self { view, counts, outbox_ends, batch: Vec::new() })
+    }
+
+    /// Commits the group as one batch and says what the sink is to be told.
+    /// The permits come back with it, to be dropped after the sink was called.
+    pub(super) fn commit<T>(
+        &mut self,
+        group: Vec<Queued<T>>,
+    ) -> Result<(Vec<Committed<T>>, Vec<Permit>), LogError> {
+        let sync = group.iter().any(|queued| queued.append.durability == Durability::Synced);
+        let mut counted = Batch { appends: group.len() as u64, ..Batch::default() };
+        let mut gains = Gains::new();
+        let mut committed: Vec<(Committed<T>, bool)> = Vec::with_capacity(group.len());
+        let mut permits = Vec::with_capacity(group.len());
+        self.batch.clear();
+        for Queued { append, permit } in group {
+            let Append { shard, ops, context, .. } = append;
+            let (entries, touched) = self.take_ops(shard, ops, &mut gains)?;
+            counted.entries += entries;
+            let in_outbox = entries > 0 || touched;
+            committed.push((Committed { shard, context, outbox: None }, in_outbox));
+            permits.push(permit);
+        }
+        let row = self.add_outbox_row(&gains);
+        let committed = committed
+            .into_iter()
+            .map(|(committed, in_outbox)| Committed {
+                outbox: row.filter(|_| in_outbox),
+                ..committed
+            })
+            .collect();
+        // Neighbours in a memtable are found on almost the same way. Stable: of a
+        // row that is written twice, the later value stays.
+        self.batch.sort_by(|a, b| a.place().cmp(&b.place()));
+        counted.bytes = self.batch.iter().map(|write| write.size_bytes() as u64).sum();
+        let gained = gains.values().flatten().filter(|(_, range)| **range != NO_ENTRIES);
+        self.view.hide(gained.map(|(conversation, (first, _))| (*conversation, *first)));
+        let engine = self.view.store().engine();
+        engine.write(&self.batch)?;
+        if sync {
+            let begun = Instant::now();
+            engine.sync()?;
+            counted.sync = Some(begun.elapsed());
+        } else {
+            engine.flush()?;
+        }
+        self.view.show_all();
+        self.counts.add(&counted);
+        Ok((committed, permits))
+    }
+
+    /// Adds the ops of one append to the batch; gives the number of entries,
+    /// and whether the outbox has to know of it without any.
+    fn take_ops(
+        &mut self,
+        shard: ShardId,
+        ops: Vec<Op>,
+        gains: &mut Gains,
+    ) -> Result<(u64, bool), LogError> {
+        let (mut entries, mut touched) = (0, false);
+        for op in ops {
+            match op {
+                Op::Rows(rows) => self.batch.extend(rows),
+                Op::Touched(conversation) => {
+                    touched = true;
+                    gains.entry(shard).or_default().entry(conversation).or_insert(NO_ENTRIES);
+                }
+                Op::Entry(entry) => {
+                    gain(gains.entry(shard).or_default(), &entry)?;
+                    entries += 1;
+                    self.put_entry(shard, entry);
+                }
+            }
+        }
+        Ok((entries, touched))
+    }
+
+    fn put_entry(&mut self, shard: ShardId, entry: StampedEntry) {
+        let StampedEntry { conversation, seq, record, device, client_message_id, dedupe } = entry;
+        self.batch.push(entries::put_encoded(shard, conversation, seq, record));
+        self.batch.push(dedupe::put(shard, conversation, device, client_message_id, &dedupe));
+    }
+
+    /// One row for the whole group, in the shard of its first entry: a row for
+    /// each shard would cost as much as the entries of a group that many share.
+    fn add_outbox_row(&mut self, gains: &Gains) -> Option<(ShardId, u64)> {
+        let shard = *gains.keys().next()?;
+        let mut ranges: Vec<_> = gains
+            .values()
+            .flatten()
+            .map(|(conversation, (from_seq, to_seq))| OutboxRange {
+                conversation: conversation.to_wire(),
+                from_seq: *from_seq,
+                to_seq: *to_seq,
+            })
+            .collect();
+        // The bytes depend on what was appended and on nothing else.
+        ranges.sort_by(|a, b| a.conversation.cmp(&b.conversation));
+        let index = self.outbox_end(shard) + 1;
+        self.batch.push(outbox::put(shard, index, &OutboxRow { ranges }));
+        self.outbox_ends.insert(shard, index);
+        Some((shard, index))
+    }
+
+    fn outbox_end(&self, shard: ShardId) -> u64 {
+        self.outbox_ends.get(&shard).copied().unwrap_or(0)
+    }
+}
+
+/// Notes an entry, which has to follow the one before it in the group.
+fn gain(
+    conversations: &mut FxHashMap<ConversationId, (u64, u64)>,
+    entry: &StampedEntry,
+) -> Result<(), LogError> {
+    let StampedEntry { conversation, seq, .. } = entry;
+    match conversations.entry(*conversation) {
+        Entry::Vacant(place) if *seq > 0 => drop(place.insert((*seq, *seq))),
+        Entry::Occupied(mut place) if *seq > 0 && *place.get() == NO_ENTRIES => {
+            place.insert((*seq, *seq));
+        }
+        Entry::Occupied(mut place) if place.get().1.checked_add(1) == Some(*seq) => {
+            place.get_mut().1 = *seq;
+        }
+        Entry::Vacant(_) => return Err(out_of_order(*conversation, 0, *seq)),
+        Entry::Occupied(place) => return Err(out_of_order(*conversation, place.get().1, *seq)),
+    }
+    Ok(())
+}
+
+fn out_of_order(conversation: ConversationId, previous: u64, seq: u64) -> LogError {
+    LogError::OutOfOrder { conversation, previous, seq }
+}
+
+fn outbox_ends(store: &Store) -> Result<FxHashMap<ShardId, u64>, StoreError> {
+    let shards = (0..store.facts().shard_count).map(ShardId);
+    shards.map(|shard| Ok((shard, store.outbox_end(shard)?))).collect()
+}

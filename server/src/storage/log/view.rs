@@ -1,0 +1,99 @@
+//! What readers of a log may see: committed entries and nothing else.
+//!
+//! A written batch is visible in the store before it is synced. Until it is,
+//! the lowest seq of each of its conversations is kept here as a ceiling, and
+//! what reaches up to it is left out. The ceiling is looked at *after* the
+//! store was read: whatever the store showed is then either committed or still
+//! under a ceiling.
+
+use parking_lot::RwLock;
+use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
+use rustc_hash::FxHashMap;
+
+use crate::storage::store::{
+    DedupeRow, ReadLimit, ReadRange, Store, StoreError, StoredEntry, Table, Tail,
+};
+
+/// The store, seen up to what is committed.
+pub(super) struct View {
+    store: Store,
+    /// Per conversation of the batch being committed, its first seq in it.
+    // A fast hash will do: the server makes the ids, and the map holds one batch.
+    ceilings: RwLock<FxHashMap<ConversationId, u64>>,
+}
+
+impl View {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store, ceilings: RwLock::default() }
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Hides entries of a conversation from `seq` on. Before they are written.
+    pub(super) fn hide(&self, firsts: impl Iterator<Item = (ConversationId, u64)>) {
+        self.ceilings.write().extend(firsts);
+    }
+
+    /// Shows all again. After they are as durable as they asked.
+    pub(super) fn show_all(&self) {
+        self.ceilings.write().clear();
+    }
+
+    fn ceiling(&self, conversation: ConversationId) -> u64 {
+        self.ceilings.read().get(&conversation).copied().unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn read(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        range: ReadRange,
+        limit: ReadLimit,
+    ) -> Result<Vec<StoredEntry>, StoreError> {
+        let mut found = self.store.entries(shard, conversation, range, limit)?;
+        let ceiling = self.ceiling(conversation);
+        if found.last().is_some_and(|entry| entry.seq >= ceiling) {
+            // Those in front of it may have been crowded out: read again below it.
+            match range {
+                ReadRange::Before(_) => {
+                    let below = ReadRange::Before(ceiling);
+                    found = self.store.entries(shard, conversation, below, limit)?;
+                }
+                ReadRange::After(_) | ReadRange::Around(_) => {
+                    found.retain(|entry| entry.seq < ceiling);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn tail(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+    ) -> Result<Option<Tail>, StoreError> {
+        let limit = ReadLimit { entries: 1, bytes: 0 };
+        let newest = self.read(shard, conversation, ReadRange::Before(u64::MAX), limit)?;
+        let Some(StoredEntry { seq, record }) = newest.into_iter().next() else {
+            return Ok(None);
+        };
+        let head = record
+            .head()
+            .map_err(|_| StoreError::corrupt(Table::Entries, conversation.as_bytes()))?;
+        Ok(Some(Tail { seq, ordinal: head.ordinal, time_ms: head.time_ms }))
+    }
+
+    pub(super) fn find(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        device: DeviceId,
+        client_message_id: &ClientMessageId,
+    ) -> Result<Option<DedupeRow>, StoreError> {
+        let found = self.store.dedupe(shard, conversation, device, client_message_id)?;
+        let ceiling = self.ceiling(conversation);
+        Ok(found.filter(|row| row.seq < ceiling))
+    }
+}

@@ -1,0 +1,6 @@
+//! How rows become durable: the log (stamped to committed) over the store (typed
+//! rows on disk). It knows no conversation's rule, no session and no socket.
+
+pub mod log;
+pub mod rows;
+pub mod store;

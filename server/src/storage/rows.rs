@@ -1,0 +1,32 @@
+//! The way of rows into the log, for whoever isn't a shard: accounts and people
+//! write through a [`Commit`] they are given, and know no log.
+
+use futures_util::future::BoxFuture;
+use parley_protocol::ShardId;
+
+use crate::storage::store::Write;
+
+/// Makes writes durable; the node implements it over the log.
+pub trait Commit: Send + Sync + 'static {
+    /// Resolves once all of `writes` are durable. They commit together or not
+    /// at all. Dropping the future does not take them back.
+    fn commit(&self, shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>>;
+
+    /// As [`Commit::commit`], for what nobody is told is kept: a killed process
+    /// keeps it, a power cut may lose it.
+    fn keep(&self, shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
+        self.commit(shard, writes)
+    }
+}
+
+/// Why writes were not committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// The commit queue is full; nothing was accepted.
+    #[error("the commit queue is full")]
+    Full,
+    /// The node is closing or its disk failed. Whether the writes were kept is
+    /// unknown.
+    #[error("the log is closed")]
+    Closed,
+}

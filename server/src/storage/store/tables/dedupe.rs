@@ -1,0 +1,57 @@
+//! What a send became: shard, conversation, device, client message id → [`DedupeRow`].
+//!
+//! A row is written in the batch of its entry and never changed: the same send
+//! gets the same answer for ever.
+
+use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
+
+use crate::storage::store::engine::Write;
+use crate::storage::store::keys::RowKey;
+use crate::storage::store::{Store, StoreError};
+
+/// The answer a send got.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct DedupeRow {
+    /// Position it was given.
+    #[prost(uint64, tag = "1")]
+    pub seq: u64,
+    /// Countable entries up to and including it.
+    #[prost(uint64, tag = "2")]
+    pub ordinal: u64,
+    /// When it was stamped, Unix milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub time_ms: u64,
+    /// Digest of kind and body; tells a resend from a reuse of its id.
+    #[prost(fixed64, tag = "4")]
+    pub digest: u64,
+}
+
+/// The write that keeps the answer.
+#[must_use]
+pub fn put(
+    shard: ShardId,
+    conversation: ConversationId,
+    device: DeviceId,
+    client_message_id: ClientMessageId,
+    row: &DedupeRow,
+) -> Write {
+    super::put(&RowKey::Dedupe { shard, conversation, device, client_message_id }, row)
+}
+
+impl Store {
+    /// The answer this send got, if it ever was written. `Log::find` answers
+    /// with what is committed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    pub fn dedupe(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        device: DeviceId,
+        client_message_id: &ClientMessageId,
+    ) -> Result<Option<DedupeRow>, StoreError> {
+        let client_message_id = client_message_id.clone();
+        self.row(&RowKey::Dedupe { shard, conversation, device, client_message_id })
+    }
+}

@@ -1,0 +1,308 @@
+//! Conversation logs: shard, conversation, seq → [`Record`].
+
+use bytes::Bytes;
+use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, IdError, ShardId, UserId};
+use prost::Message;
+
+use crate::storage::store::engine::{Order, Scan, Write};
+use crate::storage::store::keys::{RowKey, Table};
+use crate::storage::store::{Store, StoreError};
+
+/// One committed entry with what the server alone needs to know of it.
+///
+/// Decoding shares the bytes it reads from: nothing is copied.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[prost(skip_debug)]
+pub struct Record {
+    /// The device that sent it, 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub device: Bytes,
+    /// What the device called it.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub client_message_id: Bytes,
+    /// The other user, 16 bytes: only in the entry with seq 1 of a direct conversation.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub peer: Bytes,
+    /// Digest of kind and body; tells a resend from a reuse of its id.
+    #[prost(fixed64, tag = "4")]
+    pub content_digest: u64,
+    /// The encoded `wire::Entry`: exactly the bytes every client is given.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub entry: Bytes,
+}
+
+/// Ids and sizes only: a record holds what people wrote.
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Record")
+            .field("head", &self.head().ok())
+            .field("content_digest", &self.content_digest)
+            .field("entry_bytes", &self.entry.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Record {
+    /// Reads the entry's fields, all but the body.
+    ///
+    /// # Errors
+    /// [`prost::DecodeError`] when the bytes are not an entry.
+    pub fn head(&self) -> Result<EntryHead, prost::DecodeError> {
+        EntryHead::decode(self.entry.clone())
+    }
+
+    /// The device that sent it.
+    ///
+    /// # Errors
+    /// [`IdError`] when the field is not an id.
+    pub fn device(&self) -> Result<DeviceId, IdError> {
+        DeviceId::from_slice(&self.device)
+    }
+
+    /// What the device called it.
+    ///
+    /// # Errors
+    /// [`IdError`] when the field is not an id.
+    pub fn client_message_id(&self) -> Result<ClientMessageId, IdError> {
+        ClientMessageId::new(self.client_message_id.clone())
+    }
+
+    /// The other user of a direct conversation, in its first entry.
+    ///
+    /// # Errors
+    /// [`IdError`] when the field is neither empty nor an id.
+    pub fn peer(&self) -> Result<Option<UserId>, IdError> {
+        if self.peer.is_empty() { Ok(None) } else { UserId::from_slice(&self.peer).map(Some) }
+    }
+}
+
+/// An entry without its body, which decoding skips. Same numbers as `wire::Entry`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct EntryHead {
+    /// Position in the conversation.
+    #[prost(uint64, tag = "1")]
+    pub seq: u64,
+    /// Countable entries up to and including this one.
+    #[prost(uint64, tag = "2")]
+    pub ordinal: u64,
+    /// When it was stamped, Unix milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub time_ms: u64,
+    /// Epoch of the leader that stamped it.
+    #[prost(uint64, tag = "4")]
+    pub epoch: u64,
+    /// The author, 16 bytes.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub sender: Bytes,
+    /// What the body holds.
+    #[prost(uint32, tag = "6")]
+    pub kind: u32,
+    /// The body is gone.
+    #[prost(bool, tag = "8")]
+    pub erased: bool,
+}
+
+/// An entry as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Its position, from the key.
+    pub seq: u64,
+    /// What is stored there.
+    pub record: Record,
+}
+
+/// The end of a conversation's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tail {
+    /// The last seq.
+    pub seq: u64,
+    /// Countable entries up to it.
+    pub ordinal: u64,
+    /// When the last entry was stamped, Unix milliseconds.
+    pub time_ms: u64,
+}
+
+/// Which entries to read. Whatever the range, they come ascending and without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadRange {
+    /// The lowest ones with seq above this.
+    After(u64),
+    /// The highest ones with seq below this.
+    Before(u64),
+    /// This one and as many on both sides, or more on one side where the other ends.
+    Around(u64),
+}
+
+/// How much to read at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimit {
+    /// Entries.
+    pub entries: usize,
+    /// Bytes of keys and records; one entry is given in any case.
+    pub bytes: usize,
+}
+
+const KEY_BYTES: usize = 2 + 16 + 8;
+
+/// The write that puts an encoded [`Record`] at its place.
+#[must_use]
+pub fn put_encoded(shard: ShardId, conversation: ConversationId, seq: u64, record: Bytes) -> Write {
+    let key = RowKey::Entry { shard, conversation, seq };
+    Write { table: Table::Entries, key: key.encode(), value: Some(record) }
+}
+
+/// The write that takes the body out of an entry and leaves everything else,
+/// its digest included: a resend is still known.
+#[must_use]
+pub fn erase(shard: ShardId, conversation: ConversationId, seq: u64, record: &Record) -> Write {
+    let record = Record { entry: without_body(seq, &record.entry), ..record.clone() };
+    put_encoded(shard, conversation, seq, record.encode_to_vec().into())
+}
+
+/// An encoded entry without its body, marked as erased.
+#[must_use]
+pub fn without_body(seq: u64, entry: &Bytes) -> Bytes {
+    let kept = all_but_body(entry.clone()).unwrap_or_else(|_| {
+        // Bytes that are no entry may be anything: nothing of them stays.
+        EntryHead { seq, ..EntryHead::default() }.encode_to_vec()
+    });
+    let mut erased = kept;
+    prost::encoding::bool::encode(ERASED, &true, &mut erased);
+    erased.into()
+}
+
+/// Numbers of `wire::Entry.body` and `wire::Entry.erased`.
+const BODY: u32 = 7;
+const ERASED: u32 = 8;
+
+/// Field by field, so that those of a newer build stay.
+fn all_but_body(mut rest: Bytes) -> Result<Vec<u8>, prost::DecodeError> {
+    let mut kept = Vec::new();
+    while !rest.is_empty() {
+        let field = rest.clone();
+        let (tag, wire_type) = prost::encoding::decode_key(&mut rest)?;
+        let context = prost::encoding::DecodeContext::default();
+        prost::encoding::skip_field(wire_type, tag, &mut rest, context)?;
+        if tag != BODY && tag != ERASED {
+            let length = field.len() - rest.len();
+            kept.extend_from_slice(field.get(..length).unwrap_or_default());
+        }
+    }
+    Ok(kept)
+}
+
+impl Store {
+    /// One entry.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or the row is not a record.
+    pub fn entry(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        seq: u64,
+    ) -> Result<Option<Record>, StoreError> {
+        self.row(&RowKey::Entry { shard, conversation, seq })
+    }
+
+    /// The last entry.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or the row is not a record.
+    pub fn last_entry(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+    ) -> Result<Option<StoredEntry>, StoreError> {
+        let limit = ReadLimit { entries: 1, bytes: 0 };
+        let newest = self.entries(shard, conversation, ReadRange::Before(u64::MAX), limit)?;
+        Ok(newest.into_iter().next())
+    }
+
+    /// Entries of one conversation, ascending, bounded by `limit`.
+    ///
+    /// Gives what is written, synced or not; `Log::read` gives what is committed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row is not a record.
+    pub fn entries(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        range: ReadRange,
+        limit: ReadLimit,
+    ) -> Result<Vec<StoredEntry>, StoreError> {
+        let read = |from: u64, to: u64, order, limit: ReadLimit| {
+            self.entries_between(shard, conversation, from..to, order, limit)
+        };
+        match range {
+            // No log reaches seq 2^64-1: the bound stays within the conversation's prefix.
+            ReadRange::After(seq) => read(seq.saturating_add(1), u64::MAX, Order::Ascending, limit),
+            ReadRange::Before(seq) => read(1, seq, Order::Descending, limit),
+            ReadRange::Around(seq) => {
+                let seq = seq.max(1);
+                let older = usize::try_from(seq - 1).unwrap_or(usize::MAX).min(limit.entries / 2);
+                let half = ReadLimit { entries: limit.entries - older, bytes: limit.bytes / 2 };
+                let from_here = read(seq, u64::MAX, Order::Ascending, half)?;
+                let used: usize = from_here.iter().map(StoredEntry::size_bytes).sum();
+                let rest = ReadLimit {
+                    entries: limit.entries - from_here.len(),
+                    bytes: limit.bytes.saturating_sub(used),
+                };
+                let mut found = read(1, seq, Order::Descending, rest)?;
+                // "One in any case" holds for the whole answer, not for each side.
+                if !from_here.is_empty() {
+                    let older: usize = found.iter().map(StoredEntry::size_bytes).sum();
+                    if older > rest.bytes {
+                        found.clear();
+                    }
+                }
+                found.extend(from_here);
+                Ok(found)
+            }
+        }
+    }
+
+    fn entries_between(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        seqs: std::ops::Range<u64>,
+        order: Order,
+        limit: ReadLimit,
+    ) -> Result<Vec<StoredEntry>, StoreError> {
+        if seqs.is_empty() || limit.entries == 0 {
+            return Ok(Vec::new());
+        }
+        let key = |seq| RowKey::Entry { shard, conversation, seq }.encode();
+        let scan = Scan {
+            from: key(seqs.start),
+            to: key(seqs.end),
+            order,
+            rows: limit.entries,
+            bytes: limit.bytes,
+        };
+        let mut found = Vec::new();
+        for (key, value) in self.scan(Table::Entries, &scan)?.rows {
+            match RowKey::decode(Table::Entries.family(), &key) {
+                Ok(RowKey::Entry { seq, .. }) => {
+                    let record = super::decode_row(Table::Entries, &key, value)?;
+                    found.push(StoredEntry { seq, record });
+                }
+                _ => return Err(StoreError::corrupt(Table::Entries, &key)),
+            }
+        }
+        if order == Order::Descending {
+            found.reverse();
+        }
+        Ok(found)
+    }
+}
+
+impl StoredEntry {
+    /// Bytes it takes on disk, key included.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        KEY_BYTES + self.record.encoded_len()
+    }
+}

@@ -1,0 +1,154 @@
+//! The feed: shard, kind, user, conversation → [`FeedRow`], and its index:
+//! shard, kind, user, version → conversation.
+//!
+//! The version orders a user's feed and only grows; a change moves a
+//! conversation to the end of the index. Both rows change in one batch. The
+//! feed is derived: it needs no sync of its own and is rebuilt from the outbox.
+
+use bytes::Bytes;
+use parley_protocol::ids::{ConversationId, ShardId, UserId};
+
+use crate::storage::store::engine::{Order, Scan, Write};
+use crate::storage::store::keys::{Key, RowKey, Table};
+use crate::storage::store::{Store, StoreError};
+
+/// One conversation as it stands for one user.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct FeedRow {
+    /// Place in the user's feed.
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+    /// Last seq of the conversation.
+    #[prost(uint64, tag = "2")]
+    pub last_seq: u64,
+    /// Countable entries up to it.
+    #[prost(uint64, tag = "3")]
+    pub last_ordinal: u64,
+    /// When the last entry was stamped, Unix milliseconds.
+    #[prost(uint64, tag = "4")]
+    pub last_time_ms: u64,
+    /// The user's own delivered cursor.
+    #[prost(uint64, tag = "5")]
+    pub delivered: u64,
+    /// The user's own read cursor.
+    #[prost(uint64, tag = "6")]
+    pub read: u64,
+    /// Countable entries up to the highest of: read, own last sent, join. What
+    /// is above counts as unread.
+    #[prost(uint64, tag = "7")]
+    pub floor_ordinal: u64,
+    /// Seq of the user's own last message.
+    #[prost(uint64, tag = "8")]
+    pub sent_seq: u64,
+    /// Revision of what the user set for the conversation.
+    #[prost(uint64, tag = "9")]
+    pub revision: u64,
+}
+
+/// The writes that give a conversation its new row. `old_version` is the
+/// version of the row it replaces, whose place in the index is given up.
+#[must_use]
+pub fn put(
+    shard: ShardId,
+    user: UserId,
+    conversation: ConversationId,
+    old_version: Option<u64>,
+    row: &FeedRow,
+) -> Vec<Write> {
+    let index = |version| RowKey::FeedIndex { shard, user, version };
+    let moved = old_version.filter(|old| *old != row.version);
+    let mut writes: Vec<_> = moved.map(|old| super::delete(&index(old))).into_iter().collect();
+    writes.push(super::put(&RowKey::Feed { shard, user, conversation }, row));
+    writes.push(Write {
+        table: Table::FeedIndex,
+        key: index(row.version).encode(),
+        value: Some(Bytes::copy_from_slice(conversation.as_bytes())),
+    });
+    writes
+}
+
+/// A page of a user's feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedPage {
+    /// Conversations in order of version.
+    pub rows: Vec<(ConversationId, FeedRow)>,
+    /// The version up to which this page is complete: ask after it for the next.
+    pub position: u64,
+    /// There is a next page.
+    pub more: bool,
+}
+
+impl Store {
+    /// One conversation as it stands for one user.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    pub fn feed_row(
+        &self,
+        shard: ShardId,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<FeedRow>, StoreError> {
+        self.row(&RowKey::Feed { shard, user, conversation })
+    }
+
+    /// What changed after a version, at most `limit` conversations.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn feed_after(
+        &self,
+        shard: ShardId,
+        user: UserId,
+        version: u64,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        let from = RowKey::FeedIndex { shard, user, version: version.saturating_add(1) }.encode();
+        let (index, more) = self.feed_index(shard, user, from, Order::Ascending, limit)?;
+        let mut page = FeedPage { rows: Vec::with_capacity(index.len()), position: version, more };
+        for (version, conversation) in index {
+            page.position = version;
+            // A row that moved between the two reads comes again under its new version.
+            if let Some(row) = self.feed_row(shard, user, conversation)?
+                && row.version == version
+            {
+                page.rows.push((conversation, row));
+            }
+        }
+        Ok(page)
+    }
+
+    /// The highest version in a user's feed, 0 while it is empty.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    pub fn feed_position(&self, shard: ShardId, user: UserId) -> Result<u64, StoreError> {
+        let from = Key::prefix(Table::FeedIndex, shard).with(user.as_bytes());
+        let (newest, _) = self.feed_index(shard, user, from, Order::Descending, 1)?;
+        Ok(newest.first().map_or(0, |(version, _)| *version))
+    }
+
+    fn feed_index(
+        &self,
+        shard: ShardId,
+        user: UserId,
+        from: Key,
+        order: Order,
+        limit: usize,
+    ) -> Result<(Vec<(u64, ConversationId)>, bool), StoreError> {
+        let (_, to) = super::under(&Key::prefix(Table::FeedIndex, shard).with(user.as_bytes()));
+        let scan = Scan { from, to, order, rows: limit, bytes: usize::MAX };
+        let found = self.scan(Table::FeedIndex, &scan)?;
+        let mut index = Vec::with_capacity(found.rows.len());
+        for (key, value) in found.rows {
+            let version = match RowKey::decode(Table::FeedIndex.family(), &key) {
+                Ok(RowKey::FeedIndex { version, .. }) => version,
+                _ => return Err(StoreError::corrupt(Table::FeedIndex, &key)),
+            };
+            let conversation = ConversationId::from_slice(&value)
+                .map_err(|_| StoreError::corrupt(Table::FeedIndex, &key))?;
+            index.push((version, conversation));
+        }
+        Ok((index, found.more))
+    }
+}

@@ -1,0 +1,336 @@
+//! What refers to a message: shard, kind, conversation, sort, target seq, and
+//! by sort the edit's seq or who reacted with what → [`RelationRow`].
+//!
+//! Reactions and pins have a row while they stand, edits and deletions for ever.
+
+use parley_protocol::ids::{ConversationId, ShardId, UserId};
+
+use crate::storage::store::engine::{Order, Scan, Scanned, Write};
+use crate::storage::store::keys::{Key, Reference, RowKey, Table};
+use crate::storage::store::{Store, StoreError};
+
+/// How an entry refers to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Relation {
+    /// It gives the message another text.
+    Edit {
+        /// The edit's own seq.
+        seq: u64,
+    },
+    /// It deletes the message for all.
+    Delete,
+    /// It reacts to the message.
+    Reaction {
+        /// Who reacts.
+        user: UserId,
+        /// With what: XXH3-64 of the emoji.
+        emoji_hash: u64,
+    },
+    /// It pins the message.
+    Pin,
+    /// It refers to itself: it changes info or settings of the conversation.
+    Change,
+}
+
+impl Relation {
+    const fn of(self, target: u64) -> Reference {
+        match self {
+            Self::Edit { seq } => Reference::Edit { target, seq },
+            Self::Delete => Reference::Delete { target },
+            Self::Reaction { user, emoji_hash } => Reference::Reaction { target, user, emoji_hash },
+            Self::Pin => Reference::Pin { target },
+            Self::Change => Reference::Change { target },
+        }
+    }
+
+    const fn from(reference: Reference) -> (u64, Self) {
+        match reference {
+            Reference::Edit { target, seq } => (target, Self::Edit { seq }),
+            Reference::Delete { target } => (target, Self::Delete),
+            Reference::Reaction { target, user, emoji_hash } => {
+                (target, Self::Reaction { user, emoji_hash })
+            }
+            Reference::Pin { target } => (target, Self::Pin),
+            Reference::Change { target } => (target, Self::Change),
+        }
+    }
+}
+
+/// The entry that refers to the message.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct RelationRow {
+    /// Its seq.
+    #[prost(uint64, tag = "1")]
+    pub seq: u64,
+}
+
+/// The write that notes that the entry `seq` refers to `target_seq`.
+#[must_use]
+pub fn put(
+    shard: ShardId,
+    conversation: ConversationId,
+    target_seq: u64,
+    relation: &Relation,
+    seq: u64,
+) -> Write {
+    let reference = relation.of(target_seq);
+    super::put(&RowKey::Relation { shard, conversation, reference }, &RelationRow { seq })
+}
+
+/// The write that forgets it: the reaction or the pin was taken back.
+#[must_use]
+pub fn delete(
+    shard: ShardId,
+    conversation: ConversationId,
+    target_seq: u64,
+    relation: &Relation,
+) -> Write {
+    let reference = relation.of(target_seq);
+    super::delete(&RowKey::Relation { shard, conversation, reference })
+}
+
+/// A found relation: the target's seq, how it is referred to, and the seq of
+/// the entry that does.
+pub type Related = (u64, Relation, u64);
+
+/// Rows of one sort under `start`, before `end`.
+struct Within<'a> {
+    start: &'a [u8],
+    end: &'a [u8],
+    order: Order,
+    limit: usize,
+}
+
+impl Store {
+    /// What refers to the messages `from..=to`: first their edits, then their
+    /// deletions, then their standing reactions, each by target. At most
+    /// `limit`, so that reactions are what is missing first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn relations(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        from: u64,
+        to: u64,
+        limit: usize,
+    ) -> Result<Vec<Related>, StoreError> {
+        let mut found = Vec::new();
+        for sort in [Reference::EDIT, Reference::DELETE, Reference::REACTION] {
+            let rest = limit - found.len();
+            found.extend(self.relations_of(shard, conversation, sort, (from, to), rest)?.0);
+        }
+        Ok(found)
+    }
+
+    /// The edits of one message above the entry `after`, ascending, at most
+    /// `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn edits(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        target: u64,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        let start = [target.to_be_bytes(), after.saturating_add(1).to_be_bytes()].concat();
+        let end = target.saturating_add(1).to_be_bytes();
+        let within = Within { start: &start, end: &end, order: Order::Ascending, limit };
+        let (found, _) = self.related(shard, conversation, Reference::EDIT, &within)?;
+        Ok(found.into_iter().map(|(_, _, seq)| seq).collect())
+    }
+
+    /// The newest edits of one message below the entry `below`, newest first, at
+    /// most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn edits_before(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        target: u64,
+        below: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        let start = target.to_be_bytes();
+        let end = [target.to_be_bytes(), below.to_be_bytes()].concat();
+        let within = Within { start: &start, end: &end, order: Order::Descending, limit };
+        let (found, _) = self.related(shard, conversation, Reference::EDIT, &within)?;
+        Ok(found.into_iter().map(|(_, _, seq)| seq).collect())
+    }
+
+    /// The entries below `below` that changed info or settings of the
+    /// conversation, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn changes_before(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        below: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        let (start, end) = (0u64.to_be_bytes(), below.to_be_bytes());
+        let within = Within { start: &start, end: &end, order: Order::Descending, limit };
+        let (found, _) = self.related(shard, conversation, Reference::CHANGE, &within)?;
+        Ok(found.into_iter().map(|(seq, _, _)| seq).collect())
+    }
+
+    /// The newest edit of each of the messages `from..=to` that has one, at
+    /// most `limit`, by target. Costs one seek an edited message, however often
+    /// each was edited.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn newest_edits(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        from: u64,
+        to: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, u64)>, StoreError> {
+        let mut found = Vec::new();
+        let (start, mut below) = (from.to_be_bytes(), to.saturating_add(1));
+        while found.len() < limit && below > from {
+            let end = below.to_be_bytes();
+            let within = Within { start: &start, end: &end, order: Order::Descending, limit: 1 };
+            let (newest, _) = self.related(shard, conversation, Reference::EDIT, &within)?;
+            let Some((target, _, seq)) = newest.first().copied() else { break };
+            found.push((target, seq));
+            below = target;
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// The deletions of the messages `from..=to`, by target, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn deletions(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        from: u64,
+        to: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, u64)>, StoreError> {
+        let (found, _) =
+            self.relations_of(shard, conversation, Reference::DELETE, (from, to), limit)?;
+        Ok(found.into_iter().map(|(target, _, seq)| (target, seq)).collect())
+    }
+
+    /// Seqs of the standing reactions to the messages `from..=to`, by target, at
+    /// most `limit`; and whether there are more.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn reactions(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        from: u64,
+        to: u64,
+        limit: usize,
+    ) -> Result<(Vec<u64>, bool), StoreError> {
+        let (found, more) =
+            self.relations_of(shard, conversation, Reference::REACTION, (from, to), limit)?;
+        Ok((found.into_iter().map(|(_, _, seq)| seq).collect(), more))
+    }
+
+    /// How many reactions of one user to one message stand, counted up to `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    pub fn count_reactions(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        target: u64,
+        user: UserId,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let prefix = sort_prefix(shard, conversation, Reference::REACTION);
+        let prefix = prefix.with(&target.to_be_bytes()).with(user.as_bytes());
+        let (from, to) = super::under(&prefix);
+        let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
+        Ok(self.scan(Table::Relations, &scan)?.rows.len())
+    }
+
+    /// Whether this relation to `target` stands, and the seq of its entry.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    pub fn relation(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        target: u64,
+        relation: &Relation,
+    ) -> Result<Option<u64>, StoreError> {
+        let reference = relation.of(target);
+        let row: Option<RelationRow> =
+            self.row(&RowKey::Relation { shard, conversation, reference })?;
+        Ok(row.map(|row| row.seq))
+    }
+
+    fn relations_of(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        sort: u8,
+        (from, to): (u64, u64),
+        limit: usize,
+    ) -> Result<(Vec<Related>, bool), StoreError> {
+        if from > to {
+            return Ok((Vec::new(), false));
+        }
+        let (start, end) = (from.to_be_bytes(), to.saturating_add(1).to_be_bytes());
+        let within = Within { start: &start, end: &end, order: Order::Ascending, limit };
+        self.related(shard, conversation, sort, &within)
+    }
+
+    fn related(
+        &self,
+        shard: ShardId,
+        conversation: ConversationId,
+        sort: u8,
+        within: &Within<'_>,
+    ) -> Result<(Vec<Related>, bool), StoreError> {
+        if within.limit == 0 || within.start >= within.end {
+            return Ok((Vec::new(), false));
+        }
+        let prefix = sort_prefix(shard, conversation, sort);
+        let scan = Scan {
+            from: prefix.clone().with(within.start),
+            to: prefix.with(within.end),
+            order: within.order,
+            rows: within.limit,
+            bytes: usize::MAX,
+        };
+        let Scanned { rows, more } = self.scan(Table::Relations, &scan)?;
+        let mut found = Vec::with_capacity(rows.len());
+        for (key, value) in rows {
+            let row: RelationRow = super::decode_row(Table::Relations, &key, value)?;
+            match RowKey::decode(Table::Relations.family(), &key) {
+                Ok(RowKey::Relation { reference, .. }) => {
+                    let (target, relation) = Relation::from(reference);
+                    found.push((target, relation, row.seq));
+                }
+                _ => return Err(StoreError::corrupt(Table::Relations, &key)),
+            }
+        }
+        Ok((found, more))
+    }
+}
+
+fn sort_prefix(shard: ShardId, conversation: ConversationId, sort: u8) -> Key {
+    Key::prefix(Table::Relations, shard).with(conversation.as_bytes()).with(&[sort])
+}
