@@ -5,6 +5,9 @@
 //! that are below their load cap. The cap keeps the loads even, the points keep
 //! moves few when nodes come and go. The proposal is a pure function of the
 //! nodes and the shard count; in a cluster the metadata group decides.
+//!
+//! No product code uses it yet: it waits for the cluster. Its hashes become
+//! part of the contract between nodes there.
 
 mod place;
 mod points;

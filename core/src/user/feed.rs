@@ -162,6 +162,13 @@ mod tests {
     }
 
     #[test]
+    fn the_versions_of_a_start_are_pinned() {
+        // Devices keep them as their positions: the next server's must be larger.
+        assert_eq!(FeedVersions::new(1).next(), (1 << 40) + 1);
+        assert_eq!(FeedVersions::new(3).next(), (3 << 40) + 1);
+    }
+
+    #[test]
     fn versions_grow_across_restarts() {
         let mut first = FeedVersions::new(1);
         let last = (0..1000).map(|_| first.next()).max().unwrap();
