@@ -9,7 +9,6 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PARLEY := $(TARGET)/release/parley
-BUF := npx --yes @bufbuild/buf@1.75.0
 FUZZ_SECONDS ?= 60
 BENCH_SECONDS ?= 20
 BENCH_RATE ?= 1000
@@ -20,7 +19,7 @@ GOAL_SECONDS ?= 60
 GOAL_WARMUP ?= 20
 GOAL_FLAGS ?=
 
-.PHONY: help run web test test-web setup-test check fix bench compare bench-goals bench-network bench-micro bench-instructions fuzz crash setup audit deny-install
+.PHONY: help run web test test-web setup-test check fix bench compare bench-goals bench-network bench-micro bench-instructions fuzz crash setup audit
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-19s %s\n", $$1, $$2 }'
@@ -46,15 +45,8 @@ test-web: setup-test web ## Runs the tests of the TypeScript SDK and the web cli
 web: setup ## Builds the web client, if its sources changed; cargo then takes it into the binary
 	@bash .ci/web build
 
-check: setup ## Checks formatting, lints, documentation and dependencies; never writes
-	$(CARGO) fmt --all --check
-	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
-	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
-	  else echo "check: cargo-deny is not installed, dependencies were not checked (make deny-install)"; fi
-	@if command -v npx >/dev/null; then cd protocol && $(BUF) lint; \
-	  else echo "check: npx is not installed, the .proto files were not linted"; fi
-	@bash .ci/web check
+check: setup web ## Checks formatting, lints, documentation and dependencies; never writes
+	@bash .ci/check
 
 fix: setup ## Formats, applies lint suggestions, makes the generated files anew
 	$(CARGO) clippy --release --workspace --all-targets --fix --allow-dirty --allow-staged
@@ -96,8 +88,6 @@ fuzz: setup ## Fuzzes every target for FUZZ_SECONDS (60) each; needs cargo-fuzz
 	$(CARGO) build --release --workspace
 	@bash fuzz/libfuzzer/run $(FUZZ_SECONDS)
 
-audit: ## Checks the lock file against the advisory database (needs the network and cargo-deny)
-	cargo deny check advisories
-
-deny-install: ## Installs cargo-deny, which make check then uses (some minutes)
-	$(CARGO) install --locked cargo-deny@0.20.2
+audit: ## Checks the lock file against the advisory database (needs the network)
+	@bash .ci/tools
+	PATH="$${XDG_CACHE_HOME:-$$HOME/.cache}/parley/tools/bin:$$PATH" cargo deny check advisories
