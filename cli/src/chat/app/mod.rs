@@ -9,6 +9,7 @@
 //! message is in the waiting list or in the timeline, and leaves the former only
 //! by the server's answer or by the user's hand.
 
+pub(crate) mod anchor;
 pub(crate) mod block;
 mod commands;
 pub(crate) mod composer;

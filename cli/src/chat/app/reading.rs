@@ -183,7 +183,7 @@ impl App {
         self.pane().filter(|pane| looking && pane.height > 0)?;
         let room = self.open_room()?;
         let newest = room.timeline.newest()?;
-        let at_end = room.anchor == super::scroll::Anchor::Bottom && room.timeline.at_end();
+        let at_end = room.anchor == super::anchor::Anchor::Bottom && room.timeline.at_end();
         (at_end && newest.seq > room.read && (room.unread > 0 || !newest.own))
             .then_some((room.key, newest.seq))
     }

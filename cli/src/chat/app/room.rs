@@ -9,10 +9,10 @@ use parley_client::{
     Preferences, Role, Sent, To, User, UserId,
 };
 
+use super::anchor::Anchor;
 use super::block::Tick;
 use super::composer::Composer;
 use super::row::{Marks, Row, Shape};
-use super::scroll::Anchor;
 use super::timeline::{Side, Timeline};
 use crate::chat::text::{one_line, sanitise};
 

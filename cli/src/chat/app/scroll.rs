@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use super::anchor::Anchor;
 use super::block::INDENT;
 use super::block::{Line, Shown, Surroundings, Tick, Tone, lines, text_lines};
 use super::room::Room;
@@ -16,16 +17,6 @@ use crate::chat::text::clip;
 
 /// Rows left above or below the view at which more are asked for.
 const LOAD_AHEAD_LINES: usize = 20;
-
-/// Where the view stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Anchor {
-    /// The last line is at the bottom; new rows move the view.
-    #[default]
-    Bottom,
-    /// This line of this row is at the top.
-    Top { seq: u64, line: usize },
-}
 
 /// The pane the timeline is drawn in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

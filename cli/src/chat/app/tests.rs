@@ -9,9 +9,9 @@ use parley_client::{
     Sent, Session, SessionId, State, Trust, UserId,
 };
 
+use super::anchor::Anchor;
 use super::block::Tick;
 use super::form::Purpose;
-use super::scroll::Anchor;
 use super::*;
 
 mod acting;

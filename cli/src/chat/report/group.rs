@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::message::is_false;
+use super::is_false;
 
 /// A group as it stands, with what just happened to it or was asked of it.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::is_false;
+
 /// A message as it stands.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(PartialEq))]
@@ -277,8 +279,4 @@ pub(crate) struct TypingReport {
     pub(crate) active: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<String>,
-}
-
-pub(super) fn is_false(flag: &bool) -> bool {
-    !flag
 }

@@ -208,5 +208,10 @@ impl ErrorReport {
     }
 }
 
+/// What is false is left out of a line.
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::message::is_false;
+use super::is_false;
 
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct PresenceReport {

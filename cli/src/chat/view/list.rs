@@ -7,8 +7,8 @@ use ratatui::style::{Modifier, Style};
 
 use super::{ATTENTION, Canvas, FAINT, OTHERS, STRONG, line};
 use crate::chat::app::App;
+use crate::chat::app::anchor::Anchor;
 use crate::chat::app::room::Room;
-use crate::chat::app::scroll::Anchor;
 use crate::chat::clock::date;
 use crate::chat::text::{one_line, width};
 

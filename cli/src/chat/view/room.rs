@@ -8,10 +8,10 @@ use ratatui::style::{Color, Modifier, Style};
 use super::list::{shorter, time_label};
 use super::{ATTENTION, Canvas, FAINT, OTHERS, OWN, STRONG, WRONG, line};
 use crate::chat::app::App;
+use crate::chat::app::anchor::Anchor;
 use crate::chat::app::block::{INDENT, Line, Tick, Tone};
 use crate::chat::app::layout::RoomAreas;
 use crate::chat::app::room::{Room, Writing};
-use crate::chat::app::scroll::Anchor;
 use crate::chat::text::clip;
 
 /// From this many characters on the composer counts what is left.
