@@ -6,10 +6,11 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use super::anchor::Anchor;
 use super::composer::{Composer, Move};
 use super::layout::Front;
 use super::room::{Room, Writing};
-use super::scroll::{Anchor, Pane};
+use super::scroll::Pane;
 use super::sheet::Sheet;
 use super::switcher::{Choice, Switcher};
 use super::{App, Effect, Popup, Screen};
