@@ -1,4 +1,4 @@
-//! The frame decoder. Any stream, cut anywhere, gives the same frames and the
+//! The frame decoder. Any stream, cut anywhere, yields the same frames and the
 //! same error as in one piece; no frame is empty or above the cap; what was
 //! decoded and is encoded again is what was read.
 

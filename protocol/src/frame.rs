@@ -33,7 +33,7 @@ pub enum FrameError {
 
 /// Takes frames off the front of a buffer.
 ///
-/// Drive it so: read into the buffer, call [`Decoder::next`] until it gives
+/// Drive it so: read into the buffer, call [`Decoder::next`] until it returns
 /// `None`, read again. After an error the connection is to be closed.
 #[derive(Debug, Clone)]
 pub struct Decoder {

@@ -146,7 +146,7 @@ impl Session {
         }
     }
 
-    /// Sends what is queued, for at most `patience`, and closes. Gives how many
+    /// Sends what is queued, for at most `patience`, and closes. Returns how many
     /// messages were left and will not be sent by the next start either.
     pub(super) async fn finish(mut self, patience: Duration) -> usize {
         let Some(open) = self.open.take() else { return 0 };

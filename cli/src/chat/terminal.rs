@@ -2,7 +2,7 @@
 //! its effects are carried out, the screen is drawn.
 //!
 //! One loop owns the app. What takes time is a task that puts its answer into
-//! one bounded queue. Dropping [`Screen`] gives the terminal back as it was,
+//! one bounded queue. Dropping [`Screen`] restores the terminal as it was,
 //! also on an error and on a panic.
 
 use std::io::{self, Stdout, Write as _};
@@ -211,7 +211,7 @@ impl Drop for Screen {
     }
 }
 
-/// Gives the terminal back. Whatever fails of it, the rest is still tried.
+/// Restores the terminal. Whatever fails of it, the rest is still tried.
 fn give_back() {
     let mut stdout = io::stdout();
     let _ = execute!(stdout, event::DisableFocusChange, event::DisableBracketedPaste);

@@ -1,5 +1,5 @@
 //! HTTP as bytes on a connection, up to WebSocket sessions: any head, any
-//! body, any number of requests, cut anywhere. Bad input never gives a 5xx;
+//! body, any number of requests, cut anywhere. Bad input never causes a 5xx;
 //! every failure of the API is in its full form; nobody is told a secret that
 //! they did not bring.
 

@@ -1,7 +1,7 @@
 //! What a user can want of the client beyond looking: one [`Act`] for each wish.
 //!
 //! Scripts write acts as JSON lines, people as slash commands; `perform` carries
-//! both out through the SDK and gives an outcome, which becomes a line of output
+//! both out through the SDK and returns an outcome, which becomes a line of output
 //! or something to read on the screen. Users are named by their names here.
 //! Acts hold texts and passwords, so they have no debug output but in tests.
 

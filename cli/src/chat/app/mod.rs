@@ -1,7 +1,7 @@
 //! What the terminal client knows and decides: pure.
 //!
 //! Drive it so: call [`App::update`] with each input and the time, carry out the
-//! effects it gives, then draw it. It does no I/O, asks no clock and awaits
+//! effects it returns, then draw it. It does no I/O, asks no clock and awaits
 //! nothing; the answers to its effects come back as inputs. `view` draws it,
 //! `terminal` drives it.
 //!
@@ -237,7 +237,7 @@ impl App {
         }
     }
 
-    /// Takes one input at a time (Unix milliseconds) and gives what is to be done.
+    /// Takes one input at a time (Unix milliseconds) and returns what is to be done.
     /// Time that jumps makes a countdown wrong for a moment, nothing else.
     pub(crate) fn update(&mut self, input: Input, now_ms: u64) -> Vec<Effect> {
         self.now_ms = now_ms;
@@ -327,7 +327,7 @@ impl App {
         self.room_mut(self.open?)
     }
 
-    /// Puts a room into the list and gives its key.
+    /// Puts a room into the list and returns its key.
     fn add(&mut self, mut room: Room) -> u64 {
         let key = self.next_key;
         self.next_key += 1;

@@ -174,7 +174,7 @@ async fn first_session(
     }
 }
 
-/// Carries commands out until the end; gives the exit code.
+/// Carries commands out until the end; returns the exit code.
 async fn converse(
     arguments: &ChatArguments,
     client: Client,
@@ -217,7 +217,7 @@ async fn converse(
     if left == 0 && !failed { 0 } else { FAILED }
 }
 
-/// Waits until the client is over; gives why, when it says so.
+/// Waits until the client is over; returns why, when it says so.
 async fn closed(state: &mut watch::Receiver<State>) -> Option<Error> {
     match state.wait_for(State::is_closed).await.as_deref() {
         Ok(State::Closed(error)) => error.clone(),

@@ -61,7 +61,7 @@ pub(super) fn switcher(app: &App, switcher: &Switcher, canvas: &mut Canvas<'_, '
     }
 }
 
-/// Clears a box in the middle of the screen, frames it and gives its inside.
+/// Clears a box in the middle of the screen, frames it and returns its inside.
 fn window(canvas: &mut Canvas<'_, '_>, columns: u16, lines: u16, title: &str) -> Rect {
     let screen = canvas.area();
     let (columns, lines) = (columns.min(screen.width), lines.min(screen.height));

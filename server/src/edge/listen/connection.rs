@@ -6,7 +6,7 @@
 //! its [`SessionHost`], which owns it until the session ends. Nothing here knows
 //! what a session is.
 //!
-//! Invariants: before [`FrameReader::set_authenticated`] a connection gives at
+//! Invariants: before [`FrameReader::set_authenticated`] a connection yields at
 //! most 64 KiB and only until its deadline; every wait is bounded or cancel
 //! safe; a closed pair never reads or writes again.
 
@@ -52,7 +52,7 @@ pub trait FrameWriter: Send {
     /// Bytes taken and not yet given to the transport.
     fn buffered(&self) -> usize;
 
-    /// Gives what is buffered to the transport; returns at once when nothing is.
+    /// Hands what is buffered to the transport; returns at once when nothing is.
     ///
     /// Cancel safe: the next call continues where this one was.
     ///

@@ -81,10 +81,10 @@ impl<S: AsyncRead + Unpin + Send> FrameReader for StreamReader<S> {
             let read = self.fill(missing).await?;
             self.gate.spend(read);
             if read == 0 {
-                return match self.buffer.is_empty() {
-                    true => Ok(None),
-                    false => Err(ReadError::Io(io::ErrorKind::UnexpectedEof.into())),
-                };
+                if self.buffer.is_empty() {
+                    return Ok(None);
+                }
+                return Err(ReadError::Io(io::ErrorKind::UnexpectedEof.into()));
             }
         }
     }
@@ -288,7 +288,7 @@ mod tests {
         out
     }
 
-    /// The size of the future that `serve` gives.
+    /// The size of the future that `serve` returns.
     fn size_of_served<F>(
         _: impl FnOnce(&'static Host, Pair, Peer, ConnectionPermit) -> F,
     ) -> usize {

@@ -184,7 +184,7 @@ impl Connections {
     }
 }
 
-/// The place of one connection; dropping it gives the place back.
+/// The place of one connection; dropping it frees the place.
 #[must_use = "the place is given back when this is dropped"]
 pub struct ConnectionPermit {
     shared: Arc<Shared>,
@@ -213,7 +213,7 @@ impl Waiting {
         Ok(self.0)
     }
 
-    /// Gives it up: there was no room in time.
+    /// Refuses it: there was no room in time.
     pub(super) fn refuse(self) {
         metric::connections_refused(self.0.transport.name(), Refused::Unauthenticated.name())
             .increment(1);

@@ -1,10 +1,10 @@
 //! Sockets: where clients come in.
 //!
-//! One UDP port takes QUIC (WebTransport by ALPN, if that is on), one TCP port takes TLS (framed sessions, HTTP and
-//! WebSocket by ALPN), and a plain-HTTP port is bound to loopback only. Each
-//! listener counts its connections against the caps, does the transport's
-//! handshake in bounded time, and hands framed connections to a
-//! [`SessionHost`]. What a session says is none of its business.
+//! One UDP port takes QUIC (WebTransport by ALPN, if that is on), one TCP port
+//! takes TLS (framed sessions, HTTP and WebSocket by ALPN), and a plain-HTTP port
+//! is bound to loopback only. Each listener counts its connections against the
+//! caps, does the transport's handshake in bounded time, and hands framed
+//! connections to a [`SessionHost`]. It does not look into what a session says.
 //!
 //! The node binds [`Sockets`] first, so that a taken port is an error before
 //! anything else runs, and drives [`Sockets::run`] until its token is cancelled.
@@ -62,7 +62,7 @@ pub struct Options {
     pub http: SocketAddr,
     /// Time from accept to authentication, and for one HTTP head or body.
     pub handshake: Duration,
-    /// Silence after which QUIC gives a connection up.
+    /// Silence after which QUIC drops a connection.
     pub idle: Duration,
     /// Bytes of the largest frame, once authenticated.
     pub frame_bytes: u32,

@@ -87,7 +87,7 @@ pub(super) async fn accept(
     Ok((stream, Sink { session, connect, connection }, proof))
 }
 
-/// Exchanges settings; gives the streams they went on, which must stay open.
+/// Exchanges settings; returns the streams they went on, which must stay open.
 async fn settings(connection: &Connection) -> Result<(SendStream, RecvStream), Refused> {
     let mut ours = Settings::default();
     ours.enable_webtransport(1);

@@ -56,7 +56,7 @@ impl Queued {
         Self { first, more, id, change: Some(Seen { change, events }) }
     }
 
-    /// Waits for the server's answer and gives the line that says it; with how
+    /// Waits for the server's answer and returns the line that says it; with how
     /// the group stands since, when it was a change of one.
     ///
     /// # Errors

@@ -176,7 +176,7 @@ impl Performer {
         Ok(Report::Account(report).into())
     }
 
-    /// Writes the export to a file, or gives its lines.
+    /// Writes the export to a file, or returns its lines.
     pub(super) async fn export(
         &self,
         path: Option<String>,

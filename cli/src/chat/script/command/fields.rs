@@ -99,7 +99,7 @@ impl Fields {
         }
     }
 
-    /// One word of a few; gives what it stands for.
+    /// One word of a few; returns what it stands for.
     pub(super) fn word_opt<T: Words>(&mut self, name: &str) -> Result<Option<T>, String> {
         let Some(text) = self.text_opt(name)? else { return Ok(None) };
         T::of_word(&text).map(Some).ok_or_else(|| format!("{name} is one of {}", T::list()))

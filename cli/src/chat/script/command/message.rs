@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::fields::Fields;
 use crate::chat::act::{Act, History, MentionOf, MentionSpan, Part, SendExtras};
 
-/// Entries one `history` gives when it doesn't say, and at most.
+/// Entries one `history` returns when it doesn't say, and at most.
 pub(super) const HISTORY_LIMIT: (u32, u32) = (100, 10_000);
 
 pub(super) fn send(fields: &mut Fields) -> Result<Act, String> {

@@ -102,7 +102,7 @@ fn switching(key: &str) -> Response<Body> {
     response
 }
 
-/// Checks the handshake of RFC 6455 section 4.2.1; gives the key.
+/// Checks the handshake of RFC 6455 section 4.2.1; returns the key.
 fn check(request: &Request<Body>, origins: &[String]) -> Result<String, UpgradeRefused> {
     let bad = |text| UpgradeRefused { code: Code::BadRequest, text };
     let headers = request.headers();
