@@ -3,139 +3,139 @@
 //! A call is kept until it is answered or its time is up; one that was on its
 //! way when the connection ended is asked again. Bounded by [`super::CALLS`].
 
-use parley_protocol::Code;
-use parley_protocol::wire::client_envelope::Kind;
+use std::collections::{BTreeMap, VecDeque};
 
-use super::connect::{Phase, Tick};
-use super::{CALLS, Call, CallId, Machine, Output, Reply};
-use crate::error::{Error, ErrorKind};
-use crate::model::Conversation as Line;
+use super::{CALLS, Call, CallId};
 
-impl Machine {
-    /// Takes a call; its answer comes as [`Output::Reply`].
-    pub fn call(&mut self, tick: Tick, id: CallId, call: Call) {
-        let refused = if self.connect.is_closed() || self.drain_until_ms.is_some() {
-            Some(Error::closed())
-        } else {
-            let full = self.calls.len() >= CALLS;
-            full.then(|| Error::new(ErrorKind::Full, "too many open requests"))
-        };
-        if let Some(error) = refused {
-            self.outputs.push_back(Output::Reply(id, Err(error)));
-            return;
-        }
-        let until_ms = tick.now_ms.saturating_add(self.config.request_timeout_ms);
-        self.calls.insert(id, (call.clone(), until_ms));
-        match call {
-            Call::Fetch { .. } => self.to_ask.push_back(id),
-            Call::Ask(Kind::Subscribe(subscribe)) if !subscribe.once && !self.watch(&subscribe) => {
-                self.reply(id, Err(Error::from_code(Code::ListFull as u32, "", 0)));
-            }
-            Call::Ask(_) => self.to_ask.push_back(id),
-            Call::Describe { conversation } => self.ask_description(id, conversation),
-            Call::Lookup { name } => {
-                if let Some(user) = self.names.get(&name).cloned() {
-                    self.reply(id, Ok(Reply::Found(user)));
-                } else if !self.looking_up.contains(&name) {
-                    self.wanted_names.insert(name);
-                }
-            }
-            Call::Read { conversation, up_to } => self.want_read(id, conversation, up_to),
-            Call::List => {}
-            Call::Users(ids) => {
-                let users = self.find_users(&ids);
-                self.reply(id, Ok(Reply::Users(users)));
-            }
-        }
-        self.settle(tick.now_ms);
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    /// With the moment until which each waits.
+    open: BTreeMap<CallId, (Call, u64)>,
+    /// Those to be sent to the server, in order; may name some that are done.
+    queue: VecDeque<CallId>,
+}
+
+impl Calls {
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
     }
 
-    /// Answers a call, once: what comes of it after it timed out is nobody's.
-    pub(super) fn reply(&mut self, id: CallId, answer: Result<Reply, Error>) {
-        if self.calls.remove(&id).is_some() {
-            self.outputs.push_back(Output::Reply(id, answer));
-        }
+    pub(crate) fn is_full(&self) -> bool {
+        self.open.len() >= CALLS
     }
 
-    pub(super) fn expire_calls(&mut self, now_ms: u64) {
-        while let Some((id, (call, until_ms))) = self.calls.first_key_value()
-            && *until_ms <= now_ms
-        {
-            let (id, call) = (*id, call.clone());
-            if let Call::Read { conversation, .. } = call
-                && let Some(conversation) = self.conversations.get_mut(&conversation)
-            {
-                conversation.read.forget(id);
+    /// Keeps a call until `until_ms`.
+    pub(crate) fn add(&mut self, id: CallId, call: Call, until_ms: u64) {
+        self.open.insert(id, (call, until_ms));
+    }
+
+    pub(crate) fn get(&self, id: CallId) -> Option<&Call> {
+        self.open.get(&id).map(|(call, _)| call)
+    }
+
+    /// Returns false when it was answered or timed out before.
+    pub(crate) fn remove(&mut self, id: CallId) -> bool {
+        self.open.remove(&id).is_some()
+    }
+
+    /// It is to be sent to the server.
+    pub(crate) fn enqueue(&mut self, id: CallId) {
+        self.queue.push_back(id);
+    }
+
+    /// The next call to be sent to the server, if it still waits.
+    pub(crate) fn next(&mut self) -> Option<(CallId, &Call)> {
+        while let Some(id) = self.queue.pop_front() {
+            if self.open.contains_key(&id) {
+                return self.open.get(&id).map(|(call, _)| (id, call));
             }
-            self.to_ask.retain(|other| *other != id);
-            self.reply(id, Err(Error::new(ErrorKind::Timeout, "no answer in time")));
         }
+        None
     }
 
     /// The calls that ask for the same thing.
-    pub(super) fn waiting(&self, same: impl Fn(&Call) -> bool) -> Vec<CallId> {
-        self.calls.iter().filter(|(_, (call, _))| same(call)).map(|(id, _)| *id).collect()
+    pub(crate) fn matching(&self, same: impl Fn(&Call) -> bool) -> Vec<CallId> {
+        self.open.iter().filter(|(_, (call, _))| same(call)).map(|(id, _)| *id).collect()
     }
 
-    fn ask_description(&mut self, id: CallId, conversation: parley_protocol::ConversationId) {
-        let current = self.session_number;
-        let online = self.connect.is_ready();
-        match self.conversations.get_mut(&conversation) {
-            // Receipts keep it up to date within a session.
-            Some(known) if known.is_described() && (known.described_in == current || !online) => {
-                if let Some(description) = known.description() {
-                    self.reply(id, Ok(Reply::Described(description)));
-                }
-            }
-            Some(known) => {
-                known.describe_again = true;
-                self.work.insert(conversation);
-            }
-            // Asked without becoming a line of the list: it may be nobody's.
-            None => self.to_ask.push_back(id),
-        }
+    /// The names that calls wait for.
+    pub(crate) fn lookups(&self) -> impl Iterator<Item = &str> {
+        self.open.values().filter_map(|(call, _)| match call {
+            Call::Lookup { name } => Some(name.as_str()),
+            _ => None,
+        })
     }
 
-    fn want_read(&mut self, id: CallId, conversation: parley_protocol::ConversationId, up_to: u64) {
-        let Some(known) = self.conversations.get_mut(&conversation) else {
-            self.reply(id, Err(Error::from_code(Code::NotFound as u32, "", 0)));
-            return;
-        };
-        if up_to > known.log.last() {
-            self.reply(id, Err(Error::from_code(Code::CursorAhead as u32, "", 0)));
-            return;
-        }
-        if known.read.want(up_to, id) {
-            // Reading implies holding: what this session was not given is fetched for it.
-            known.acknowledged.handle_taken(up_to);
-            self.touch(conversation);
-        } else {
-            self.reply(id, Ok(Reply::Read));
-        }
+    /// When the first call's time is up: all wait equally long, so that is the oldest.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        self.open.values().next().map(|(_, until_ms)| *until_ms)
     }
 
-    /// Answers those who want the list once it is worth it.
-    pub(super) fn settle_lists(&mut self) {
-        let waiting = self.waiting(|call| matches!(call, Call::List));
-        if waiting.is_empty() || !self.list_is_settled() {
-            return;
+    /// Removes those whose time is up.
+    pub(crate) fn expire(&mut self, now_ms: u64) -> Vec<(CallId, Call)> {
+        let mut expired = Vec::new();
+        while let Some(first) = self.open.first_entry()
+            && first.get().1 <= now_ms
+        {
+            let (id, (call, _)) = first.remove_entry();
+            self.queue.retain(|other| *other != id);
+            expired.push((id, call));
         }
-        let me = self.me();
-        let begun = self.conversations.values().filter(|conversation| conversation.begun);
-        let mut list: Vec<Line> = begun.map(|conversation| conversation.line(me)).collect();
-        list.sort_by_key(|line| std::cmp::Reverse((line.last_time_ms, line.id)));
-        for id in waiting {
-            self.reply(id, Ok(Reply::List(list.clone())));
-        }
+        expired
     }
 
-    fn list_is_settled(&self) -> bool {
-        match self.connect.phase() {
-            Phase::Ready { .. } => {
-                self.synced && self.conversations.values().all(super::Conversation::is_described)
-            }
-            Phase::Waiting { .. } | Phase::Closed(_) => true,
-            Phase::Idle | Phase::SigningIn | Phase::Connecting | Phase::Handshaking { .. } => false,
+    /// Removes all, at the end of the client.
+    pub(crate) fn drain(&mut self) -> Vec<CallId> {
+        self.queue.clear();
+        std::mem::take(&mut self.open).into_keys().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup(name: &str) -> Call {
+        Call::Lookup { name: name.to_owned() }
+    }
+
+    #[test]
+    fn a_call_is_sent_and_answered_once() {
+        let mut calls = Calls::default();
+        calls.add(CallId(1), Call::List, 100);
+        calls.add(CallId(2), lookup("ann"), 100);
+        calls.enqueue(CallId(1));
+        calls.enqueue(CallId(2));
+        assert!(calls.remove(CallId(1)) && !calls.remove(CallId(1)));
+        assert_eq!(calls.next().map(|(id, _)| id), Some(CallId(2)), "the first was answered");
+        assert!(calls.next().is_none());
+        assert_eq!(calls.lookups().collect::<Vec<_>>(), vec!["ann"]);
+        let ann = calls.matching(|call| matches!(call, Call::Lookup { name } if name == "ann"));
+        assert_eq!(ann, vec![CallId(2)]);
+    }
+
+    #[test]
+    fn those_whose_time_is_up_go_and_are_sent_no_more() {
+        let mut calls = Calls::default();
+        calls.add(CallId(1), Call::List, 100);
+        calls.add(CallId(2), Call::List, 200);
+        calls.enqueue(CallId(1));
+        assert!(calls.expire(99).is_empty());
+        assert_eq!(calls.deadline(), Some(100));
+        let expired = calls.expire(100);
+        assert!(matches!(expired[..], [(CallId(1), Call::List)]));
+        assert!(calls.next().is_none());
+        assert_eq!((calls.deadline(), calls.drain()), (Some(200), vec![CallId(2)]));
+        assert_eq!(calls.deadline(), None);
+    }
+
+    #[test]
+    fn they_are_bounded() {
+        let mut calls = Calls::default();
+        for n in 0..CALLS as u64 {
+            assert!(!calls.is_full());
+            calls.add(CallId(n), Call::List, 100);
         }
+        assert!(calls.is_full());
     }
 }

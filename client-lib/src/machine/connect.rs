@@ -1,7 +1,8 @@
 //! The connection's states, and when to try again.
 //!
-//! Pure: every method takes the time and gives the one [`Step`] the driver has
-//! to do next. Waits have full jitter and go on for ever unless configured
+//! Pure: every method takes the time and returns the one [`Step`] the driver has
+//! to do next. It also holds what the next hello needs: the token, and whether a
+//! transport is open. Waits have full jitter and go on for ever unless configured
 //! otherwise. What ends the client for good: a refused sign-in, a token that is
 //! refused although it is new, a certificate that was never trusted, and every
 //! close code of class "stop".
@@ -10,8 +11,10 @@ use std::time::Duration;
 
 use parley_protocol::errors::Retry;
 
+use crate::auth::Token;
 use crate::builder::Backoff;
 use crate::error::{Error, ErrorKind, verdict};
+use crate::model::Transport;
 
 /// The time and a random number, given with every input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,11 @@ pub(crate) struct Connect {
     /// Attempts since the last settled session.
     attempt: u32,
     was_ready: bool,
+    /// The transport that is open.
+    transport: Option<Transport>,
+    /// The transport is open and the hello not sent yet.
+    hello_due: bool,
+    token: Option<Token>,
 }
 
 impl Connect {
@@ -76,6 +84,9 @@ impl Connect {
             token_is_new: false,
             attempt: 0,
             was_ready: false,
+            transport: None,
+            hello_due: false,
+            token: None,
         }
     }
 
@@ -95,6 +106,16 @@ impl Connect {
         matches!(self.phase, Phase::Closed(_))
     }
 
+    /// The transport that is open.
+    pub(crate) const fn transport(&self) -> Option<Transport> {
+        self.transport
+    }
+
+    /// The token for the next hello.
+    pub(crate) const fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
     /// Begins, or begins the next attempt.
     pub(crate) fn start(&mut self) -> Step {
         if self.has_token {
@@ -106,9 +127,10 @@ impl Connect {
         }
     }
 
-    /// A sign-in gave a token.
-    pub(crate) fn handle_token(&mut self) -> Step {
-        if self.is_closed() {
+    /// There is a token for the next hello; a sign-in that waited for it goes on.
+    pub(crate) fn handle_token(&mut self, token: Token) -> Step {
+        self.token = Some(token);
+        if !matches!(self.phase, Phase::SigningIn) {
             return Step::Nothing;
         }
         self.has_token = true;
@@ -168,10 +190,28 @@ impl Connect {
         Step::Wait
     }
 
-    pub(crate) fn handle_connected(&mut self, now_ms: u64) {
+    /// The transport is open: the hello is due.
+    pub(crate) fn handle_connected(&mut self, now_ms: u64, transport: Transport) {
         if matches!(self.phase, Phase::Connecting) {
             self.phase = Phase::Handshaking { until_ms: now_ms + HANDSHAKE_MS };
         }
+        self.transport = Some(transport);
+        self.hello_due = self.is_handshaking();
+    }
+
+    /// Whether to send the hello now. It counts as sent.
+    pub(crate) const fn take_hello(&mut self) -> bool {
+        let due = self.hello_due && self.is_handshaking();
+        if due {
+            self.hello_due = false;
+        }
+        due
+    }
+
+    /// Forgets what belonged to one transport.
+    pub(crate) const fn end_session(&mut self) {
+        self.hello_due = false;
+        self.transport = None;
     }
 
     pub(crate) fn handle_welcome(&mut self, now_ms: u64) {
@@ -283,7 +323,7 @@ mod tests {
     fn ready(now_ms: u64) -> Connect {
         let mut connect = connect();
         assert!(matches!(connect.start(), Step::Dial));
-        connect.handle_connected(now_ms);
+        connect.handle_connected(now_ms, Transport::Quic);
         connect.handle_welcome(now_ms);
         connect
     }
@@ -301,7 +341,7 @@ mod tests {
     fn a_silent_handshake_ends() {
         let mut connect = connect();
         connect.start();
-        connect.handle_connected(0);
+        connect.handle_connected(0, Transport::Quic);
         assert!(matches!(connect.handle_timeout(at(HANDSHAKE_MS)), Step::Wait));
     }
 
@@ -309,8 +349,8 @@ mod tests {
     fn a_refused_token_signs_in_once_and_a_refused_new_one_closes() {
         let mut connect = ready(0);
         assert!(matches!(connect.handle_failure(at(1), code(Code::TokenInvalid)), Step::SignIn));
-        assert!(matches!(connect.handle_token(), Step::Dial));
-        connect.handle_connected(2);
+        assert!(matches!(connect.handle_token(Token::new([1; 32])), Step::Dial));
+        connect.handle_connected(2, Transport::Quic);
         assert!(matches!(connect.handle_failure(at(3), code(Code::TokenInvalid)), Step::Close));
     }
 
@@ -343,7 +383,7 @@ mod tests {
         for _ in 0..4 {
             connect.handle_failure(at(10), network());
             connect.start();
-            connect.handle_connected(10);
+            connect.handle_connected(10, Transport::Quic);
             connect.handle_welcome(10);
         }
         assert_eq!(connect.attempt, 4);

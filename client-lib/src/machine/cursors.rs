@@ -6,7 +6,7 @@ use parley_protocol::wire;
 use super::connect::Tick;
 use super::inbound::{Malformed, conversation_id, user_id};
 use super::requests::Pending;
-use super::{CallId, Machine, Output, Reply, read};
+use super::{CallId, Machine, Reply};
 use crate::error::Error;
 use crate::model::{self, Event};
 
@@ -22,38 +22,37 @@ impl Machine {
             time_ms: receipt.time_ms,
         };
         let me = self.me();
-        let Some(conversation) = self.conversations.get_mut(&id) else {
-            self.move_feed(feed_position);
+        let Some(conversation) = self.conversations.get_mut(id) else {
+            self.advance_feed(feed_position);
             return Ok(());
         };
         if !conversation.handle_receipt(&receipt) && conversation.is_described() {
-            self.move_feed(feed_position);
+            self.advance_feed(feed_position);
             return Ok(());
         }
         if Some(receipt.user) == me {
-            conversation.acknowledged.handle_confirmed(receipt.delivered.max(receipt.read));
+            conversation.confirm_delivered(receipt.delivered.max(receipt.read));
             self.handle_own_read(id, receipt.read);
         }
-        // After the doubt that a cursor may leave: it is asked from before.
-        self.move_feed(feed_position);
-        self.outputs.push_back(Output::Emit(Event::Receipt(receipt)));
-        self.changed.insert(id);
-        self.touch(id);
+        // After the count that may be stale by it: it is asked from before.
+        self.advance_feed(feed_position);
+        self.outputs.emit(Event::Receipt(receipt));
+        self.conversations.mark_changed(id);
+        self.conversations.touch(id);
         self.follow_cursors(id);
         Ok(())
     }
 
     pub(super) fn handle_own_read(&mut self, id: ConversationId, up_to: u64) {
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let doubt = up_to > conversation.read.confirmed() && conversation.count.handle_read(up_to);
-        let done = conversation.read.handle_confirmed(up_to);
-        if doubt {
-            self.doubt();
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let (done, stale) = conversation.confirm_read(up_to);
+        if stale {
+            self.feed.request_resync();
         }
-        self.done_reading(done);
+        self.reply_read(done);
     }
 
-    pub(super) fn done_reading(&mut self, calls: Vec<CallId>) {
+    pub(super) fn reply_read(&mut self, calls: Vec<CallId>) {
         for call in calls {
             self.reply(call, Ok(Reply::Read));
         }
@@ -65,42 +64,34 @@ impl Machine {
         pending: Option<&Pending>,
     ) -> Result<(), Malformed> {
         let id = conversation_id(&moved.conversation)?;
-        let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let Some(conversation) = self.conversations.get_mut(id) else { return Ok(()) };
         match pending {
-            Some(Pending::Delivered(_)) => conversation.acknowledged.finish(Some(moved.delivered)),
-            Some(Pending::Read(_, _)) => {
-                conversation.read.finish();
-                conversation.acknowledged.handle_confirmed(moved.delivered);
-            }
-            _ => conversation.acknowledged.handle_confirmed(moved.delivered),
+            Some(Pending::Delivered(_)) => conversation.finish_delivered(moved.delivered),
+            Some(Pending::Read(_, _)) => conversation.finish_read(moved.delivered),
+            _ => conversation.confirm_delivered(moved.delivered),
         }
         self.handle_own_read(id, moved.read);
-        self.changed.insert(id);
-        self.touch(id);
+        self.conversations.mark_changed(id);
+        self.conversations.touch(id);
         Ok(())
     }
 
     /// Tells the sends that the others' cursors have passed.
     pub(super) fn follow_cursors(&mut self, id: ConversationId) {
-        let (Some(me), Some(conversation)) = (self.me(), self.conversations.get(&id)) else {
+        let (Some(me), Some(conversation)) = (self.me(), self.conversations.get(id)) else {
             return;
         };
         let (delivered, read) = conversation.others(me);
         for (local_id, status) in self.tracking.handle_cursors(id, delivered, read) {
-            self.outputs.push_back(Output::Status(local_id, status));
+            self.outputs.status(local_id, status);
         }
     }
 
     pub(super) fn handle_read_refused(&mut self, tick: Tick, id: ConversationId, error: &Error) {
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let ahead = read::is_cursor_ahead(error);
-        if ahead {
-            conversation.acknowledged.finish(None);
-        }
-        let calls = conversation.read.handle_failure(tick.now_ms, ahead || error.is_retryable());
-        for call in calls {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        for call in conversation.handle_read_refused(error, tick.now_ms) {
             self.reply(call, Err(error.clone()));
         }
-        self.touch(id);
+        self.conversations.touch(id);
     }
 }

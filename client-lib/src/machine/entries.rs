@@ -1,5 +1,5 @@
-//! Entries that come, pushed or fetched: offered to their log, taken in order,
-//! emitted with names.
+//! Entries that come, pushed or fetched: offered to their conversation, taken in
+//! order, emitted with names.
 
 use bytes::Bytes;
 use parley_protocol::ids::ConversationId;
@@ -7,8 +7,8 @@ use parley_protocol::wire;
 use prost::Message as _;
 
 use super::connect::Tick;
+use super::conversation::detach;
 use super::inbound::{Malformed, conversation_id};
-use super::people::name;
 use super::{Call, CallId, Machine, Output, Page, Reply, Save};
 use crate::history;
 use crate::model::{self, Event, Range};
@@ -20,86 +20,39 @@ impl Machine {
         deliver: &wire::Deliver,
     ) -> Result<(), Malformed> {
         let id = conversation_id(&deliver.conversation)?;
-        if !self.fresh && !self.conversations.contains_key(&id) {
+        if !self.feed.is_fresh() && self.conversations.get(id).is_none() {
             // Whether it is a stranger's request is said by the feed alone. Asked
             // before the description, without which nothing is emitted.
-            self.ask_feed_now(tick);
+            self.feed.resync_now(tick.now_ms);
         }
-        self.conversation(id);
-        self.offer(id, &deliver.entries);
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            let last = conversation.log.last();
-            conversation.log.note_last(last, tick.now_ms, false);
-        }
+        self.conversation(id).offer(&deliver.entries);
         self.advance(id);
-        self.move_feed(deliver.feed_position);
+        self.advance_feed(deliver.feed_position);
         Ok(())
     }
 
-    /// Decodes entries and offers them to the log. Gives the lowest and highest seq.
-    pub(super) fn offer(&mut self, id: ConversationId, entries: &[Bytes]) -> Option<(u64, u64)> {
-        let conversation = self.conversations.get_mut(&id)?;
-        let mut run: Option<(u64, u64)> = None;
-        let mut bounds: Option<(u64, u64)> = None;
-        for bytes in entries {
-            // One that can't be read leaves a gap, which is fetched; when that
-            // brings nothing better, the log stalls there and the rest works.
-            let Ok(entry) = wire::Entry::decode(bytes.clone()) else { continue };
-            let seq = entry.seq;
-            if seq == 0 {
-                continue;
-            }
-            bounds = Some(bounds.map_or((seq, seq), |(low, high)| (low.min(seq), high.max(seq))));
-            run = match run {
-                Some((from, to)) if seq == to.saturating_add(1) => Some((from, seq)),
-                Some((from, to)) => {
-                    conversation.acknowledged.handle_given(from, to);
-                    Some((seq, seq))
-                }
-                None => Some((seq, seq)),
-            };
-            conversation.log.offer(detach(entry));
-        }
-        if let Some((from, to)) = run {
-            conversation.acknowledged.handle_given(from, to);
-        }
-        bounds
-    }
-
     pub(super) fn handle_gap_page(&mut self, tick: Tick, id: ConversationId, page: &wire::Fetched) {
-        self.fetching = self.fetching.saturating_sub(1);
-        self.call_next_in_line();
-        let bounds = self.offer(id, &page.entries);
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.fetched_ms = tick.now_ms;
-            conversation.log.note_last(page.last_seq, tick.now_ms, false);
-        }
+        self.conversations.finish_fetch();
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let bounds = conversation.handle_gap_page(page, tick.now_ms);
         self.advance(id);
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            let first = bounds.map(|(first, _)| first);
-            if let (true, Some(first)) = (page.at_start, first) {
-                conversation.acknowledged.handle_floor(first.saturating_sub(1));
-            }
-            conversation.log.finish_fetch(first, page.at_start, tick.now_ms);
-            if conversation.log.is_stalled() {
-                self.outputs.push_back(Output::Stalled(id));
-            }
+        if let Some(conversation) = self.conversations.get_mut(id)
+            && conversation.finish_gap(bounds, page.at_start, tick.now_ms)
+        {
+            self.outputs.push(Output::Stalled(id));
         }
         self.advance(id);
     }
 
-    pub(super) fn handle_cover(&mut self, tick: Tick, id: ConversationId, page: &wire::Fetched) {
-        self.fetching = self.fetching.saturating_sub(1);
-        self.call_next_in_line();
-        let before = self.conversations.get(&id).map(|known| known.acknowledged.covered());
-        let bounds = self.offer(id, &page.entries);
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            if let (true, Some((first, _))) = (page.at_start, bounds) {
-                conversation.acknowledged.handle_floor(first.saturating_sub(1));
-            }
-            conversation.fetched_ms = tick.now_ms;
-            let brought = Some(conversation.acknowledged.covered()) > before;
-            conversation.acknowledged.finish_recovery(brought);
+    pub(super) fn handle_refetched(
+        &mut self,
+        tick: Tick,
+        id: ConversationId,
+        page: &wire::Fetched,
+    ) {
+        self.conversations.finish_fetch();
+        if let Some(conversation) = self.conversations.get_mut(id) {
+            conversation.handle_refetched(page, tick.now_ms);
         }
         self.advance(id);
     }
@@ -112,21 +65,24 @@ impl Machine {
     ) -> Result<(), Malformed> {
         let id = conversation_id(&page.conversation)?;
         let (entries, related) = (decode(&page.entries), decode(&page.related));
-        let dense = self.calls.get(&call).is_some_and(|(asked, _)| is_dense(asked));
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            if let (true, Some(first), Some(last)) = (dense, entries.first(), entries.last()) {
-                conversation.acknowledged.handle_given(first.seq, last.seq);
-            }
-            conversation.log.note_last(page.last_seq, tick.now_ms, true);
-            self.touch(id);
+        let dense = self.calls.get(call).is_some_and(is_dense);
+        if let Some(conversation) = self.conversations.get_mut(id) {
+            let bounds = entries.first().zip(entries.last());
+            let bounds = bounds.map(|(first, last)| (first.seq, last.seq)).filter(|_| dense);
+            conversation.handle_history(bounds, page.last_seq, tick.now_ms);
+            self.conversations.touch(id);
         }
         for entry in &related {
-            self.save(Save::Related(id, entry.clone()));
+            self.outputs.save(Save::Related(id, entry.clone()));
         }
         // Of what lies apart, only what is done to others has a place in the cache.
         for entry in &entries {
             let entry = entry.clone();
-            self.save(if dense { Save::Entry(id, entry) } else { Save::Related(id, entry) });
+            self.outputs.save(if dense {
+                Save::Entry(id, entry)
+            } else {
+                Save::Related(id, entry)
+            });
         }
         let names = self.names_in(id, entries.iter().chain(&related));
         self.reply(
@@ -149,45 +105,40 @@ impl Machine {
     pub(super) fn advance(&mut self, id: ConversationId) {
         let me = self.me();
         loop {
-            let Some(conversation) = self.conversations.get(&id) else { return };
-            if !conversation.begun || !conversation.is_described() {
-                break;
-            }
-            let Some(next) = conversation.log.peek() else { break };
+            let Some(conversation) = self.conversations.get(id) else { return };
+            let Some(next) = conversation.peek() else { break };
             let (seq, people) = (next.seq, history::people(next));
             if !self.can_name(id, seq, &people) {
                 break;
             }
-            let Some(conversation) = self.conversations.get_mut(&id) else { return };
-            let Some(entry) = conversation.log.take() else { break };
+            let Some(conversation) = self.conversations.get_mut(id) else { return };
+            let Some(entry) = conversation.take() else { break };
             let sender = history::sender(&entry);
-            let own = Some(sender) == me;
-            let name = |user| name(conversation, &self.known, user);
+            let name = |user| self.names.name_in(conversation, user);
             let reader = history::Reader { conversation: id, me, name: &name };
             let read = reader.entry(entry.clone());
-            let doubt = conversation.handle_taken(&entry, &read, me, own);
+            if conversation.handle_taken(&entry, &read, me, Some(sender) == me) {
+                self.feed.request_resync();
+            }
             self.handle_stopped_typing(id, sender);
             self.keep(id, entry);
-            if doubt {
-                self.doubt();
-            }
-            self.outputs.push_back(Output::Emit(event(read)));
-            self.changed.insert(id);
+            self.outputs.emit(event(read));
+            self.conversations.mark_changed(id);
         }
-        self.touch(id);
+        self.conversations.touch(id);
     }
 
     /// Keeps an entry for offline reading.
     fn keep(&mut self, id: ConversationId, entry: wire::Entry) {
-        if !self.config.keeps {
+        if !self.outputs.keeps() {
             return;
         }
         if entry.kind == wire::EntryKind::HistoryErased as u32
             && let Some(erased) = history::read::<wire::HistoryErased>(&entry.body)
         {
-            self.saves.push(Save::Cleared(id, erased.up_to));
+            self.outputs.save(Save::Cleared(id, erased.up_to));
         }
-        self.saves.push(Save::Entry(id, entry));
+        self.outputs.save(Save::Entry(id, entry));
     }
 }
 
@@ -210,7 +161,7 @@ fn decode(entries: &[Bytes]) -> Vec<wire::Entry> {
 }
 
 /// Whether an answer holds every entry from its first to its last.
-fn is_dense(call: &Call) -> bool {
+const fn is_dense(call: &Call) -> bool {
     match call {
         Call::Fetch { range, .. } => match range {
             Range::After(_)
@@ -222,12 +173,4 @@ fn is_dense(call: &Call) -> bool {
         },
         _ => false,
     }
-}
-
-/// The body shares the buffer of a whole read; a small one is copied out, so
-/// that keeping a message doesn't keep the buffer.
-fn detach(mut entry: wire::Entry) -> wire::Entry {
-    entry.body = Bytes::copy_from_slice(&entry.body);
-    entry.sender = Bytes::copy_from_slice(&entry.sender);
-    entry
 }

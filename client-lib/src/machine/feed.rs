@@ -1,189 +1,267 @@
-//! The feed: which conversations changed, and where its position stands.
+//! The feed: where its position stands, and from where it is asked next.
 //!
-//! The position is what this device has taken whole. A doubt about a count asks
-//! once more from where the position was before; should that not bring the
+//! The position is what this device has taken whole. A stale count asks once more
+//! from where the position was before (a resync); should that not bring the
 //! conversation, from the version of what is known of it.
 
-use parley_protocol::ids::ConversationId;
-use parley_protocol::wire;
+use super::inbound::AGAIN_MS;
 
-use super::connect::Tick;
-use super::inbound::{AGAIN_MS, Malformed, conversation_id};
-use super::{Machine, Output, Save};
-use crate::model::{CatchUp, Event};
+/// Resyncs in a row that leave a stale count, after which it stays so until the
+/// next change.
+const RESYNCS: u32 = 4;
 
-/// Syncs in a row that leave a doubt, after which it stays until the next change.
-const DOUBTS: u32 = 4;
+/// A resync waits so long for what follows its cause.
+const RESYNC_MS: u64 = AGAIN_MS / 5;
 
-impl Machine {
-    /// A page of the feed came, as an answer or by itself.
-    pub(super) fn handle_changes(
-        &mut self,
-        tick: Tick,
-        changes: &wire::Changes,
-        asked: bool,
-    ) -> Result<(), Malformed> {
-        for entry in &changes.entries {
-            self.handle_feed_entry(tick, entry)?;
-        }
-        if !asked {
-            self.move_feed(changes.feed_position);
-            return Ok(());
-        }
-        self.feed_asked = None;
-        self.feed_position = self.feed_position.max(changes.feed_position);
-        if changes.more {
-            // The position may be further already, by what was pushed meanwhile.
-            self.feed_doubt = Some(changes.feed_position);
-            self.sync_at_ms = Some(tick.now_ms);
-            return Ok(());
-        }
-        self.synced = true;
-        if std::mem::replace(&mut self.fresh, false) {
-            self.begin_the_rest();
-        }
-        self.save_feed();
-        self.settle_doubts(tick);
-        Ok(())
-    }
+#[derive(Debug)]
+pub(crate) struct Feed {
+    position: u64,
+    /// From where the feed is to be asked again, when that is before the position.
+    resync_from: Option<u64>,
+    /// From where it is being asked.
+    asked_from: Option<u64>,
+    /// A count became stale since the last input.
+    resync_wanted: bool,
+    /// Resyncs in a row that left a stale count.
+    resyncs: u32,
+    /// All pages of the first answer were taken.
+    synced: bool,
+    /// A device without a feed position begins where its catch-up says.
+    fresh: bool,
+    sync_at_ms: Option<u64>,
+}
 
-    fn handle_feed_entry(&mut self, tick: Tick, entry: &wire::FeedEntry) -> Result<(), Malformed> {
-        let id = conversation_id(&entry.conversation)?;
-        let catch_up = self.config.catch_up;
-        let fresh = self.fresh;
-        let conversation = self.conversation(id);
-        if fresh && !conversation.begun {
-            conversation.begin(match catch_up {
-                CatchUp::Undelivered => entry.delivered.min(entry.last_seq),
-                CatchUp::Unread => entry.read.min(entry.last_seq),
-                CatchUp::Everything => 0,
-            });
-            // Whatever is read from now on comes without what is hidden.
-            conversation.hidden_known = entry.hidden;
-        }
-        let cleared = conversation.handle_feed(entry, tick.now_ms);
-        let done = conversation.read.handle_confirmed(entry.read.min(entry.last_seq));
-        if let Some(up_to) = cleared {
-            self.save(Save::Cleared(id, up_to));
-        }
-        self.changed.insert(id);
-        self.touch(id);
-        self.done_reading(done);
-        self.advance(id);
-        Ok(())
-    }
+/// What the answer to a question about the feed means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// There is more; the next page is asked for.
+    Partly,
+    /// That was all.
+    Whole {
+        /// It was the first whole answer that this device ever took.
+        first: bool,
+    },
+}
 
-    /// What the first list did not name is newer than it: it begins at its beginning.
-    fn begin_the_rest(&mut self) {
-        let rest = self.conversations.values_mut().filter(|conversation| !conversation.begun);
-        let mut ids = Vec::new();
-        for conversation in rest {
-            conversation.begun = true;
-            ids.push(conversation.id);
-        }
-        for id in ids {
-            self.advance(id);
+impl Feed {
+    /// As a store knows the position; 0 for a device that knows nothing yet.
+    pub(crate) const fn new(position: u64) -> Self {
+        Self {
+            position,
+            resync_from: None,
+            asked_from: None,
+            resync_wanted: false,
+            resyncs: 0,
+            synced: false,
+            fresh: position == 0,
+            sync_at_ms: None,
         }
     }
 
-    /// A push or an answer moved the feed. While pages of it are missing, only
-    /// they move it, or what they hold would be skipped.
-    pub(super) fn move_feed(&mut self, position: u64) {
-        if self.synced && position > self.feed_position {
-            self.feed_position = position;
-            self.save_feed();
-        }
+    /// Whether this device has not taken the feed whole yet.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.fresh
     }
 
-    fn save_feed(&mut self) {
-        self.save(Save::Feed(self.asked_from()));
+    /// Whether the feed was taken whole in this session.
+    pub(crate) const fn is_synced(&self) -> bool {
+        self.synced
     }
 
-    /// From where the feed has to be asked, were it asked now.
-    fn asked_from(&self) -> u64 {
-        let from = [self.feed_doubt, self.feed_asked].into_iter().flatten().min();
-        from.map_or(self.feed_position, |from| from.min(self.feed_position))
+    /// From where the feed has to be asked, were it asked now; what a store keeps.
+    pub(crate) fn resume_position(&self) -> u64 {
+        let from = [self.resync_from, self.asked_from].into_iter().flatten().min();
+        from.map_or(self.position, |from| from.min(self.position))
     }
 
-    /// As [`Machine::asked_from`], for a question that is made.
-    pub(super) fn ask_feed_from(&mut self) -> u64 {
-        let from = self.asked_from();
-        self.feed_doubt = None;
-        self.feed_asked = Some(from);
+    /// The question is made: returns from where.
+    pub(crate) fn ask(&mut self) -> u64 {
+        let from = self.resume_position();
+        self.resync_from = None;
+        self.asked_from = Some(from);
         from
     }
 
-    /// A question about the feed was refused, or its answer is lost.
-    pub(super) fn handle_feed_unanswered(&mut self) {
-        if self.feed_asked.is_some() {
-            self.feed_doubt = Some(self.asked_from());
-            self.feed_asked = None;
+    /// Makes the question when it is due. One at a time: what was asked from is
+    /// forgotten with the answer.
+    pub(crate) fn take_sync(&mut self, now_ms: u64) -> Option<u64> {
+        self.sync_at_ms.filter(|at| *at <= now_ms && self.asked_from.is_none())?;
+        self.sync_at_ms = None;
+        Some(self.ask())
+    }
+
+    /// An answer came whose last position is this, with more to follow or not.
+    pub(crate) fn handle_answer(&mut self, position: u64, more: bool, now_ms: u64) -> Answered {
+        self.asked_from = None;
+        self.position = self.position.max(position);
+        if more {
+            // The position may be further already, by what was pushed meanwhile.
+            self.resync_from = Some(position);
+            self.sync_at_ms = Some(now_ms);
+            return Answered::Partly;
+        }
+        self.synced = true;
+        Answered::Whole { first: std::mem::replace(&mut self.fresh, false) }
+    }
+
+    /// A push or an answer moved the feed. Returns whether the position moves:
+    /// while pages of the feed are missing, only they move it, or what they hold
+    /// would be skipped.
+    pub(crate) const fn advance(&mut self, position: u64) -> bool {
+        let moves = self.synced && position > self.position;
+        if moves {
+            self.position = position;
+        }
+        moves
+    }
+
+    /// The server says where its feed stands: what is missing is asked for.
+    pub(crate) fn handle_position(&mut self, position: u64, now_ms: u64) {
+        if position > self.position {
+            self.sync_at_ms.get_or_insert(now_ms);
         }
     }
 
-    /// A count may be wrong: the feed is asked again from here.
-    pub(super) fn doubt(&mut self) {
-        self.feed_doubt = Some(self.asked_from());
-        self.doubted = true;
+    /// A question was refused: again at that moment.
+    pub(crate) fn handle_refused(&mut self, again_ms: u64) {
+        self.handle_unanswered();
+        self.sync_at_ms = Some(again_ms);
+    }
+
+    fn handle_unanswered(&mut self) {
+        if self.asked_from.is_some() {
+            self.resync_from = Some(self.resume_position());
+            self.asked_from = None;
+        }
+    }
+
+    /// A count became stale: the feed is asked again from here.
+    pub(crate) fn request_resync(&mut self) {
+        self.resync_from = Some(self.resume_position());
+        self.resync_wanted = true;
     }
 
     /// The feed knows something by now that it doesn't tell this session by itself.
-    pub(super) fn ask_feed_now(&mut self, tick: Tick) {
-        self.feed_doubt = Some(self.asked_from());
-        self.sync_at_ms = Some(tick.now_ms);
+    pub(crate) fn resync_now(&mut self, now_ms: u64) {
+        self.resync_from = Some(self.resume_position());
+        self.sync_at_ms = Some(now_ms);
     }
 
-    /// What was doubted in this input is asked a little later, with what follows it.
-    pub(super) fn schedule_doubts(&mut self, now_ms: u64) {
-        if std::mem::take(&mut self.doubted) {
-            self.doubts = 0;
-            if self.sync_at_ms.is_none() {
-                self.sync_at_ms = Some(now_ms + AGAIN_MS / 5);
-            }
+    /// What became stale in this input is asked a little later, with what follows it.
+    pub(crate) fn schedule_resync(&mut self, now_ms: u64) {
+        if std::mem::take(&mut self.resync_wanted) {
+            self.resyncs = 0;
+            self.sync_at_ms.get_or_insert(now_ms + RESYNC_MS);
         }
     }
 
-    /// The feed spoke; what it did not settle is asked from further back.
-    fn settle_doubts(&mut self, tick: Tick) {
-        let doubtful = self.conversations.values().filter(|known| known.count.doubtful);
-        let Some(version) = doubtful.map(|known| known.count.version).min() else {
-            self.doubts = 0;
+    /// The feed was taken whole; counts that are stale even so are asked from
+    /// further back. `stale` is the lowest version such a count comes from.
+    pub(crate) fn handle_stale(&mut self, stale: Option<u64>, now_ms: u64) {
+        let Some(version) = stale else {
+            self.resyncs = 0;
             return;
         };
-        if self.doubts >= DOUBTS {
+        if self.resyncs >= RESYNCS {
             return;
         }
-        self.doubts += 1;
+        self.resyncs += 1;
         // The entry itself again: its version is above the one asked from.
         let from = version.saturating_sub(1);
-        self.feed_doubt = Some(self.asked_from().min(from));
-        if self.sync_at_ms.is_none() {
-            self.sync_at_ms = Some(tick.now_ms + AGAIN_MS / 5);
-        }
+        self.resync_from = Some(self.resume_position().min(from));
+        self.sync_at_ms.get_or_insert(now_ms + RESYNC_MS);
     }
 
-    /// The answer to what the user hid here.
-    pub(super) fn handle_hidden(&mut self, id: ConversationId, answer: &wire::HiddenSeqs) {
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        conversation.asking_hidden = false;
-        let count = u32::try_from(answer.seqs.len()).unwrap_or(u32::MAX);
-        conversation.hidden_known = conversation.hidden_known.saturating_add(count);
-        if count == 0 {
-            // Nothing more is given: asking on would be for ever.
-            conversation.hidden_known = conversation.hidden;
-        }
-        if count > 0 {
-            self.save(Save::Hidden(id, answer.seqs.clone()));
-            let event = Event::Hidden { conversation: id, seqs: answer.seqs.clone() };
-            self.outputs.push_back(Output::Emit(event));
-        }
-        self.touch(id);
+    /// When the next question is due, if it is not due already.
+    pub(crate) fn deadline(&self, now_ms: u64) -> Option<u64> {
+        self.sync_at_ms.filter(|at| *at > now_ms)
     }
 
-    pub(super) fn handle_hidden_refused(&mut self, id: ConversationId) {
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        // With the next change, or in the next session.
-        conversation.asking_hidden = false;
-        conversation.hidden = conversation.hidden_known;
+    /// Forgets what belonged to one session.
+    pub(crate) fn end_session(&mut self) {
+        self.sync_at_ms = None;
+        self.handle_unanswered();
+        self.synced = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn synced(position: u64) -> Feed {
+        let mut feed = Feed::new(position);
+        assert_eq!(feed.ask(), position);
+        feed.handle_answer(position, false, 0);
+        feed
+    }
+
+    #[test]
+    fn only_the_first_whole_answer_of_a_fresh_device_is_the_first() {
+        let mut feed = Feed::new(0);
+        feed.ask();
+        assert!(feed.is_fresh() && !feed.is_synced());
+        assert_eq!(feed.handle_answer(3, true, 0), Answered::Partly);
+        assert_eq!(feed.take_sync(0), Some(3));
+        assert_eq!(feed.handle_answer(5, false, 0), Answered::Whole { first: true });
+        feed.end_session();
+        assert_eq!(feed.ask(), 5);
+        assert_eq!(feed.handle_answer(5, false, 0), Answered::Whole { first: false });
+    }
+
+    #[test]
+    fn pushes_move_the_position_only_once_nothing_before_them_is_missing() {
+        let mut feed = Feed::new(2);
+        feed.ask();
+        assert!(!feed.advance(9));
+        feed.handle_answer(4, false, 0);
+        assert!(feed.advance(9) && !feed.advance(9) && !feed.advance(3));
+        assert_eq!(feed.resume_position(), 9);
+    }
+
+    #[test]
+    fn what_is_asked_and_not_answered_is_asked_again_from_there() {
+        let mut feed = synced(4);
+        feed.request_resync();
+        feed.advance(9);
+        assert_eq!(feed.resume_position(), 4, "a store must not skip what is asked again");
+        assert_eq!(feed.ask(), 4);
+        feed.end_session();
+        assert_eq!((feed.resume_position(), feed.deadline(0)), (4, None));
+        assert_eq!(feed.ask(), 4);
+        feed.handle_refused(1_000);
+        assert_eq!(feed.deadline(0), Some(1_000));
+        assert_eq!(feed.take_sync(999), None);
+        assert_eq!(feed.take_sync(1_000), Some(4));
+        assert_eq!(feed.take_sync(1_000), None, "one at a time");
+    }
+
+    #[test]
+    fn a_resync_waits_a_little_and_gives_up_after_some() {
+        let mut feed = synced(8);
+        feed.request_resync();
+        feed.schedule_resync(0);
+        assert_eq!(feed.deadline(0), Some(RESYNC_MS));
+        for n in 0..RESYNCS {
+            assert_eq!(feed.take_sync(u64::MAX), Some(if n == 0 { 8 } else { 2 }));
+            feed.handle_answer(8, false, 0);
+            feed.handle_stale(Some(3), 0);
+        }
+        assert_eq!(feed.take_sync(u64::MAX), Some(2));
+        feed.handle_answer(8, false, 0);
+        feed.handle_stale(Some(3), 0);
+        assert_eq!(feed.take_sync(u64::MAX), None);
+        feed.request_resync();
+        feed.schedule_resync(0);
+        assert_eq!(feed.take_sync(u64::MAX), Some(8), "a new cause begins anew");
+    }
+
+    #[test]
+    fn the_servers_position_asks_for_what_is_missing() {
+        let mut feed = synced(8);
+        feed.handle_position(8, 5);
+        assert_eq!(feed.take_sync(5), None);
+        feed.handle_position(9, 5);
+        assert_eq!(feed.take_sync(5), Some(8));
     }
 }

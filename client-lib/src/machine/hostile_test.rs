@@ -332,10 +332,11 @@ fn whatever_the_server_says_the_machine_neither_panics_nor_grows() {
                 machine.handle_timeout(tick);
             }
             let _ = machine.take_saves();
-            assert!(machine.conversations.len() <= 3);
-            // Three ids there are; one that is none is nobody.
-            assert!(machine.known.len() <= 4 && machine.asking_names.len() <= 4);
-            assert!(machine.typing.len() <= 9 && machine.to_say.len() <= 3);
+            let sizes = machine.sizes();
+            assert!(sizes.conversations <= 3);
+            // Three ids there are; one that is no id stands for an unknown author.
+            assert!(sizes.names <= 4 && sizes.requested_names <= 4);
+            assert!(sizes.typing <= 9 && sizes.notices <= 3);
         }
     }
 }

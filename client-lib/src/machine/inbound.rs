@@ -1,15 +1,12 @@
 //! What the server says, and what follows from it.
 
-use std::sync::Arc;
-
 use parley_protocol::ids::{ConversationId, DeviceId, SessionId, UserId};
 use parley_protocol::version;
 use parley_protocol::wire::{self, server_envelope::Kind};
 
 use super::connect::{Phase, Tick};
-use super::conversation::Conversation;
 use super::requests::Pending;
-use super::{Call, CallId, Machine, Output, Reply, Save, SavedAccount};
+use super::{Call, CallId, Conversation, Machine, Output, Reply, Save};
 use crate::convert;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Event, LocalId, SendStatus, Sent, Session, To, User};
@@ -23,7 +20,7 @@ pub(super) struct Malformed;
 impl Machine {
     /// An envelope came.
     pub fn handle_envelope(&mut self, tick: Tick, envelope: wire::ServerEnvelope) {
-        self.heard_ms = tick.now_ms;
+        self.liveness.handle_heard(tick.now_ms);
         let pending = match envelope.request {
             0 => None,
             request => self.requests.take(request),
@@ -34,7 +31,7 @@ impl Machine {
             let error = Error::new(ErrorKind::Protocol, "the server sent a malformed envelope");
             self.handle_failure(tick, error);
         }
-        self.settle(tick.now_ms);
+        self.finish_input(tick.now_ms);
     }
 
     fn handle_kind(
@@ -45,18 +42,16 @@ impl Machine {
     ) -> Result<(), Malformed> {
         match (kind, pending) {
             (Kind::Welcome(welcome), Some(Pending::Hello)) => self.handle_welcome(tick, welcome)?,
-            (Kind::Pong(pong), _) => {
-                if pong.feed_position > self.feed_position && self.sync_at_ms.is_none() {
-                    self.sync_at_ms = Some(tick.now_ms);
-                }
-            }
+            (Kind::Pong(pong), _) => self.feed.handle_position(pong.feed_position, tick.now_ms),
             (Kind::Sent(sent), Some(Pending::Send(id))) => self.handle_sent(tick, id, &sent)?,
             (Kind::Deliver(deliver), _) => self.handle_deliver(tick, &deliver)?,
             (Kind::Fetched(page), Some(Pending::Fetch(id))) => {
                 self.handle_gap_page(tick, id, &page);
             }
-            (Kind::Fetched(page), Some(Pending::Cover(id))) => self.handle_cover(tick, id, &page),
-            (Kind::Fetched(page), Some(Pending::Page(call))) => {
+            (Kind::Fetched(page), Some(Pending::Refetch(id))) => {
+                self.handle_refetched(tick, id, &page);
+            }
+            (Kind::Fetched(page), Some(Pending::Call(call))) => {
                 self.handle_page(tick, call, &page)?;
             }
             (Kind::Receipt(receipt), _) => self.handle_receipt(&receipt)?,
@@ -65,11 +60,10 @@ impl Machine {
             }
             (Kind::Found(found), Some(Pending::Lookup(name))) => self.handle_found(&name, found)?,
             (Kind::Described(described), Some(Pending::Describe(id))) => {
-                self.describing = self.describing.saturating_sub(1);
-                self.call_next_in_line();
+                self.conversations.finish_description();
                 self.handle_described(id, &described)?;
             }
-            (Kind::Described(described), Some(Pending::Page(call))) => {
+            (Kind::Described(described), Some(Pending::Call(call))) => {
                 let description = convert::description(&described).map_err(|_| Malformed)?;
                 self.reply(call, Ok(Reply::Described(description)));
             }
@@ -102,7 +96,7 @@ impl Machine {
                 self.handle_failure(tick, error);
             }
             (Kind::Drain(drain), _) => self.connect.handle_drain(tick, drain.within_ms),
-            // Nobody waits for it.
+            // An answer that no request waits for.
             (_, None) => {}
             (kind, pending) => self.answer(tick, pending.as_ref(), kind)?,
         }
@@ -116,17 +110,21 @@ impl Machine {
         pending: Option<&Pending>,
         kind: Kind,
     ) -> Result<(), Malformed> {
-        let Some(Pending::Page(call)) = pending else {
+        let Some(Pending::Call(call)) = pending else {
             // A cursor's answer was for the machine alone; anything else is of
             // another kind than the request.
             return if matches!(kind, Kind::Moved(_)) { Ok(()) } else { Err(Malformed) };
         };
         match &kind {
-            Kind::Changed(_) => self.ask_feed_now(tick),
-            Kind::AccountChanged(changed) => self.note_revision(changed.revision),
-            Kind::AccountState(state) => self.note_revision(state.revision),
+            Kind::Changed(_) => self.feed.resync_now(tick.now_ms),
+            Kind::AccountChanged(changed) => {
+                self.set_revision(changed.revision);
+            }
+            Kind::AccountState(state) => {
+                self.set_revision(state.revision);
+            }
             Kind::Profile(profile) if !profile.deleted => {
-                self.know(convert::profile(profile).map_err(|_| Malformed)?.user);
+                self.names.learn(convert::profile(profile).map_err(|_| Malformed)?.user);
             }
             Kind::Subscribed(_)
             | Kind::Moved(_)
@@ -155,27 +153,26 @@ impl Machine {
         Ok(())
     }
 
-    /// The account's own data stand at this revision.
-    fn note_revision(&mut self, revision: u64) {
-        if let Some(account) = &mut self.account
-            && revision > account.revision
-        {
-            account.revision = revision;
-            let account = account.clone();
-            self.save(Save::Account(account));
+    /// The account's own data stand at this revision. Returns whether that is news.
+    fn set_revision(&mut self, revision: u64) -> bool {
+        let account = self.account.set_revision(revision);
+        let news = account.is_some();
+        if let Some(account) = account {
+            self.outputs.save(Save::Account(account));
         }
+        news
     }
 
-    /// As [`Machine::note_revision`], when somebody else changed them.
+    /// As [`Machine::set_revision`], when another device changed them.
     fn handle_revision(&mut self, revision: u64) {
-        if self.account.as_ref().is_some_and(|account| revision > account.revision) {
-            self.note_revision(revision);
-            self.outputs.push_back(Output::Emit(Event::AccountChanged { revision }));
+        if self.set_revision(revision) {
+            self.outputs.emit(Event::AccountChanged { revision });
         }
     }
 
     fn handle_welcome(&mut self, tick: Tick, welcome: wire::Welcome) -> Result<(), Malformed> {
-        let (Phase::Handshaking { .. }, Some(transport)) = (self.connect.phase(), self.transport)
+        let (Phase::Handshaking { .. }, Some(transport)) =
+            (self.connect.phase(), self.connect.transport())
         else {
             return Err(Malformed);
         };
@@ -184,31 +181,19 @@ impl Machine {
         }
         let user = User { id: user_id(&welcome.user)?, name: welcome.user_name.as_str().into() };
         let device = DeviceId::from_slice(&welcome.device).map_err(|_| Malformed)?;
-        // A device that knew nothing yet has nothing to catch up with.
-        let known = self.account.as_ref().map(|known| known.revision);
-        let revision = known.unwrap_or(welcome.account_revision);
-        let account = SavedAccount { user: user.clone(), device, revision };
-        if self.account.as_ref().is_some_and(|known| known.user.id != user.id) {
+        if self.me().is_some_and(|known| known != user.id) {
             let error = Error::new(ErrorKind::Store, "the store belongs to another user");
-            self.fail(tick, error);
+            let step = self.connect.close(Some(error));
+            self.apply_step(step, tick.now_ms);
             return Ok(());
         }
-        if self.account.as_ref() != Some(&account) {
-            self.save(Save::Account(account.clone()));
-            self.account = Some(account);
+        let account = self.account.identify(user.clone(), device, welcome.account_revision);
+        if let Some(account) = account {
+            self.outputs.save(Save::Account(account));
             self.learn_peers();
         }
         let limits = welcome.limits.unwrap_or_default();
-        self.requests.set_limit(limits.requests_in_flight);
-        let behind = match welcome.background_heartbeat_ms {
-            0 => welcome.heartbeat_ms,
-            behind => behind,
-        };
-        self.heartbeats_ms = (heartbeat_ms(welcome.heartbeat_ms), heartbeat_ms(behind));
-        self.ping_at_ms = tick.now_ms + self.heartbeat_ms();
-        self.watch_at_ms = (!self.watched.is_empty()).then_some(tick.now_ms);
-        self.session_number += 1;
-        self.session = Some(Arc::new(Session {
+        let session = Session {
             id: SessionId::from_slice(&welcome.session).map_err(|_| Malformed)?,
             user,
             device,
@@ -216,10 +201,14 @@ impl Machine {
             text_chars: limits.text_chars,
             group_members: limits.group_members,
             server_time_ms: welcome.server_time_ms,
-        }));
+        };
+        self.requests.set_limit(limits.requests_in_flight);
+        let heartbeats = (welcome.heartbeat_ms, welcome.background_heartbeat_ms);
+        self.liveness.begin_session(tick.now_ms, heartbeats.0, heartbeats.1);
+        self.presence.begin_session(tick.now_ms);
+        self.account.begin_session(session);
         self.connect.handle_welcome(tick.now_ms);
-        self.synced = false;
-        self.say_state(tick.now_ms);
+        self.report_state(tick.now_ms);
         self.handle_revision(welcome.account_revision);
         self.handle_changes(tick, &welcome.changes.unwrap_or_default(), true)?;
         self.resume();
@@ -228,36 +217,16 @@ impl Machine {
 
     /// Looks at everything that an earlier session left open.
     fn resume(&mut self) {
-        let open = self.conversations.values().filter(|conversation| {
-            !conversation.is_described()
-                || conversation.log.has_gap()
-                || conversation.acknowledged.is_pending()
-                || conversation.read.is_pending()
-                || conversation.describe_again
-                || conversation.needs_hidden()
-        });
-        let open: Vec<ConversationId> = open.map(|conversation| conversation.id).collect();
-        self.work.extend(open);
-        // Receipts said while we were away are not repeated.
         let tracked: Vec<ConversationId> = self.tracking.conversations().collect();
-        for id in tracked {
-            if let Some(conversation) = self.conversations.get_mut(&id) {
-                conversation.describe_again = true;
-                self.work.insert(id);
-            }
-        }
-        self.wanted_names = self.outbox.unresolved().map(str::to_owned).collect();
-        let asked = self.calls.values().filter_map(|(call, _)| match call {
-            Call::Lookup { name } => Some(name.clone()),
-            _ => None,
-        });
-        self.wanted_names.extend(asked);
+        self.conversations.resume(&tracked);
+        let lookups = self.outbox.unresolved().chain(self.calls.lookups());
+        self.names.set_lookups(lookups.map(str::to_owned));
     }
 
     /// The conversation, known from now on.
     pub(super) fn conversation(&mut self, id: ConversationId) -> &mut Conversation {
-        let held = (!self.fresh).then_some(0);
-        self.conversations.entry(id).or_insert_with(|| Conversation::new(id, held))
+        let held = (!self.feed.is_fresh()).then_some(0);
+        self.conversations.ensure(id, held)
     }
 
     fn handle_sent(
@@ -270,44 +239,41 @@ impl Machine {
         let Some(item) = self.outbox.handle_sent(local_id) else { return Ok(()) };
         let (seq, time_ms) = (answer.seq, answer.time_ms);
         let sent = Sent { conversation, seq, time_ms, duplicate: answer.duplicate };
-        self.save(Save::Done(local_id));
-        self.outputs.push_back(Output::Status(local_id, SendStatus::Sent(sent)));
+        self.outputs.save(Save::Done(local_id));
+        self.outputs.status(local_id, SendStatus::Sent(sent));
         let client_message_id = item.client_message_id;
-        self.outputs.push_back(Output::Emit(Event::Sent { local_id, client_message_id, sent }));
+        self.outputs.emit(Event::Sent { local_id, client_message_id, sent });
         for gone in self.tracking.add(local_id, sent) {
-            self.outputs.push_back(Output::Untrack(gone));
+            self.outputs.push(Output::Untrack(gone));
         }
         if let To::User(user) = item.to {
-            self.direct.insert(user, conversation);
-            self.outbox.join(&To::User(user), &To::Conversation(conversation));
+            self.conversations.set_direct(user, conversation);
+            self.outbox.merge(&To::User(user), &To::Conversation(conversation));
         }
         let sender = self.me().map(UserId::to_wire).unwrap_or_default();
         let (ordinal, kind, body) = (answer.ordinal, item.kind, item.body);
         let entry =
             wire::Entry { seq, ordinal, time_ms, epoch: 0, sender, kind, body, erased: false };
-        let known = self.conversation(conversation);
-        if !answer.duplicate {
-            known.acknowledged.handle_given(seq, seq);
-        }
-        known.log.note_last(seq, tick.now_ms, true);
-        known.log.offer(entry);
-        self.touch(conversation);
+        self.conversation(conversation).handle_sent(entry, answer.duplicate, tick.now_ms);
+        self.conversations.touch(conversation);
         self.advance(conversation);
         self.follow_cursors(conversation);
-        self.move_feed(answer.feed_position);
+        self.advance_feed(answer.feed_position);
         Ok(())
     }
 
     fn handle_found(&mut self, asked: &str, found: wire::Found) -> Result<(), Malformed> {
-        self.looking_up.remove(asked);
+        self.names.finish_lookup(asked);
         let user = found.user.ok_or(Malformed)?;
         let user = User { id: user_id(&user.id)?, name: user.name.as_str().into() };
-        for call in self.waiting(|call| matches!(call, Call::Lookup { name } if name == asked)) {
+        for call in
+            self.calls.matching(|call| matches!(call, Call::Lookup { name } if name == asked))
+        {
             self.reply(call, Ok(Reply::Found(user.clone())));
         }
         // The server may spell it differently; what was asked resolves all the same.
         let to = self.resolve(To::User(user.id));
-        self.outbox.join(&To::Name(asked.to_owned()), &to);
+        self.outbox.merge(&To::Name(asked.to_owned()), &to);
         self.learn_name(user);
         Ok(())
     }
@@ -318,8 +284,8 @@ impl Machine {
         described: &wire::Described,
     ) -> Result<(), Malformed> {
         let description = convert::description(described).map_err(|_| Malformed)?;
-        let (session, me) = (self.session_number, self.me());
-        let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let (session, me) = (self.account.session_number(), self.me());
+        let Some(conversation) = self.conversations.get_mut(id) else { return Ok(()) };
         conversation.handle_described(description, me, session);
         let Some(current) = conversation.description() else { return Ok(()) };
         if let Some(peer) = me.and_then(|me| conversation.peer(me)).cloned() {
@@ -328,20 +294,17 @@ impl Machine {
         for call in self.describe_calls(id) {
             self.reply(call, Ok(Reply::Described(current.clone())));
         }
-        self.changed.insert(id);
+        self.conversations.mark_changed(id);
         self.advance(id);
         self.follow_cursors(id);
         Ok(())
     }
 
     pub(super) fn describe_calls(&self, id: ConversationId) -> Vec<CallId> {
-        self.waiting(|call| matches!(call, Call::Describe { conversation } if *conversation == id))
+        let same =
+            |call: &Call| matches!(call, Call::Describe { conversation } if *conversation == id);
+        self.calls.matching(same)
     }
-}
-
-/// A server can't make the client ping without end, nor forget it.
-fn heartbeat_ms(said: u32) -> u64 {
-    u64::from(said).clamp(50, 3_600_000)
 }
 
 pub(super) fn conversation_id(bytes: &[u8]) -> Result<ConversationId, Malformed> {

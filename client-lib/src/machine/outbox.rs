@@ -4,8 +4,9 @@
 //! refusal can't let a later message overtake an earlier one; lanes go side by
 //! side. A send without an answer goes out again after a reconnect with the
 //! same client message id. A recoverable refusal parks its lane, an
-//! unrecoverable one ends only its item. Bounds are the caller's: it gives an
-//! item only when there is room.
+//! unrecoverable one ends only its item. Bounds are the caller's: it pushes an
+//! item only when there is room. Draining is here as well: the client ends when
+//! this is empty.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -55,6 +56,9 @@ pub(crate) struct Outbox {
     lanes: HashMap<To, Lane>,
     /// Lanes with something to send, in turn.
     turn: VecDeque<To>,
+    last_local_id: u64,
+    /// The client ends once everything is sent, at the latest at this moment.
+    drain_until_ms: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +73,35 @@ struct Lane {
 }
 
 impl Outbox {
+    /// An empty one that goes on after this local id.
+    pub(crate) fn new(last_local_id: u64) -> Self {
+        Self { last_local_id, ..Self::default() }
+    }
+
+    /// A local id that was never given before.
+    pub(crate) const fn next_local_id(&mut self) -> LocalId {
+        self.last_local_id += 1;
+        LocalId(self.last_local_id)
+    }
+
+    /// The client ends once everything is sent, at the latest at this moment.
+    pub(crate) const fn start_drain(&mut self, until_ms: u64) {
+        self.drain_until_ms = Some(until_ms);
+    }
+
+    pub(crate) const fn is_draining(&self) -> bool {
+        self.drain_until_ms.is_some()
+    }
+
+    pub(crate) const fn drain_until_ms(&self) -> Option<u64> {
+        self.drain_until_ms
+    }
+
+    /// The client ended. Returns how many sends are left, when it was drained.
+    pub(crate) fn end_drain(&mut self) -> Option<usize> {
+        self.drain_until_ms.take().map(|_| self.len())
+    }
+
     /// Items not answered yet.
     pub(crate) fn len(&self) -> usize {
         self.items.len()
@@ -79,6 +112,7 @@ impl Outbox {
     }
 
     pub(crate) fn push(&mut self, item: Item) {
+        self.last_local_id = self.last_local_id.max(item.local_id.0);
         let lane = self.lanes.entry(item.to.clone()).or_default();
         lane.queue.push_back(item.local_id);
         if lane.queue.len() == 1 {
@@ -140,7 +174,7 @@ impl Outbox {
 
     /// Two targets turned out to be the same: their lanes become one, in the
     /// order in which the messages were queued.
-    pub(crate) fn join(&mut self, from: &To, to: &To) {
+    pub(crate) fn merge(&mut self, from: &To, to: &To) {
         if from == to {
             return;
         }
@@ -216,7 +250,7 @@ impl Outbox {
     }
 
     /// The connection is gone: what was on its way goes again.
-    pub(crate) fn handle_disconnected(&mut self) {
+    pub(crate) fn end_session(&mut self) {
         for lane in self.lanes.values_mut() {
             lane.unanswered |= lane.in_flight;
             lane.in_flight = false;
@@ -317,21 +351,21 @@ mod tests {
     fn after_a_disconnect_the_unanswered_goes_again_first() {
         let mut outbox = outbox(&[(1, to(1)), (2, to(1))]);
         assert_eq!(next(&mut outbox, 0), Some(1));
-        outbox.handle_disconnected();
+        outbox.end_session();
         assert_eq!(outbox.abort(LocalId(1)), None, "it may have arrived");
         assert_eq!(next(&mut outbox, 0), Some(1));
     }
 
     #[test]
-    fn names_wait_and_join_in_the_order_of_queueing() {
+    fn names_wait_and_merge_in_the_order_of_queueing() {
         let conversation = To::Conversation(ConversationId::new([9; 16]));
         let mut outbox = outbox(&[(1, "bob".into()), (2, to(1)), (3, "bob".into())]);
         assert_eq!(outbox.unresolved().collect::<Vec<_>>(), vec!["bob"]);
         assert_eq!(next(&mut outbox, 0), None, "it may be for the same conversation");
-        outbox.join(&"bob".into(), &to(1));
+        outbox.merge(&"bob".into(), &to(1));
         assert_eq!(next(&mut outbox, 0), Some(1));
         outbox.handle_sent(LocalId(1)).unwrap();
-        outbox.join(&to(1), &conversation);
+        outbox.merge(&to(1), &conversation);
         for id in [2, 3] {
             assert_eq!(next(&mut outbox, 0), Some(id));
             outbox.handle_sent(LocalId(id)).unwrap();
@@ -356,6 +390,23 @@ mod tests {
         assert_eq!(next(&mut outbox, 0), Some(3), "that can't be the same");
         assert_eq!(next(&mut outbox, 0), None);
         assert_eq!(outbox.next(0, |known| known == id).map(|item| item.local_id.0), Some(2));
+    }
+
+    #[test]
+    fn local_ids_go_on_after_those_of_an_earlier_run() {
+        let mut outbox = Outbox::new(3);
+        outbox.push(item(7, to(1)));
+        assert_eq!(outbox.next_local_id(), LocalId(8));
+    }
+
+    #[test]
+    fn a_drain_ends_once_with_what_is_left() {
+        let mut outbox = outbox(&[(1, to(1))]);
+        assert_eq!(outbox.end_drain(), None);
+        outbox.start_drain(50);
+        assert!(outbox.is_draining());
+        assert_eq!((outbox.drain_until_ms(), outbox.end_drain()), (Some(50), Some(1)));
+        assert_eq!(outbox.end_drain(), None);
     }
 
     #[test]

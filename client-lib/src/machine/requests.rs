@@ -22,10 +22,11 @@ pub(crate) enum Pending {
     Sync,
     Send(LocalId),
     Fetch(ConversationId),
-    Page(CallId),
-    /// Fetches what the server wants this session to have been given before it
-    /// takes a read cursor.
-    Cover(ConversationId),
+    /// What the application asked for.
+    Call(CallId),
+    /// Entries that the server wants this session to have been given before it
+    /// takes a cursor.
+    Refetch(ConversationId),
     Delivered(ConversationId),
     Read(ConversationId, u64),
     Lookup(String),

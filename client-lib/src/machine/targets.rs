@@ -3,16 +3,14 @@
 
 use parley_protocol::ids::ConversationId;
 
-use super::{Item, Machine, NAMES};
+use super::{Item, Machine};
 use crate::model::{To, User};
 
 impl Machine {
     pub(super) fn push(&mut self, mut item: Item) {
         item.to = self.resolve(item.to);
-        if let To::Name(name) = &item.to
-            && !self.looking_up.contains(name)
-        {
-            self.wanted_names.insert(name.clone());
+        if let To::Name(name) = &item.to {
+            self.names.want_lookup(name);
         }
         self.outbox.push(item);
     }
@@ -20,15 +18,15 @@ impl Machine {
     /// The most certain form of a target.
     pub(super) fn resolve(&self, to: To) -> To {
         let to = match to {
-            To::Name(name) => match self.names.get(&name) {
+            To::Name(name) => match self.names.by_name(&name) {
                 Some(user) => To::User(user.id),
                 None => To::Name(name),
             },
             other => other,
         };
         match to {
-            To::User(user) => match self.direct.get(&user) {
-                Some(conversation) => To::Conversation(*conversation),
+            To::User(user) => match self.conversations.direct(user) {
+                Some(conversation) => To::Conversation(conversation),
                 None => To::User(user),
             },
             other => other,
@@ -38,29 +36,21 @@ impl Machine {
     /// Learns which user is behind which 1:1 conversation.
     pub(super) fn learn_peers(&mut self) {
         let Some(me) = self.me() else { return };
-        let peers: Vec<(ConversationId, User)> = self
-            .conversations
-            .values()
-            .filter_map(|conversation| Some((conversation.id, conversation.peer(me)?.clone())))
-            .collect();
-        for (id, peer) in peers {
+        for (id, peer) in self.conversations.peers(me) {
             self.learn_peer(id, peer);
         }
     }
 
     pub(super) fn learn_peer(&mut self, conversation: ConversationId, peer: User) {
-        self.direct.insert(peer.id, conversation);
-        self.outbox.join(&To::User(peer.id), &To::Conversation(conversation));
+        self.conversations.set_direct(peer.id, conversation);
+        self.outbox.merge(&To::User(peer.id), &To::Conversation(conversation));
         self.learn_name(peer);
     }
 
     pub(super) fn learn_name(&mut self, user: User) {
         let name = To::Name(user.name.to_string());
         let to = self.resolve(To::User(user.id));
-        self.outbox.join(&name, &to);
-        if self.names.len() >= NAMES {
-            self.names.clear();
-        }
-        self.names.insert(user.name.to_string(), user);
+        self.outbox.merge(&name, &to);
+        self.names.learn_by_name(user);
     }
 }

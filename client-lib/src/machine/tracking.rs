@@ -27,7 +27,7 @@ struct Tracked {
 }
 
 impl Tracking {
-    /// Follows a send. Gives those that are let go for it.
+    /// Follows a send. Returns those that are let go for it.
     pub(crate) fn add(&mut self, local_id: LocalId, sent: Sent) -> Vec<LocalId> {
         let lane = self.sends.entry(sent.conversation).or_default();
         // The same id sent twice gives the same seq twice.

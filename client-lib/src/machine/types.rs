@@ -161,6 +161,24 @@ pub struct Page {
     pub names: Vec<User>,
 }
 
+/// How many of each the machine holds. All are bounded, whatever a server says:
+/// conversations by those it named, the rest by constants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Conversations.
+    pub conversations: usize,
+    /// Users known by id.
+    pub names: usize,
+    /// Users whose names were asked for and did not come yet.
+    pub requested_names: usize,
+    /// People who type.
+    pub typing: usize,
+    /// One-way messages that have not left.
+    pub notices: usize,
+    /// Calls of the application.
+    pub calls: usize,
+}
+
 /// What the driver has to do.
 #[derive(Debug, Clone)]
 pub enum Output {

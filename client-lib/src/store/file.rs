@@ -285,7 +285,7 @@ mod tests {
                 ordinal: 6,
                 floor: 2,
                 version: 8,
-                doubtful: true,
+                stale: true,
             },
             last_time_ms: 9,
             roster: Some(Roster { seq: 5, pinned: vec![2], former: true, ..Roster::unknown() }),

@@ -147,7 +147,7 @@ pub(super) struct ConversationRow {
     #[prost(uint64, tag = "20")]
     version: u64,
     #[prost(bool, tag = "21")]
-    doubtful: bool,
+    stale: bool,
 }
 
 impl ConversationRow {
@@ -175,7 +175,7 @@ impl ConversationRow {
             ordinal: saved.count.ordinal,
             floor: saved.count.floor,
             version: saved.count.version,
-            doubtful: saved.count.doubtful,
+            stale: saved.count.stale,
         }
     }
 
@@ -213,7 +213,7 @@ impl ConversationRow {
                 ordinal: row.ordinal,
                 floor: row.floor,
                 version: row.version,
-                doubtful: row.doubtful,
+                stale: row.stale,
             },
             last_time_ms: row.last_time_ms,
             roster: roster.transpose()?,

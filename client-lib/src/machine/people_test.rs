@@ -6,6 +6,8 @@ use super::*;
 use crate::builder::Backoff;
 use crate::model::{CatchUp, Transport};
 use bytes::Bytes;
+use parley_protocol::limits;
+use parley_protocol::wire::client_envelope::Kind;
 use parley_protocol::wire::server_envelope::Kind as Answer;
 use prost::Message as _;
 

@@ -63,7 +63,7 @@ impl Log {
         }
     }
 
-    /// Takes notice of an entry. Gives false when it was known.
+    /// Takes notice of an entry. Returns false when it was known.
     pub(crate) fn offer(&mut self, entry: wire::Entry) -> bool {
         let seq = entry.seq;
         self.last = self.last.max(seq);
@@ -134,7 +134,7 @@ impl Log {
         }
     }
 
-    pub(crate) fn handle_disconnected(&mut self) {
+    pub(crate) fn end_session(&mut self) {
         self.fetching = false;
         self.stalls = 0;
         self.fetch_at_ms = 0;

@@ -3,7 +3,7 @@
 //! The server counts; the device only carries its number on until the next word
 //! of the feed, so that a list is right at once. Where it can't be sure (a
 //! deletion may be counted already, a cursor may stand amid the unread) it keeps
-//! its guess, says that it doubts, and the feed is asked.
+//! its guess, marks it stale, and the feed is asked.
 
 use parley_protocol::ids::UserId;
 use parley_protocol::{body, wire};
@@ -26,7 +26,7 @@ pub struct Count {
     /// Version of the feed entry it comes from.
     pub version: u64,
     /// It may be wrong until the feed speaks again.
-    pub doubtful: bool,
+    pub stale: bool,
 }
 
 impl Count {
@@ -43,11 +43,11 @@ impl Count {
             self.up_to = entry.last_seq;
             self.unread = entry.unread;
             self.mentions = u64::from(entry.mentions);
-            self.doubtful = false;
+            self.stale = false;
         }
     }
 
-    /// Takes the next entry. Gives whether that leaves a doubt.
+    /// Takes the next entry. Returns whether that makes the count stale.
     pub(crate) fn handle_taken(
         &mut self,
         entry: &wire::Entry,
@@ -69,28 +69,29 @@ impl Count {
             }
             Entry::Deletion(deletion) if deletion.target_ordinal > self.floor => {
                 self.unread = self.unread.saturating_sub(1);
-                return self.doubt();
+                return self.mark_stale();
             }
             Entry::Change(change) if matches!(change.what, What::Erased { .. }) => {
-                return self.doubt();
+                return self.mark_stale();
             }
             // Coming into a group is a floor of its own.
             Entry::Change(change) if brings_in(&change.what, own, me) => self.all_read(),
             // Erased by its age, or newer than this build: it may count.
             Entry::Erased(_) | Entry::Unknown(_) if body::is_countable(entry.kind) => {
-                return self.doubt();
+                return self.mark_stale();
             }
             _ => {}
         }
         false
     }
 
-    /// The user's read cursor stands at `up_to`. Gives whether that leaves a doubt.
+    /// The user's read cursor stands at `up_to`. Returns whether
+    /// that makes the count stale.
     pub(crate) fn handle_read(&mut self, up_to: u64) -> bool {
         if up_to >= self.up_to {
             self.all_read();
         }
-        self.unread > 0 && self.doubt()
+        self.unread > 0 && self.mark_stale()
     }
 
     fn all_read(&mut self) {
@@ -99,8 +100,8 @@ impl Count {
         self.floor = self.floor.max(self.ordinal);
     }
 
-    fn doubt(&mut self) -> bool {
-        self.doubtful = true;
+    fn mark_stale(&mut self) -> bool {
+        self.stale = true;
         true
     }
 }
@@ -191,15 +192,15 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_of_something_unread_is_carried_on_and_doubted() {
+    fn a_deletion_of_something_unread_is_carried_on_and_stale() {
         let mut count = Count::default();
         count.handle_feed(&feed(3, 2, 1));
         let delete = |ordinal| Bytes::from(wire::Delete { seq: ordinal, ordinal }.encode_to_vec());
         assert!(!take(&mut count, 4, wire::EntryKind::Delete, delete(1), false));
         assert_eq!(count.unread, 2);
         assert!(take(&mut count, 5, wire::EntryKind::Delete, delete(3), false));
-        assert!(count.unread == 1 && count.doubtful);
+        assert!(count.unread == 1 && count.stale);
         count.handle_feed(&feed(5, 1, 1));
-        assert!(!count.doubtful);
+        assert!(!count.stale);
     }
 }

@@ -4,8 +4,7 @@
 //! most one is on its way for each conversation, and one that had no answer is
 //! said again in the next session.
 
-use super::CallId;
-use crate::error::Error;
+use crate::machine::CallId;
 
 /// Refusals in a row after which those who wait get the refusal.
 const REFUSALS: u32 = 3;
@@ -38,7 +37,7 @@ impl ReadMark {
     }
 
     /// The application says so, and `call` waits for the server's word.
-    /// Gives false when that is known already.
+    /// Returns false when that is known already.
     pub(crate) fn want(&mut self, up_to: u64, call: CallId) -> bool {
         if up_to <= self.confirmed {
             return false;
@@ -57,7 +56,7 @@ impl ReadMark {
         self.on_its_way = true;
     }
 
-    /// The server took it, or another device's. Gives the calls that are done.
+    /// The server took it, or another device's. Returns the calls that are done.
     pub(crate) fn handle_confirmed(&mut self, up_to: u64) -> Vec<CallId> {
         self.confirmed = self.confirmed.max(up_to);
         self.wanted = self.wanted.max(self.confirmed);
@@ -70,7 +69,7 @@ impl ReadMark {
         self.refusals = 0;
     }
 
-    /// The server refused. Gives the calls to disappoint, when it is for good.
+    /// The server refused. Returns the calls that fail, when it is for good.
     pub(crate) fn handle_failure(&mut self, now_ms: u64, again: bool) -> Vec<CallId> {
         self.on_its_way = false;
         self.refusals += 1;
@@ -88,16 +87,11 @@ impl ReadMark {
         self.waiting.retain(|(_, other)| *other != call);
     }
 
-    pub(crate) fn handle_disconnected(&mut self) {
+    pub(crate) fn end_session(&mut self) {
         self.on_its_way = false;
         self.refusals = 0;
         self.not_before_ms = 0;
     }
-}
-
-/// Whether a refusal of a cursor may end well after the session was given more.
-pub(crate) fn is_cursor_ahead(error: &Error) -> bool {
-    error.code() == Some(parley_protocol::Code::CursorAhead as u32)
 }
 
 #[cfg(test)]
@@ -123,12 +117,12 @@ mod tests {
         let mut read = ReadMark::new(0, 0);
         read.want(5, CallId(1));
         read.start();
-        read.handle_disconnected();
+        read.end_session();
         assert_eq!(read.due(), Some((0, 5)));
     }
 
     #[test]
-    fn a_refusal_for_good_disappoints_the_callers() {
+    fn a_refusal_for_good_fails_the_calls() {
         let mut read = ReadMark::new(0, 0);
         read.want(5, CallId(1));
         read.start();

@@ -134,8 +134,8 @@ impl Acknowledged {
         }
     }
 
-    /// No pause any more, and no company to wait for; only the server is waited for.
-    pub(crate) const fn hurry(&mut self) {
+    /// Waits no longer to acknowledge several at once; a pause the server asked for stays.
+    pub(crate) const fn skip_pause(&mut self) {
         if !self.is_asked {
             self.not_before_ms = 0;
         }
@@ -170,7 +170,7 @@ impl Acknowledged {
         }
     }
 
-    pub(crate) fn handle_disconnected(&mut self) {
+    pub(crate) fn end_session(&mut self) {
         let floor = self.floor;
         *self = Self::new(self.confirmed, self.wanted);
         self.handle_floor(floor);
@@ -225,7 +225,7 @@ mod tests {
         acknowledged.handle_given(4, 6);
         acknowledged.handle_taken(6);
         acknowledged.start(0);
-        acknowledged.handle_disconnected();
+        acknowledged.end_session();
         assert_eq!(acknowledged.fetch_from(6), Some(3));
         acknowledged.start_recovery();
         assert_eq!(acknowledged.fetch_from(6), None);
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(acknowledged.due(4), None);
         acknowledged.handle_floor(1);
         assert_eq!(acknowledged.due(4), Some((0, 4)));
-        acknowledged.handle_disconnected();
+        acknowledged.end_session();
         acknowledged.handle_given(2, 4);
         assert_eq!(acknowledged.due(4), Some((0, 4)));
         acknowledged.start(0);
@@ -269,7 +269,7 @@ mod tests {
         }
         acknowledged.handle_given(1, 1);
         assert_eq!((acknowledged.due(1), acknowledged.fetch_from(1)), (None, None));
-        acknowledged.handle_disconnected();
+        acknowledged.end_session();
         assert!(acknowledged.fetch_from(1).is_some());
     }
 }

@@ -1,18 +1,36 @@
 //! One conversation as this device knows it: who is in it, what it holds, what
-//! is unread. The rules are in `roster`, `count`, `log`, `delivered` and `read`;
-//! this file keeps them together.
+//! is unread.
+//!
+//! The rules are one to a file: `roster`, `count`, `log` (the gap rule),
+//! `delivered` and `read` (the user's own cursors). This file keeps them
+//! together, `entries` and `cursors` route what comes to them, and `next` says
+//! what the conversation has to ask or say. Everything else goes through the
+//! methods here.
 
-use parley_protocol::cursors::delivered_every_ms;
+mod count;
+mod cursors;
+mod delivered;
+mod entries;
+mod log;
+mod next;
+mod read;
+mod roster;
+
 use parley_protocol::ids::{ConversationId, UserId};
 use parley_protocol::wire;
 
-use super::count::Count;
-use super::delivered::Acknowledged;
-use super::log::Log;
-use super::read::ReadMark;
-use super::roster::{Followed, Roster};
+pub use count::Count;
+pub use roster::Roster;
+
+use super::CallId;
 use crate::convert;
-use crate::model::{self, ConversationKind, Description, Preferences};
+use crate::model::{self, CatchUp, ConversationKind, Description, Preferences};
+use delivered::Acknowledged;
+pub(crate) use entries::detach;
+use log::Log;
+pub(crate) use next::{Context, Next, describe, fetch};
+use read::ReadMark;
+use roster::Followed;
 
 /// Descriptions in a row that are older than what is known, after which one is
 /// taken as it is.
@@ -20,31 +38,41 @@ const OLD_DESCRIPTIONS: u8 = 3;
 
 #[derive(Debug)]
 pub(crate) struct Conversation {
-    pub(crate) id: ConversationId,
-    pub(crate) log: Log,
-    pub(crate) acknowledged: Acknowledged,
-    pub(crate) read: ReadMark,
-    pub(crate) count: Count,
+    id: ConversationId,
+    log: Log,
+    acknowledged: Acknowledged,
+    read: ReadMark,
+    count: Count,
     /// Whether it is known where this device begins.
-    pub(crate) begun: bool,
+    begun: bool,
     roster: Option<Roster>,
     /// The session in which the members' cursors were last asked for; 0 for none.
-    pub(crate) described_in: u64,
-    pub(crate) describing: bool,
-    pub(crate) describe_again: bool,
+    described_in: u64,
+    describing: bool,
+    describe_again: bool,
     /// Not before this moment, after a failure.
-    pub(crate) describe_at_ms: u64,
+    describe_at_ms: u64,
     old_descriptions: u8,
     /// The entry for whose people names were asked.
-    pub(crate) naming: u64,
+    naming: u64,
     preferences: Preferences,
     request: bool,
     /// How many messages the user hid, as the server says and as is known here.
-    pub(crate) hidden: u32,
-    pub(crate) hidden_known: u32,
-    pub(crate) asking_hidden: bool,
+    hidden: u32,
+    hidden_known: u32,
+    asking_hidden: bool,
     last_time_ms: u64,
-    pub(crate) fetched_ms: u64,
+    /// When the last page of a gap came.
+    fetched_ms: u64,
+}
+
+/// What an entry of the feed changed, beyond the conversation itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct FeedNews {
+    /// How far the user cleared it, when that is further than was known.
+    pub(crate) cleared: Option<u64>,
+    /// Calls that waited for the user's read cursor to stand there.
+    pub(crate) read: Vec<CallId>,
 }
 
 /// What a store keeps of a conversation.
@@ -144,7 +172,7 @@ impl Conversation {
     }
 
     /// This device begins to hold it after `held`.
-    pub(crate) fn begin(&mut self, held: u64) {
+    fn begin(&mut self, held: u64) {
         // Another device may have acknowledged meanwhile what was pushed to this
         // one just now: that is news here all the same.
         let pushed = self.log.first_waiting().map_or(u64::MAX, |seq| seq.saturating_sub(1));
@@ -152,8 +180,36 @@ impl Conversation {
         self.begun = true;
     }
 
-    /// Takes what the feed says. Gives how far the user cleared it, when that is news.
-    pub(crate) fn handle_feed(&mut self, entry: &wire::FeedEntry, now_ms: u64) -> Option<u64> {
+    /// A device without a feed position begins where `catch_up` says.
+    pub(crate) fn begin_by(&mut self, catch_up: CatchUp, entry: &wire::FeedEntry) {
+        if self.begun {
+            return;
+        }
+        self.begin(match catch_up {
+            CatchUp::Undelivered => entry.delivered.min(entry.last_seq),
+            CatchUp::Unread => entry.read.min(entry.last_seq),
+            CatchUp::Everything => 0,
+        });
+        // Whatever is read from now on comes without what is hidden.
+        self.hidden_known = entry.hidden;
+    }
+
+    /// It is newer than the first list: it begins at its beginning. Returns
+    /// whether that was not known before.
+    pub(crate) fn begin_at_start(&mut self) -> bool {
+        !std::mem::replace(&mut self.begun, true)
+    }
+
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    pub(crate) const fn id(&self) -> ConversationId {
+        self.id
+    }
+
+    /// Takes what the feed says.
+    pub(crate) fn handle_feed(&mut self, entry: &wire::FeedEntry, now_ms: u64) -> FeedNews {
         self.log.note_last(entry.last_seq, now_ms, false);
         // Who has read something has it.
         let delivered = entry.delivered.max(entry.read);
@@ -165,31 +221,15 @@ impl Conversation {
         let cleared = self.preferences.cleared_up_to;
         self.preferences = entry.preferences.as_ref().map(convert::preferences).unwrap_or_default();
         let now = self.preferences.cleared_up_to;
-        (now > cleared).then_some(now)
+        FeedNews {
+            cleared: (now > cleared).then_some(now),
+            read: self.read.handle_confirmed(entry.read.min(entry.last_seq)),
+        }
     }
 
-    /// An entry was taken: moves the count and the roster, and wants its
-    /// acknowledgement. Gives whether the server has to be asked for the count.
-    pub(crate) fn handle_taken(
-        &mut self,
-        entry: &wire::Entry,
-        read: &model::Entry,
-        me: Option<UserId>,
-        own: bool,
-    ) -> bool {
-        self.last_time_ms = self.last_time_ms.max(entry.time_ms);
-        if !own {
-            self.acknowledged.handle_taken(entry.seq);
-        }
-        if let Some(roster) = &mut self.roster {
-            match roster.follow(entry.seq, read, me) {
-                Followed::Lost => self.describe_again = true,
-                // A history that was erased can't be given any more.
-                Followed::Changed => self.acknowledged.handle_floor(roster.first_after),
-                Followed::Same => {}
-            }
-        }
-        self.count.handle_taken(entry, read, me, own)
+    /// Version of the feed entry its count comes from, when the count is stale.
+    pub(crate) fn stale_version(&self) -> Option<u64> {
+        self.count.stale.then_some(self.count.version)
     }
 
     /// The server says who is in it and where everybody's cursors stand.
@@ -233,22 +273,72 @@ impl Conversation {
         self.roster.get_or_insert_with(Roster::unknown);
     }
 
-    /// Least milliseconds between two acknowledgements.
-    pub(crate) fn delivered_every_ms(&self, me: Option<UserId>) -> u64 {
-        let members = self.roster.as_ref().map_or(0, |roster| roster.members.len());
-        me.map_or(0, |me| delivered_every_ms(members, me))
-    }
-
     pub(crate) const fn is_described(&self) -> bool {
         self.roster.is_some()
     }
 
-    pub(crate) fn needs_describing(&self) -> bool {
+    /// Whether it was described in this session: receipts keep it up to date since.
+    pub(crate) const fn is_described_in(&self, session: u64) -> bool {
+        self.roster.is_some() && self.described_in == session
+    }
+
+    /// Has the server describe it once more.
+    pub(crate) const fn describe_again(&mut self) {
+        self.describe_again = true;
+    }
+
+    /// Whether a description is on its way, or will be asked for.
+    pub(crate) const fn awaits_description(&self) -> bool {
+        self.describe_again || self.describing
+    }
+
+    /// A description was refused for now; again at that moment.
+    pub(crate) const fn retry_describing(&mut self, at_ms: u64) {
+        self.describing = false;
+        self.describe_at_ms = at_ms;
+    }
+
+    fn needs_describing(&self) -> bool {
         !self.describing && (self.roster.is_none() || self.describe_again)
     }
 
-    pub(crate) const fn needs_hidden(&self) -> bool {
+    const fn needs_hidden(&self) -> bool {
         !self.asking_hidden && self.hidden > self.hidden_known
+    }
+
+    /// The next of what the user hid came: so many messages.
+    pub(crate) fn handle_hidden(&mut self, count: usize) {
+        self.asking_hidden = false;
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.hidden_known = self.hidden_known.saturating_add(count);
+        if count == 0 {
+            // Nothing more is given: asking on would be for ever.
+            self.hidden_known = self.hidden;
+        }
+    }
+
+    /// What the user hid was not given: again with the next change, or in the
+    /// next session.
+    pub(crate) const fn handle_hidden_refused(&mut self) {
+        self.asking_hidden = false;
+        self.hidden = self.hidden_known;
+    }
+
+    /// Notes that names are asked for the people of this entry. Returns false
+    /// when they were asked for already.
+    pub(crate) const fn start_naming(&mut self, seq: u64) -> bool {
+        let new = self.naming != seq;
+        self.naming = seq;
+        new
+    }
+
+    /// Whether something is left to do that an earlier session did not finish.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.roster.is_none()
+            || self.describe_again
+            || self.log.has_gap()
+            || self.has_pending_cursors()
+            || self.needs_hidden()
     }
 
     /// The member with this id, as a user with a name.
@@ -256,7 +346,7 @@ impl Conversation {
         self.roster.as_ref()?.member(user).map(|member| &member.user)
     }
 
-    /// A member's cursors moved. Gives whether they did.
+    /// A member's cursors moved. Returns whether that is news.
     pub(crate) fn handle_receipt(&mut self, receipt: &model::Receipt) -> bool {
         let Some(member) = self.roster.as_mut().and_then(|roster| roster.member_mut(receipt.user))
         else {
@@ -325,10 +415,11 @@ impl Conversation {
         }
     }
 
-    pub(crate) fn handle_disconnected(&mut self) {
-        self.log.handle_disconnected();
-        self.acknowledged.handle_disconnected();
-        self.read.handle_disconnected();
+    /// Forgets what belonged to one session.
+    pub(crate) fn end_session(&mut self) {
+        self.log.end_session();
+        self.acknowledged.end_session();
+        self.read.end_session();
         self.describing = false;
         self.describe_at_ms = 0;
         self.old_descriptions = 0;
@@ -338,121 +429,4 @@ impl Conversation {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Member, Role, User};
-
-    const ANN: UserId = UserId::new([1; 16]);
-    const BEN: UserId = UserId::new([2; 16]);
-    const PLACE: ConversationId = ConversationId::new([9; 16]);
-
-    fn conversation() -> Conversation {
-        Conversation::new(PLACE, Some(0))
-    }
-
-    fn member(user: UserId, name: &str, joined_seq: u64) -> Member {
-        let user = User { id: user, name: name.into() };
-        let (delivered, read, delivered_ms, read_ms) = (0, 0, 0, 0);
-        Member { user, role: Role::Member, joined_seq, delivered, read, delivered_ms, read_ms }
-    }
-
-    fn described(kind: ConversationKind, members: Vec<Member>, last_seq: u64) -> Description {
-        let roster = Roster { kind, members, ..Roster::unknown() };
-        let mut empty = conversation();
-        empty.roster = Some(roster);
-        Description { last_seq, ..empty.description().unwrap() }
-    }
-
-    fn both() -> Description {
-        let members = vec![member(ANN, "ann", 1), member(BEN, "ben", 1)];
-        described(ConversationKind::Direct, members, 0)
-    }
-
-    #[test]
-    fn the_peer_is_the_other_one_or_oneself() {
-        let mut conversation = conversation();
-        assert_eq!(conversation.peer(ANN), None);
-        conversation.handle_described(both(), Some(ANN), 1);
-        assert_eq!(conversation.peer(ANN).unwrap().id, BEN);
-        let alone = described(ConversationKind::Direct, vec![member(ANN, "ann", 1)], 0);
-        conversation.handle_described(alone, Some(ANN), 1);
-        assert_eq!(conversation.peer(ANN).unwrap().id, ANN);
-    }
-
-    #[test]
-    fn receipts_only_move_forward() {
-        let mut conversation = conversation();
-        conversation.handle_described(both(), Some(ANN), 1);
-        let receipt = |delivered, read| model::Receipt {
-            conversation: PLACE,
-            user: BEN,
-            delivered,
-            read,
-            time_ms: 7,
-        };
-        assert!(conversation.handle_receipt(&receipt(5, 3)));
-        assert!(!conversation.handle_receipt(&receipt(4, 2)));
-        assert_eq!(conversation.others(ANN), (5, 3));
-    }
-
-    #[test]
-    fn a_latecomer_begins_with_their_coming() {
-        let mut conversation = conversation();
-        conversation.log.note_last(60, 0, false);
-        let members = vec![member(BEN, "ben", 1), member(ANN, "ann", 57)];
-        conversation.handle_described(
-            described(ConversationKind::Group, members, 60),
-            Some(ANN),
-            1,
-        );
-        assert_eq!(conversation.log.held(), 56);
-    }
-
-    #[test]
-    fn a_description_from_before_what_is_known_is_asked_again_a_few_times() {
-        let mut conversation = conversation();
-        let now = described(ConversationKind::Group, vec![member(ANN, "ann", 1)], 9);
-        conversation.handle_described(now, Some(ANN), 1);
-        let old = || described(ConversationKind::Group, Vec::new(), 4);
-        for _ in 0..OLD_DESCRIPTIONS {
-            conversation.handle_described(old(), Some(ANN), 1);
-            assert!(conversation.needs_describing());
-            assert_eq!(conversation.line(Some(ANN)).members, 1);
-        }
-        conversation.handle_described(old(), Some(ANN), 1);
-        assert!(!conversation.needs_describing());
-    }
-
-    #[test]
-    fn what_is_saved_comes_back() {
-        let mut conversation = conversation();
-        conversation.handle_described(both(), Some(ANN), 1);
-        conversation.log.note_last(9, 0, false);
-        let preferences = wire::Preferences { draft: "later".into(), ..Default::default() };
-        let feed = wire::FeedEntry {
-            last_seq: 9,
-            unread: 3,
-            mentions: 1,
-            preferences: Some(preferences),
-            request: true,
-            ..wire::FeedEntry::default()
-        };
-        conversation.handle_feed(&feed, 0);
-        let saved = conversation.saved();
-        assert_eq!(&*saved.preferences.draft, "later");
-        assert_eq!(Conversation::restore(saved.clone()).saved(), saved);
-    }
-
-    #[test]
-    fn clearing_is_news_once() {
-        let mut conversation = conversation();
-        let feed = |cleared_up_to| wire::FeedEntry {
-            last_seq: 9,
-            preferences: Some(wire::Preferences { cleared_up_to, ..Default::default() }),
-            ..wire::FeedEntry::default()
-        };
-        assert_eq!(conversation.handle_feed(&feed(0), 0), None);
-        assert_eq!(conversation.handle_feed(&feed(4), 0), Some(4));
-        assert_eq!(conversation.handle_feed(&feed(4), 0), None);
-    }
-}
+mod tests;
