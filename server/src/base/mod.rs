@@ -1,8 +1,9 @@
 //! What every wing may use: clocks, address prefixes, the list of metrics, token
-//! buckets, locks by key. It knows no other wing.
+//! buckets, locks by key, threads that do one thing. It knows no other wing.
 
 pub mod address;
 pub mod clock;
 pub(crate) mod locks;
 pub mod metrics;
 pub mod rates;
+pub mod worker;

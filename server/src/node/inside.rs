@@ -20,10 +20,11 @@ use crate::accounts::Accounts;
 use crate::base::clock::Monotonic;
 use crate::base::metrics::Metrics;
 use crate::base::rates::Rates;
+use crate::base::worker::Worker;
 use crate::chat::fanout::Fanout;
-use crate::chat::home::{self, Flusher, Homes};
-use crate::chat::presence::{self, Presence, Watcher};
-use crate::chat::receipts::{self, Gatherer, Receipts};
+use crate::chat::home::{self, Homes};
+use crate::chat::presence::{self, Presence};
+use crate::chat::receipts::{self, Receipts};
 use crate::chat::retention::{Eraser, Watch};
 use crate::chat::shard::{self, Shards, States};
 use crate::edge::http;
@@ -58,10 +59,10 @@ pub struct Inside {
     log: Arc<dyn Log<shard::Pending>>,
     effects: JoinHandle<()>,
     store: Store,
-    flusher: Flusher,
-    eraser: Eraser,
-    gatherer: Gatherer,
-    watcher: Watcher,
+    flusher: Worker,
+    eraser: Worker,
+    receipts: Worker,
+    presence: Worker,
     draining: CancellationToken,
     metrics: Metrics,
 }
@@ -92,16 +93,16 @@ impl Inside {
             shard::Options { conversations, epoch, group_members: config.groups.members },
         ));
         let receipts = Receipts::new(Arc::clone(&homes) as Arc<dyn receipts::Tell>);
-        let gatherer = Gatherer::start(&receipts, receipts::EVERY)?;
+        let receipts_worker = receipts.start(receipts::EVERY)?;
         let watch = Arc::new(Watch::default());
         let fanout =
             Fanout::new(Arc::clone(&states), Arc::clone(&homes), receipts, Arc::clone(&watch));
         let (sink, effects) = fanout.start();
         let log = log::LocalLog::start(store.clone(), log_options(config), sink, on_fatal)?;
         let log: Arc<dyn Log<shard::Pending>> = Arc::new(log);
-        let flusher = Flusher::start(Arc::clone(&homes), FLUSH_EVERY)?;
+        let flusher = homes.start_flushing(FLUSH_EVERY)?;
         let every = Duration::from_millis(config.storage.erase_every_ms);
-        let eraser = Eraser::start(watch, count, store.clone(), Arc::clone(&log), every)?;
+        let eraser = Eraser::new(watch, count, store.clone(), Arc::clone(&log)).start(every)?;
 
         let commits = Arc::new(Commits::new(Arc::clone(&log)));
         let standings = Arc::clone(&homes) as Arc<dyn people::Standings>;
@@ -126,7 +127,7 @@ impl Inside {
                 clock,
             },
         );
-        let watcher = Watcher::start(&presence)?;
+        let presence_worker = presence.start()?;
         let parts = session::Parts {
             accounts: accounts.clone(),
             people,
@@ -147,8 +148,8 @@ impl Inside {
             store,
             flusher,
             eraser,
-            gatherer,
-            watcher,
+            receipts: receipts_worker,
+            presence: presence_worker,
             draining,
             metrics,
         })
@@ -199,7 +200,7 @@ impl Inside {
     /// Commits what was accepted, carries it out, writes the feed and syncs it.
     /// What fails is logged; the feed can be rebuilt.
     pub async fn close(self) {
-        let Self { log, effects, store, flusher, eraser, gatherer, watcher, .. } = self;
+        let Self { log, effects, store, flusher, eraser, receipts, presence, .. } = self;
         let close = move || {
             drop(eraser);
             log.close();
@@ -211,8 +212,8 @@ impl Inside {
             tracing::error!(%error, "closing the log panicked");
         }
         let last = spawn_blocking(move || {
-            drop(gatherer);
-            drop(watcher);
+            drop(receipts);
+            drop(presence);
             drop(flusher);
             // The last feed rows were written without a sync of their own.
             store.write_synced(&[])

@@ -8,15 +8,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
 use parley_core::user::FeedEntry;
 use parley_protocol::{ConversationId, ShardId, UserId};
 
 use super::Homes;
 use super::changes::entry;
+use crate::base::worker::{Stop, Worker};
 use crate::storage::store::{FeedRow, StoreError, Write, tables};
 
 /// How far each shard's outbox was carried, and how far it is deleted.
@@ -30,6 +29,30 @@ pub(super) struct Marks {
 const BATCH: usize = 1000;
 
 impl Homes {
+    /// Starts the thread that writes the feed every `interval`, and sooner when
+    /// much has changed. Dropping it stops it after a last pass.
+    ///
+    /// # Errors
+    /// The operating system's, when it gives no thread.
+    pub fn start_flushing(self: &Arc<Self>, interval: Duration) -> std::io::Result<Worker> {
+        let homes = Arc::clone(self);
+        Worker::start("parley-feed", move |stop| homes.keep_flushing(interval, stop))
+    }
+
+    fn keep_flushing(&self, interval: Duration, stop: &Stop) {
+        loop {
+            let stopped = stop.sleep_until_nudged(&self.nudge, interval);
+            if self.dirty() > 0
+                && let Err(error) = self.flush()
+            {
+                tracing::error!(%error, "the feed could not be written; it will be rebuilt from the outbox");
+            }
+            if stopped {
+                return;
+            }
+        }
+    }
+
     /// What the outbox rows up to these indexes say is in memory now. Called
     /// by the commit thread, which flushes here itself when the flusher has
     /// fallen far behind: the named overflow of the feed's memory.
@@ -146,51 +169,5 @@ fn row(entry: &FeedEntry) -> FeedRow {
         sent_seq: entry.sent_seq,
         revision: entry.revision,
         ..FeedRow::default()
-    }
-}
-
-/// The thread that flushes now and then. Stops, after a last pass, when dropped.
-pub struct Flusher {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Flusher {
-    /// Flushes every `interval`, and sooner when much has changed.
-    ///
-    /// # Errors
-    /// The operating system's, when it gives no thread.
-    pub fn start(homes: Arc<Homes>, interval: Duration) -> std::io::Result<Self> {
-        let (stop, stopped) = bounded(0);
-        let run = move || run(&homes, interval, &stopped);
-        let thread = std::thread::Builder::new().name("parley-feed".into()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-fn run(homes: &Homes, interval: Duration, stopped: &Receiver<()>) {
-    let mut stop = false;
-    while !stop {
-        select! {
-            recv(stopped) -> _ => stop = true,
-            recv(homes.nudge.1) -> _ => {}
-            default(interval) => {}
-        }
-        if homes.dirty() > 0
-            && let Err(error) = homes.flush()
-        {
-            tracing::error!(%error, "the feed could not be written; it will be rebuilt from the outbox");
-        }
-    }
-}
-
-impl Drop for Flusher {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the feed's thread panicked");
-        }
     }
 }

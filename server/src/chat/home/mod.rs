@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, bounded};
 use metrics::Counter;
 use parking_lot::{Mutex, MutexGuard};
 use parley_core::session::reply;
@@ -27,10 +26,10 @@ use parley_protocol::{Code, ConversationId, DeviceId, SessionId, ShardId, UserId
 use rustc_hash::FxHashMap;
 
 use crate::base::metrics::list as metric;
+use crate::base::worker::Nudge;
 use crate::chat::link::{Item, Link, Shed};
 use crate::storage::store::Store;
 pub(crate) use changes::change_of;
-pub use flush::Flusher;
 
 /// Bounds of the homes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +51,8 @@ pub struct Homes {
     flushing: Mutex<flush::Marks>,
     /// Held by the flush at work.
     pass: Mutex<()>,
-    /// Wakes the flusher early; one waiting nudge says it all.
-    nudge: (Sender<()>, Receiver<()>),
+    /// Wakes the thread that flushes early.
+    nudge: Nudge,
     /// Registered once: looking a counter up by name costs more than counting.
     deliveries: Counter,
     receipts_shed: Counter,
@@ -114,7 +113,7 @@ impl Homes {
             dirty: AtomicUsize::new(0),
             flushing: Mutex::default(),
             pass: Mutex::default(),
-            nudge: bounded(1),
+            nudge: Nudge::new(),
             deliveries: metric::deliveries(),
             receipts_shed: metric::shed("receipt"),
         }
@@ -275,7 +274,7 @@ impl Homes {
         state.position = Some(version);
         let entry = state.changed.entry(conversation).or_insert_with(|| {
             if self.dirty.fetch_add(1, Ordering::Relaxed) >= self.options.dirty_entries {
-                let _ = self.nudge.0.try_send(());
+                self.nudge.wake();
             }
             FeedEntry::default()
         });

@@ -22,10 +22,8 @@ mod tests;
 mod typing;
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
 use metrics::{Counter, Gauge, Histogram};
 use parking_lot::Mutex;
 use parley_core::shard::placement::ShardCount;
@@ -33,6 +31,7 @@ use parley_protocol::UserId;
 
 use crate::base::clock::Monotonic;
 use crate::base::metrics::list as metric;
+use crate::base::worker::{Nudge, Stop, Worker};
 use crate::chat::link::Link;
 use crate::storage::store::Store;
 pub use privacy::Privacy;
@@ -88,8 +87,8 @@ pub struct Presence {
 struct Inner {
     parts: Parts,
     table: Mutex<Table>,
-    /// Wakes the thread early; one waiting nudge says it all.
-    nudge: (Sender<()>, Receiver<()>),
+    /// Wakes the thread early.
+    nudge: Nudge,
     figures: Figures,
 }
 
@@ -114,26 +113,36 @@ impl Presence {
             pass_seconds: metric::presence_pass_seconds(),
         };
         let table = Mutex::new(Table::new(options.patience_ms));
-        Self { inner: Arc::new(Inner { parts, table, nudge: bounded(1), figures }) }
+        Self { inner: Arc::new(Inner { parts, table, nudge: Nudge::new(), figures }) }
+    }
+
+    /// Starts the thread that watches. Dropping it stops it, after writing down
+    /// who was seen when.
+    ///
+    /// # Errors
+    /// The operating system's, when it gives no thread.
+    pub fn start(&self) -> std::io::Result<Worker> {
+        let inner = Arc::clone(&self.inner);
+        Worker::start("parley-presence", move |stop| inner.run(stop))
     }
 
     /// From here on the session's signs count. Its first one was noted before.
     pub fn attach(&self, link: &Arc<Link>) {
         self.inner.table.lock().attach(link);
-        self.inner.wake();
+        self.inner.nudge.wake();
     }
 
     /// The session is over, and with it what it subscribed to.
     pub fn detach(&self, link: &Link, gone: Gone) {
         let watched = self.inner.table.lock().detach(link, gone);
         self.inner.figures.subscriptions.decrement(watched as f64);
-        self.inner.wake();
+        self.inner.nudge.wake();
     }
 
     /// The session came to the foreground or left it.
     pub fn turned(&self, user: UserId) {
         self.inner.table.lock().stir(user);
-        self.inner.wake();
+        self.inner.nudge.wake();
     }
 
     /// What this user may know of others, or others of them, has changed.
@@ -141,7 +150,7 @@ impl Presence {
     /// hears what holds now within a moment.
     pub fn reconsider(&self, user: UserId) {
         self.inner.table.lock().reconsider(user);
-        self.inner.wake();
+        self.inner.nudge.wake();
     }
 
     /// As [`Presence::reconsider`], for what is on its way through the log: it
@@ -159,69 +168,30 @@ impl Presence {
     /// The user's profile has changed: whoever watches them is given the new one.
     pub fn profile_changed(&self, user: UserId) {
         self.inner.table.lock().profile_changed(user);
-        self.inner.wake();
+        self.inner.nudge.wake();
     }
 }
 
 impl Inner {
-    fn wake(&self) {
-        let _ = self.nudge.0.try_send(());
-    }
-}
-
-/// The thread that watches. Stops, after writing down who was seen when, when
-/// dropped.
-pub struct Watcher {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Watcher {
-    /// Starts watching.
-    ///
-    /// # Errors
-    /// The operating system's, when it gives no thread.
-    pub fn start(presence: &Presence) -> std::io::Result<Self> {
-        let (stop, stopped) = bounded(0);
-        let inner = Arc::clone(&presence.inner);
-        let run = move || run(&inner, &stopped);
-        let thread = std::thread::Builder::new().name("parley-presence".into()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-fn run(inner: &Inner, stopped: &Receiver<()>) {
-    let clock = &inner.parts.clock;
-    let sweep_ms = u64::try_from(SWEEP.as_millis()).unwrap_or(u64::MAX);
-    let mut swept_ms = clock.now_ms();
-    loop {
-        let rest = Duration::from_millis((swept_ms + sweep_ms).saturating_sub(clock.now_ms()));
-        select! {
-            recv(stopped) -> _ => break,
-            recv(inner.nudge.1) -> _ => {}
-            default(rest) => {}
+    fn run(&self, stop: &Stop) {
+        let clock = &self.parts.clock;
+        let sweep_ms = u64::try_from(SWEEP.as_millis()).unwrap_or(u64::MAX);
+        let mut swept_ms = clock.now_ms();
+        loop {
+            let rest = Duration::from_millis((swept_ms + sweep_ms).saturating_sub(clock.now_ms()));
+            if stop.sleep_until_nudged(&self.nudge, rest) {
+                break;
+            }
+            let now = clock.moment();
+            let all = now.ms >= swept_ms + sweep_ms;
+            if all {
+                swept_ms = now.ms;
+            }
+            self.pass(now, all);
+            if stop.sleep(PAUSE) {
+                break;
+            }
         }
-        let now = clock.moment();
-        let all = now.ms >= swept_ms + sweep_ms;
-        if all {
-            swept_ms = now.ms;
-        }
-        inner.pass(now, all);
-        if !matches!(stopped.recv_timeout(PAUSE), Err(crossbeam_channel::RecvTimeoutError::Timeout))
-        {
-            break;
-        }
-    }
-    inner.save_all(clock.moment());
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the presence thread panicked");
-        }
+        self.save_all(clock.moment());
     }
 }

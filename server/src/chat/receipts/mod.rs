@@ -9,17 +9,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use metrics::Counter;
 use parking_lot::Mutex;
 use parley_protocol::UserId;
 use parley_protocol::wire::Receipt;
 
 use crate::base::metrics::list as metric;
+use crate::base::worker::{Nudge, Stop, Worker};
 
 /// How long receipts gather.
 pub const EVERY: Duration = Duration::from_millis(300);
@@ -43,7 +42,7 @@ struct Inner {
     tell: Arc<dyn Tell>,
     pending: Mutex<HashMap<Which, Receipt>>,
     /// Wakes the thread for the first of a gathering.
-    nudge: (Sender<()>, Receiver<()>),
+    nudge: Nudge,
     most: usize,
     noted: Counter,
     told: Counter,
@@ -53,7 +52,7 @@ struct Inner {
 type Which = (UserId, Bytes, Bytes);
 
 impl Receipts {
-    /// Gathers for these readers. Told when a [`Gatherer`] runs.
+    /// Gathers for these readers, who are told once [`Receipts::start`] was called.
     #[must_use]
     pub fn new(tell: Arc<dyn Tell>) -> Self {
         Self::with_room(tell, PENDING)
@@ -63,7 +62,7 @@ impl Receipts {
         let inner = Inner {
             tell,
             pending: Mutex::default(),
-            nudge: bounded(1),
+            nudge: Nudge::new(),
             most,
             noted: metric::receipts_noted(),
             told: metric::receipts_told(),
@@ -85,7 +84,28 @@ impl Receipts {
         if full {
             self.flush();
         } else if first {
-            let _ = inner.nudge.0.try_send(());
+            inner.nudge.wake();
+        }
+    }
+
+    /// Starts the thread that tells, `every` so often while there is something to
+    /// tell. Dropping it stops it after telling what is left.
+    ///
+    /// # Errors
+    /// The operating system's, when it gives no thread.
+    pub fn start(&self, every: Duration) -> std::io::Result<Worker> {
+        let receipts = self.clone();
+        Worker::start("parley-receipts", move |stop| receipts.run(every, stop))
+    }
+
+    fn run(&self, every: Duration, stop: &Stop) {
+        loop {
+            let stopped =
+                stop.sleep_until_nudged(&self.inner.nudge, Duration::MAX) || stop.sleep(every);
+            self.flush();
+            if stopped {
+                return;
+            }
         }
     }
 
@@ -104,52 +124,6 @@ fn merge(known: &mut Receipt, newer: &Receipt) {
     known.delivered = known.delivered.max(newer.delivered);
     known.read = known.read.max(newer.read);
     known.time_ms = known.time_ms.max(newer.time_ms);
-}
-
-/// The thread that tells. Stops, after telling what is left, when dropped.
-pub struct Gatherer {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Gatherer {
-    /// Tells `every` so often while there is something to tell.
-    ///
-    /// # Errors
-    /// The operating system's, when it gives no thread.
-    pub fn start(receipts: &Receipts, every: Duration) -> std::io::Result<Self> {
-        let (stop, stopped) = bounded(0);
-        let receipts = receipts.clone();
-        let run = move || run(&receipts, every, &stopped);
-        let thread = std::thread::Builder::new().name("parley-receipts".into()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-fn run(receipts: &Receipts, every: Duration, stopped: &Receiver<()>) {
-    loop {
-        crossbeam_channel::select! {
-            recv(stopped) -> _ => break,
-            recv(receipts.inner.nudge.1) -> _ => {}
-        }
-        let stop = stopped.recv_timeout(every) != Err(RecvTimeoutError::Timeout);
-        receipts.flush();
-        if stop {
-            return;
-        }
-    }
-    receipts.flush();
-}
-
-impl Drop for Gatherer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the receipts' thread panicked");
-        }
-    }
 }
 
 #[cfg(test)]
@@ -215,15 +189,15 @@ mod tests {
     fn the_thread_tells_by_itself_and_what_is_left_when_it_stops() {
         let heard = Arc::new(Heard::default());
         let receipts = Receipts::new(Arc::clone(&heard) as Arc<dyn Tell>);
-        let gatherer = Gatherer::start(&receipts, Duration::from_millis(1)).unwrap();
+        let worker = receipts.start(Duration::from_millis(1)).unwrap();
         receipts.note(reader(1), &receipt(1, 1, 0));
         while heard.0.lock().is_empty() {
             std::thread::yield_now();
         }
-        drop(gatherer);
-        let gatherer = Gatherer::start(&receipts, Duration::from_secs(600)).unwrap();
+        drop(worker);
+        let worker = receipts.start(Duration::from_secs(600)).unwrap();
         receipts.note(reader(1), &receipt(1, 2, 0));
-        drop(gatherer);
+        drop(worker);
         assert_eq!(heard.0.lock().last().unwrap().1.delivered, 2);
     }
 

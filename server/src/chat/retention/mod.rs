@@ -13,10 +13,8 @@ mod expiry;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
 use parley_core::shard::placement::ShardCount;
 use parley_protocol::{ConversationId, ShardId};
@@ -24,6 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::base::clock::wall_ms;
 use crate::base::metrics::list as metric;
+use crate::base::worker::{Stop, Worker};
 use crate::chat::shard::Pending;
 use crate::storage::log::{Append, Durability, Log, Op, Refused};
 use crate::storage::store::{
@@ -70,45 +69,8 @@ impl Watch {
     }
 }
 
-/// The thread that erases. Stops when dropped.
+/// Erases, pass after pass.
 pub struct Eraser {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Eraser {
-    /// Looks at all conversations once, and every `every` at those watched.
-    ///
-    /// # Errors
-    /// The operating system's, when it gives no thread.
-    pub fn start(
-        watch: Arc<Watch>,
-        count: ShardCount,
-        store: Store,
-        log: Arc<dyn Log<Pending>>,
-        every: Duration,
-    ) -> std::io::Result<Self> {
-        let (stop, stopped) = bounded(0);
-        let pass = Pass { watch, count, store, log };
-        let run = move || pass.run(every, &stopped);
-        let thread = std::thread::Builder::new().name("parley-eraser".into()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Eraser {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the eraser's thread panicked");
-        }
-    }
-}
-
-/// What one pass needs.
-struct Pass {
     watch: Arc<Watch>,
     count: ShardCount,
     store: Store,
@@ -125,11 +87,31 @@ enum Trouble {
     Log(#[from] Refused),
 }
 
-impl Pass {
-    fn run(&self, every: Duration, stopped: &Receiver<()>) {
+impl Eraser {
+    /// Erases in `store`, by way of `log`, what `watch` knows of.
+    #[must_use]
+    pub const fn new(
+        watch: Arc<Watch>,
+        count: ShardCount,
+        store: Store,
+        log: Arc<dyn Log<Pending>>,
+    ) -> Self {
+        Self { watch, count, store, log }
+    }
+
+    /// Starts the thread that looks at all conversations once, and every `every`
+    /// at those watched. Dropping it stops it; what is left is erased later.
+    ///
+    /// # Errors
+    /// The operating system's, when it gives no thread.
+    pub fn start(self, every: Duration) -> std::io::Result<Worker> {
+        Worker::start("parley-eraser", move |stop| self.run(every, stop))
+    }
+
+    fn run(&self, every: Duration, stop: &Stop) {
         let mut all = true;
         loop {
-            match self.pass(all, stopped) {
+            match self.pass(all, stop) {
                 Ok(()) => all = false,
                 // The log's own trouble is told where it happens.
                 Err(Trouble::Log(_)) => {}
@@ -137,17 +119,16 @@ impl Pass {
                     tracing::error!(%error, "old entries could not be erased; tried again later");
                 }
             }
-            match stopped.recv_timeout(every) {
-                Err(RecvTimeoutError::Timeout) => {}
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            if stop.sleep(every) {
+                return;
             }
         }
     }
 
-    fn pass(&self, all: bool, stopped: &Receiver<()>) -> Result<(), Trouble> {
+    fn pass(&self, all: bool, stop: &Stop) -> Result<(), Trouble> {
         let overflowed = std::mem::take(&mut self.watch.known.lock().overflowed);
         if all || overflowed {
-            self.look_at_all(stopped)?;
+            self.look_at_all(stop)?;
         }
         let ids: Vec<ConversationId> = self.watch.known.lock().ids.iter().copied().collect();
         for id in ids {
@@ -155,7 +136,7 @@ impl Pass {
             self.watch.forget(id);
             let shard = self.count.of_conversation(id);
             let erased = match self.store.conversation(shard, id) {
-                Ok(Some(row)) => self.erase(shard, id, &row, stopped).map(|()| retention_s(&row)),
+                Ok(Some(row)) => self.erase(shard, id, &row, stop).map(|()| retention_s(&row)),
                 Ok(None) => Ok(0),
                 Err(error) => Err(error.into()),
             };
@@ -168,7 +149,7 @@ impl Pass {
     }
 
     /// Finds those that have something to erase, now or later.
-    fn look_at_all(&self, stopped: &Receiver<()>) -> Result<(), Trouble> {
+    fn look_at_all(&self, stop: &Stop) -> Result<(), Trouble> {
         for shard in self.count.all() {
             let mut after = None;
             loop {
@@ -180,7 +161,7 @@ impl Pass {
                         self.watch.note(id);
                     }
                 }
-                if is_stopped(stopped) {
+                if stop.is_set() {
                     return Err(Refused::Closed.into());
                 }
             }
@@ -194,7 +175,7 @@ impl Pass {
         shard: ShardId,
         id: ConversationId,
         row: &ConversationRow,
-        stopped: &Receiver<()>,
+        stop: &Stop,
     ) -> Result<(), Trouble> {
         let Some(tail) = self.log.tail(shard, id)? else { return Ok(()) };
         let mut to = row.erased_up_to.min(tail.seq);
@@ -209,7 +190,7 @@ impl Pass {
             self.commit(shard, rows)?;
             metric::entries_erased().increment(erased);
             done = next;
-            if is_stopped(stopped) {
+            if stop.is_set() {
                 return Err(Refused::Closed.into());
             }
         }
@@ -228,10 +209,6 @@ impl Pass {
 
 fn retention_s(row: &ConversationRow) -> u64 {
     row.settings.map_or(0, |settings| settings.retention_s)
-}
-
-fn is_stopped(stopped: &Receiver<()>) -> bool {
-    matches!(stopped.try_recv(), Ok(()) | Err(crossbeam_channel::TryRecvError::Disconnected))
 }
 
 /// The writes that erase the next entries after `done`, up to `to`, where that

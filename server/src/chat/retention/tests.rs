@@ -13,7 +13,7 @@ use crate::storage::store::{DedupeRow, Record, SettingsRow};
 const HERE: ConversationId = ConversationId::new([5; 16]);
 const ELSEWHERE: ConversationId = ConversationId::new([6; 16]);
 
-fn pass() -> Pass {
+fn eraser() -> Eraser {
     let count = ShardCount::new(4).unwrap();
     let store = Store::over(Arc::new(MemoryEngine::new()), count.get(), [9; 16]).unwrap();
     let sink = |batch: Vec<crate::storage::log::Committed<Pending>>| {
@@ -25,10 +25,10 @@ fn pass() -> Pass {
     };
     let options = crate::storage::log::Options::default();
     let log = MemoryLog::start(store.clone(), options, Pace::Inline, sink, |_| {}).unwrap();
-    Pass { watch: Arc::default(), count, store, log: Arc::new(log) }
+    Eraser::new(Arc::default(), count, store, Arc::new(log))
 }
 
-impl Pass {
+impl Eraser {
     fn say(&self, id: ConversationId, seq: u64, time_ms: u64) {
         let body = wire::Text { text: "a-secret".into(), ..Default::default() }.encode_to_vec();
         let entry = wire::Entry {
@@ -86,77 +86,72 @@ impl Pass {
     }
 }
 
-fn never() -> (Sender<()>, Receiver<()>) {
-    bounded(0)
-}
-
 #[test]
 fn what_is_too_old_goes_and_the_rest_stays() {
-    let pass = pass();
-    let (_stop, stopped) = never();
+    let eraser = eraser();
+    let (_set, stop) = Stop::new();
     let now = wall_ms();
     for seq in 1..=1200 {
-        pass.say(HERE, seq, now - 100_000);
-        pass.say(ELSEWHERE, seq, now - 100_000);
+        eraser.say(HERE, seq, now - 100_000);
+        eraser.say(ELSEWHERE, seq, now - 100_000);
     }
-    pass.say(HERE, 1201, now);
-    pass.keep(HERE, 60, 0);
-    pass.keep(ELSEWHERE, 0, 0);
-    pass.pass(true, &stopped).unwrap();
-    assert_eq!(pass.bodies(HERE), [1201]);
-    assert_eq!(pass.bodies(ELSEWHERE).len(), 1200);
-    let shard = pass.count.of_conversation(HERE);
+    eraser.say(HERE, 1201, now);
+    eraser.keep(HERE, 60, 0);
+    eraser.keep(ELSEWHERE, 0, 0);
+    eraser.pass(true, &stop).unwrap();
+    assert_eq!(eraser.bodies(HERE), [1201]);
+    assert_eq!(eraser.bodies(ELSEWHERE).len(), 1200);
+    let shard = eraser.count.of_conversation(HERE);
     let row = RetentionRow { seq: 1200, ordinal: 1200 };
-    assert_eq!(pass.store.retention(shard, HERE).unwrap(), Some(row));
+    assert_eq!(eraser.store.retention(shard, HERE).unwrap(), Some(row));
     // It is looked after from here on, the other one isn't.
-    assert_eq!(pass.watch.known.lock().ids, HashSet::from([HERE]));
-    pass.say(HERE, 1202, now);
-    pass.keep(HERE, 60, 1201);
-    pass.pass(false, &stopped).unwrap();
-    assert_eq!(pass.bodies(HERE), [1202]);
+    assert_eq!(eraser.watch.known.lock().ids, HashSet::from([HERE]));
+    eraser.say(HERE, 1202, now);
+    eraser.keep(HERE, 60, 1201);
+    eraser.pass(false, &stop).unwrap();
+    assert_eq!(eraser.bodies(HERE), [1202]);
 }
 
 #[test]
 fn what_the_owner_erased_goes_once_and_is_looked_after_no_longer() {
-    let pass = pass();
-    let (_stop, stopped) = never();
-    (1..=5).for_each(|seq| pass.say(HERE, seq, 1));
-    pass.keep(HERE, 0, 3);
-    pass.watch.note(HERE);
-    pass.pass(false, &stopped).unwrap();
-    assert_eq!(pass.bodies(HERE), [4, 5]);
-    assert!(pass.watch.known.lock().ids.is_empty());
+    let eraser = eraser();
+    let (_set, stop) = Stop::new();
+    (1..=5).for_each(|seq| eraser.say(HERE, seq, 1));
+    eraser.keep(HERE, 0, 3);
+    eraser.watch.note(HERE);
+    eraser.pass(false, &stop).unwrap();
+    assert_eq!(eraser.bodies(HERE), [4, 5]);
+    assert!(eraser.watch.known.lock().ids.is_empty());
 }
 
 #[test]
 fn a_pass_that_was_stopped_is_taken_up_where_it_was() {
-    let pass = pass();
-    let (stop, stopped) = never();
-    (1..=1100).for_each(|seq| pass.say(HERE, seq, 1));
-    pass.keep(HERE, 1, 0);
-    pass.watch.note(HERE);
-    drop(stop);
-    assert!(pass.pass(false, &stopped).is_err());
-    assert_eq!(pass.bodies(HERE).len(), 600, "one step was made");
-    let (_stop, stopped) = never();
-    pass.pass(false, &stopped).unwrap();
-    assert!(pass.bodies(HERE).is_empty());
+    let eraser = eraser();
+    let (set, stop) = Stop::new();
+    (1..=1100).for_each(|seq| eraser.say(HERE, seq, 1));
+    eraser.keep(HERE, 1, 0);
+    eraser.watch.note(HERE);
+    drop(set);
+    assert!(eraser.pass(false, &stop).is_err());
+    assert_eq!(eraser.bodies(HERE).len(), 600, "one step was made");
+    let (_set, stop) = Stop::new();
+    eraser.pass(false, &stop).unwrap();
+    assert!(eraser.bodies(HERE).is_empty());
 }
 
 #[test]
 fn the_thread_erases_what_is_noted_and_stops_when_dropped() {
-    let Pass { watch, count, store, log } = pass();
-    let pass =
-        Pass { watch: Arc::clone(&watch), count, store: store.clone(), log: Arc::clone(&log) };
-    pass.say(HERE, 1, 1);
-    let eraser =
-        Eraser::start(Arc::clone(&watch), count, store, log, Duration::from_millis(5)).unwrap();
-    pass.keep(HERE, 1, 0);
-    watch.note(HERE);
+    let eraser = eraser();
+    let Eraser { watch, count, store, log } = &eraser;
+    let thread = Eraser::new(Arc::clone(watch), *count, store.clone(), Arc::clone(log));
+    eraser.say(HERE, 1, 1);
+    let worker = thread.start(Duration::from_millis(5)).unwrap();
+    eraser.keep(HERE, 1, 0);
+    eraser.watch.note(HERE);
     let begun = std::time::Instant::now();
-    while !pass.bodies(HERE).is_empty() {
+    while !eraser.bodies(HERE).is_empty() {
         assert!(begun.elapsed() < Duration::from_secs(20), "nothing was erased");
         std::thread::sleep(Duration::from_millis(5));
     }
-    drop(eraser);
+    drop(worker);
 }
