@@ -6,4 +6,5 @@ pub mod clock;
 pub(crate) mod locks;
 pub mod metrics;
 pub mod rates;
+pub(crate) mod slots;
 pub mod worker;

@@ -13,6 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use parley_protocol::UserId;
 
 use super::Person;
+use crate::base::slots::Slots;
 
 const STRIPES: usize = 64;
 
@@ -20,7 +21,7 @@ pub(super) struct Cache {
     /// Bytes of one generation of one stripe.
     generation_bytes: usize,
     hasher: RandomState,
-    stripes: Vec<Mutex<Stripe>>,
+    stripes: Slots<Mutex<Stripe>>,
 }
 
 #[derive(Default)]
@@ -43,7 +44,7 @@ impl Cache {
         Self {
             generation_bytes: bytes / (2 * STRIPES),
             hasher: RandomState::new(),
-            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            stripes: Slots::new(STRIPES, Mutex::default),
         }
     }
 
@@ -83,11 +84,7 @@ impl Cache {
     }
 
     fn stripe(&self, user: UserId) -> MutexGuard<'_, Stripe> {
-        let at = usize::try_from(self.hasher.hash_one(user)).unwrap_or(0) % STRIPES;
-        match self.stripes.get(at) {
-            Some(stripe) => stripe.lock(),
-            None => unreachable!("the remainder is below the number of stripes"),
-        }
+        self.stripes.slot(self.hasher.hash_one(user)).lock()
     }
 }
 

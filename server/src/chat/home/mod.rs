@@ -26,6 +26,7 @@ use parley_protocol::{Code, ConversationId, DeviceId, SessionId, ShardId, UserId
 use rustc_hash::FxHashMap;
 
 use crate::base::metrics::list as metric;
+use crate::base::slots::Slots;
 use crate::base::worker::Nudge;
 use crate::chat::link::{Item, Link, Shed};
 use crate::storage::store::Store;
@@ -46,7 +47,7 @@ pub struct Homes {
     options: Options,
     count: ShardCount,
     store: Store,
-    shards: Vec<Mutex<Shard>>,
+    shards: Slots<Mutex<Shard>>,
     dirty: AtomicUsize,
     flushing: Mutex<flush::Marks>,
     /// Held by the flush at work.
@@ -101,10 +102,9 @@ impl Homes {
     #[must_use]
     pub fn new(options: Options, count: ShardCount, store: Store) -> Self {
         let start = store.facts().boots;
-        let shard = |_| {
+        let shards = Slots::new(usize::from(count.get()), || {
             Mutex::new(Shard { versions: FeedVersions::new(start), users: FxHashMap::default() })
-        };
-        let shards = count.all().map(shard).collect();
+        });
         Self {
             options,
             count,
@@ -253,12 +253,7 @@ impl Homes {
     }
 
     fn lock_shard(&self, shard: ShardId) -> MutexGuard<'_, Shard> {
-        match self.shards.get(usize::from(shard.0) % self.shards.len()) {
-            Some(shard) => shard.lock(),
-            None => {
-                unreachable!("the remainder is below the length, and there is at least one shard")
-            }
-        }
+        self.shards.slot(shard.0.into()).lock()
     }
 
     /// Merges a change under a new version.

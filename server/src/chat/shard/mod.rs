@@ -26,6 +26,7 @@ use parley_core::shard::Shard;
 use parley_core::shard::placement::ShardCount;
 use parley_protocol::{Code, ConversationId, ShardId};
 
+use crate::base::slots::Slots;
 use crate::storage::log::{Log, Refused};
 use crate::storage::store::{Store, StoreError};
 pub(crate) use answer::{answer_again, moved_answer, sent_answer};
@@ -49,7 +50,7 @@ pub struct Options {
 /// The states of all shards; shared by the way in and the fan-out.
 pub struct States {
     count: ShardCount,
-    shards: Vec<Mutex<Shard>>,
+    shards: Slots<Mutex<Shard>>,
 }
 
 impl States {
@@ -57,10 +58,9 @@ impl States {
     #[must_use]
     pub fn new(count: ShardCount, options: Options) -> Self {
         let capacity = options.conversations.div_ceil(usize::from(count.get()));
-        let shards = count
-            .all()
-            .map(|_| Mutex::new(Shard::new(options.epoch, capacity, options.group_members)))
-            .collect();
+        let shards = Slots::new(usize::from(count.get()), || {
+            Mutex::new(Shard::new(options.epoch, capacity, options.group_members))
+        });
         Self { count, shards }
     }
 
@@ -70,15 +70,9 @@ impl States {
         self.count
     }
 
-    /// Locks a shard. Ids come from [`ShardCount`], so there is always one.
+    /// Locks a shard.
     pub(crate) fn lock(&self, shard: ShardId) -> MutexGuard<'_, Shard> {
-        let at = usize::from(shard.0) % self.shards.len();
-        match self.shards.get(at) {
-            Some(shard) => shard.lock(),
-            None => {
-                unreachable!("the remainder is below the length, and there is at least one shard")
-            }
-        }
+        self.shards.slot(shard.0.into()).lock()
     }
 
     /// Conversations loaded now.
