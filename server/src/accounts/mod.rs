@@ -26,9 +26,9 @@ use std::sync::Arc;
 
 use parley_core::shard::placement::ShardCount;
 use parley_protocol::{Code, DeviceId, UserId};
-use tokio::sync::Semaphore;
 
 use crate::base::locks::Stripes;
+use crate::base::reads::Reads;
 use crate::chat::home::Homes;
 use crate::storage::store::{Store, StoreError};
 
@@ -110,7 +110,7 @@ struct Inner {
     options: Options,
     shards: ShardCount,
     store: Store,
-    reads: Arc<Semaphore>,
+    reads: Reads,
     commit: Arc<dyn Commit>,
     sessions: Arc<dyn Sessions>,
     hasher: password::Hasher,
@@ -144,7 +144,7 @@ impl Accounts {
                 active: active::Active::new(options.token_cache),
                 names: Stripes::new(),
                 users: Stripes::new(),
-                reads: Arc::new(Semaphore::new(PARALLEL_READS)),
+                reads: Reads::new(PARALLEL_READS),
                 options,
                 shards,
                 store,
@@ -160,14 +160,7 @@ impl Accounts {
         read: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, AccountError> {
         let inner = Arc::clone(&self.inner);
-        let permit =
-            Arc::clone(&inner.reads).acquire_owned().await.map_err(|_| AccountError::internal())?;
-        let read = tokio::task::spawn_blocking(move || {
-            // Held by the read, not by who asked: an abandoned read still costs.
-            let _permit = permit;
-            read(&inner)
-        });
-        Ok(read.await.map_err(|_| AccountError::internal())??)
+        self.inner.reads.run(move || Ok(read(&inner)?)).await
     }
 
     /// Runs a change to its end, whether or not the caller waits for it.

@@ -6,5 +6,6 @@ pub mod clock;
 pub(crate) mod locks;
 pub mod metrics;
 pub mod rates;
+pub(crate) mod reads;
 pub(crate) mod slots;
 pub mod worker;

@@ -24,9 +24,9 @@ use std::sync::Arc;
 
 use parley_core::shard::placement::ShardCount;
 use parley_protocol::{Code, ConversationId, UserId, limits};
-use tokio::sync::Semaphore;
 
 use crate::base::locks::Stripes;
+use crate::base::reads::Reads;
 use crate::storage::rows::Commit;
 use crate::storage::store::{Store, StoreError};
 use cache::{Cache, Lookup};
@@ -72,7 +72,7 @@ pub struct People {
 struct Inner {
     shards: ShardCount,
     store: Store,
-    reads: Arc<Semaphore>,
+    reads: Reads,
     commit: Arc<dyn Commit>,
     standings: Arc<dyn Standings>,
     cache: Cache,
@@ -92,7 +92,7 @@ impl People {
         let inner = Inner {
             shards,
             store,
-            reads: Arc::new(Semaphore::new(PARALLEL_READS)),
+            reads: Reads::new(PARALLEL_READS),
             commit,
             standings,
             cache: Cache::new(options.cache_bytes),
@@ -151,14 +151,7 @@ impl People {
         read: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, PeopleError> {
         let this = self.clone();
-        let reads = Arc::clone(&self.inner.reads);
-        let permit = reads.acquire_owned().await.map_err(|_| Code::Internal)?;
-        let read = tokio::task::spawn_blocking(move || {
-            // Held by the read, not by who asked: an abandoned read still costs.
-            let _permit = permit;
-            read(&this)
-        });
-        Ok(read.await.map_err(|_| Code::Internal)??)
+        self.inner.reads.run(move || Ok(read(&this)?)).await
     }
 
     /// Runs a change to its end, whether or not the caller waits for it.

@@ -18,6 +18,7 @@ use parley_protocol::wire::{Changed, HiddenSeqs, SetPreferences};
 use parley_protocol::{Code, ConversationId, SessionId, UserId, limits};
 
 use crate::base::locks::Stripes;
+use crate::base::reads;
 use crate::chat::home::Homes;
 use crate::chat::reading::Visible;
 use crate::chat::shard::{Error, Shards};
@@ -231,8 +232,7 @@ fn change_of(row: &PreferencesRow) -> FeedEntry {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Code> {
-    let done = tokio::task::spawn_blocking(work).await.map_err(|_| Code::Internal)?;
-    done.map_err(|error| {
+    reads::blocking(work).await.map_err(|error| {
         if let Error::Store(error) = &error {
             tracing::error!(%error, "preferences could not be read");
         }

@@ -24,6 +24,7 @@ use parley_core::conversation::{Conversation, Membership, State};
 use parley_core::session::Identity;
 use parley_protocol::{Code, ConversationId, ShardId};
 
+use crate::base::reads;
 use crate::chat::shard::{Error, Shards};
 use crate::storage::store::StoreError;
 
@@ -77,12 +78,11 @@ impl Shards {
     }
 }
 
-/// Runs a read of the store on the blocking pool.
+/// Runs a read of the store on the blocking pool; whoever asks holds a place.
 async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Code> {
-    let done = tokio::task::spawn_blocking(read).await.map_err(|_| Code::Internal)?;
-    done.map_err(|error| {
+    reads::blocking(read).await.map_err(|error| {
         if let Error::Store(error) = &error {
             tracing::error!(%error, "a conversation could not be read");
         }

@@ -13,6 +13,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 
 use super::{Error, Fresh, Pending, PendingCursor, ReplyTo, Shards};
 use crate::base::clock::wall_ms;
+use crate::base::reads::blocking;
 use crate::chat::link::Link;
 use crate::storage::log::{Append, Durability, Op};
 use crate::storage::store::{self, Which, Write, tables};
@@ -91,8 +92,8 @@ impl Shards {
         }
         let this = self.clone();
         let (conversation, up_to) = (wanted.conversation, wanted.up_to);
-        let read = move || this.store.entry(shard, conversation, up_to);
-        let record = tokio::task::spawn_blocking(read).await.map_err(|_| Code::Internal)??;
+        let read = move || Ok::<_, Error>(this.store.entry(shard, conversation, up_to)?);
+        let record = blocking(read).await?;
         let head = record.and_then(|record| record.head().ok()).ok_or(Code::Internal)?;
         Ok(head.ordinal)
     }

@@ -5,6 +5,7 @@ use parley_core::conversation::{Act, Target, reaction_hash};
 use parley_protocol::{Code, ConversationId, ShardId, UserId, body, limits};
 
 use super::{Error, Shards};
+use crate::base::reads::blocking;
 use crate::storage::store::{ReadLimit, ReadRange, Relation, StoreError, StoredEntry};
 
 /// What was read for an act. Empty for one that refers to nothing.
@@ -59,7 +60,7 @@ impl Shards {
         let shard = self.shard_of(conversation);
         let (this, act) = (self.clone(), act.clone());
         let read = move || this.read_facts(shard, conversation, sender, seq, &act);
-        tokio::task::spawn_blocking(read).await.map_err(|_| Code::Internal)?
+        blocking(read).await
     }
 
     fn read_facts(

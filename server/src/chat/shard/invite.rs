@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::{Error, Fresh, Pending, Shards};
 use crate::base::clock::wall_ms;
+use crate::base::reads::blocking;
 use crate::storage::log::{Append, Durability, Op};
 use crate::storage::store::{InviteRow, StoreError, Write, tables};
 
@@ -85,8 +86,7 @@ impl Shards {
             let this = self.clone();
             let change = change.clone();
             let decide = move || this.change_invites(user, conversation, &change);
-            let decided =
-                tokio::task::spawn_blocking(decide).await.map_err(|_| Code::Internal)??;
+            let decided = blocking(decide).await?;
             if let Some((links, committed)) = decided {
                 if let Some(committed) = committed {
                     // The log drops what it can't commit.

@@ -4,7 +4,8 @@ use parley_core::conversation::{Conversation, Head};
 use parley_protocol::{ConversationId, ShardId, UserId};
 
 use super::{Error, Shards};
-use crate::storage::store::{StoreError, state as rows};
+use crate::base::reads::blocking;
+use crate::storage::store::state as rows;
 
 /// Members read with a conversation; groups above it are refused when made.
 const MEMBERS: usize = 100_000;
@@ -36,9 +37,7 @@ impl Shards {
                 state.evictions()
             };
             let this = self.clone();
-            let read = tokio::task::spawn_blocking(move || this.restore(shard, id)).await;
-            // A panic of the read has been logged; the request fails.
-            let stored = read.map_err(|_| parley_protocol::Code::Internal)??;
+            let stored = blocking(move || this.restore(shard, id)).await?;
             let conversation = match (stored, fresh) {
                 (Some(stored), _) => stored,
                 (None, Fresh::Direct(a, b)) => Conversation::direct(a, b),
@@ -51,11 +50,7 @@ impl Shards {
         }
     }
 
-    fn restore(
-        &self,
-        shard: ShardId,
-        id: ConversationId,
-    ) -> Result<Option<Conversation>, StoreError> {
+    fn restore(&self, shard: ShardId, id: ConversationId) -> Result<Option<Conversation>, Error> {
         let Some(stored) = self.store.conversation(shard, id)? else {
             return Ok(None);
         };

@@ -148,10 +148,10 @@ impl Host {
         let mut after = visible.floor;
         loop {
             let range = Range::After(after);
-            let turn = self.inner.reads.acquire().await.map_err(|_| Stopped)?;
+            let place = self.inner.reads.place().await;
             let shards = &self.inner.shards;
             let page = reading::fetch(shards, identity, id, range, limits::FETCH_ENTRIES).await;
-            drop(turn);
+            drop(place);
             let page = page.map_err(|_| Stopped)?;
             let own = page.entries.iter().filter_map(|(_, entry)| own(identity.user, id, entry));
             let own: Vec<Value> = own.collect();

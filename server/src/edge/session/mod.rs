@@ -33,13 +33,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use parley_core::session::{Action, Identity, Options as Rules, Query, Session};
 use parley_protocol::{Code, SessionId};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
 use crate::base::clock::{Monotonic, wall_ms};
 use crate::base::metrics::list as metric;
 use crate::base::rates::Rates;
+use crate::base::reads::Reads;
 use crate::chat::home::Homes;
 use crate::chat::link::{Item, Link};
 use crate::chat::preferences::Preferences;
@@ -83,7 +83,7 @@ struct Inner {
     homes: Arc<Homes>,
     presence: Presence,
     typing: Typing,
-    reads: Semaphore,
+    reads: Reads,
     clock: Monotonic,
     /// Cancelled when the node stops taking sessions.
     draining: CancellationToken,
@@ -113,7 +113,7 @@ impl Host {
     pub fn new(options: Options, parts: Parts, draining: CancellationToken) -> Self {
         let Parts { accounts, people, rates, shards, homes, presence, clock } = parts;
         let preferences = Preferences::new(shards.clone(), Arc::clone(&homes), people.clone());
-        let reads = Semaphore::new(options.reads.max(1));
+        let reads = Reads::new(options.reads);
         let typing = Typing::new(shards.clone(), Arc::clone(&homes), people.clone(), clock);
         Self {
             inner: Arc::new(Inner {

@@ -4,7 +4,6 @@
 use parley_core::session::{Identity, Query, pong, reply};
 use parley_protocol::wire::{Fetched, Found, ServerEnvelope, User, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId, SessionId};
-use tokio::sync::SemaphorePermit;
 
 use super::refusal::Refusal;
 use super::{Host, Running, server_time_ms};
@@ -58,14 +57,14 @@ impl Host {
             }
             Query::Describe(conversation) => {
                 let asker = self.inner.people.person(identity.user).await?;
-                let _turn = self.turn().await?;
+                let _place = self.inner.reads.place().await;
                 let shards = &self.inner.shards;
                 let described = reading::describe(shards, &asker, identity, conversation).await?;
                 Ok(answer(Kind::Described(described)))
             }
             Query::Receipts { conversation, seq } => {
                 let asker = self.inner.people.person(identity.user).await?;
-                let _turn = self.turn().await?;
+                let _place = self.inner.reads.place().await;
                 let shards = &self.inner.shards;
                 let list = reading::receipts(shards, &asker, identity, conversation, seq).await?;
                 Ok(answer(Kind::ReceiptList(list)))
@@ -86,7 +85,7 @@ impl Host {
                 Ok(answer(Kind::Changed(changed)))
             }
             Query::Hidden { conversation, after } => {
-                let _turn = self.turn().await?;
+                let _place = self.inner.reads.place().await;
                 let hidden = self.inner.preferences.hidden(identity, conversation, after).await?;
                 Ok(answer(Kind::HiddenSeqs(hidden)))
             }
@@ -96,12 +95,12 @@ impl Host {
                 Ok(answer(Kind::InviteLinks(links)))
             }
             Query::PeekInvite(code) => {
-                let _turn = self.turn().await?;
+                let _place = self.inner.reads.place().await;
                 let preview = reading::peek(&self.inner.shards, identity, &code.0).await?;
                 Ok(answer(Kind::InvitePreview(preview)))
             }
             Query::Fetch { conversation, range, limit } => {
-                let _turn = self.turn().await?;
+                let _place = self.inner.reads.place().await;
                 let shards = &self.inner.shards;
                 let page = reading::fetch(shards, identity, conversation, range, limit).await?;
                 let given = page.interval();
@@ -110,25 +109,18 @@ impl Host {
         }
     }
 
-    /// Waits for a place among those who read.
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, Code> {
-        self.inner.reads.acquire().await.map_err(|_| Code::Draining)
-    }
-
-    /// Runs a read of the store on the blocking pool, in turn.
+    /// Reads from the store, in turn.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Code> {
-        let _turn = self.turn().await?;
-        match tokio::task::spawn_blocking(read).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
+        let read = move || {
+            read().map_err(|error| {
                 tracing::error!(%error, "the store could not be read");
-                Err(Code::Internal)
-            }
-            Err(_) => Err(Code::Internal),
-        }
+                Code::Internal
+            })
+        };
+        self.inner.reads.run(read).await
     }
 }
 
