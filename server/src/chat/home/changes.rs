@@ -149,11 +149,8 @@ impl Homes {
         if changed.is_some_and(|now| now.version > shown.version) && !anyway {
             return None;
         }
-        let sessions = |home: &super::Shard| -> Vec<_> {
-            let sessions = home.users.get(&user).map(|user| user.sessions.clone());
-            sessions.unwrap_or_default().into_iter().filter(|link| link.id != except).collect()
-        };
-        let others = sessions(&home);
+        let others: Vec<_> =
+            home.sessions(user).iter().filter(|link| link.id != except).cloned().collect();
         if others.is_empty() {
             return Some(shown.version);
         }

@@ -131,8 +131,7 @@ impl Homes {
     ) -> u64 {
         let mut home = self.lock(user);
         let feed_position = self.change(&mut home, user, delivery.conversation, change);
-        let sessions = home.users.get(&user).map(|user| &user.sessions);
-        for link in sessions.into_iter().flatten().filter(|link| link.id != delivery.origin) {
+        for link in home.sessions(user).iter().filter(|link| link.id != delivery.origin) {
             self.deliveries.increment(1);
             let deliver = Item::Deliver {
                 conversation: delivery.conversation,
@@ -167,9 +166,8 @@ impl Homes {
         mut push: impl FnMut(&Arc<Link>, Item),
     ) {
         let home = self.lock(user);
-        let sessions = home.users.get(&user).map(|user| &user.sessions);
         let wanting = |link: &&Arc<Link>| link.receipts && Some(link.id) != except;
-        for link in sessions.into_iter().flatten().filter(wanting) {
+        for link in home.sessions(user).iter().filter(wanting) {
             // One with a feed position is of the user's own reading.
             if receipt.feed_position == 0 && !link.has_room(Shed::Late) {
                 self.receipts_shed.increment(1);
@@ -182,8 +180,7 @@ impl Homes {
     /// Tells all the user's sessions but `except`.
     pub fn notify(&self, user: UserId, notice: &ServerEnvelope, except: Option<SessionId>) {
         let home = self.lock(user);
-        let sessions = home.users.get(&user).map(|user| &user.sessions);
-        for link in sessions.into_iter().flatten().filter(|link| Some(link.id) != except) {
+        for link in home.sessions(user).iter().filter(|link| Some(link.id) != except) {
             link.push(Item::Notice(notice.clone()));
         }
     }
@@ -191,9 +188,8 @@ impl Homes {
     /// Offers a notice of little worth to all the user's sessions.
     pub fn offer(&self, user: UserId, notice: &ServerEnvelope, shed: Shed) -> Offered {
         let home = self.lock(user);
-        let sessions = home.users.get(&user).map(|user| &user.sessions);
         let mut offered = Offered::default();
-        for link in sessions.into_iter().flatten() {
+        for link in home.sessions(user) {
             if link.offer(notice.clone(), shed) {
                 offered.taken += 1;
             } else {
@@ -234,9 +230,7 @@ impl Homes {
     #[must_use]
     pub fn is_attached(&self, link: &Link) -> bool {
         let home = self.lock(link.user);
-        home.users
-            .get(&link.user)
-            .is_some_and(|user| user.sessions.iter().any(|other| other.id == link.id))
+        home.sessions(link.user).iter().any(|other| other.id == link.id)
     }
 
     /// Every live session.
@@ -279,6 +273,11 @@ impl Homes {
 }
 
 impl Shard {
+    /// The user's live sessions.
+    fn sessions(&self, user: UserId) -> &[Arc<Link>] {
+        self.users.get(&user).map_or(&[], |user| &user.sessions)
+    }
+
     /// Drops what is known of a user nobody needs it for.
     fn forget(&mut self, user: UserId) {
         if self
@@ -301,8 +300,7 @@ impl Homes {
     /// Closes the device's sessions with `code`. Returns at once.
     pub fn cut(&self, user: UserId, device: DeviceId, code: Code) {
         let home = self.lock(user);
-        let sessions = home.users.get(&user).map(|user| &user.sessions);
-        for link in sessions.into_iter().flatten().filter(|link| link.device == device) {
+        for link in home.sessions(user).iter().filter(|link| link.device == device) {
             link.end(code);
         }
     }
@@ -311,8 +309,7 @@ impl Homes {
     #[must_use]
     pub fn open_sessions(&self, user: UserId, device: DeviceId) -> u32 {
         let home = self.lock(user);
-        let sessions = home.users.get(&user).map(|user| &user.sessions);
-        let open = sessions.into_iter().flatten().filter(|link| link.device == device).count();
+        let open = home.sessions(user).iter().filter(|link| link.device == device).count();
         u32::try_from(open).unwrap_or(u32::MAX)
     }
 }
