@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
-use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
 
 use super::budget::{Budget, Permit};
 use super::commit::{Committer, Queued};
@@ -22,9 +21,7 @@ use super::counts::Counts;
 use super::queue::{Haste, Queue};
 use super::view::View;
 use super::{Append, Committed, Durability, Log, LogError, Refused};
-use crate::storage::store::{
-    DedupeRow, ReadLimit, ReadRange, Store, StoreError, StoredEntry, Tail,
-};
+use crate::storage::store::{Store, StoreError};
 
 /// Bounds of a local log.
 #[derive(Debug, Clone, Copy)]
@@ -121,32 +118,8 @@ impl<T: Send> Log<T> for LocalLog<T> {
         self.queue.push(Queued { append, permit });
     }
 
-    fn read(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-        range: ReadRange,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredEntry>, StoreError> {
-        self.view.read(shard, conversation, range, limit)
-    }
-
-    fn tail(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-    ) -> Result<Option<Tail>, StoreError> {
-        self.view.tail(shard, conversation)
-    }
-
-    fn find(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-        device: DeviceId,
-        client_message_id: &ClientMessageId,
-    ) -> Result<Option<DedupeRow>, StoreError> {
-        self.view.find(shard, conversation, device, client_message_id)
+    fn view(&self) -> &View {
+        &self.view
     }
 
     fn is_strained(&self) -> bool {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
+use parley_protocol::ids::ShardId;
 
 use super::*;
 use crate::storage::log::Durability;

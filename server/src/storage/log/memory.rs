@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
 
 use super::budget::{Budget, Permit};
 use super::commit::{Committer, Queued};
@@ -15,9 +14,7 @@ use super::counts::Counts;
 use super::local::Options;
 use super::view::View;
 use super::{Append, Committed, Log, LogError, Refused};
-use crate::storage::store::{
-    DedupeRow, ReadLimit, ReadRange, Store, StoreError, StoredEntry, Tail,
-};
+use crate::storage::store::{Store, StoreError};
 
 /// When a memory log commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,32 +114,8 @@ impl<T: Send> Log<T> for MemoryLog<T> {
         }
     }
 
-    fn read(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-        range: ReadRange,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredEntry>, StoreError> {
-        self.view.read(shard, conversation, range, limit)
-    }
-
-    fn tail(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-    ) -> Result<Option<Tail>, StoreError> {
-        self.view.tail(shard, conversation)
-    }
-
-    fn find(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-        device: DeviceId,
-        client_message_id: &ClientMessageId,
-    ) -> Result<Option<DedupeRow>, StoreError> {
-        self.view.find(shard, conversation, device, client_message_id)
+    fn view(&self) -> &View {
+        &self.view
     }
 
     fn is_strained(&self) -> bool {

@@ -34,6 +34,7 @@ pub use budget::Permit;
 pub use counts::Counts;
 pub use local::{LocalLog, Options};
 pub use memory::MemoryLog;
+pub use view::View;
 
 /// An append-only log of every conversation, in shards.
 ///
@@ -91,6 +92,9 @@ pub trait Log<T: Send>: Send + Sync {
         }
     }
 
+    /// The store as its readers may see it.
+    fn view(&self) -> &View;
+
     /// Committed entries, ascending and dense, bounded by `limit`.
     ///
     /// # Errors
@@ -101,7 +105,9 @@ pub trait Log<T: Send>: Send + Sync {
         conversation: ConversationId,
         range: ReadRange,
         limit: ReadLimit,
-    ) -> Result<Vec<StoredEntry>, StoreError>;
+    ) -> Result<Vec<StoredEntry>, StoreError> {
+        self.view().read(shard, conversation, range, limit)
+    }
 
     /// The last committed entry; `None` for a conversation without entries.
     ///
@@ -111,7 +117,9 @@ pub trait Log<T: Send>: Send + Sync {
         &self,
         shard: ShardId,
         conversation: ConversationId,
-    ) -> Result<Option<Tail>, StoreError>;
+    ) -> Result<Option<Tail>, StoreError> {
+        self.view().tail(shard, conversation)
+    }
 
     /// The answer a committed send got.
     ///
@@ -123,7 +131,9 @@ pub trait Log<T: Send>: Send + Sync {
         conversation: ConversationId,
         device: DeviceId,
         client_message_id: &ClientMessageId,
-    ) -> Result<Option<DedupeRow>, StoreError>;
+    ) -> Result<Option<DedupeRow>, StoreError> {
+        self.view().find(shard, conversation, device, client_message_id)
+    }
 
     /// Whether over half of what may be on its way is: time to leave undone
     /// what can be.

@@ -14,8 +14,8 @@ use crate::storage::store::{
     DedupeRow, ReadLimit, ReadRange, Store, StoreError, StoredEntry, Table, Tail,
 };
 
-/// The store, seen up to what is committed.
-pub(super) struct View {
+/// The store, seen up to what is committed: what [`Log`](super::Log) reads from.
+pub struct View {
     store: Store,
     /// Per conversation of the batch being committed, its first seq in it.
     // A fast hash will do: the server makes the ids, and the map holds one batch.
