@@ -33,11 +33,11 @@ pub enum Item {
     Sent(ServerEnvelope, ConversationId, u64),
     /// A new entry.
     Deliver {
-        /// Where.
+        /// The conversation it was committed to.
         conversation: ConversationId,
         /// The receiver's feed position after it.
         feed_position: u64,
-        /// Its seq.
+        /// The entry's position in the conversation.
         seq: u64,
         /// The encoded entry, shared by all receivers.
         entry: Bytes,
@@ -47,13 +47,13 @@ pub enum Item {
 /// A session as fan-out and accounts see it.
 #[derive(Debug)]
 pub struct Link {
-    /// Its id.
+    /// The session.
     pub id: SessionId,
-    /// Whose it is.
+    /// The user it is open for.
     pub user: UserId,
-    /// On which device.
+    /// The user's device at the other end.
     pub device: DeviceId,
-    /// Whether it wants `Receipt`.
+    /// Whether its client asked for `Receipt` in its hello.
     pub receipts: bool,
     cap_bytes: usize,
     /// The last sign of life: milliseconds shifted left by one, and whether
@@ -63,6 +63,19 @@ pub struct Link {
     /// Somebody pushed, and the session has not looked since.
     pushed: AtomicBool,
     session: AtomicWaker,
+}
+
+/// When a session writes an item that is queued for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// At once: it is woken.
+    Now,
+    /// With the rest of what its group of commits has for it: it is woken by
+    /// [`Link::wake`] after the last.
+    WithGroup,
+    /// With the next item that wakes it, or when it is flushed, or once a few
+    /// wait: alone it is worth no write.
+    Soon,
 }
 
 /// What is not worth much waiting for: it is dropped once as much waits for
@@ -77,18 +90,37 @@ pub enum Shed {
 
 #[derive(Debug)]
 struct Queue {
-    /// With what each counts for.
+    /// Items and the bytes each counts for.
     items: VecDeque<(Item, usize)>,
-    /// What they count for together.
+    /// Bytes they count for together.
     waiting: usize,
     window: Window,
     end: Option<Code>,
-    /// Somebody will look after what was pushed without a wake.
-    looked_after: bool,
+    /// Somebody is going to call [`Link::flush`].
+    flush_owed: bool,
 }
 
-/// So many items go out by themselves, however little they are worth alone.
+/// So many items that may go soon are worth a write.
 const FEW: usize = 8;
+
+impl Queue {
+    /// Returns whether the session has something new to look at: an item, or that
+    /// it is over the cap and has ended. False when it had ended before.
+    fn push(&mut self, item: Item) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        let bytes = item.size_bytes();
+        if self.window.queue(bytes).is_ok() {
+            self.waiting += bytes;
+            self.items.push_back((item, bytes));
+        } else {
+            self.end = Some(Code::SlowConsumer);
+            self.items = VecDeque::new();
+        }
+        true
+    }
+}
 
 /// What a session has to do next.
 #[derive(Debug)]
@@ -116,7 +148,7 @@ impl Link {
             waiting: 0,
             window: Window::new(cap_bytes),
             end: None,
-            looked_after: false,
+            flush_owed: false,
         };
         Self {
             id,
@@ -131,7 +163,7 @@ impl Link {
         }
     }
 
-    /// Notes that something came from the device at `now_ms`. Gives true when it
+    /// Notes that something came from the device at `now_ms`. Returns whether it
     /// came to the foreground or left it with this.
     pub fn heard(&self, now_ms: u64, foreground: bool) -> bool {
         // One session's task alone calls this; others only read.
@@ -149,79 +181,69 @@ impl Link {
         Sign { foreground: sign & 1 == 1, seen_ms: sign >> 1 }
     }
 
-    /// Queues an item. Over the cap the session ends instead.
+    /// Queues an item and wakes the session. Over the cap the session ends instead.
     pub fn push(&self, item: Item) {
-        if self.queue(&mut self.queue.lock(), item) {
-            self.wake();
+        let _ = self.enqueue(item, When::Now);
+    }
+
+    /// Queues an item, to be written at the time asked for. Over the cap the
+    /// session ends instead.
+    ///
+    /// Returns whether the caller owes the session a call for it, as nobody else
+    /// is going to make it: [`Link::wake`] after [`When::WithGroup`],
+    /// [`Link::flush`] after [`When::Soon`].
+    #[must_use]
+    pub fn enqueue(&self, item: Item, when: When) -> bool {
+        let mut queue = self.queue.lock();
+        if !queue.push(item) {
+            return false;
+        }
+        match when {
+            When::Soon if queue.items.len() < FEW && queue.end.is_none() => {
+                !std::mem::replace(&mut queue.flush_owed, true)
+            }
+            When::WithGroup => {
+                drop(queue);
+                self.mark_pushed()
+            }
+            When::Now | When::Soon => {
+                drop(queue);
+                self.wake_once();
+                false
+            }
         }
     }
 
-    /// Queues an item without waking the session. Gives true when the caller has
-    /// to call [`Link::rouse`], soon: until then nobody else wakes it.
-    #[must_use]
-    pub fn push_unwoken(&self, item: Item) -> bool {
-        self.queue(&mut self.queue.lock(), item) && !self.pushed.swap(true, Ordering::AcqRel)
-    }
-
-    /// Wakes the session for what [`Link::push_unwoken`] queued.
-    pub fn rouse(&self) {
+    /// Wakes the session for what was queued with its group.
+    pub fn wake(&self) {
         self.session.wake();
     }
 
-    /// Queues an item that goes out with the next one, or once
-    /// [`Link::look_after`] is called. Gives true when nobody was going to call
-    /// that yet: the caller sees to it.
-    #[must_use]
-    pub fn push_later(&self, item: Item) -> bool {
+    /// Wakes the session for what was queued to go soon, if it still waits.
+    pub fn flush(&self) {
         let mut queue = self.queue.lock();
-        if !self.queue(&mut queue, item) {
-            return false;
-        }
-        let go = queue.items.len() >= FEW || queue.end.is_some();
-        let see_to_it = !go && !std::mem::replace(&mut queue.looked_after, true);
-        drop(queue);
-        if go {
-            self.wake();
-        }
-        see_to_it
-    }
-
-    /// What was pushed for later goes out now, if it hasn't yet.
-    pub fn look_after(&self) {
-        let mut queue = self.queue.lock();
-        queue.looked_after = false;
+        queue.flush_owed = false;
         let waits = !queue.items.is_empty();
         drop(queue);
         if waits {
+            self.wake_once();
+        }
+    }
+
+    /// Wakes the session, once until it looks.
+    fn wake_once(&self) {
+        if self.mark_pushed() {
             self.wake();
         }
     }
 
-    /// Gives false when the session has ended already.
-    fn queue(&self, queue: &mut Queue, item: Item) -> bool {
-        if queue.end.is_some() {
-            return false;
-        }
-        let bytes = item.size_bytes();
-        if queue.window.queue(bytes).is_ok() {
-            queue.waiting += bytes;
-            queue.items.push_back((item, bytes));
-        } else {
-            queue.end = Some(Code::SlowConsumer);
-            queue.items = VecDeque::new();
-        }
-        true
+    /// Returns whether the session has looked since the last mark.
+    fn mark_pushed(&self) -> bool {
+        !self.pushed.swap(true, Ordering::AcqRel)
     }
 
-    /// Wakes the session, once until it looks.
-    fn wake(&self) {
-        if !self.pushed.swap(true, Ordering::AcqRel) {
-            self.session.wake();
-        }
-    }
-
-    /// Queues a notice, unless too much waits for what it is worth. Gives false
-    /// when it was dropped.
+    /// Queues a notice, unless too much waits for what it is worth. Returns
+    /// whether it was queued.
     pub fn offer(&self, notice: ServerEnvelope, shed: Shed) -> bool {
         let room = self.has_room(shed);
         if room {
@@ -249,7 +271,7 @@ impl Link {
             queue.items = VecDeque::new();
         }
         drop(queue);
-        self.wake();
+        self.wake_once();
     }
 
     /// Why the session is to end, if it is.
@@ -283,7 +305,7 @@ impl Link {
         Next::Write(items, bytes)
     }
 
-    /// `bytes` of what [`Link::next`] gave are with the transport.
+    /// `bytes` of what [`Link::next`] returned are with the transport.
     pub fn written(&self, bytes: usize) {
         self.queue.lock().window.written(bytes);
     }
@@ -303,10 +325,10 @@ impl Link {
             }
             self.session.register(cx.waker());
             // Pushed before the waker was there.
-            match self.pushed.swap(false, Ordering::AcqRel) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
+            if self.pushed.swap(false, Ordering::AcqRel) {
+                return Poll::Ready(());
             }
+            Poll::Pending
         })
         .await;
     }
@@ -327,7 +349,7 @@ impl fmt::Debug for Item {
 }
 
 impl Item {
-    /// The envelope a session would be written, for whoever has no session.
+    /// The envelope a session would be written, for callers without a session.
     #[must_use]
     pub fn into_envelope(self) -> ServerEnvelope {
         match self {
@@ -438,26 +460,38 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_is_seen_to_once_and_goes_with_the_next() {
+    fn what_goes_soon_owes_one_flush_and_goes_with_the_next() {
         use futures_util::FutureExt as _;
         let link = link(1 << 20);
         let woken = || link.woken().now_or_never().is_some();
-        assert!(link.push_later(deliver(1, 10)) && !link.push_later(deliver(2, 10)) && !woken());
-        link.look_after();
+        let soon = |seq| link.enqueue(deliver(seq, 10), When::Soon);
+        assert!(soon(1) && !soon(2) && !woken());
+        link.flush();
         assert!(woken());
         assert!(matches!(link.next(1 << 20), Next::Write(items, _) if items.len() == 2));
         // Gone with something else: nobody is woken for nothing.
-        assert!(link.push_later(deliver(3, 10)));
+        assert!(soon(3));
         link.push(deliver(4, 10));
         assert!(woken() && matches!(link.next(1 << 20), Next::Write(items, _) if items.len() == 2));
-        link.look_after();
+        link.flush();
         assert!(!woken());
-        // Many don't wait, and nobody has to see to them.
-        let seen_to = (0..FEW).map(|_| link.push_later(deliver(5, 10))).filter(|see| *see).count();
-        assert!(seen_to == 1 && woken());
+        // Many don't wait, and nobody has to flush them.
+        let owed = (0..FEW).map(|_| soon(5)).filter(|owed| *owed).count();
+        assert!(owed == 1 && woken());
         link.end(Code::Draining);
-        link.look_after();
-        assert!(!link.push_later(deliver(6, 10)));
+        link.flush();
+        assert!(!soon(6));
+    }
+
+    #[test]
+    fn what_goes_with_its_group_owes_one_wake() {
+        use futures_util::FutureExt as _;
+        let link = link(1 << 20);
+        let with_group = |seq| link.enqueue(deliver(seq, 10), When::WithGroup);
+        assert!(with_group(1) && !with_group(2));
+        link.wake();
+        assert!(link.woken().now_or_never().is_some());
+        assert!(with_group(3), "the session looked since");
     }
 
     #[test]

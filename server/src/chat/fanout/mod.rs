@@ -10,7 +10,7 @@
 //! each, and the next group is synced meanwhile. At most `AHEAD` groups wait for
 //! the task; then the commit thread does, whose queue has the named overflow.
 
-mod later;
+mod outgoing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ use parley_protocol::{ConversationId, ShardId, UserId};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use self::later::{Later, Turn};
+use self::outgoing::{Outgoing, Turn};
 use crate::base::metrics::list as metric;
 use crate::chat::home::{Delivery, Homes, change_of};
 use crate::chat::link::Link;
@@ -95,7 +95,7 @@ impl Fanout {
     /// Carries out a small group, with nothing that waits.
     fn carry_out(&self, group: Group) {
         let outbox: Vec<_> = indexes(&group).collect();
-        let mut at_once = Later::default();
+        let mut at_once = Outgoing::default();
         for committed in group {
             self.handle(committed, &mut at_once);
         }
@@ -107,12 +107,12 @@ impl Fanout {
         mut groups: mpsc::Receiver<Group>,
         handed_over: Arc<AtomicUsize>,
     ) {
-        let (mut later, mut outbox) = (Later::busy(), Vec::new());
+        let (mut outgoing, mut outbox) = (Outgoing::busy(), Vec::new());
         loop {
             let group = tokio::select! {
                 biased;
-                () = later.due() => {
-                    later.send();
+                () = outgoing.due() => {
+                    outgoing.flush_due();
                     continue;
                 }
                 group = groups.recv() => group,
@@ -122,29 +122,29 @@ impl Fanout {
             let mut turn = Turn::default();
             for committed in group {
                 let bytes = bytes_of(&committed);
-                if turn.ends_with(self.handle(committed, &mut later), bytes) {
-                    later.wake();
+                if turn.ends_with(self.handle(committed, &mut outgoing), bytes) {
+                    outgoing.wake_group();
                     tokio::task::yield_now().await;
                 }
             }
-            later.wake();
+            outgoing.wake_group();
             self.homes.carried(&outbox);
             outbox.clear();
             handed_over.fetch_sub(1, Ordering::Release);
         }
-        later.send_all();
+        outgoing.flush_all();
     }
 
     /// Carries one out; gives how many users it reached, about.
-    fn handle(&self, committed: Committed<Pending>, later: &mut Later) -> usize {
+    fn handle(&self, committed: Committed<Pending>, outgoing: &mut Outgoing) -> usize {
         let shard = committed.shard;
         match committed.context {
-            Pending::Entry(entry) => return self.entry(shard, &entry, later),
+            Pending::Entry(entry) => return self.entry(shard, &entry, outgoing),
             Pending::Again(to, conversation, stamped) => answer_again(&to, conversation, stamped),
             Pending::Unmoved(to, conversation, moved) => {
-                answer_moved(&to, conversation, &moved, later);
+                answer_moved(&to, conversation, &moved, outgoing);
             }
-            Pending::Cursor(cursor) => self.cursor(shard, &cursor, later),
+            Pending::Cursor(cursor) => self.cursor(shard, &cursor, outgoing),
             Pending::Own(own) => {
                 let PendingOwn { conversation, user, change, done } = *own;
                 let _ = done.send(self.homes.handle_read(user, conversation, change));
@@ -155,7 +155,7 @@ impl Fanout {
         1
     }
 
-    fn entry(&self, shard: ShardId, pending: &PendingEntry, later: &mut Later) -> usize {
+    fn entry(&self, shard: ShardId, pending: &PendingEntry, outgoing: &mut Outgoing) -> usize {
         let PendingEntry { key, sender, stamped, act, entry, reply: to } = pending;
         let applied = self.states.lock(shard).apply(key, *sender, act, *stamped);
         self.committed.increment(1);
@@ -175,7 +175,7 @@ impl Fanout {
         for member in applied.after.members.iter().filter(|member| member.sees(stamped.seq)) {
             let own = member.user == *sender;
             let change = change_of(member, *stamped, own && act.is_countable());
-            let push = |link: &Arc<Link>, item| later.push_now(link, item);
+            let push = |link: &Arc<Link>, item| outgoing.push_with_group(link, item);
             let position = self.homes.handle_entry(member.user, change, &delivery, push);
             if own {
                 feed_position = position;
@@ -183,11 +183,11 @@ impl Fanout {
         }
         // Last, so that whoever hears of the answer finds every feed changed.
         let answer = sent_answer(to, key.conversation, *stamped, false, feed_position);
-        later.push_now(&to.link, answer);
+        outgoing.push_with_group(&to.link, answer);
         applied.after.members.len()
     }
 
-    fn cursor(&self, shard: ShardId, pending: &PendingCursor, later: &mut Later) {
+    fn cursor(&self, shard: ShardId, pending: &PendingCursor, outgoing: &mut Outgoing) {
         let PendingCursor { conversation, user, moved, visibility, reply: to } = pending;
         let (told, readers, direct) = {
             let mut state = self.states.lock(shard);
@@ -211,7 +211,7 @@ impl Fanout {
         let moved_for_others = moved.delivered_moved || visibility.shown == Shown::All;
         let readers = readers.into_iter().filter(|reader| !visibility.hidden_from.contains(reader));
         for reader in readers.filter(|_| moved_for_others) {
-            self.tell(reader, &receipt, direct, later);
+            self.tell(reader, &receipt, direct, outgoing);
         }
         if moved.read_moved {
             let change = FeedEntry {
@@ -224,18 +224,19 @@ impl Fanout {
             receipt.time_ms = moved.delivered.time_ms.max(moved.read.time_ms);
             receipt.feed_position = self.homes.handle_read(*user, *conversation, change);
             self.homes.handle_receipt(*user, &receipt, Some(to.link.id), |link, item| {
-                later.push(link, item);
+                outgoing.push_soon(link, item);
             });
         }
         // Last, so that whoever has the answer finds the feed changed.
-        answer_moved(to, *conversation, moved, later);
+        answer_moved(to, *conversation, moved, outgoing);
     }
 
     /// Tells somebody that another's cursors moved: at once in a 1:1, unless the
     /// node is busy; gathered in a group, where many say it of every message.
-    fn tell(&self, reader: UserId, receipt: &Receipt, direct: bool, later: &mut Later) {
+    fn tell(&self, reader: UserId, receipt: &Receipt, direct: bool, outgoing: &mut Outgoing) {
         if direct {
-            self.homes.handle_receipt(reader, receipt, None, |link, item| later.push(link, item));
+            self.homes
+                .handle_receipt(reader, receipt, None, |link, item| outgoing.push_soon(link, item));
         } else {
             self.receipts.note(reader, receipt);
         }
@@ -259,9 +260,9 @@ fn answer_moved(
     to: &ReplyTo,
     conversation: ConversationId,
     moved: &MovedCursor,
-    later: &mut Later,
+    outgoing: &mut Outgoing,
 ) {
     if let Some(answer) = moved_answer(to, conversation, moved) {
-        later.push(&to.link, answer);
+        outgoing.push_soon(&to.link, answer);
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! While the node is busy, sessions are woken once all that a group of commits
 //! has for them is in their queues: woken by the first of it, they would write
-//! each frame by itself. And while the node is busy, a receipt and the answer to a cursor's move wait for
-//! the next frame to their session, at most [`LATER`]: alone each would cost a
-//! wake, a record and a system call, as much as a message. Each session has a
-//! time of its own: let go all at once, thousands would hold up the messages.
+//! each frame by itself. And a receipt and the answer to a cursor's move wait for
+//! the next frame to their session, at most [`SOON`]: alone each would cost a
+//! wake, a record and a system call, as much as a message. Each session is
+//! flushed at a time of its own: flushed all at once, thousands would hold up
+//! the messages.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,12 +14,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::chat::link::{Item, Link};
+use crate::chat::link::{Item, Link, When};
 
 /// The longest that anything waits, about.
-const LATER: Duration = Duration::from_millis(200);
+const SOON: Duration = Duration::from_millis(200);
 
-/// What is due within this goes too: fewer wakes of the task that sees to it.
+/// What is due within this is flushed too: fewer wakes of the task that does it.
 const STEP: Duration = Duration::from_millis(5);
 
 /// Users reached in one turn, about.
@@ -36,7 +37,7 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Counts an entry of so many bytes that went to so many users. Gives whether
+    /// Counts an entry of so many bytes that went to so many users. Returns whether
     /// the sessions are to have their turn now.
     pub(super) fn ends_with(&mut self, users: usize, bytes: usize) -> bool {
         self.users += users;
@@ -49,72 +50,73 @@ impl Turn {
     }
 }
 
-/// Sessions to look after, each once, in the order of their times.
+/// What fan-out queued for sessions and has to wake or flush them for.
 #[derive(Default)]
-pub(super) struct Later {
+pub(super) struct Outgoing {
     busy: bool,
-    /// Sessions that something was pushed to and that sleep yet.
-    asleep: Vec<Arc<Link>>,
-    links: VecDeque<(Instant, Arc<Link>)>,
+    /// Sessions to wake after the group.
+    to_wake: Vec<Arc<Link>>,
+    /// Sessions to flush, each once, in the order of their times.
+    to_flush: VecDeque<(Instant, Arc<Link>)>,
 }
 
-impl Later {
+impl Outgoing {
     /// On a busy node. The default is for one that isn't: everything goes at once.
     pub(super) fn busy() -> Self {
         Self { busy: true, ..Self::default() }
     }
 
-    /// Pushes something that can't wait, but for the others of its group: they
-    /// are sent by [`Later::wake`].
-    pub(super) fn push_now(&mut self, link: &Arc<Link>, item: Item) {
+    /// Queues something that waits for the rest of its group at most: the sessions
+    /// are woken by [`Outgoing::wake_group`].
+    pub(super) fn push_with_group(&mut self, link: &Arc<Link>, item: Item) {
         if !self.busy {
             link.push(item);
-        } else if link.push_unwoken(item) {
-            self.asleep.push(Arc::clone(link));
+        } else if link.enqueue(item, When::WithGroup) {
+            self.to_wake.push(Arc::clone(link));
         }
     }
 
-    /// Lets the sessions write what was pushed for now.
-    pub(super) fn wake(&mut self) {
-        self.asleep.drain(..).for_each(|link| link.rouse());
-        self.asleep.shrink_to(1024);
+    /// Wakes the sessions to write what was queued with the group.
+    pub(super) fn wake_group(&mut self) {
+        self.to_wake.drain(..).for_each(|link| link.wake());
+        self.to_wake.shrink_to(1024);
     }
 
-    /// Pushes something that can wait.
-    pub(super) fn push(&mut self, link: &Arc<Link>, item: Item) {
+    /// Queues something that can wait.
+    pub(super) fn push_soon(&mut self, link: &Arc<Link>, item: Item) {
         if !self.busy {
             link.push(item);
-        } else if link.push_later(item) {
-            self.links.push_back((Instant::now() + LATER, Arc::clone(link)));
+        } else if link.enqueue(item, When::Soon) {
+            self.to_flush.push_back((Instant::now() + SOON, Arc::clone(link)));
         }
     }
 
     /// Resolves when something has waited long enough; never, when nothing waits.
     /// Cancel safe.
     pub(super) async fn due(&self) {
-        match self.links.front() {
+        match self.to_flush.front() {
             Some((due, _)) => tokio::time::sleep_until(*due).await,
             None => std::future::pending().await,
         }
     }
 
-    /// Lets go what has waited; what came meanwhile goes with it.
-    pub(super) fn send(&mut self) {
-        self.send_until(Instant::now() + STEP);
+    /// Flushes the sessions whose time has come; what came meanwhile goes with it.
+    pub(super) fn flush_due(&mut self) {
+        self.flush_until(Instant::now() + STEP);
     }
 
-    /// Lets go all that waits.
-    pub(super) fn send_all(&mut self) {
-        self.links.drain(..).for_each(|(_, link)| link.look_after());
+    /// Flushes all sessions for which something waits.
+    pub(super) fn flush_all(&mut self) {
+        self.to_flush.drain(..).for_each(|(_, link)| link.flush());
     }
 
-    fn send_until(&mut self, until: Instant) {
-        while let Some((_, link)) = self.links.pop_front_if(|(due, _)| *due <= until) {
-            link.look_after();
+    fn flush_until(&mut self, until: Instant) {
+        while let Some((_, link)) = self.to_flush.pop_front_if(|(due, _)| *due <= until) {
+            link.flush();
         }
         // A burst must not hold its memory for ever.
-        if self.links.is_empty() {
-            self.links.shrink_to(1024);
+        if self.to_flush.is_empty() {
+            self.to_flush.shrink_to(1024);
         }
     }
 }
@@ -153,33 +155,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_can_wait_goes_at_once_on_an_idle_node_and_is_let_go_on_a_busy_one() {
-        let (link, mut later) = (link(), Later::default());
+    async fn what_can_wait_goes_at_once_on_an_idle_node_and_is_flushed_on_a_busy_one() {
+        let (link, mut outgoing) = (link(), Outgoing::default());
         let woken = || link.woken().now_or_never().is_some();
-        later.push(&link, item());
-        assert!(woken() && later.due().now_or_never().is_none());
+        outgoing.push_soon(&link, item());
+        assert!(woken() && outgoing.due().now_or_never().is_none());
         let _ = link.next(1 << 20);
-        later = Later::busy();
-        (0..3).for_each(|_| later.push(&link, item()));
-        assert!(!woken() && later.links.len() == 1);
-        later.due().await;
-        later.send();
-        assert!(woken() && later.links.is_empty() && later.due().now_or_never().is_none());
+        outgoing = Outgoing::busy();
+        (0..3).for_each(|_| outgoing.push_soon(&link, item()));
+        assert!(!woken() && outgoing.to_flush.len() == 1);
+        outgoing.due().await;
+        outgoing.flush_due();
+        assert!(woken() && outgoing.to_flush.is_empty() && outgoing.due().now_or_never().is_none());
     }
 
     #[tokio::test]
     async fn on_a_busy_node_a_session_is_woken_once_for_all_that_a_group_has() {
-        let (link, mut later) = (link(), Later::busy());
+        let (link, mut outgoing) = (link(), Outgoing::busy());
         let woken = || link.woken().now_or_never().is_some();
         let count = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&count));
         let mut sleeping = Box::pin(link.woken());
         assert!(sleeping.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        (0..3).for_each(|_| later.push_now(&link, item()));
+        (0..3).for_each(|_| outgoing.push_with_group(&link, item()));
         // What others push meanwhile is woken for with it.
         link.push(item());
-        assert_eq!((count.0.load(Ordering::Relaxed), later.asleep.len()), (0, 1));
-        later.wake();
+        assert_eq!((count.0.load(Ordering::Relaxed), outgoing.to_wake.len()), (0, 1));
+        outgoing.wake_group();
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
         assert!(woken() && !woken());
         let Next::Write(items, _) = link.next(1 << 20) else { panic!("nothing to write") };
@@ -188,15 +190,18 @@ mod tests {
 
     #[test]
     fn who_reads_in_each_turn_is_never_too_slow() {
-        let (link, mut later, mut turn) = (link(), Later::busy(), Turn::default());
+        let (link, mut outgoing, mut turn) = (link(), Outgoing::busy(), Turn::default());
         let entry = Bytes::from(vec![b'x'; 20_000]);
         let mut read = 0;
         for seq in 1..=200 {
             let conversation = ConversationId::new([3; 16]);
             let entry = entry.clone();
-            later.push_now(&link, Item::Deliver { conversation, feed_position: 0, seq, entry });
+            outgoing.push_with_group(
+                &link,
+                Item::Deliver { conversation, feed_position: 0, seq, entry },
+            );
             if turn.ends_with(2, 20_000) {
-                later.wake();
+                outgoing.wake_group();
                 let Next::Write(items, bytes) = link.next(usize::MAX) else { panic!("{seq}") };
                 read += items.len();
                 link.written(bytes);
@@ -209,14 +214,14 @@ mod tests {
     async fn each_session_has_its_own_time() {
         let links = [link(), link(), link()];
         let woken = |link: &Link| link.woken().now_or_never().is_some();
-        let mut later = Later::busy();
-        links.iter().for_each(|link| later.push(link, item()));
-        let times: Vec<_> = later.links.iter().map(|(due, _)| *due).collect();
+        let mut outgoing = Outgoing::busy();
+        links.iter().for_each(|link| outgoing.push_soon(link, item()));
+        let times: Vec<_> = outgoing.to_flush.iter().map(|(due, _)| *due).collect();
         assert!(times.is_sorted());
-        later.links[2].0 += 4 * STEP;
-        later.send_until(times[2]);
+        outgoing.to_flush[2].0 += 4 * STEP;
+        outgoing.flush_until(times[2]);
         assert!(woken(&links[0]) && woken(&links[1]) && !woken(&links[2]));
-        later.send_all();
+        outgoing.flush_all();
         assert!(woken(&links[2]));
     }
 }
