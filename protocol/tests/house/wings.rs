@@ -86,7 +86,7 @@ fn rooms() -> Rooms {
         }
         let room = room(&parts);
         let text = read(&path);
-        let code = text.split("#[cfg(test)]\nmod").next().unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         let uses = rooms.entry(room.clone()).or_default();
         for (number, line) in code_lines(code) {
             assert!(!line.contains("crate::{"), "{}:{number}: one path a line", path.display());
