@@ -8,7 +8,7 @@ use parley_protocol::ShardId;
 use tokio::sync::oneshot;
 
 use crate::chat::shard::Pending;
-use crate::storage::log::{Append, Durability, Log, Op, Refused};
+use crate::storage::log::{Append, Log, Op, Refused, Urgency};
 use crate::storage::rows::{Commit, CommitError};
 use crate::storage::store::Write;
 
@@ -28,11 +28,11 @@ impl Commits {
         &self,
         shard: ShardId,
         writes: Vec<Write>,
-        durability: Durability,
+        urgency: Urgency,
     ) -> Result<(), CommitError> {
         let (done, committed) = oneshot::channel();
         let ops = vec![Op::Rows(writes)];
-        let append = Append { shard, ops, durability, context: Pending::Rows(done) };
+        let append = Append { shard, ops, urgency, context: Pending::Rows(done) };
         self.log.try_append(append).map_err(|refused| match refused.refused {
             Refused::Full => CommitError::Full,
             Refused::Closed => CommitError::Closed,
@@ -44,10 +44,10 @@ impl Commits {
 
 impl Commit for Commits {
     fn commit(&self, shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
-        self.append(shard, writes, Durability::Synced).boxed()
+        self.append(shard, writes, Urgency::Synced).boxed()
     }
 
     fn keep(&self, shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
-        self.append(shard, writes, Durability::Written).boxed()
+        self.append(shard, writes, Urgency::Written).boxed()
     }
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::chat::link::Next;
-use crate::storage::log::{Append, Durability, Log as _, MemoryLog, Op, StampedEntry};
+use crate::storage::log::{Append, Log as _, MemoryLog, Op, StampedEntry, Urgency};
 use crate::storage::store::engine::memory::{Crash, MemoryEngine};
 use crate::storage::store::{ConversationRow, CursorRow, DedupeRow, MemberRow, Record, tables};
 
@@ -158,7 +158,7 @@ fn commit_entry(log: &MemoryLog<()>, id: ConversationId, seq: u64) {
     };
     let rows = Op::Rows(vec![tables::conversations::put(shard, id, &row)]);
     let ops = vec![Op::Entry(stamped), rows];
-    log.try_append(Append { shard, ops, durability: Durability::Synced, context: () }).unwrap();
+    log.try_append(Append { shard, ops, urgency: Urgency::Synced, context: () }).unwrap();
 }
 
 /// BEN reads up to a seq, as the shard writes it.
@@ -166,7 +166,7 @@ fn commit_read(log: &MemoryLog<()>, id: ConversationId, seq: u64) {
     let shard = count().of_conversation(id);
     let row = CursorRow { delivered: seq, read: seq, read_ordinal: seq, ..CursorRow::default() };
     let ops = vec![Op::Rows(vec![tables::cursors::put(shard, id, BEN, &row)]), Op::Touched(id)];
-    log.try_append(Append { shard, ops, durability: Durability::Synced, context: () }).unwrap();
+    log.try_append(Append { shard, ops, urgency: Urgency::Synced, context: () }).unwrap();
 }
 
 fn log_over(engine: &Arc<MemoryEngine>) -> MemoryLog<()> {

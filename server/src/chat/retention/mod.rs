@@ -24,7 +24,7 @@ use crate::base::clock::wall_ms;
 use crate::base::metrics::list as metric;
 use crate::base::worker::{Stop, Worker};
 use crate::chat::shard::Pending;
-use crate::storage::log::{Append, Durability, Log, Op, Refused};
+use crate::storage::log::{Append, Log, Op, Refused, Urgency};
 use crate::storage::store::{
     ConversationRow, ReadLimit, ReadRange, RetentionRow, Store, StoreError, Write, tables,
 };
@@ -201,7 +201,7 @@ impl Eraser {
     fn commit(&self, shard: ShardId, rows: Vec<Write>) -> Result<(), Trouble> {
         let (done, committed) = oneshot::channel();
         let (ops, context) = (vec![Op::Rows(rows)], Pending::Rows(done));
-        let append = Append { shard, ops, durability: Durability::Written, context };
+        let append = Append { shard, ops, urgency: Urgency::Written, context };
         self.log.try_append(append).map_err(|refused| refused.refused)?;
         committed.blocking_recv().map_err(|_| Refused::Closed.into())
     }

@@ -52,7 +52,7 @@ impl Eraser {
         let append = Append {
             shard: self.count.of_conversation(id),
             ops: vec![Op::Entry(stamped)],
-            durability: Durability::Synced,
+            urgency: Urgency::Synced,
             context: Pending::Rows(done),
         };
         self.log.try_append(append).unwrap();

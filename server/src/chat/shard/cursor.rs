@@ -15,7 +15,7 @@ use super::{Error, Fresh, Pending, PendingCursor, ReplyTo, Shards};
 use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
 use crate::chat::link::Link;
-use crate::storage::log::{Append, Durability, Op};
+use crate::storage::log::{Append, Op, Urgency};
 use crate::storage::store::{self, Which, Write, tables};
 
 /// A move as its session gives it.
@@ -123,7 +123,7 @@ impl Shards {
             let context = Pending::Unmoved(reply.clone(), conversation, moved);
             self.log.append(
                 permit,
-                Append { shard, ops: Vec::new(), durability: Durability::Written, context },
+                Append { shard, ops: Vec::new(), urgency: Urgency::Written, context },
             );
             return Ok(true);
         }
@@ -140,7 +140,7 @@ impl Shards {
             reply: reply.clone(),
         };
         let mut ops = vec![Op::Rows(rows)];
-        let mut durability = Durability::Written;
+        let mut urgency = Urgency::Written;
         if moved.read_moved {
             ops.push(Op::Touched(conversation));
         } else if state
@@ -148,10 +148,10 @@ impl Shards {
             .is_some_and(|found| found.state().kind == Kind::Group)
         {
             // Those who learn of it are told now and then only, see `receipts`.
-            durability = Durability::Gathered;
+            urgency = Urgency::Deferred;
         }
         let context = Pending::Cursor(Box::new(pending));
-        self.log.append(permit, Append { shard, ops, durability, context });
+        self.log.append(permit, Append { shard, ops, urgency, context });
         Ok(true)
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::{Error, Fresh, Pending, Shards};
 use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
-use crate::storage::log::{Append, Durability, Op};
+use crate::storage::log::{Append, Op, Urgency};
 use crate::storage::store::{InviteRow, StoreError, Write, tables};
 
 /// Names a link; not its secret.
@@ -155,7 +155,7 @@ impl Shards {
         }
         let (done, committed) = oneshot::channel();
         let (ops, context) = (vec![Op::Rows(rows)], Pending::Rows(done));
-        self.log.append(permit, Append { shard, ops, durability: Durability::Synced, context });
+        self.log.append(permit, Append { shard, ops, urgency: Urgency::Synced, context });
         Ok(Some((links, Some(committed))))
     }
 

@@ -6,7 +6,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 use tokio::sync::oneshot;
 
 use super::{Error, Pending, PendingOwn, Shards};
-use crate::storage::log::{Append, Durability, Op};
+use crate::storage::log::{Append, Op, Urgency};
 use crate::storage::store::Write;
 
 impl Shards {
@@ -26,7 +26,7 @@ impl Shards {
         let append = Append {
             shard: self.shard_of(conversation),
             ops: vec![Op::Rows(rows), Op::Touched(conversation)],
-            durability: Durability::Synced,
+            urgency: Urgency::Synced,
             context: Pending::Own(Box::new(PendingOwn { conversation, user, change, done })),
         };
         self.log.try_append(append).map_err(|refused| refused.refused)?;

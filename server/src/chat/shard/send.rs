@@ -16,7 +16,7 @@ use super::load::Fresh;
 use super::{Error, Pending, PendingEntry, ReplyTo, Shards, effects};
 use crate::base::clock::wall_ms;
 use crate::chat::link::Link;
-use crate::storage::log::{Append, Durability, Op, Permit, StampedEntry};
+use crate::storage::log::{Append, Op, Permit, StampedEntry, Urgency};
 use crate::storage::store::{DedupeRow, Record, state as rows, tables};
 
 /// A send as its session gives it.
@@ -202,7 +202,7 @@ impl Shards {
                 let context = Pending::Again(sending.reply.clone(), key.conversation, stamped);
                 self.log.append(
                     permit,
-                    Append { shard, ops: Vec::new(), durability: Durability::Synced, context },
+                    Append { shard, ops: Vec::new(), urgency: Urgency::Synced, context },
                 );
             }
             Decision::Again(stamped) => {
@@ -303,7 +303,7 @@ fn append(
         entry,
         reply: sending.reply.clone(),
     }));
-    Append { shard, ops, durability: Durability::Synced, context }
+    Append { shard, ops, urgency: Urgency::Synced, context }
 }
 
 #[cfg(test)]

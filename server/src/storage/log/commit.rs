@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use super::budget::Permit;
 use super::counts::{Batch, Counts};
 use super::view::View;
-use super::{Append, Committed, Durability, LogError, Op, StampedEntry};
+use super::{Append, Committed, LogError, Op, StampedEntry, Urgency};
 use crate::storage::store::tables::{dedupe, entries, outbox};
 use crate::storage::store::{OutboxRange, OutboxRow, Store, StoreError, Write};
 
@@ -52,7 +52,7 @@ impl Committer {
         &mut self,
         group: Vec<Queued<T>>,
     ) -> Result<(Vec<Committed<T>>, Vec<Permit>), LogError> {
-        let sync = group.iter().any(|queued| queued.append.durability == Durability::Synced);
+        let sync = group.iter().any(|queued| queued.append.urgency == Urgency::Synced);
         let mut counted = Batch { appends: group.len() as u64, ..Batch::default() };
         let mut gains = Gains::new();
         let mut committed: Vec<(Committed<T>, bool)> = Vec::with_capacity(group.len());

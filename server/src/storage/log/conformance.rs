@@ -130,14 +130,14 @@ fn entry_of(conversation: ConversationId, seq: u64, body: usize) -> Op {
 /// An append of one entry, durable, with the seq as context.
 pub(crate) fn send(shard: ShardId, n: u8, seq: u64, body: usize) -> Append<u64> {
     let ops = vec![entry_of(conversation(n), seq, body)];
-    Append { shard, ops, durability: Durability::Synced, context: seq }
+    Append { shard, ops, urgency: Urgency::Synced, context: seq }
 }
 
-fn move_cursor(shard: ShardId, n: u8, up_to: u64, durability: Durability) -> Append<u64> {
+fn move_cursor(shard: ShardId, n: u8, up_to: u64, urgency: Urgency) -> Append<u64> {
     let row = CursorRow { delivered: up_to, ..CursorRow::default() };
     let user = parley_protocol::ids::UserId::new([n; 16]);
     let ops = vec![Op::Rows(vec![cursors::put(shard, conversation(n), user, &row)])];
-    Append { shard, ops, durability, context: up_to }
+    Append { shard, ops, urgency, context: up_to }
 }
 
 fn cursor(running: &Running, shard: ShardId, n: u8) -> u64 {
@@ -259,7 +259,7 @@ fn what_the_sink_saw_survives_a_power_cut(subject: &mut dyn Subject) {
 
 fn what_was_only_written_survives_a_kill(subject: &mut dyn Subject) {
     let running = subject.open(Options::default());
-    running.append(move_cursor(S0, 1, 7, Durability::Written));
+    running.append(move_cursor(S0, 1, 7, Urgency::Written));
     assert_eq!(running.settle(1), [7]);
     assert_eq!(running.log.counts().syncs(), 0);
     assert_eq!(cursor(&running, S0, 1), 7);
@@ -267,7 +267,7 @@ fn what_was_only_written_survives_a_kill(subject: &mut dyn Subject) {
     let running = subject.open(Options::default());
     assert_eq!(cursor(&running, S0, 1), 7);
     // In a batch with one that wants the sync, both get it.
-    running.append(move_cursor(S0, 1, 8, Durability::Synced));
+    running.append(move_cursor(S0, 1, 8, Urgency::Synced));
     assert_eq!(running.settle(1), [8]);
     assert_eq!(running.log.counts().syncs(), 1);
 }
@@ -340,7 +340,7 @@ fn the_outbox_names_every_entry_once(subject: &mut dyn Subject) {
             running.settle(3);
         }
         // A batch without entries adds no row.
-        running.append(move_cursor(S0, 9, round, Durability::Synced));
+        running.append(move_cursor(S0, 9, round, Urgency::Synced));
         running.settle(1);
         assert_eq!(outbox(&running.store), expected);
         assert!(running.store.outbox(ShardId(2), 0, 10).unwrap().is_empty());
@@ -383,18 +383,18 @@ fn a_full_log_refuses_and_later_takes(subject: &mut dyn Subject) {
 
 fn a_failed_write_or_sync_is_the_end(subject: &mut dyn Subject) {
     let mut last = 0;
-    for (call, durability, trouble) in [
-        (Call::Write, Durability::Synced, Trouble::NoSpace),
-        (Call::Sync, Durability::Synced, Trouble::Io),
-        (Call::Write, Durability::Written, Trouble::Io),
-        (Call::Flush, Durability::Written, Trouble::NoSpace),
+    for (call, urgency, trouble) in [
+        (Call::Write, Urgency::Synced, Trouble::NoSpace),
+        (Call::Sync, Urgency::Synced, Trouble::Io),
+        (Call::Write, Urgency::Written, Trouble::Io),
+        (Call::Flush, Urgency::Written, Trouble::NoSpace),
     ] {
         let running = subject.open(Options::default());
         last = running.log.tail(S0, conversation(1)).unwrap().map_or(last, |tail| tail.seq);
         running.append(send(S0, 1, last + 1, 10));
         running.settle(1);
         running.faults.fail_next(call, trouble);
-        running.append(Append { durability, ..send(S0, 1, last + 2, 10) });
+        running.append(Append { urgency, ..send(S0, 1, last + 2, 10) });
         match running.failed() {
             LogError::Engine(error) => assert_eq!(error.trouble, trouble),
             other => panic!("{other}"),
@@ -413,7 +413,7 @@ fn a_failed_write_or_sync_is_the_end(subject: &mut dyn Subject) {
 fn a_gap_is_the_end(subject: &mut dyn Subject) {
     let running = subject.open(Options::default());
     let ops = vec![entry_of(conversation(1), 1, 10), entry_of(conversation(1), 3, 10)];
-    running.append(Append { shard: S0, ops, durability: Durability::Synced, context: 0 });
+    running.append(Append { shard: S0, ops, urgency: Urgency::Synced, context: 0 });
     let expected = LogError::OutOfOrder { conversation: conversation(1), previous: 1, seq: 3 };
     assert_eq!(running.failed(), expected);
     assert!(running.seen.is_empty());

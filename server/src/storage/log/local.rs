@@ -18,9 +18,9 @@ use parking_lot::Mutex;
 use super::budget::{Budget, Permit};
 use super::commit::{Committer, Queued};
 use super::counts::Counts;
-use super::queue::{Haste, Queue};
+use super::queue::Queue;
 use super::view::View;
-use super::{Append, Committed, Durability, Log, LogError, Refused};
+use super::{Append, Committed, Log, LogError, Refused};
 use crate::storage::store::{Store, StoreError};
 
 /// Bounds of a local log.
@@ -93,7 +93,7 @@ impl<T: Send + 'static> LocalLog<T> {
         let budget = Budget::new(options.queue_appends, options.queue_bytes);
         let counts = Arc::new(Counts::new());
         // Bounded by the budget: every item holds a permit.
-        let queue = Arc::new(Queue::new(haste));
+        let queue = Arc::new(Queue::new(|queued: &Queued<T>| queued.append.urgency));
         let thread = CommitThread {
             committer: Committer::new(Arc::clone(&view), Arc::clone(&counts))?,
             queue: Arc::clone(&queue),
@@ -199,14 +199,6 @@ impl<T, S, F: FnOnce(LogError)> Drop for CommitThread<T, S, F> {
         if let Some(on_fatal) = self.on_fatal.take() {
             on_fatal(LogError::Panicked);
         }
-    }
-}
-
-fn haste<T>(queued: &Queued<T>) -> Haste {
-    match queued.append.durability {
-        Durability::Synced => Haste::Urgent,
-        Durability::Written => Haste::Soon,
-        Durability::Gathered => Haste::Later,
     }
 }
 

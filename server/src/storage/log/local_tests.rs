@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use parley_protocol::ids::ShardId;
 
 use super::*;
-use crate::storage::log::Durability;
+use crate::storage::log::Urgency;
 use crate::storage::log::conformance::send;
 use crate::storage::store::engine::Engine;
 use crate::storage::store::engine::faulty::Faulty;
@@ -171,7 +171,7 @@ fn many_threads_lose_nothing_and_keep_their_order() {
 #[test]
 fn an_append_without_a_sync_costs_none() {
     let bench = start(Options::default());
-    let append = Append { durability: Durability::Written, ..send(S0, 1, 1, 10) };
+    let append = Append { urgency: Urgency::Written, ..send(S0, 1, 1, 10) };
     bench.log.try_append(append).unwrap();
     assert_eq!(bench.batches.recv_timeout(LONG).unwrap(), [1]);
     assert_eq!(bench.log.counts().syncs(), 0);

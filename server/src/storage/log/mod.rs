@@ -154,8 +154,8 @@ pub struct Append<T> {
     pub shard: ShardId,
     /// What to write.
     pub ops: Vec<Op>,
-    /// When the sink may be called for it.
-    pub durability: Durability,
+    /// How soon it is written, and what the sink waits for.
+    pub urgency: Urgency,
     /// Given back to the sink.
     pub context: T,
 }
@@ -221,17 +221,19 @@ impl std::fmt::Debug for StampedEntry {
     }
 }
 
-/// What an append waits for.
+/// How soon an append is written, and what the sink waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// Synced: a power cut keeps it. For whatever is acknowledged to a user.
+pub enum Urgency {
+    /// Written as soon as possible and synced: a power cut keeps it. For what is
+    /// acknowledged to a user.
     Synced,
-    /// Flushed to the operating system: a killed process keeps it, a power cut
-    /// may lose it. For cursors and what can be derived again.
+    /// Written within a few milliseconds, with others if there are any, and
+    /// flushed to the operating system: a killed process keeps it, a power cut may
+    /// lose it. For cursors and what can be derived again.
     Written,
-    /// As `Written`, but nobody looks out for it: it waits longer for something
-    /// to be written with. For what a group's members say that they hold.
-    Gathered,
+    /// As `Written`, but within a tenth of a second, as nobody looks out for it.
+    /// For what a group's members say that they hold.
+    Deferred,
 }
 
 /// An append that is durable as it asked.

@@ -4,7 +4,7 @@
 //!
 //! * What needs no sync waits for something that does: a receipt follows nearly
 //!   every message, and alone it would double the wakes and the writes. For a
-//!   few milliseconds when somebody looks out for it, see [`Haste`].
+//!   few milliseconds when somebody looks out for it, see [`Urgency`].
 //! * What needs a sync waits only when much comes, see [`Pace`]: a sync costs
 //!   as much for one message as for thirty.
 //!
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::Urgency;
 use super::pace::Pace;
 
 /// How long what needs no sync waits for company at most.
@@ -31,20 +32,9 @@ const MANY: usize = 128;
 /// nothing is waited for.
 const GLANCE: Duration = Duration::from_micros(400);
 
-/// What an item waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Haste {
-    /// For nothing but the pace: it needs a sync.
-    Urgent,
-    /// For company, [`PATIENCE`] at most.
-    Soon,
-    /// For company, [`LONG_PATIENCE`] at most.
-    Later,
-}
-
 /// A queue with one reader. Its bound is its writers': each item holds a permit.
 pub(super) struct Queue<T> {
-    haste: fn(&T) -> Haste,
+    urgency: fn(&T) -> Urgency,
     state: Mutex<State<T>>,
     changed: Condvar,
 }
@@ -53,9 +43,9 @@ struct State<T> {
     items: VecDeque<T>,
     /// How many of them don't wait for company.
     urgent: usize,
-    /// When the patience of those ends that wait, whose first came first.
-    soon: Option<Instant>,
-    later: Option<Instant>,
+    /// When the first of those that wait for company has waited long enough.
+    written: Option<Instant>,
+    deferred: Option<Instant>,
     reader: Reader,
     /// When an idle reader looks again.
     until: Instant,
@@ -66,10 +56,10 @@ struct State<T> {
 impl<T> State<T> {
     /// When one of those that wait for company has waited long enough.
     fn due(&self) -> Option<Instant> {
-        [self.soon, self.later].into_iter().flatten().min()
+        [self.written, self.deferred].into_iter().flatten().min()
     }
 
-    /// Notes the end of a patience, unless an earlier one is noted. Gives whether
+    /// Notes the end of a patience, unless an earlier one is noted. Returns whether
     /// an idle reader would look too late.
     fn expect(&mut self, end: fn(&mut Self) -> &mut Option<Instant>, patience: Duration) -> bool {
         if end(self).is_some() {
@@ -95,34 +85,34 @@ enum Reader {
 }
 
 impl<T> Queue<T> {
-    /// A queue of items that wait as `haste` tells.
-    pub(super) fn new(haste: fn(&T) -> Haste) -> Self {
+    /// A queue of items of such urgency.
+    pub(super) fn new(urgency: fn(&T) -> Urgency) -> Self {
         let state = State {
             items: VecDeque::new(),
             urgent: 0,
-            soon: None,
-            later: None,
+            written: None,
+            deferred: None,
             reader: Reader::Busy,
             until: Instant::now(),
             pace: Pace::default(),
             closed: false,
         };
-        Self { haste, state: Mutex::new(state), changed: Condvar::new() }
+        Self { urgency, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Adds an item; a closed queue drops it. Never waits.
     pub(super) fn push(&self, item: T) {
-        let haste = (self.haste)(&item);
-        let urgent = haste == Haste::Urgent;
+        let urgency = (self.urgency)(&item);
+        let urgent = urgency == Urgency::Synced;
         let mut state = self.state.lock();
         if state.closed {
             drop(state);
             return drop(item);
         }
-        let sooner = match haste {
-            Haste::Urgent => false,
-            Haste::Soon => state.expect(|state| &mut state.soon, PATIENCE),
-            Haste::Later => state.expect(|state| &mut state.later, LONG_PATIENCE),
+        let sooner = match urgency {
+            Urgency::Synced => false,
+            Urgency::Written => state.expect(|state| &mut state.written, PATIENCE),
+            Urgency::Deferred => state.expect(|state| &mut state.deferred, LONG_PATIENCE),
         };
         state.items.push_back(item);
         state.urgent += usize::from(urgent);
@@ -166,12 +156,12 @@ impl<T> Queue<T> {
             && (fits(item) || group.is_empty())
             && let Some(item) = state.items.pop_front()
         {
-            urgent += usize::from((self.haste)(&item) == Haste::Urgent);
+            urgent += usize::from((self.urgency)(&item) == Urgency::Synced);
             group.push(item);
         }
         state.urgent = state.urgent.saturating_sub(urgent);
-        state.later = None;
-        state.soon = (!state.items.is_empty()).then(|| now + PATIENCE);
+        state.deferred = None;
+        state.written = (!state.items.is_empty()).then(|| now + PATIENCE);
         state.pace.began(now, urgent);
         // A burst must not hold its memory for ever.
         if state.items.is_empty() && state.items.capacity() > 32 * MANY {
@@ -227,9 +217,9 @@ mod tests {
     /// Odd ones are urgent, those that end with a zero have time.
     fn queue() -> Queue<u32> {
         Queue::new(|item| match item {
-            _ if item % 2 == 1 => Haste::Urgent,
-            _ if item % 10 == 0 => Haste::Later,
-            _ => Haste::Soon,
+            _ if item % 2 == 1 => Urgency::Synced,
+            _ if item % 10 == 0 => Urgency::Deferred,
+            _ => Urgency::Written,
         })
     }
 
@@ -301,10 +291,10 @@ mod tests {
         let queue = queue();
         let mut state = queue.state.lock();
         state.until = Instant::now() + hour;
-        assert!(!state.expect(|state| &mut state.later, 2 * hour));
-        assert!(!state.expect(|state| &mut state.later, PATIENCE), "one waits longer already");
-        assert!(state.expect(|state| &mut state.soon, PATIENCE));
-        assert_eq!(state.due(), state.soon);
+        assert!(!state.expect(|state| &mut state.deferred, 2 * hour));
+        assert!(!state.expect(|state| &mut state.deferred, PATIENCE), "one waits longer already");
+        assert!(state.expect(|state| &mut state.written, PATIENCE));
+        assert_eq!(state.due(), state.written);
     }
 
     #[test]
@@ -316,7 +306,7 @@ mod tests {
 
     #[test]
     fn an_abandoned_queue_drops_what_it_held() {
-        let queue = Queue::new(|_: &Arc<()>| Haste::Urgent);
+        let queue = Queue::new(|_: &Arc<()>| Urgency::Synced);
         let held = Arc::new(());
         queue.push(Arc::clone(&held));
         queue.abandon();
