@@ -183,7 +183,8 @@ impl Accounts {
             Ok(writes)
         });
         let Ok(writes) = there.await else { return };
-        let kept = writes.into_iter().map(|(home, writes)| self.inner.commit.keep(home, writes));
+        let kept =
+            writes.into_iter().map(|(home, writes)| self.inner.commit.write_unsynced(home, writes));
         // When the log is full the next minute has another try.
         let _ = join_all(kept).await;
     }

@@ -14,7 +14,7 @@ use parley_protocol::{limits, wire};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-use super::commit::Commits;
+use super::commits::Commits;
 use super::{StartError, desk, drain, gauges};
 use crate::accounts::Accounts;
 use crate::base::clock::Monotonic;

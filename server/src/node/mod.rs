@@ -7,7 +7,7 @@
 
 pub mod config;
 
-mod commit;
+mod commits;
 mod desk;
 mod drain;
 mod gauges;

@@ -1,5 +1,5 @@
-//! The way of rows into the log, for whoever isn't a shard: accounts and people
-//! write through a [`Commit`] they are given, and know no log.
+//! The way of rows into the log for those that are no shard: accounts and people
+//! write through a [`Commit`] they are constructed with, and know no log.
 
 use futures_util::future::BoxFuture;
 use parley_protocol::ShardId;
@@ -12,9 +12,13 @@ pub trait Commit: Send + Sync + 'static {
     /// at all. Dropping the future does not take them back.
     fn commit(&self, shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>>;
 
-    /// As [`Commit::commit`], for what nobody is told is kept: a killed process
-    /// keeps it, a power cut may lose it.
-    fn keep(&self, shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
+    /// As [`Commit::commit`], but resolves before a sync: a killed process keeps
+    /// the writes, a power cut may lose them. For what nobody is told is kept.
+    fn write_unsynced(
+        &self,
+        shard: ShardId,
+        writes: Vec<Write>,
+    ) -> BoxFuture<'_, Result<(), CommitError>> {
         self.commit(shard, writes)
     }
 }

@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use parking_lot::Mutex;
 
 use super::budget::{Budget, Permit};
-use super::commit::{Committer, Queued};
+use super::committer::{Committer, Queued};
 use super::counts::Counts;
 use super::queue::Queue;
 use super::view::View;

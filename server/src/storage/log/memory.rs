@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::budget::{Budget, Permit};
-use super::commit::{Committer, Queued};
+use super::committer::{Committer, Queued};
 use super::counts::Counts;
 use super::local::Options;
 use super::view::View;

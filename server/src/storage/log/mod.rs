@@ -14,7 +14,7 @@ pub mod local;
 pub mod memory;
 
 mod budget;
-mod commit;
+mod committer;
 mod counts;
 mod pace;
 mod queue;

@@ -47,7 +47,11 @@ impl Commit for Commits {
         self.append(shard, writes, Urgency::Synced).boxed()
     }
 
-    fn keep(&self, shard: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
+    fn write_unsynced(
+        &self,
+        shard: ShardId,
+        writes: Vec<Write>,
+    ) -> BoxFuture<'_, Result<(), CommitError>> {
         self.append(shard, writes, Urgency::Written).boxed()
     }
 }
