@@ -30,7 +30,7 @@ use parley_server::accounts::Accounts;
 use parley_server::edge::http::Api;
 use parley_server::edge::listen::{Connections, WebSockets};
 use parley_server::edge::session::{Asker, Host, Unanswered};
-use parley_server::node::Inside;
+use parley_server::node::Backend;
 use parley_server::node::config::Config;
 use parley_server::storage::store::engine::memory::{Crash, MemoryEngine};
 use parley_server::storage::store::{Engine, OpenError, Store};
@@ -53,7 +53,7 @@ pub(crate) struct Server {
     pub(crate) runtime: Runtime,
     pub(crate) api: Api<Host>,
     // Taken when it is closed.
-    inside: Option<Inside>,
+    backend: Option<Backend>,
 }
 
 impl Server {
@@ -73,8 +73,8 @@ impl Server {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
         let engine = Arc::new(engine);
-        let (inside, api) = start(&runtime, &config, &engine)?;
-        Ok(Self { engine, config, runtime, api, inside: Some(inside) })
+        let (backend, api) = start(&runtime, &config, &engine)?;
+        Ok(Self { engine, config, runtime, api, backend: Some(backend) })
     }
 
     /// What a power cut at this moment leaves.
@@ -87,13 +87,13 @@ impl Server {
         let engine = Arc::new(self.survivor());
         self.close();
         let started = start(&self.runtime, &self.config, &engine);
-        let (inside, api) = started.unwrap_or_else(|error| panic!("after a crash: {error}"));
-        (self.engine, self.inside, self.api) = (engine, Some(inside), api);
+        let (backend, api) = started.unwrap_or_else(|error| panic!("after a crash: {error}"));
+        (self.engine, self.backend, self.api) = (engine, Some(backend), api);
     }
 
     fn close(&mut self) {
-        if let Some(inside) = self.inside.take() {
-            self.runtime.block_on(inside.close());
+        if let Some(backend) = self.backend.take() {
+            self.runtime.block_on(backend.close());
         }
     }
 
@@ -115,9 +115,9 @@ impl Server {
         from: &Identity,
         envelope: Bytes,
     ) -> Result<ServerEnvelope, Unanswered> {
-        let Some(inside) = &self.inside else { panic!("it is closed") };
+        let Some(backend) = &self.backend else { panic!("it is closed") };
         let asker = Asker { identity: from.clone(), from: HERE };
-        self.runtime.block_on(inside.host().answer_one(&asker, envelope))
+        self.runtime.block_on(backend.host().answer_one(&asker, envelope))
     }
 
     /// The answer to a request, if there is one.
@@ -148,19 +148,19 @@ fn start(
     runtime: &Runtime,
     config: &Config,
     engine: &Arc<MemoryEngine>,
-) -> Result<(Inside, Api<Host>), String> {
+) -> Result<(Backend, Api<Host>), String> {
     let _entered = runtime.enter();
     let engine = Arc::clone(engine) as Arc<dyn Engine>;
     let store =
         Store::over(engine, SHARDS, [1; 16]).map_err(|error: OpenError| error.to_string())?;
-    let inside = Inside::start(config, store, |error| panic!("the log failed: {error}"))
+    let backend = Backend::start(config, store, |error| panic!("the log failed: {error}"))
         .map_err(|error| error.to_string())?;
     let options = config.listen_options().unwrap_or_else(|problem| panic!("{problem}"));
-    let websockets = WebSockets::new(inside.host().clone(), options);
+    let websockets = WebSockets::new(backend.host().clone(), options);
     let connections = Connections::new(config.connection_caps());
-    let api = inside.api(connections, websockets, vec!["quic://127.0.0.1:7443".to_owned()]);
+    let api = backend.api(connections, websockets, vec!["quic://127.0.0.1:7443".to_owned()]);
     api.readiness.set_ready(true);
-    Ok((inside, api))
+    Ok((backend, api))
 }
 
 async fn sign_up(accounts: &Accounts, name: &str) -> SignedIn {

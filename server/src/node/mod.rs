@@ -7,11 +7,11 @@
 
 pub mod config;
 
+mod backend;
 mod commits;
 mod desk;
 mod drain;
 mod gauges;
-mod inside;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ use crate::edge::tls::{Certificates, TlsError};
 use crate::node::config::{Config, Problem};
 use crate::storage::log::{self, LogError};
 use crate::storage::store::{self, OpenError, Store, StoreError};
-pub use inside::Inside;
+pub use backend::Backend;
 
 /// Why a node could not start. The texts are for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ pub struct Node {
     sockets: Sockets,
     services: Services<Host>,
     certificates: Certificates,
-    inside: Inside,
+    backend: Backend,
     readiness: http::Readiness,
 }
 
@@ -118,13 +118,13 @@ impl Node {
             tracing::warn!("this build holds no web client; browsers are told so");
         }
         let store = Store::open(&store_options(&config))?;
-        let inside = Inside::start(&config, store, on_fatal)?;
+        let backend = Backend::start(&config, store, on_fatal)?;
         let certificates = Certificates::load(config.tls_options())?;
         let listen = config.listen_options().map_err(StartError::Config)?;
         let sockets = Sockets::bind(&listen)?;
         let ready = ready(&config, &sockets, certificates.fingerprint());
         let connections = Connections::new(config.connection_caps());
-        let websockets = WebSockets::new(inside.host().clone(), listen);
+        let websockets = WebSockets::new(backend.host().clone(), listen);
         let web_transport = config.webtransport.enabled.then(|| http::WebTransport {
             port: sockets.addresses().quic.port(),
             certificate: Arc::new({
@@ -136,7 +136,7 @@ impl Node {
         let api = http::Api {
             assets: Arc::new(assets),
             web_transport,
-            ..inside.api(connections.clone(), websockets.clone(), urls)
+            ..backend.api(connections.clone(), websockets.clone(), urls)
         };
         let readiness = api.readiness.clone();
         let door = {
@@ -144,7 +144,7 @@ impl Node {
             Arc::new(move |target: &axum::http::Uri| http::proof(&accounts, target))
         };
         let services = Services {
-            host: inside.host().clone(),
+            host: backend.host().clone(),
             connections,
             websockets,
             tls_router: http::tls_router(api.clone()),
@@ -154,7 +154,7 @@ impl Node {
             quic_reset_key: certificates.quic_reset_key()?,
             door,
         };
-        Ok(Self { config, ready, sockets, services, certificates, inside, readiness })
+        Ok(Self { config, ready, sockets, services, certificates, backend, readiness })
     }
 
     /// Where it can be reached.
@@ -176,14 +176,14 @@ impl Node {
             .map_err(|problem| std::io::Error::other(problem.to_string()))?;
         let shutdown = CancellationToken::new();
         let beside = [
-            tokio::spawn(self.inside.gauges().run(shutdown.clone())),
+            tokio::spawn(self.backend.gauges().run(shutdown.clone())),
             tokio::spawn(self.certificates.watch(shutdown.clone())),
         ];
-        let departures = self.inside.host().clone();
+        let departures = self.backend.host().clone();
         tokio::spawn(async move { departures.resume_departures().await });
         self.readiness.set_ready(true);
         let spread = Duration::from_millis(self.config.sessions.drain_ms);
-        let drain = self.inside.drain(self.readiness.clone(), spread);
+        let drain = self.backend.drain(self.readiness.clone(), spread);
         let close = async {
             stop.cancelled().await;
             drain.run(&now).await;
@@ -195,7 +195,7 @@ impl Node {
             // They watch the same token; a panic of theirs was logged.
             let _ = task.await;
         }
-        self.inside.close().await;
+        self.backend.close().await;
         served
     }
 }

@@ -50,14 +50,14 @@ const READS: usize = 32;
 /// How long one write to a client may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The parts behind the sockets, running.
-pub struct Inside {
+/// Everything behind the sockets, running.
+pub struct Backend {
     host: Host,
     accounts: Accounts,
     homes: Arc<Homes>,
     states: Arc<States>,
     log: Arc<dyn Log<shard::Pending>>,
-    effects: JoinHandle<()>,
+    fanout: JoinHandle<()>,
     store: Store,
     flusher: Worker,
     eraser: Worker,
@@ -67,7 +67,7 @@ pub struct Inside {
     metrics: Metrics,
 }
 
-impl Inside {
+impl Backend {
     /// Starts everything over this store. Blocks on the disk. Call it within a runtime.
     ///
     /// `on_fatal` is called at most once, when the log can't commit any more.
@@ -97,7 +97,7 @@ impl Inside {
         let watch = Arc::new(Watch::default());
         let fanout =
             Fanout::new(Arc::clone(&states), Arc::clone(&homes), receipts, Arc::clone(&watch));
-        let (sink, effects) = fanout.start();
+        let (sink, fanout) = fanout.start();
         let log = log::LocalLog::start(store.clone(), log_options(config), sink, on_fatal)?;
         let log: Arc<dyn Log<shard::Pending>> = Arc::new(log);
         let flusher = homes.start_flushing(FLUSH_EVERY)?;
@@ -144,7 +144,7 @@ impl Inside {
             homes,
             states,
             log,
-            effects,
+            fanout,
             store,
             flusher,
             eraser,
@@ -200,14 +200,14 @@ impl Inside {
     /// Commits what was accepted, carries it out, writes the feed and syncs it.
     /// What fails is logged; the feed can be rebuilt.
     pub async fn close(self) {
-        let Self { log, effects, store, flusher, eraser, receipts, presence, .. } = self;
+        let Self { log, fanout, store, flusher, eraser, receipts, presence, .. } = self;
         let close = move || {
             drop(eraser);
             log.close();
         };
         let closed = spawn_blocking(close).await;
         // What was committed last is carried out last; the log let go of it.
-        let carried = effects.await;
+        let carried = fanout.await;
         if let Some(error) = closed.err().or(carried.err()) {
             tracing::error!(%error, "closing the log panicked");
         }
