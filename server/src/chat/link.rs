@@ -1,7 +1,7 @@
 //! What the rest of the server holds of a session: a bounded queue of what is
 //! to be written to it, and a way to end it.
 //!
-//! Whoever pushes never waits. A queue over its byte cap is emptied and its
+//! Pushing never waits. A queue over its byte cap is emptied and its
 //! session ends as a slow consumer: what it missed is in the log, and a slow
 //! reader never makes others wait or the node keep copies for it.
 

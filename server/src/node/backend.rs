@@ -25,7 +25,7 @@ use crate::chat::fanout::Fanout;
 use crate::chat::home::{self, Homes};
 use crate::chat::presence::{self, Presence};
 use crate::chat::receipts::{self, Receipts};
-use crate::chat::retention::{Eraser, Watch};
+use crate::chat::retention::{Candidates, Eraser};
 use crate::chat::shard::{self, Shards, States};
 use crate::edge::http;
 use crate::edge::listen::{Connections, WebSockets};
@@ -92,17 +92,18 @@ impl Backend {
             count,
             shard::Options { conversations, epoch, group_members: config.groups.members },
         ));
-        let receipts = Receipts::new(Arc::clone(&homes) as Arc<dyn receipts::Tell>);
+        let receipts = Receipts::new(Arc::clone(&homes) as Arc<dyn receipts::ReceiptSink>);
         let receipts_worker = receipts.start(receipts::EVERY)?;
-        let watch = Arc::new(Watch::default());
+        let candidates = Arc::new(Candidates::default());
         let fanout =
-            Fanout::new(Arc::clone(&states), Arc::clone(&homes), receipts, Arc::clone(&watch));
+            Fanout::new(Arc::clone(&states), Arc::clone(&homes), receipts, Arc::clone(&candidates));
         let (sink, fanout) = fanout.start();
         let log = log::LocalLog::start(store.clone(), log_options(config), sink, on_fatal)?;
         let log: Arc<dyn Log<shard::Pending>> = Arc::new(log);
         let flusher = homes.start_flushing(FLUSH_EVERY)?;
         let every = Duration::from_millis(config.storage.erase_every_ms);
-        let eraser = Eraser::new(watch, count, store.clone(), Arc::clone(&log)).start(every)?;
+        let eraser =
+            Eraser::new(candidates, count, store.clone(), Arc::clone(&log)).start(every)?;
 
         let commits = Arc::new(Commits::new(Arc::clone(&log)));
         let standings = Arc::clone(&homes) as Arc<dyn people::Standings>;

@@ -52,7 +52,7 @@ fn builder() -> Result<PrometheusBuilder, metrics_exporter_prometheus::BuildErro
 }
 
 impl Metrics {
-    /// Installs the recorder; a second call gives the same one. Should another
+    /// Installs the recorder; a second call returns the same one. Should another
     /// recorder be in place, nothing is counted here, and it is logged.
     pub fn install() -> Self {
         INSTALLED.get_or_init(Self::first).clone()

@@ -1,8 +1,8 @@
-//! Effects: what follows from a commit.
+//! Fan-out: what follows from a commit.
 //!
-//! In commit order, after the sync. An entry is applied to its conversation, its author is answered, and
-//! each member's home learns of it. Nothing here waits for a session: they have
-//! bounded queues that cut off whoever is too slow.
+//! In commit order, after the sync. An entry is applied to its conversation, its
+//! author is answered, and each member's home learns of it. Nothing here waits
+//! for a session: each has a bounded queue, and one that is too slow is ended.
 //!
 //! The commit thread carries out small groups itself: the fewer threads a message
 //! passes, the sooner it arrives. Larger ones it hands to a task: sessions that
@@ -28,7 +28,7 @@ use crate::base::metrics::list as metric;
 use crate::chat::home::{Delivery, Homes, change_of};
 use crate::chat::link::Link;
 use crate::chat::receipts::Receipts;
-use crate::chat::retention::Watch;
+use crate::chat::retention::Candidates;
 use crate::chat::shard::{
     Pending, PendingCursor, PendingEntry, PendingOwn, ReplyTo, States, answer_again, moved_answer,
     sent_answer,
@@ -38,7 +38,7 @@ use crate::storage::log::Committed;
 /// A group of so many is large.
 const LARGE: usize = 8;
 
-/// Groups that may be committed before the effects of one are carried out.
+/// Groups that may be committed while the task carries out one before them.
 const AHEAD: usize = 2;
 
 /// A group of the log, in order.
@@ -48,7 +48,7 @@ type Group = Vec<Committed<Pending>>;
 pub struct Fanout {
     states: Arc<States>,
     homes: Arc<Homes>,
-    watch: Arc<Watch>,
+    candidates: Arc<Candidates>,
     receipts: Receipts,
     /// Registered once: looking a counter up by name costs more than counting.
     committed: Counter,
@@ -56,22 +56,22 @@ pub struct Fanout {
 
 impl Fanout {
     /// Fan-out from these shards to these homes; receipts of groups by way of
-    /// `receipts`, what has to be erased by way of `watch`.
+    /// `receipts`, what has to be erased by way of `candidates`.
     #[must_use]
     pub fn new(
         states: Arc<States>,
         homes: Arc<Homes>,
         receipts: Receipts,
-        watch: Arc<Watch>,
+        candidates: Arc<Candidates>,
     ) -> Self {
-        Self { states, homes, watch, receipts, committed: metric::messages_committed() }
+        Self { states, homes, candidates, receipts, committed: metric::messages_committed() }
     }
 
-    /// Starts the task, and gives what the log is to call with each group. The
-    /// task ends once that is dropped and everything was carried out.
+    /// Starts the task. Returns what the log is to call with each group, and the
+    /// task, which ends once that is dropped and everything was carried out.
     ///
-    /// Call it within a runtime; what it gives must be called outside of one.
-    /// That panics when the task did, so that the log ends the node: nothing may
+    /// Call it within a runtime; what the log calls must be called outside of one.
+    /// It panics when the task did, so that the log ends the node: nothing may
     /// be committed of which nobody learns.
     pub fn start(self) -> (impl FnMut(Group) + Send + 'static, JoinHandle<()>) {
         let (hand_over, groups) = mpsc::channel(AHEAD);
@@ -135,7 +135,7 @@ impl Fanout {
         outgoing.flush_all();
     }
 
-    /// Carries one out; gives how many users it reached, about.
+    /// Carries out one commit. Returns about how many users it reached.
     fn handle(&self, committed: Committed<Pending>, outgoing: &mut Outgoing) -> usize {
         let shard = committed.shard;
         match committed.context {
@@ -149,7 +149,7 @@ impl Fanout {
                 let PendingOwn { conversation, user, change, done } = *own;
                 let _ = done.send(self.homes.handle_read(user, conversation, change));
             }
-            // Whoever waited may have gone; the rows are durable all the same.
+            // Those that waited may have gone; the rows are durable all the same.
             Pending::Rows(done) => drop(done.send(())),
         }
         1
@@ -162,7 +162,7 @@ impl Fanout {
         let (before, after) = (&applied.before, &applied.after);
         let erases = after.settings.retention_s > 0 || after.erased_up_to > before.erased_up_to;
         if applied.changed() && erases {
-            self.watch.note(key.conversation);
+            self.candidates.note(key.conversation);
         }
         let delivery = Delivery {
             conversation: key.conversation,
@@ -181,7 +181,7 @@ impl Fanout {
                 feed_position = position;
             }
         }
-        // Last, so that whoever hears of the answer finds every feed changed.
+        // Last, so that a client that has the answer finds every feed changed.
         let answer = sent_answer(to, key.conversation, *stamped, false, feed_position);
         outgoing.push_with_group(&to.link, answer);
         applied.after.members.len()
@@ -227,7 +227,7 @@ impl Fanout {
                 outgoing.push_soon(link, item);
             });
         }
-        // Last, so that whoever has the answer finds the feed changed.
+        // Last, so that a client that has the answer finds the feed changed.
         answer_moved(to, *conversation, moved, outgoing);
     }
 
@@ -243,7 +243,7 @@ impl Fanout {
     }
 }
 
-/// Bytes that each session it reaches is given.
+/// Bytes that are queued for each session it reaches.
 fn bytes_of(committed: &Committed<Pending>) -> usize {
     match &committed.context {
         Pending::Entry(entry) => entry.entry.len(),

@@ -129,12 +129,12 @@ impl Homes {
         Ok(now)
     }
 
-    /// Gives the user's sessions but `except` a conversation as it is now, as
-    /// [`Homes::feed_entry`] gave it, under a new version, and gives the feed
-    /// position after that. `None` when the conversation changed since, unless
-    /// it is to be said `anyway`.
+    /// Tells the user's sessions but `except` how a conversation is now: `shown`, as
+    /// [`Homes::feed_entry`] returned it, under a new version. Returns the feed
+    /// position after that; `None`, and nobody is told, when the conversation
+    /// changed since, unless they are to be told `anyway`.
     ///
-    /// The version is given and said in one step, so that no session is told of
+    /// The version is taken and queued in one step, so that no session is told of
     /// a later one before it.
     pub fn announce(
         &self,

@@ -77,9 +77,9 @@ struct User {
 /// An entry on its way to the members' sessions.
 #[derive(Debug, Clone, Copy)]
 pub struct Delivery<'a> {
-    /// Where.
+    /// The conversation it was committed to.
     pub conversation: ConversationId,
-    /// Its seq.
+    /// Its position in the conversation.
     pub seq: u64,
     /// The encoded entry.
     pub entry: &'a Bytes,
@@ -87,12 +87,12 @@ pub struct Delivery<'a> {
     pub origin: SessionId,
 }
 
-/// How many sessions took a notice.
+/// What became of a notice of little worth, over a user's sessions.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Offered {
-    /// These did.
+    /// Sessions it was queued for.
     pub taken: u64,
-    /// These had too much waiting.
+    /// Sessions it was not queued for, as too much waited there.
     pub dropped: u64,
 }
 
@@ -120,7 +120,7 @@ impl Homes {
     }
 
     /// A new entry for a member: changes the feed and delivers it to all the
-    /// member's sessions but its origin, by pushing with `push`. Gives the feed
+    /// member's sessions but its origin, by pushing with `push`. Returns the feed
     /// position after it.
     pub fn handle_entry(
         &self,
@@ -144,7 +144,7 @@ impl Homes {
         feed_position
     }
 
-    /// The user read something: changes the feed. Gives the position after it.
+    /// The user read something: changes the feed. Returns the position after it.
     pub fn handle_read(
         &self,
         user: UserId,
@@ -214,7 +214,7 @@ impl Homes {
         Ok(())
     }
 
-    /// The session is over.
+    /// The session is over: nothing more is delivered to it.
     pub fn detach(&self, link: &Link) {
         let mut home = self.lock(link.user);
         let Some(user) = home.users.get_mut(&link.user) else { return };
@@ -290,8 +290,8 @@ impl Shard {
     }
 }
 
-impl crate::chat::receipts::Tell for Homes {
-    fn tell(&self, reader: UserId, receipt: &Receipt) {
+impl crate::chat::receipts::ReceiptSink for Homes {
+    fn send_receipt(&self, reader: UserId, receipt: &Receipt) {
         self.handle_receipt(reader, receipt, None, |link, item| link.push(item));
     }
 }

@@ -15,7 +15,7 @@ const PAGE: usize = 1000;
 
 impl Homes {
     /// Works out what the outbox says is missing and writes it to the feed.
-    /// Doing it twice changes nothing. Gives how many entries it looked at.
+    /// Doing it twice changes nothing. Returns how many entries it looked at.
     /// Blocks; to be called before any session is attached.
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 //! conversation within [`EVERY`], a reader is told the sum.
 //!
 //! Receipts are cumulative, so the newest says it all and the ones before it
-//! need no frame. Fan-out notes, a thread tells. More than `PENDING` at a
-//! time are told at once by whoever notes the one too many: the named overflow.
-//! Nothing noted is lost, but for sessions that have more waiting than
+//! need no frame. Fan-out notes, a thread tells. More than `PENDING` at a time
+//! are told at once by the thread that notes the one too many: the named
+//! overflow. Nothing noted is lost, but for sessions that have more waiting than
 //! receipts are worth; `Describe` says it again.
 
 use std::collections::HashMap;
@@ -26,10 +26,11 @@ pub const EVERY: Duration = Duration::from_millis(300);
 /// Receipts that may gather, over all readers.
 const PENDING: usize = 100_000;
 
-/// Reaches the sessions of a reader; the homes do.
-pub trait Tell: Send + Sync + 'static {
-    /// Tells the reader's sessions that want to know. Never waits.
-    fn tell(&self, reader: UserId, receipt: &Receipt);
+/// Where receipts go; the homes are one.
+pub trait ReceiptSink: Send + Sync + 'static {
+    /// Queues the receipt for the reader's sessions that asked for receipts.
+    /// Never waits.
+    fn send_receipt(&self, reader: UserId, receipt: &Receipt);
 }
 
 /// Gathers receipts. Cheap to clone.
@@ -39,8 +40,8 @@ pub struct Receipts {
 }
 
 struct Inner {
-    tell: Arc<dyn Tell>,
-    pending: Mutex<HashMap<Which, Receipt>>,
+    sink: Arc<dyn ReceiptSink>,
+    pending: Mutex<HashMap<Key, Receipt>>,
     /// Wakes the thread for the first of a gathering.
     nudge: Nudge,
     most: usize,
@@ -48,19 +49,20 @@ struct Inner {
     told: Counter,
 }
 
-/// Of whom, where, for whom: reader, conversation, member.
-type Which = (UserId, Bytes, Bytes);
+/// Reader, conversation, and the member whose cursors moved.
+type Key = (UserId, Bytes, Bytes);
 
 impl Receipts {
-    /// Gathers for these readers, who are told once [`Receipts::start`] was called.
+    /// Gathers for the readers behind `sink`, who are told once
+    /// [`Receipts::start`] was called.
     #[must_use]
-    pub fn new(tell: Arc<dyn Tell>) -> Self {
-        Self::with_room(tell, PENDING)
+    pub fn new(sink: Arc<dyn ReceiptSink>) -> Self {
+        Self::with_room(sink, PENDING)
     }
 
-    fn with_room(tell: Arc<dyn Tell>, most: usize) -> Self {
+    fn with_room(sink: Arc<dyn ReceiptSink>, most: usize) -> Self {
         let inner = Inner {
-            tell,
+            sink,
             pending: Mutex::default(),
             nudge: Nudge::new(),
             most,
@@ -75,10 +77,10 @@ impl Receipts {
     pub fn note(&self, reader: UserId, receipt: &Receipt) {
         let inner = &*self.inner;
         inner.noted.increment(1);
-        let which = (reader, receipt.conversation.clone(), receipt.user.clone());
+        let key = (reader, receipt.conversation.clone(), receipt.user.clone());
         let mut pending = inner.pending.lock();
         let first = pending.is_empty();
-        pending.entry(which).and_modify(|known| merge(known, receipt)).or_insert(receipt.clone());
+        pending.entry(key).and_modify(|known| merge(known, receipt)).or_insert(receipt.clone());
         let full = pending.len() > inner.most;
         drop(pending);
         if full {
@@ -114,7 +116,7 @@ impl Receipts {
         let pending = std::mem::take(&mut *self.inner.pending.lock());
         self.inner.told.increment(pending.len() as u64);
         for ((reader, ..), receipt) in pending {
-            self.inner.tell.tell(reader, &receipt);
+            self.inner.sink.send_receipt(reader, &receipt);
         }
     }
 }
@@ -134,8 +136,8 @@ mod tests {
     #[derive(Default)]
     struct Heard(Mutex<Vec<(UserId, Receipt)>>);
 
-    impl Tell for Heard {
-        fn tell(&self, reader: UserId, receipt: &Receipt) {
+    impl ReceiptSink for Heard {
+        fn send_receipt(&self, reader: UserId, receipt: &Receipt) {
             self.0.lock().push((reader, receipt.clone()));
         }
     }
@@ -160,7 +162,7 @@ mod tests {
     #[test]
     fn a_burst_in_a_large_group_is_one_receipt_a_member() {
         let heard = Arc::new(Heard::default());
-        let receipts = Receipts::new(Arc::clone(&heard) as Arc<dyn Tell>);
+        let receipts = Receipts::new(Arc::clone(&heard) as Arc<dyn ReceiptSink>);
         for seq in 1..=50 {
             for member in 1..200 {
                 receipts.note(reader(1), &receipt(member, seq, 0));
@@ -178,7 +180,7 @@ mod tests {
     #[test]
     fn over_the_bound_it_tells_at_once() {
         let heard = Arc::new(Heard::default());
-        let receipts = Receipts::with_room(Arc::clone(&heard) as Arc<dyn Tell>, 10);
+        let receipts = Receipts::with_room(Arc::clone(&heard) as Arc<dyn ReceiptSink>, 10);
         (0..10).for_each(|member| receipts.note(reader(1), &receipt(member, 1, 0)));
         assert!(heard.0.lock().is_empty());
         receipts.note(reader(1), &receipt(10, 1, 0));
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn the_thread_tells_by_itself_and_what_is_left_when_it_stops() {
         let heard = Arc::new(Heard::default());
-        let receipts = Receipts::new(Arc::clone(&heard) as Arc<dyn Tell>);
+        let receipts = Receipts::new(Arc::clone(&heard) as Arc<dyn ReceiptSink>);
         let worker = receipts.start(Duration::from_millis(1)).unwrap();
         receipts.note(reader(1), &receipt(1, 1, 0));
         while heard.0.lock().is_empty() {
@@ -209,7 +211,7 @@ mod tests {
             notes in prop::collection::vec((0u8..3, 0u16..3, 0u64..20, 0u64..20, any::<bool>()), 0..80)
         ) {
             let heard = Arc::new(Heard::default());
-            let receipts = Receipts::with_room(Arc::clone(&heard) as Arc<dyn Tell>, 4);
+            let receipts = Receipts::with_room(Arc::clone(&heard) as Arc<dyn ReceiptSink>, 4);
             let mut truth: HashMap<(UserId, Bytes), (u64, u64)> = HashMap::new();
             for (to, member, delivered, read, flush) in notes {
                 let receipt = receipt(member, delivered, read);

@@ -6,7 +6,7 @@ use parley_protocol::{ConversationId, ShardId};
 use crate::storage::store::{Store, StoreError, Table};
 
 /// Up to where entries are older than `retention_s` seconds; looks between
-/// `after` and `last`, which are committed, and gives `after` when none there is.
+/// `after` and `last`, which are committed, and returns `after` when there is none.
 pub(crate) fn expired(
     store: &Store,
     shard: ShardId,

@@ -5,7 +5,7 @@
 //! there for them before it is gone from the disk. Seqs, ordinals and times
 //! stay, so that the log stays dense and counts stay right.
 //!
-//! Fan-out notes conversations whose rules changed; a thread looks after them
+//! Fan-out notes conversations whose rules changed; a thread goes through them
 //! now and then, one small append at a time, so that messages hardly notice.
 //! Doing it twice changes nothing. Not its business: who may see what.
 
@@ -32,7 +32,7 @@ pub(crate) use expiry::{expired, first_from};
 
 /// Conversations remembered as having something to erase now or later. Beyond
 /// it every pass looks at all conversations: the named overflow.
-const WATCHED: usize = 1_000_000;
+const REMEMBERED: usize = 1_000_000;
 
 /// Entries and bytes erased in one append.
 const STEP: ReadLimit = ReadLimit { entries: 500, bytes: 1 << 20 };
@@ -42,7 +42,7 @@ const PAGE: usize = 1000;
 
 /// Which conversations have something to erase, now or later.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct Candidates {
     known: Mutex<Known>,
 }
 
@@ -53,11 +53,11 @@ struct Known {
     overflowed: bool,
 }
 
-impl Watch {
+impl Candidates {
     /// The conversation's retention or what was erased of it changed. Never waits.
     pub fn note(&self, conversation: ConversationId) {
         let mut known = self.known.lock();
-        if known.ids.len() < WATCHED {
+        if known.ids.len() < REMEMBERED {
             known.ids.insert(conversation);
         } else if !known.ids.contains(&conversation) {
             known.overflowed = true;
@@ -71,7 +71,7 @@ impl Watch {
 
 /// Erases, pass after pass.
 pub struct Eraser {
-    watch: Arc<Watch>,
+    candidates: Arc<Candidates>,
     count: ShardCount,
     store: Store,
     log: Arc<dyn Log<Pending>>,
@@ -88,19 +88,19 @@ enum Trouble {
 }
 
 impl Eraser {
-    /// Erases in `store`, by way of `log`, what `watch` knows of.
+    /// Erases in `store`, by way of `log`, what `candidates` knows of.
     #[must_use]
     pub const fn new(
-        watch: Arc<Watch>,
+        candidates: Arc<Candidates>,
         count: ShardCount,
         store: Store,
         log: Arc<dyn Log<Pending>>,
     ) -> Self {
-        Self { watch, count, store, log }
+        Self { candidates, count, store, log }
     }
 
     /// Starts the thread that looks at all conversations once, and every `every`
-    /// at those watched. Dropping it stops it; what is left is erased later.
+    /// at those it knows of. Dropping it stops it; what is left is erased later.
     ///
     /// # Errors
     /// The operating system's, when it gives no thread.
@@ -126,14 +126,14 @@ impl Eraser {
     }
 
     fn pass(&self, all: bool, stop: &Stop) -> Result<(), Trouble> {
-        let overflowed = std::mem::take(&mut self.watch.known.lock().overflowed);
+        let overflowed = std::mem::take(&mut self.candidates.known.lock().overflowed);
         if all || overflowed {
             self.look_at_all(stop)?;
         }
-        let ids: Vec<ConversationId> = self.watch.known.lock().ids.iter().copied().collect();
+        let ids: Vec<ConversationId> = self.candidates.known.lock().ids.iter().copied().collect();
         for id in ids {
             // Forgotten first: what changes from here on is noted anew.
-            self.watch.forget(id);
+            self.candidates.forget(id);
             let shard = self.count.of_conversation(id);
             let erased = match self.store.conversation(shard, id) {
                 Ok(Some(row)) => self.erase(shard, id, &row, stop).map(|()| retention_s(&row)),
@@ -141,7 +141,7 @@ impl Eraser {
                 Err(error) => Err(error.into()),
             };
             if !matches!(erased, Ok(0)) {
-                self.watch.note(id);
+                self.candidates.note(id);
             }
             erased?;
         }
@@ -158,7 +158,7 @@ impl Eraser {
                 after = Some(*last);
                 for (id, row) in page {
                     if retention_s(&row) > 0 || row.erased_up_to > 0 {
-                        self.watch.note(id);
+                        self.candidates.note(id);
                     }
                 }
                 if stop.is_set() {

@@ -105,7 +105,7 @@ fn what_is_too_old_goes_and_the_rest_stays() {
     let row = RetentionRow { seq: 1200, ordinal: 1200 };
     assert_eq!(eraser.store.retention(shard, HERE).unwrap(), Some(row));
     // It is looked after from here on, the other one isn't.
-    assert_eq!(eraser.watch.known.lock().ids, HashSet::from([HERE]));
+    assert_eq!(eraser.candidates.known.lock().ids, HashSet::from([HERE]));
     eraser.say(HERE, 1202, now);
     eraser.keep(HERE, 60, 1201);
     eraser.pass(false, &stop).unwrap();
@@ -118,10 +118,10 @@ fn what_the_owner_erased_goes_once_and_is_looked_after_no_longer() {
     let (_set, stop) = Stop::new();
     (1..=5).for_each(|seq| eraser.say(HERE, seq, 1));
     eraser.keep(HERE, 0, 3);
-    eraser.watch.note(HERE);
+    eraser.candidates.note(HERE);
     eraser.pass(false, &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [4, 5]);
-    assert!(eraser.watch.known.lock().ids.is_empty());
+    assert!(eraser.candidates.known.lock().ids.is_empty());
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_pass_that_was_stopped_is_taken_up_where_it_was() {
     let (set, stop) = Stop::new();
     (1..=1100).for_each(|seq| eraser.say(HERE, seq, 1));
     eraser.keep(HERE, 1, 0);
-    eraser.watch.note(HERE);
+    eraser.candidates.note(HERE);
     drop(set);
     assert!(eraser.pass(false, &stop).is_err());
     assert_eq!(eraser.bodies(HERE).len(), 600, "one step was made");
@@ -142,12 +142,12 @@ fn a_pass_that_was_stopped_is_taken_up_where_it_was() {
 #[test]
 fn the_thread_erases_what_is_noted_and_stops_when_dropped() {
     let eraser = eraser();
-    let Eraser { watch, count, store, log } = &eraser;
-    let thread = Eraser::new(Arc::clone(watch), *count, store.clone(), Arc::clone(log));
+    let Eraser { candidates, count, store, log } = &eraser;
+    let thread = Eraser::new(Arc::clone(candidates), *count, store.clone(), Arc::clone(log));
     eraser.say(HERE, 1, 1);
     let worker = thread.start(Duration::from_millis(5)).unwrap();
     eraser.keep(HERE, 1, 0);
-    eraser.watch.note(HERE);
+    eraser.candidates.note(HERE);
     let begun = std::time::Instant::now();
     while !eraser.bodies(HERE).is_empty() {
         assert!(begun.elapsed() < Duration::from_secs(20), "nothing was erased");

@@ -1,8 +1,7 @@
 //! One commit: from a group of appends to one batch, one sync, and what the
 //! sink is told. The same code for every log that writes to a local store.
 //!
-//! Whoever drives it calls it from one place at a time and never again after
-//! an error.
+//! It is called from one place at a time, and never again after an error.
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
@@ -94,8 +93,8 @@ impl Committer {
         Ok((committed, permits))
     }
 
-    /// Adds the ops of one append to the batch; gives the number of entries,
-    /// and whether the outbox has to know of it without any.
+    /// Adds the ops of one append to the batch. Returns the number of entries, and
+    /// whether the outbox has to know of it without any.
     fn take_ops(
         &mut self,
         shard: ShardId,

@@ -49,7 +49,7 @@ pub(crate) type Pump = Box<dyn Fn() + Send + Sync>;
 const LONG: Duration = Duration::from_secs(30);
 
 impl Running {
-    /// Pumps and gives the contexts of the next `count` commits.
+    /// Pumps and returns the contexts of the next `count` commits.
     fn settle(&self, count: usize) -> Vec<u64> {
         (self.pump)();
         (0..count).map(|_| self.seen.recv_timeout(LONG).expect("a commit").context).collect()

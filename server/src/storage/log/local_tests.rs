@@ -42,7 +42,7 @@ fn start(options: Options) -> Bench {
 
 impl Bench {
     /// Hands over `bodies` as seq 2, 3, … while seq 1 is being synced, and
-    /// gives the batches they end up in.
+    /// returns the batches they end up in.
     fn batches_of(&self, bodies: &[usize]) -> Vec<Vec<u64>> {
         let held = self.faults.hold_syncs();
         self.log.try_append(send(S0, 1, 1, 10)).unwrap();

@@ -51,8 +51,8 @@ pub use view::View;
 /// ```
 ///
 /// What is committed never goes, and never changes but for a body that a later
-/// append erases. What is not may be gone
-/// after a crash, but never with a hole: what survives is a prefix.
+/// append erases. What is not may be gone after a crash, but never with a hole:
+/// what survives is a prefix.
 ///
 /// How to call it: [`reserve`](Log::reserve) room first, then stamp, then
 /// [`append`](Log::append), so that a full log refuses before a seq is taken.
@@ -244,8 +244,9 @@ pub struct Committed<T> {
     /// The append's context.
     pub context: T,
     /// The outbox row of this commit batch, by shard and index, if the append had
-    /// entries or touched a conversation. The appends of a batch share the row, whatever
-    /// their shards: it may be deleted once all of them are carried to their feeds.
+    /// entries or touched a conversation. The appends of a batch share the row,
+    /// whatever their shards: it may be deleted once all of them are carried to
+    /// their feeds.
     pub outbox: Option<(ShardId, u64)>,
 }
 
@@ -264,7 +265,7 @@ pub enum Refused {
 #[derive(Debug, thiserror::Error)]
 #[error("{refused}")]
 pub struct RefusedAppend<T> {
-    /// Why.
+    /// Whether to try again.
     pub refused: Refused,
     /// The append, given back.
     pub append: Box<Append<T>>,
