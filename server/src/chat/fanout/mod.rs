@@ -130,7 +130,8 @@ impl Fanout {
             outgoing.wake_group();
             self.homes.carried(&outbox);
             outbox.clear();
-            handed_over.fetch_sub(1, Ordering::Release);
+            let waiting = handed_over.fetch_sub(1, Ordering::Release);
+            assert!(waiting > 0, "a group was carried out that was never handed over");
         }
         outgoing.flush_all();
     }

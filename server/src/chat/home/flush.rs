@@ -128,7 +128,8 @@ impl Homes {
             // What changed again since stays for the next pass.
             if state.changed.get(conversation).is_some_and(|now| now == written) {
                 state.changed.remove(conversation);
-                self.dirty.fetch_sub(1, Ordering::Relaxed);
+                let dirty = self.dirty.fetch_sub(1, Ordering::Relaxed);
+                assert!(dirty > 0, "a change was flushed that was never counted");
             }
             home.forget(*user);
         }

@@ -251,6 +251,10 @@ impl Homes {
     }
 
     /// Merges a change under a new version.
+    ///
+    /// # Panics
+    /// When the version is not above the one before: a device that has that one
+    /// would never be told of this change.
     fn change(
         &self,
         home: &mut Shard,
@@ -267,6 +271,7 @@ impl Homes {
             }
             FeedEntry::default()
         });
+        assert!(entry.version < version, "feed version {version} after {}", entry.version);
         entry.merge(&FeedEntry { version, ..change });
         version
     }

@@ -47,10 +47,14 @@ impl Committer {
 
     /// Commits the group as one batch and says what the sink is to be told.
     /// The permits come back with it, to be dropped after the sink was called.
+    ///
+    /// # Panics
+    /// When the group is empty.
     pub(super) fn commit<T>(
         &mut self,
         group: Vec<Queued<T>>,
     ) -> Result<(Vec<Committed<T>>, Vec<Permit>), LogError> {
+        assert!(!group.is_empty(), "a group without appends is no commit");
         let sync = group.iter().any(|queued| queued.append.urgency == Urgency::Synced);
         let mut counted = Batch { appends: group.len() as u64, ..Batch::default() };
         let mut gains = Gains::new();

@@ -159,7 +159,8 @@ impl<T> Queue<T> {
             urgent += usize::from((self.urgency)(&item) == Urgency::Synced);
             group.push(item);
         }
-        state.urgent = state.urgent.saturating_sub(urgent);
+        assert!(urgent <= state.urgent, "{urgent} urgent items taken of {}", state.urgent);
+        state.urgent -= urgent;
         state.deferred = None;
         state.written = (!state.items.is_empty()).then(|| now + PATIENCE);
         state.pace.began(now, urgent);

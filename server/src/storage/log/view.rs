@@ -32,8 +32,14 @@ impl View {
     }
 
     /// Hides entries of a conversation from `seq` on. Before they are written.
+    ///
+    /// # Panics
+    /// When the batch before is still hidden: its readers would see what is not
+    /// yet committed.
     pub(super) fn hide(&self, firsts: impl Iterator<Item = (ConversationId, u64)>) {
-        self.ceilings.write().extend(firsts);
+        let mut ceilings = self.ceilings.write();
+        assert!(ceilings.is_empty(), "one batch is committed at a time");
+        ceilings.extend(firsts);
     }
 
     /// Shows all again. After they are as durable as they asked.
@@ -95,5 +101,22 @@ impl View {
         let found = self.store.dedupe(shard, conversation, device, client_message_id)?;
         let ceiling = self.ceiling(conversation);
         Ok(found.filter(|row| row.seq < ceiling))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::storage::store::engine::memory::MemoryEngine;
+
+    #[test]
+    #[should_panic(expected = "one batch is committed at a time")]
+    fn a_batch_is_not_hidden_over_one_that_is() {
+        let store = Store::over(Arc::new(MemoryEngine::new()), 4, [1; 16]).unwrap();
+        let view = View::new(store);
+        view.hide([(ConversationId::new([1; 16]), 1)].into_iter());
+        view.hide([(ConversationId::new([2; 16]), 1)].into_iter());
     }
 }
