@@ -54,7 +54,7 @@ pub(super) fn mint() -> Result<(String, TokenHash), AccountError> {
     let mut token = Zeroizing::new([0; TOKEN_BYTES]);
     getrandom::fill(&mut *token).map_err(|_| AccountError::internal())?;
     let hash = TokenHash(Sha256::digest(*token).into());
-    Ok((token.iter().map(|byte| format!("{byte:02x}")).collect(), hash))
+    Ok((base16ct::lower::encode_string(&*token), hash))
 }
 
 pub(super) struct Cache {

@@ -67,7 +67,7 @@ pub(super) async fn ticket(
     let ticket = accounts.ticket(&shown.credential, &shown.identity)?;
     let mut response = Json(ticket).into_response();
     if let Some((slot, token)) = shown.slot.and_then(|slot| Some((slot, slot.token(&headers)?))) {
-        let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = base16ct::lower::encode_string(&*token);
         response.headers_mut().append(header::SET_COOKIE, slot.keep(&token)?);
     }
     Ok(response)

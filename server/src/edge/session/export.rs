@@ -185,8 +185,7 @@ fn own(user: UserId, id: ConversationId, entry: &Bytes) -> Option<Value> {
         }
         // As it was sent: a protobuf message of the kind.
         _ => {
-            let hex: String = entry.body.iter().map(|byte| format!("{byte:02x}")).collect();
-            said.insert("body".into(), hex.into());
+            said.insert("body".into(), base16ct::lower::encode_string(&entry.body).into());
         }
     }
     Some(json!({ "message": message }))

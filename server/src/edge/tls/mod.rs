@@ -119,7 +119,7 @@ impl Certificates {
     pub fn fingerprint(&self) -> String {
         let key = self.inner.current.key.load();
         let der = key.cert.first().map_or(&[][..], |certificate| certificate.as_ref());
-        Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect()
+        base16ct::lower::encode_string(&Sha256::digest(der))
     }
 
     /// SHA-256 of the certificate that WebTransport shows, when it has one of its

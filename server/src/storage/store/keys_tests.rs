@@ -7,7 +7,7 @@ use super::*;
 use crate::storage::store::families::FAMILIES;
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(bytes)
 }
 
 fn any_key() -> impl Strategy<Value = RowKey> {

@@ -74,7 +74,7 @@ impl StoreError {
             Table::Names | Table::Tokens => 3,
             _ => 19,
         };
-        let key = key.iter().take(shown).map(|byte| format!("{byte:02x}")).collect();
+        let key = base16ct::lower::encode_string(key.get(..shown).unwrap_or(key));
         Self::Corrupt { table: table.name(), key }
     }
 }

@@ -14,7 +14,7 @@ use crate::storage::store::*;
 const SHARD: ShardId = ShardId(3);
 
 fn hex(row: &impl Message) -> String {
-    row.encode_to_vec().iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&row.encode_to_vec())
 }
 
 fn store() -> (Store, Arc<MemoryEngine>) {
