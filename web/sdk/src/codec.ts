@@ -78,12 +78,35 @@ export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
   return new Reader(bytes).message(schema, bytes.length, 0) as T;
 }
 
+/** A field of a message as it came. */
+export interface RawField {
+  readonly no: number;
+  /** Tag and value. */
+  readonly raw: Uint8Array;
+}
+
+/** The top-level fields of a message, in order, known or not. The first malformed one ends it. */
+export function* rawFields(bytes: Uint8Array): Generator<RawField> {
+  const reader = new Reader(bytes);
+  for (let from = 0; from < bytes.length; from = reader.pos) {
+    let no: number;
+    try {
+      const tag = reader.varint(bytes.length);
+      no = Math.floor(tag / 8);
+      reader.skip(no, tag % 8, bytes.length, 0);
+    } catch {
+      return;
+    }
+    yield { no, raw: bytes.subarray(from, reader.pos) };
+  }
+}
+
 function broken(): never {
   throw new RangeError('not a message');
 }
 
 class Reader {
-  private pos = 0;
+  pos = 0;
 
   constructor(private readonly bytes: Uint8Array) {}
 
@@ -139,7 +162,7 @@ class Reader {
     return type === 's' ? utf8.decode(bytes) : bytes.slice();
   }
 
-  private varint(end: number): number {
+  varint(end: number): number {
     let value = 0;
     for (let at = 0; at < 10; at++) {
       if (this.pos >= end) broken();
@@ -158,7 +181,8 @@ class Reader {
     return to <= end ? to : broken();
   }
 
-  private skip(no: number, wire: number, end: number, depth: number): void {
+  /** Passes over the value of a field. */
+  skip(no: number, wire: number, end: number, depth: number): void {
     if (no === 0 || depth > DEPTH) broken();
     if (wire === VARINT) this.varint(end);
     else if (wire === DELIMITED) this.pos = this.bounded(end);
