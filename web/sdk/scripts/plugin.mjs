@@ -24,24 +24,30 @@ function scalar(field) {
 function types(field) {
   const kind = field.fieldKind === 'list' ? field.listKind : field.fieldKind;
   if (kind === 'message') return [undefined, field.message.name];
-  if (kind === 'enum') return ['e', field.enum.name];
+  // One that is newer than this build is a number as well.
+  if (kind === 'enum') return ['e', 'number'];
   if (kind === 'scalar') return scalar(field);
   throw new Error(`${field}: src/codec.ts doesn't know this kind`);
 }
 
-/** The fields as src/codec.ts reads them: "name type", the number where it is not the next. */
+/** The fields as src/codec.ts reads them: the number where it is not the next, the name, what differs from before. */
 function table(message) {
   const inner = [];
   let next = 1;
+  let before;
   const sorted = [...message.fields].sort((a, b) => a.number - b.number);
   const fields = sorted.map((field) => {
     const number = field.number === next ? '' : field.number;
     next = field.number + 1;
-    const type = types(field)[0] ?? inner.push(field.message.name) - 1;
+    const letter = types(field)[0];
+    if (!letter) inner.push(field.message.name);
     const optional = field.presence !== 2 ? '?' : '';
     const shape =
       field.fieldKind === 'list' ? '*' : field.oneof ? `=${field.oneof.localName}` : optional;
-    return `${number}${field.localName} ${type}${shape}`;
+    const type = `${letter ?? 'm'}${shape}`;
+    const same = type === before;
+    before = type;
+    return `${number}${field.localName}${same ? '' : ` ${type}`}`;
   });
   const rest = inner.length > 0 ? `, [${inner.join(', ')}]` : '';
   return `'${fields.join(',')}'${rest}`;
@@ -74,17 +80,25 @@ function printMessage(f, message) {
   f.print('');
 }
 
-function printEnum(f, it) {
-  f.print(f.jsDoc(it));
-  f.print(`export const ${it.name} = {`);
-  for (const value of it.values) {
-    f.print(f.jsDoc(value, '  '));
-    f.print(`  ${value.localName}: ${value.number},`);
-  }
-  f.print('} as const;');
-  f.print(`/** A number of {@link ${it.name}}, or one that is newer than this build. */`);
-  f.print(`export type ${it.name} = number;`);
+/**
+ * An enum is a file of constants, which a bundler puts in their places; as an
+ * object it would be in every client whole.
+ */
+function printEnum(schema, it) {
+  const f = schema.generateFile(enumFile(it));
+  f.print('// Made by scripts/plugin.mjs from the .proto files; not edited by hand.');
   f.print('');
+  for (const value of it.values) {
+    f.print(f.jsDoc(value));
+    f.print(`export const ${value.localName} = ${value.number};`);
+  }
+  const numbers = it.values.map((value) => value.number).filter((number) => number !== 0);
+  f.print('/** The numbers that this build knows. */');
+  f.print(`export const KNOWN: readonly number[] = [${numbers.join(', ')}];`);
+}
+
+function enumFile(it) {
+  return `${it.name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()}.ts`;
 }
 
 function generate(schema) {
@@ -93,7 +107,14 @@ function generate(schema) {
   f.print("import { type Schema, schema } from '../codec.ts';");
   f.print('');
   const files = schema.allFiles.filter((file) => file.proto.package === 'parley.v1');
-  for (const file of files) for (const it of file.enums) printEnum(f, it);
+  for (const file of files) {
+    for (const it of file.enums) {
+      printEnum(schema, it);
+      f.print(f.jsDoc(it));
+      f.print(`export * as ${it.name} from './${enumFile(it)}';`);
+      f.print('');
+    }
+  }
   // A table names the tables inside it, so those come first.
   const done = new Set();
   const visit = (message) => {

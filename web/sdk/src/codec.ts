@@ -25,19 +25,23 @@ type Field = readonly [
 export type Schema<T> = readonly Field[] & { readonly _?: T };
 
 /**
- * Reads a table: fields as "name type" with commas between, before it the number
- * where it is not the next one. A type is a letter or an index of `inner`, after
- * it stand "*" for a list, "?" for optional, "=name" for the one-of.
+ * Reads a table: fields as "name type" with commas between, before the name the
+ * number where it is not the next one; without a type where it is as before. A
+ * type is a letter, "m" for the next message of `inner`; after it stand "*" for a
+ * list, "?" for optional, "=name" for the one-of.
  */
 export function schema<T>(text: string, inner: readonly Schema<unknown>[] = []): Schema<T> {
+  const messages = inner.values();
   let no = 0;
+  let type = '';
   const fields = text ? text.split(',') : [];
   return fields.map((field): Field => {
-    const [, number, name = '', type = '', mark, oneof = ''] =
-      /^(\d*)(\w+) (\w+)(.?)(\w*)$/.exec(field) ?? [];
+    const [, number, name = '', given] = /^(\d*)(\w+) ?(.*)$/.exec(field) ?? [];
     no = Number(number) || no + 1;
-    const shape = ({ '*': 'list', '?': 'optional', '=': 'oneof' } as const)[mark ?? ''] ?? '';
-    return [no, name, inner[Number(type)] ?? (type as Scalar), shape, oneof];
+    type = given || type;
+    const shape = ({ '*': 'list', '?': 'optional', '=': 'oneof' } as const)[type[1] ?? ''] ?? '';
+    const letter = type[0] === 'm' ? messages.next().value : (type[0] as Scalar);
+    return [no, name, letter as Field[2], shape, type.slice(2)];
   });
 }
 
@@ -106,9 +110,12 @@ function broken(): never {
 }
 
 class Reader {
+  readonly #bytes: Uint8Array;
   pos = 0;
 
-  constructor(private readonly bytes: Uint8Array) {}
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
 
   message(schema: readonly Field[], end: number, depth: number): Bag {
     const message: Bag = {};
@@ -120,7 +127,7 @@ class Reader {
       const tag = this.varint(end);
       const no = Math.floor(tag / 8);
       const field = schema.find((it) => it[0] === no);
-      if (!field || !this.take(message, field, tag % 8, end, depth)) {
+      if (!field || !this.#take(message, field, tag % 8, end, depth)) {
         this.skip(no, tag % 8, end, depth);
       }
     }
@@ -128,35 +135,35 @@ class Reader {
   }
 
   /** Takes a field's value. False when it is not of the type the table says. */
-  private take(message: Bag, field: Field, wire: number, end: number, depth: number): boolean {
+  #take(message: Bag, field: Field, wire: number, end: number, depth: number): boolean {
     const [, name, type, shape, oneof] = field;
     if (wire === DELIMITED && shape === 'list' && isVarint(type)) {
       const list = message[name] as unknown[];
-      const to = this.bounded(end);
-      while (this.pos < to) list.push(this.value(type, to, depth));
+      const to = this.#bounded(end);
+      while (this.pos < to) list.push(this.#value(type, to, depth));
       return true;
     }
     if (wire !== (isVarint(type) ? VARINT : DELIMITED)) return false;
-    const value = this.value(type, end, depth);
+    const value = this.#value(type, end, depth);
     if (shape === 'list') (message[name] as unknown[]).push(value);
     else if (oneof) message[oneof] = { case: name, value };
     else message[name] = value;
     return true;
   }
 
-  private value(type: Field[2], end: number, depth: number): unknown {
+  #value(type: Field[2], end: number, depth: number): unknown {
     if (isVarint(type)) {
       const number = this.varint(end);
       if (type === 'o') return number !== 0;
       // As everywhere: what is too big for its type loses its upper bits.
       return type === 'U' ? number : type === 'u' ? number % 2 ** 32 : number | 0;
     }
-    const to = this.bounded(end);
+    const to = this.#bounded(end);
     if (typeof type !== 'string') {
       if (depth >= DEPTH) broken();
       return this.message(type, to, depth + 1);
     }
-    const bytes = this.bytes.subarray(this.pos, to);
+    const bytes = this.#bytes.subarray(this.pos, to);
     this.pos = to;
     // A copy, so that a short value doesn't keep a long buffer.
     return type === 's' ? utf8.decode(bytes) : bytes.slice();
@@ -166,7 +173,7 @@ class Reader {
     let value = 0;
     for (let at = 0; at < 10; at++) {
       if (this.pos >= end) broken();
-      const byte = this.bytes[this.pos++] as number;
+      const byte = this.#bytes[this.pos++] as number;
       if (at === 9 && byte > 1) broken();
       value += (byte & 127) * 2 ** (7 * at);
       if (byte < 128) return value;
@@ -175,7 +182,7 @@ class Reader {
   }
 
   /** Where the length-delimited value ends that begins here. */
-  private bounded(end: number): number {
+  #bounded(end: number): number {
     const length = this.varint(end);
     const to = this.pos + length;
     return to <= end ? to : broken();
@@ -185,7 +192,7 @@ class Reader {
   skip(no: number, wire: number, end: number, depth: number): void {
     if (no === 0 || depth > DEPTH) broken();
     if (wire === VARINT) this.varint(end);
-    else if (wire === DELIMITED) this.pos = this.bounded(end);
+    else if (wire === DELIMITED) this.pos = this.#bounded(end);
     else if (wire === FIXED64 || wire === FIXED32) {
       this.pos += wire === FIXED64 ? 8 : 4;
       if (this.pos > end) broken();
@@ -213,11 +220,11 @@ export function encode<T>(schema: Schema<T>, message: Init<T>): Uint8Array<Array
 }
 
 class Writer {
-  private bytes = new Uint8Array(64);
-  private length = 0;
+  #bytes = new Uint8Array(64);
+  #length = 0;
 
   finish(): Uint8Array<ArrayBuffer> {
-    return this.bytes.slice(0, this.length);
+    return this.#bytes.slice(0, this.#length);
   }
 
   message(schema: readonly Field[], message: Bag): void {
@@ -228,58 +235,58 @@ class Writer {
         given = chosen?.case === name ? chosen.value : undefined;
       }
       if (given === undefined) continue;
-      if (shape === 'list') this.list(no, type, given as unknown[]);
-      else if (shape || typeof type !== 'string' || !isDefault(given)) this.field(no, type, given);
+      if (shape === 'list') this.#list(no, type, given as unknown[]);
+      else if (shape || typeof type !== 'string' || !isDefault(given)) this.#field(no, type, given);
     }
   }
 
-  private list(no: number, type: Field[2], list: readonly unknown[]): void {
-    if (!isVarint(type)) for (const one of list) this.field(no, type, one);
+  #list(no: number, type: Field[2], list: readonly unknown[]): void {
+    if (!isVarint(type)) for (const one of list) this.#field(no, type, one);
     else if (list.length > 0) {
       const packed = new Writer();
-      for (const one of list) packed.varint(one as number);
-      this.delimited(no, packed.finish());
+      for (const one of list) packed.#varint(one as number);
+      this.#delimited(no, packed.finish());
     }
   }
 
-  private field(no: number, type: Field[2], given: unknown): void {
+  #field(no: number, type: Field[2], given: unknown): void {
     if (isVarint(type)) {
-      this.varint(no * 8 + VARINT);
-      this.varint(Number(given));
-    } else if (type === 's') this.delimited(no, toUtf8.encode(given as string));
-    else if (type === 'b') this.delimited(no, given as Uint8Array);
-    else this.delimited(no, encode(type as Schema<Bag>, given as Init<Bag>));
+      this.#varint(no * 8 + VARINT);
+      this.#varint(Number(given));
+    } else if (type === 's') this.#delimited(no, toUtf8.encode(given as string));
+    else if (type === 'b') this.#delimited(no, given as Uint8Array);
+    else this.#delimited(no, encode(type as Schema<Bag>, given as Init<Bag>));
   }
 
-  private delimited(no: number, bytes: Uint8Array): void {
-    this.varint(no * 8 + DELIMITED);
-    this.varint(bytes.length);
-    this.room(bytes.length);
-    this.bytes.set(bytes, this.length);
-    this.length += bytes.length;
+  #delimited(no: number, bytes: Uint8Array): void {
+    this.#varint(no * 8 + DELIMITED);
+    this.#varint(bytes.length);
+    this.#room(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
   }
 
-  private varint(given: number): void {
-    this.room(10);
-    const { bytes } = this;
+  #varint(given: number): void {
+    this.#room(10);
+    const bytes = this.#bytes;
     let value = Math.max(0, Math.trunc(given)) || 0;
     if (value > Number.MAX_SAFE_INTEGER) {
-      bytes.fill(255, this.length, this.length + 9);
-      this.length += 9;
+      bytes.fill(255, this.#length, this.#length + 9);
+      this.#length += 9;
       value = 1;
     }
     for (; value > 127; value = Math.floor(value / 128)) {
-      bytes[this.length++] = (value % 128) + 128;
+      bytes[this.#length++] = (value % 128) + 128;
     }
-    bytes[this.length++] = value;
+    bytes[this.#length++] = value;
   }
 
-  private room(more: number): void {
-    const needed = this.length + more;
-    if (needed <= this.bytes.length) return;
-    const bytes = new Uint8Array(Math.max(needed, 2 * this.bytes.length));
-    bytes.set(this.bytes);
-    this.bytes = bytes;
+  #room(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#bytes.length) return;
+    const bytes = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
   }
 }
 

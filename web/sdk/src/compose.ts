@@ -14,8 +14,6 @@ const MENTIONS = 100;
 const EMOJI_BYTES = 64;
 const TITLE_CHARS = 128;
 
-const EntryKind = wire.EntryKind;
-
 interface Packed {
   readonly kind: number;
   readonly body: Uint8Array;
@@ -100,47 +98,49 @@ function pack(action: Action): Packed {
   switch (action.type) {
     case 'text': {
       const mentions = mentionsToWire(action.mentions);
-      return entry(EntryKind.TEXT, wire.Text, { ...action, mentions });
+      return entry(wire.EntryKind.TEXT, wire.Text, { ...action, mentions });
     }
     case 'edit': {
       const mentions = mentionsToWire(action.mentions);
-      return entry(EntryKind.EDIT, wire.Edit, { ...action, mentions });
+      return entry(wire.EntryKind.EDIT, wire.Edit, { ...action, mentions });
     }
     case 'delete':
-      return entry(EntryKind.DELETE, wire.Delete, action);
+      return entry(wire.EntryKind.DELETE, wire.Delete, action);
     case 'react':
-      return entry(EntryKind.REACTION, wire.Reaction, action);
+      return entry(wire.EntryKind.REACTION, wire.Reaction, action);
     case 'pin':
-      return entry(EntryKind.PIN, wire.Pin, action);
+      return entry(wire.EntryKind.PIN, wire.Pin, action);
     case 'createGroup':
-      return entry(EntryKind.GROUP_CREATED, wire.GroupCreated, {
+      return entry(wire.EntryKind.GROUP_CREATED, wire.GroupCreated, {
         info: action,
         settings: settingsToWire({ ...DEFAULT_SETTINGS, ...action.settings }),
         members: action.members?.map(uuidBytes) ?? [],
       });
     case 'changeConversation': {
       const settings = action.settings && settingsToWire(action.settings);
-      return entry(EntryKind.CONVERSATION_CHANGED, wire.ConversationChanged, {
+      return entry(wire.EntryKind.CONVERSATION_CHANGED, wire.ConversationChanged, {
         ...action,
         settings,
       });
     }
     case 'addMembers': {
       const users = action.users.map(uuidBytes);
-      return entry(EntryKind.MEMBERS_ADDED, wire.MembersAdded, { users });
+      return entry(wire.EntryKind.MEMBERS_ADDED, wire.MembersAdded, { users });
     }
     case 'removeMember':
-      return entry(EntryKind.MEMBER_REMOVED, wire.MemberRemoved, { user: uuidBytes(action.user) });
+      return entry(wire.EntryKind.MEMBER_REMOVED, wire.MemberRemoved, {
+        user: uuidBytes(action.user),
+      });
     case 'leave':
-      return entry(EntryKind.MEMBER_LEFT, wire.MemberLeft, {});
+      return entry(wire.EntryKind.MEMBER_LEFT, wire.MemberLeft, {});
     case 'setRole': {
       const body = { user: uuidBytes(action.user), role: roleToWire(action.role) };
-      return entry(EntryKind.ROLE_CHANGED, wire.RoleChanged, body);
+      return entry(wire.EntryKind.ROLE_CHANGED, wire.RoleChanged, body);
     }
     case 'join':
       // The server says by which link.
-      return { kind: EntryKind.MEMBER_JOINED, body: new Uint8Array(0) };
+      return { kind: wire.EntryKind.MEMBER_JOINED, body: new Uint8Array(0) };
     case 'eraseHistory':
-      return entry(EntryKind.HISTORY_ERASED, wire.HistoryErased, action);
+      return entry(wire.EntryKind.HISTORY_ERASED, wire.HistoryErased, action);
   }
 }

@@ -7,8 +7,6 @@ import { uuid } from './ids.ts';
 import type { Entry, Mention, Message, Origin, User, What } from './model.ts';
 import type { StoredEntry } from './store.ts';
 
-const EntryKind = wire.EntryKind;
-
 /** Nobody we could name: an author the server did not set. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
@@ -64,13 +62,13 @@ function body<T>(schema: Schema<T>, entry: Raw): T | undefined {
 /** Seq of the message an edit, deletion, reaction or pin is about. */
 function target(entry: Raw): number | undefined {
   switch (entry.kind) {
-    case EntryKind.EDIT:
+    case wire.EntryKind.EDIT:
       return body(wire.Edit, entry)?.seq || undefined;
-    case EntryKind.DELETE:
+    case wire.EntryKind.DELETE:
       return body(wire.Delete, entry)?.seq || undefined;
-    case EntryKind.REACTION:
+    case wire.EntryKind.REACTION:
       return body(wire.Reaction, entry)?.seq || undefined;
-    case EntryKind.PIN:
+    case wire.EntryKind.PIN:
       return body(wire.Pin, entry)?.seq || undefined;
     default:
       return undefined;
@@ -79,13 +77,13 @@ function target(entry: Raw): number | undefined {
 
 function named(entry: Raw): readonly (Uint8Array | undefined)[] {
   switch (entry.kind) {
-    case EntryKind.GROUP_CREATED:
+    case wire.EntryKind.GROUP_CREATED:
       return body(wire.GroupCreated, entry)?.members ?? [];
-    case EntryKind.MEMBERS_ADDED:
+    case wire.EntryKind.MEMBERS_ADDED:
       return body(wire.MembersAdded, entry)?.users ?? [];
-    case EntryKind.MEMBER_REMOVED:
+    case wire.EntryKind.MEMBER_REMOVED:
       return [body(wire.MemberRemoved, entry)?.user];
-    case EntryKind.ROLE_CHANGED:
+    case wire.EntryKind.ROLE_CHANGED:
       return [body(wire.RoleChanged, entry)?.user];
     default:
       return [];
@@ -117,18 +115,14 @@ export function readEntry(reader: Reader, entry: Raw): Entry {
   };
   let read: Entry | undefined;
   try {
-    if (entry.kind === EntryKind.TEXT) read = message(reader, entry, origin);
-    else if (entry.erased && isKnown(entry.kind)) {
+    if (entry.kind === wire.EntryKind.TEXT) read = message(reader, entry, origin);
+    else if (entry.erased && wire.EntryKind.KNOWN.includes(entry.kind)) {
       read = { ...origin, type: 'erased', kind: entry.kind };
     } else read = action(reader, entry, origin);
   } catch {
     // Malformed: passed on below.
   }
   return read ?? { ...origin, type: 'unknown', kind: entry.kind, body: entry.body };
-}
-
-function isKnown(kind: number): boolean {
-  return kind > 0 && Object.values<number>(EntryKind).includes(kind);
 }
 
 function message(reader: Reader, entry: Raw, origin: Origin): Message {
@@ -157,19 +151,19 @@ function namesMe(mentions: readonly Mention[], me: string | undefined): boolean 
 /** Everything but messages. */
 function action(reader: Reader, entry: Raw, origin: Origin): Entry | undefined {
   switch (entry.kind) {
-    case EntryKind.EDIT: {
+    case wire.EntryKind.EDIT: {
       const { seq, text, mentions } = decode(wire.Edit, entry.body);
       return { ...origin, type: 'edit', target: seq, text, mentions: mentionsOf(mentions) };
     }
-    case EntryKind.DELETE: {
+    case wire.EntryKind.DELETE: {
       const { seq, ordinal } = decode(wire.Delete, entry.body);
       return { ...origin, type: 'deletion', target: seq, targetOrdinal: ordinal };
     }
-    case EntryKind.REACTION: {
+    case wire.EntryKind.REACTION: {
       const { seq, emoji, removed } = decode(wire.Reaction, entry.body);
       return { ...origin, type: 'reaction', target: seq, emoji, removed };
     }
-    case EntryKind.PIN: {
+    case wire.EntryKind.PIN: {
       const { seq, removed } = decode(wire.Pin, entry.body);
       return { ...origin, type: 'pin', target: seq, removed };
     }
@@ -183,7 +177,7 @@ function action(reader: Reader, entry: Raw, origin: Origin): Entry | undefined {
 function change(reader: Reader, entry: Raw): What | undefined {
   const user = (id: Uint8Array) => reader.name(uuid(id));
   switch (entry.kind) {
-    case EntryKind.GROUP_CREATED: {
+    case wire.EntryKind.GROUP_CREATED: {
       const created = decode(wire.GroupCreated, entry.body);
       return {
         type: 'created',
@@ -192,23 +186,23 @@ function change(reader: Reader, entry: Raw): What | undefined {
         members: created.members.map(user),
       };
     }
-    case EntryKind.CONVERSATION_CHANGED: {
+    case wire.EntryKind.CONVERSATION_CHANGED: {
       const { settings, ...info } = decode(wire.ConversationChanged, entry.body);
       return { type: 'changed', ...info, settings: settings && settingsOf(settings) };
     }
-    case EntryKind.MEMBERS_ADDED:
+    case wire.EntryKind.MEMBERS_ADDED:
       return { type: 'added', users: decode(wire.MembersAdded, entry.body).users.map(user) };
-    case EntryKind.MEMBER_REMOVED:
+    case wire.EntryKind.MEMBER_REMOVED:
       return { type: 'removed', user: user(decode(wire.MemberRemoved, entry.body).user) };
-    case EntryKind.MEMBER_LEFT:
+    case wire.EntryKind.MEMBER_LEFT:
       return { type: 'left' };
-    case EntryKind.ROLE_CHANGED: {
+    case wire.EntryKind.ROLE_CHANGED: {
       const changed = decode(wire.RoleChanged, entry.body);
       return { type: 'role', user: user(changed.user), role: roleOf(changed.role) };
     }
-    case EntryKind.MEMBER_JOINED:
+    case wire.EntryKind.MEMBER_JOINED:
       return { type: 'joined' };
-    case EntryKind.HISTORY_ERASED:
+    case wire.EntryKind.HISTORY_ERASED:
       return { type: 'erased', upTo: decode(wire.HistoryErased, entry.body).upTo };
     default:
       return undefined;
