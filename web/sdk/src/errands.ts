@@ -19,23 +19,75 @@ import {
   preferencesToWire,
   presenceOf,
   previewOf,
+  profileOf,
   settingsChangeToWire,
 } from './convert.ts';
 import { ParleyError, problem } from './error.ts';
 import type * as wire from './gen/wire.ts';
 import { fromHex, uuid, uuidBytes } from './ids.ts';
-import type { ClientKind, ServerKind } from './machine/machine.ts';
-import type { Account, Invite, InvitePreview, MemberReceipt, Presence, User } from './model.ts';
+import type { Call } from './machine/calls.ts';
+import type { Machine } from './machine/machine.ts';
+import type { ClientKind, ServerKind } from './machine/requests.ts';
+import type {
+  Account,
+  Invite,
+  InvitePreview,
+  MemberReceipt,
+  Presence,
+  Profile,
+  User,
+} from './model.ts';
 
-export type Answer<C extends ServerKind['case']> = Extract<ServerKind, { case: C }>['value'];
+type Answer<C extends ServerKind['case']> = Extract<ServerKind, { case: C }>['value'];
 
-/** What errands need of a client. */
+/** What errands need of a client: its driver. */
 export interface Asker {
-  ask<C extends ServerKind['case']>(kind: Init<ClientKind>, expected: C): Promise<Answer<C>>;
-  /** Users by their ids; asks for those who are not known. */
-  users(ids: readonly string[]): Promise<Map<string, User>>;
-  /** What a conversation calls one of its members. */
-  named(conversation: string, id: string): User | undefined;
+  readonly machine: Machine;
+  call<T>(call: Call): Promise<T>;
+}
+
+/** Names that are asked for at once; the rest are called by their ids. */
+const NAMES = 32;
+const NAMES_AT_A_TIME = 8;
+
+async function ask<C extends ServerKind['case']>(
+  asker: Asker,
+  kind: Init<ClientKind>,
+  expected: C,
+): Promise<Answer<C>> {
+  const answer = await asker.call<ServerKind>({ type: 'ask', kind: kind as ClientKind });
+  if (answer?.case !== expected) throw unexpected();
+  return answer.value as Answer<C>;
+}
+
+export async function profile(asker: Asker, user: string): Promise<Profile> {
+  const value = { user: uuidBytes(user) };
+  return profileOf(await ask(asker, { case: 'getProfile', value }, 'profile'));
+}
+
+export async function users(asker: Asker, ids: readonly string[]): Promise<User[]> {
+  const found = await usersById(asker, ids);
+  return ids.flatMap((id) => found.get(id) ?? []);
+}
+
+/** The users with these ids, by id; asks for those who are not known, unless `known` says so. */
+export async function usersById(
+  asker: Asker,
+  ids: readonly string[],
+  known = false,
+): Promise<Map<string, User>> {
+  const found = new Map(asker.machine.findUsers(ids).map((user) => [user.id, user]));
+  if (known) return found;
+  const unknown = ids.filter((id) => !found.has(id)).slice(0, NAMES);
+  const next = async (): Promise<void> => {
+    for (let id = unknown.shift(); id !== undefined; id = unknown.shift()) {
+      // Whoever can't be asked about is called by the id.
+      const given = await profile(asker, id).catch(() => undefined);
+      if (given) found.set(id, given.user);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(NAMES_AT_A_TIME, unknown.length) }, next));
+  return found;
 }
 
 export async function receipts(
@@ -44,12 +96,16 @@ export async function receipts(
   seq: number,
 ): Promise<MemberReceipt[]> {
   const value = { conversation: uuidBytes(conversation), seq };
-  const { members } = await asker.ask({ case: 'receipts', value }, 'receiptList');
+  const { members } = await ask(asker, { case: 'receipts', value }, 'receiptList');
   const ids = members.map((member) => uuid(member.user));
-  const users = await asker.users(ids.filter((id) => !asker.named(conversation, id)));
+  const named = (id: string) => asker.machine.named(conversation, id);
+  const users = await usersById(
+    asker,
+    ids.filter((id) => !named(id)),
+  );
   return members.map(({ deliveredMs, readMs }, at) => {
     const id = ids[at] as string;
-    const user = asker.named(conversation, id) ?? users.get(id) ?? nameless(id);
+    const user = named(id) ?? users.get(id) ?? nameless(id);
     return { user, deliveredMs: deliveredMs || undefined, readMs: readMs || undefined };
   });
 }
@@ -60,7 +116,7 @@ export async function setPreferences(
   change: PreferencesChange,
 ): Promise<void> {
   const value = preferencesToWire(conversation, change);
-  await asker.ask({ case: 'setPreferences', value }, 'changed');
+  await ask(asker, { case: 'setPreferences', value }, 'changed');
 }
 
 export async function hide(
@@ -69,14 +125,14 @@ export async function hide(
   seqs: readonly number[],
 ): Promise<void> {
   const value = { conversation: uuidBytes(conversation), seqs };
-  await asker.ask({ case: 'hide', value }, 'changed');
+  await ask(asker, { case: 'hide', value }, 'changed');
 }
 
 export async function hidden(asker: Asker, conversation: string): Promise<number[]> {
   const all: number[] = [];
   for (;;) {
     const value = { conversation: uuidBytes(conversation), after: all.length };
-    const { seqs, total } = await asker.ask({ case: 'hidden', value }, 'hiddenSeqs');
+    const { seqs, total } = await ask(asker, { case: 'hidden', value }, 'hiddenSeqs');
     all.push(...seqs);
     if (seqs.length === 0 || all.length >= total) return all;
   }
@@ -107,12 +163,12 @@ async function inviteAct(
   act: Init<wire.Invites['act']>,
 ): Promise<Invite[]> {
   const value = { conversation: uuidBytes(conversation), act };
-  const { links } = await asker.ask({ case: 'invites', value }, 'inviteLinks');
+  const { links } = await ask(asker, { case: 'invites', value }, 'inviteLinks');
   return links.map(inviteOf);
 }
 
 export async function peekInvite(asker: Asker, code: string): Promise<InvitePreview> {
-  return previewOf(await asker.ask({ case: 'peekInvite', value: { code } }, 'invitePreview'));
+  return previewOf(await ask(asker, { case: 'peekInvite', value: { code } }, 'invitePreview'));
 }
 
 export async function subscribe(
@@ -121,11 +177,11 @@ export async function subscribe(
   how: { drop?: boolean; once?: boolean },
 ): Promise<Presence[]> {
   // Their names are known before the first of them comes or goes.
-  const users = how.drop ? new Map<string, User>() : await asker.users(ids);
+  const users = how.drop ? new Map<string, User>() : await usersById(asker, ids);
   const wired = ids.map(uuidBytes);
   const [given, drop] = how.drop ? [[], wired] : [wired, []];
   const value = { users: given, drop, once: how.once ?? false };
-  const { presence } = await asker.ask({ case: 'subscribe', value }, 'subscribed');
+  const { presence } = await ask(asker, { case: 'subscribe', value }, 'subscribed');
   return presence.map((one) => presenceOf(one, (id) => users.get(id) ?? nameless(id)));
 }
 
@@ -135,11 +191,11 @@ export async function report(
 ): Promise<void> {
   const place = conversation === undefined ? undefined : uuidBytes(conversation);
   const value = { user: uuidBytes(user), conversation: place, seqs, reason };
-  await asker.ask({ case: 'report', value }, 'reported');
+  await ask(asker, { case: 'report', value }, 'reported');
 }
 
 export async function account(asker: Asker): Promise<Account> {
-  return accountOf(await asker.ask({ case: 'getAccount', value: {} }, 'accountState'));
+  return accountOf(await ask(asker, { case: 'getAccount', value: {} }, 'accountState'));
 }
 
 export function changeProfile(asker: Asker, change: ProfileChange): Promise<void> {
@@ -160,7 +216,7 @@ export function relate(
 }
 
 async function update(asker: Asker, change: Init<wire.UpdateAccount['change']>): Promise<void> {
-  await asker.ask({ case: 'updateAccount', value: { change } }, 'accountChanged');
+  await ask(asker, { case: 'updateAccount', value: { change } }, 'accountChanged');
 }
 
 function unexpected(): ParleyError {

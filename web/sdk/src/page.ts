@@ -1,12 +1,78 @@
 /** Pages of history as they are now. Loaded with the first of them. */
 
-import { type Page, type Reader, readEntry } from './history.ts';
-import type { Edited, Entry, HistoryPage, Message, User } from './model.ts';
+import { nameless } from './convert.ts';
+import { type Asker, usersById } from './errands.ts';
+import { type Page, people, type Reader, rawEntries, readEntry } from './history.ts';
+import type { Edited, Entry, HistoryPage, Message, Range, User } from './model.ts';
+import type { Store } from './store.ts';
+import type { HistoryOptions } from './types.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+/** Most entries that are read from a cache at once, where the caller names no number. */
+const CACHED = 200;
+
+const NO_PAGE: Page = {
+  entries: [],
+  related: [],
+  atStart: false,
+  atEnd: false,
+  lastSeq: 0,
+  relatedCut: false,
+  fromCache: true,
+};
+
+/** A part of a conversation, from the server or from `store`. */
+export async function history(
+  asker: Asker,
+  store: Store | undefined,
+  conversation: string,
+  range: Range,
+  { limit = 0, cache }: HistoryOptions,
+): Promise<HistoryPage> {
+  const onlyCached = cache === 'only';
+  let page: Page | undefined;
+  if (onlyCached || (!asker.machine.isReady && cache !== 'never')) {
+    page = await cached(asker, store, conversation, range, limit);
+  }
+  if (!page && onlyCached) page = NO_PAGE;
+  page ??= await asker.call<Page>({ type: 'fetch', conversation, range, limit });
+  return nameAndRead(asker, conversation, page, onlyCached);
+}
+
+async function cached(
+  { machine }: Asker,
+  store: Store | undefined,
+  conversation: string,
+  range: Range,
+  limit: number,
+): Promise<Page | undefined> {
+  const stored = await store?.cached(conversation, range, limit || CACHED);
+  if (!stored) return undefined;
+  const entries = rawEntries(stored.entries.map((entry) => entry.bytes));
+  const related = rawEntries(stored.related.map((entry) => entry.bytes));
+  const lastSeq = machine.lastSeq(conversation);
+  const { atStart, atEnd } = stored;
+  return { ...NO_PAGE, entries, related, atStart, atEnd, lastSeq };
+}
+
+async function nameAndRead(
+  asker: Asker,
+  conversation: string,
+  page: Page,
+  onlyKnown: boolean,
+): Promise<HistoryPage> {
+  const { machine } = asker;
+  const member = (id: string) => machine.named(conversation, id);
+  const ids = [...new Set([...page.entries, ...page.related].flatMap(people))];
+  const unnamed = ids.filter((id) => !member(id));
+  const users = await usersById(asker, unnamed, onlyKnown || !machine.isReady);
+  const name = (id: string) => member(id) ?? users.get(id) ?? nameless(id);
+  return readPage({ conversation, me: machine.user?.id, name }, page);
+}
+
 /** A page with the messages as they are now. */
-export function readPage(reader: Reader, page: Page): HistoryPage {
+function readPage(reader: Reader, page: Page): HistoryPage {
   const entries = page.entries.map((raw) => readEntry(reader, raw));
   const related = page.related.map((raw) => readEntry(reader, raw));
   const messages = new Map<number, Mutable<Message>>();

@@ -31,31 +31,31 @@ export interface Dialed {
 }
 
 export class Dialer {
-  private readonly base: string;
-  private winner: { name: TransportName; untilMs: number } | undefined;
+  readonly #base: string;
+  #winner: { name: TransportName; untilMs: number } | undefined;
 
   constructor(
     private readonly options: ClientOptions,
     private readonly nowMs: () => number,
   ) {
-    this.base = baseUrl(options.url);
+    this.#base = baseUrl(options.url);
   }
 
   /** The JSON API is loaded only where a session needs something from it. */
-  private async http(): Promise<Requester> {
+  async #http(): Promise<Requester> {
     const { auth, fetch } = this.options;
     const { Requester } = await import('../request.ts');
     const who = auth.kind === 'cookie' ? auth : ({ kind: 'token', token: '' } as const);
-    return new Requester({ url: this.base, auth: who, fetch });
+    return new Requester({ url: this.#base, auth: who, fetch });
   }
 
   /** Rejects with a `ParleyError`. */
   async dial(receiver: Receiver, signal: AbortSignal): Promise<Dialed> {
     let failed: { name: TransportName; error: ParleyError } | undefined;
-    for (const name of this.order()) {
+    for (const name of this.#order()) {
       try {
-        const connection = await this.open(name, receiver, signal);
-        this.winner = { name, untilMs: this.nowMs() + KEEP_MS };
+        const connection = await this.#open(name, receiver, signal);
+        this.#winner = { name, untilMs: this.nowMs() + KEEP_MS };
         const fellBack = failed && { from: failed.name, to: name, error: failed.error };
         return { connection, fellBack };
       } catch (thrown) {
@@ -68,21 +68,21 @@ export class Dialer {
     throw failed?.error ?? new ParleyError(problem('invalidArgument', 'no transport is given'));
   }
 
-  private order(): TransportName[] {
+  #order(): TransportName[] {
     const given = [...(this.options.transports ?? ['websocket'])] as TransportName[];
-    const { winner } = this;
+    const winner = this.#winner;
     if (!winner || winner.untilMs < this.nowMs() || !given.includes(winner.name)) return given;
     return [winner.name, ...given.filter((name) => name !== winner.name)];
   }
 
-  private async open(name: TransportName, receiver: Receiver, signal: AbortSignal) {
+  async #open(name: TransportName, receiver: Receiver, signal: AbortSignal) {
     const cookie = this.options.auth.kind === 'cookie';
-    const ticket = cookie ? (await (await this.http()).ticket()).ticket : '';
+    const ticket = cookie ? (await (await this.#http()).ticket()).ticket : '';
     if (signal.aborted) throw new ParleyError(problem('aborted', 'given up'));
     const query = ticket && `?ticket=${ticket}`;
     if (name === 'webtransport') {
       const { dialWebTransport } = await import('./webtransport.ts');
-      return dialWebTransport(await this.http(), query, receiver, signal);
+      return dialWebTransport(await this.#http(), query, receiver, signal);
     }
     const Socket =
       this.options.WebSocket ?? (globalThis.WebSocket as WebSocketConstructor | undefined);
@@ -90,7 +90,7 @@ export class Dialer {
       const text = 'there is no WebSocket here: give one in the options';
       throw new ParleyError(problem('invalidArgument', text));
     }
-    const url = `${this.base.replace(/^http/, 'ws')}/v1/ws${query}`;
+    const url = `${this.#base.replace(/^http/, 'ws')}/v1/ws${query}`;
     return dialWebSocket(Socket, url, receiver, signal);
   }
 }

@@ -10,11 +10,10 @@ import { decode, encode } from '../codec.ts';
 import { closed, type ErrorInfo, ParleyError, problem } from '../error.ts';
 import * as wire from '../gen/wire.ts';
 import { fromHex } from '../ids.ts';
-import { type Call, startCall } from '../machine/calls.ts';
+import type { Call } from '../machine/calls.ts';
 import type { Tick } from '../machine/connect.ts';
-import { handleEnvelope } from '../machine/inbound.ts';
-import type { Effect, Machine } from '../machine/machine.ts';
-import { pollTransmit } from '../machine/outbound.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { Ended, Output } from '../machine/outputs.ts';
 import type { ClientOptions } from '../options.ts';
 import type { Save, StoredItem } from '../store.ts';
 import type { Event, Listener, Sent } from '../types.ts';
@@ -44,36 +43,36 @@ interface Waiter<T> {
 
 export class Driver {
   readonly listeners = new Set<Listener>();
-  private readonly nowMs: () => number;
-  private readonly dialer: Dialer;
-  private connection: Connection | undefined;
-  private attempt: AbortController | undefined;
-  private readonly calls = new Map<number, Waiter<unknown>>();
-  private lastCall = 0;
-  private readonly committing = new Map<number, Waiter<Sent>[]>();
-  private readonly ends = new Map<number, Sent | ErrorInfo>();
-  private readonly drains: ((left: number) => void)[] = [];
+  readonly #nowMs: () => number;
+  readonly #dialer: Dialer;
+  #connection: Connection | undefined;
+  #attempt: AbortController | undefined;
+  readonly #calls = new Map<number, Waiter<unknown>>();
+  #lastCall = 0;
+  readonly #committing = new Map<number, Waiter<Sent>[]>();
+  readonly #ends = new Map<number, Ended>();
+  readonly #drains: ((left: number) => void)[] = [];
   /** New sends whose callers wait for the store. */
-  private queued = new Map<number, Waiter<void>>();
-  private saves: Save[] = [];
-  private saveAtMs = Number.POSITIVE_INFINITY;
-  private fullUntilMs = Number.POSITIVE_INFINITY;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private pumping: Promise<void> | undefined;
-  private pumpAgain = false;
-  private readonly stopListening: () => void;
+  #queued = new Map<number, Waiter<void>>();
+  #saves: Save[] = [];
+  #saveAtMs = Number.POSITIVE_INFINITY;
+  #fullUntilMs = Number.POSITIVE_INFINITY;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pumping: Promise<void> | undefined;
+  #pumpAgain = false;
+  readonly #stopListening: () => void;
 
   constructor(
     private readonly options: ClientOptions,
     readonly machine: Machine,
   ) {
-    this.nowMs = options.steadyMs ?? steadyClock(options.wallMs);
-    this.dialer = new Dialer(options, this.nowMs);
+    this.#nowMs = options.steadyMs ?? steadyClock(options.wallMs);
+    this.#dialer = new Dialer(options, this.#nowMs);
     const page = options.page ?? thisPage();
     const hooks = {
       wake: () =>
         this.input((tick) => {
-          this.machine.hurry(tick);
+          this.machine.endWait(tick);
           this.machine.probe(tick);
         }),
       offline: () => this.input((tick) => this.machine.probe(tick)),
@@ -82,26 +81,26 @@ export class Driver {
         this.input((tick) => this.machine.setBackground(tick, !visible));
       },
     };
-    this.stopListening = page ? listen(page, hooks) : () => {};
+    this.#stopListening = page ? listen(page, hooks) : () => {};
   }
 
   tick(): Tick {
     const { wallMs = Date.now, random = Math.random } = this.options;
-    return { nowMs: Math.floor(this.nowMs()), wallMs: wallMs(), random: random() };
+    return { nowMs: Math.floor(this.#nowMs()), wallMs: wallMs(), random: random() };
   }
 
   /** Gives the machine an input and does what follows. */
   input<T>(act: (tick: Tick) => T): T {
     const result = act(this.tick());
-    void this.pump();
+    void this.#pump();
     return result;
   }
 
   call<T>(call: Call): Promise<T> {
     return new Promise((resolve, reject) => {
-      const id = ++this.lastCall;
-      this.calls.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.input((tick) => startCall(this.machine, tick, id, call));
+      const id = ++this.#lastCall;
+      this.#calls.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.input((tick) => this.machine.call(tick, id, call));
     });
   }
 
@@ -110,89 +109,87 @@ export class Driver {
     const item = make(this.tick());
     const durable = this.options.store
       ? new Promise<void>((resolve, reject) => {
-          this.queued.set(item.localId, { resolve, reject });
+          this.#queued.set(item.localId, { resolve, reject });
         })
       : undefined;
-    void this.pump();
+    void this.#pump();
     await durable;
     return item;
   }
 
   /** Resolves when a send is committed. */
   committed(localId: number): Promise<Sent> {
-    const end = this.ends.get(localId);
-    if (end) {
-      if ('seq' in end) return Promise.resolve(end);
-      return Promise.reject(new ParleyError(end));
-    }
-    const { outbox, failed, connect } = this.machine;
-    const refused = failed.get(localId)?.error;
-    if (refused) return Promise.reject(new ParleyError(refused));
-    if (connect.isClosed) return Promise.reject(new ParleyError(closed()));
-    if (!outbox.get(localId)) {
-      const text = 'there is no such send any more';
-      return Promise.reject(new ParleyError(problem('invalidArgument', text)));
-    }
     return new Promise((resolve, reject) => {
-      const waiters = this.committing.get(localId) ?? [];
-      this.committing.set(localId, [...waiters, { resolve, reject }]);
+      const waiter = { resolve, reject };
+      const end = this.#ends.get(localId);
+      const item = this.machine.item(localId);
+      if (end) tellEnd(waiter, end);
+      else if (item?.error) reject(new ParleyError(item.error));
+      else if (this.machine.isClosed) reject(new ParleyError(closed()));
+      else if (item) {
+        this.#committing.set(localId, [...(this.#committing.get(localId) ?? []), waiter]);
+      } else {
+        reject(new ParleyError(problem('invalidArgument', 'there is no such send any more')));
+      }
     });
   }
 
   drain(patienceMs: number): Promise<number> {
-    if (this.machine.connect.isClosed) return Promise.resolve(this.machine.outbox.size);
+    if (this.machine.isClosed) return Promise.resolve(this.machine.queued);
     return new Promise((resolve) => {
-      this.drains.push(resolve);
+      this.#drains.push(resolve);
       this.input((tick) => this.machine.drain(tick, patienceMs));
     });
   }
 
   /** Resolves when nothing is being done, and what had to be kept is. */
   async settled(): Promise<void> {
-    while (this.pumping) await this.pumping;
-    await this.pump();
+    while (this.#pumping) await this.#pumping;
+    await this.#pump();
   }
 
   /** Does everything the machine wants, until it wants nothing more now. */
-  private pump(): Promise<void> {
-    this.pumpAgain = true;
-    if (this.pumping) return this.pumping;
+  #pump(): Promise<void> {
+    this.#pumpAgain = true;
+    if (this.#pumping) return this.#pumping;
     let done = () => {};
-    this.pumping = new Promise((resolve) => {
+    this.#pumping = new Promise((resolve) => {
       done = resolve;
     });
-    return this.run().finally(done);
+    return this.#run().finally(done);
   }
 
-  private async run(): Promise<void> {
+  async #run(): Promise<void> {
     try {
-      while (this.pumpAgain) {
-        this.pumpAgain = false;
-        this.saves.push(...this.machine.takeSaves());
-        if (this.mustCommit()) await this.commit();
+      while (this.#pumpAgain) {
+        this.#pumpAgain = false;
+        this.#saves.push(...this.machine.takeSaves());
+        if (this.#mustCommit()) await this.#commit();
         // More may have come meanwhile, which must be kept before it is acted on.
-        if (this.pumpAgain) continue;
-        for (const effect of this.machine.takeEffects()) this.act(effect);
-        this.transmit();
+        if (this.#pumpAgain) continue;
+        this.#doOutputs();
+        this.#transmit();
       }
     } finally {
-      this.pumping = undefined;
+      this.#pumping = undefined;
     }
-    this.schedule();
+    this.#schedule();
   }
 
-  private mustCommit(): boolean {
-    if (!this.options.store || this.saves.length === 0) return false;
-    if (this.saveAtMs === Number.POSITIVE_INFINITY) this.saveAtMs = this.nowMs() + SAVE_WITHIN_MS;
-    const urgent = this.saves.some((save) => save.type === 'queued' || save.type === 'account');
-    return urgent || this.saveAtMs <= this.nowMs() || this.machine.connect.isClosed;
+  #mustCommit(): boolean {
+    if (!this.options.store || this.#saves.length === 0) return false;
+    if (this.#saveAtMs === Number.POSITIVE_INFINITY)
+      this.#saveAtMs = this.#nowMs() + SAVE_WITHIN_MS;
+    const urgent = this.#saves.some((save) => save.type === 'queued' || save.type === 'account');
+    return urgent || this.#saveAtMs <= this.#nowMs() || this.machine.isClosed;
   }
 
-  private async commit(): Promise<void> {
-    const { saves, queued } = this;
-    this.saves = [];
-    this.queued = new Map();
-    this.saveAtMs = Number.POSITIVE_INFINITY;
+  async #commit(): Promise<void> {
+    const saves = this.#saves;
+    const queued = this.#queued;
+    this.#saves = [];
+    this.#queued = new Map();
+    this.#saveAtMs = Number.POSITIVE_INFINITY;
     try {
       await this.options.store?.commit(saves);
       for (const waiter of queued.values()) waiter.resolve();
@@ -208,53 +205,58 @@ export class Driver {
     }
   }
 
-  private act(effect: Effect): void {
-    switch (effect.type) {
+  #doOutputs(): void {
+    for (let next = this.machine.pollOutput(); next; next = this.machine.pollOutput())
+      this.#act(next);
+  }
+
+  #act(output: Output): void {
+    switch (output.type) {
       case 'dial':
-        void this.dial();
+        void this.#dial();
         break;
       case 'signIn':
-        void this.signIn();
+        void this.#signIn();
         break;
       case 'hangup':
-        this.hangUp();
+        this.#hangUp();
+        break;
+      case 'state':
+        this.#emit({ type: 'state', state: output.state });
+        if (output.state.type === 'closed') this.#shutDown();
         break;
       case 'emit':
-        this.emit(effect.event);
+        this.#emit(output.event);
         break;
       case 'reply':
-        this.calls.get(effect.call)?.resolve(effect.value);
-        this.calls.delete(effect.call);
+        this.#reply(output);
         break;
-      case 'refuse':
-        this.calls.get(effect.call)?.reject(new ParleyError(effect.error));
-        this.calls.delete(effect.call);
-        break;
-      case 'committed':
-        this.end(effect.localId, effect.sent);
-        break;
-      case 'undone':
-        this.end(effect.localId, effect.error);
+      case 'status':
+        this.#end(output.localId, output.status);
         break;
       case 'drained':
-        for (const resolve of this.drains.splice(0)) resolve(effect.left);
+        for (const resolve of this.#drains.splice(0)) resolve(output.left);
     }
   }
 
-  private end(localId: number, end: Sent | ErrorInfo): void {
-    this.ends.set(localId, end);
-    for (const oldest of this.ends.keys()) {
-      if (this.ends.size <= ENDS) break;
-      this.ends.delete(oldest);
-    }
-    for (const waiter of this.committing.get(localId) ?? []) {
-      if ('seq' in end) waiter.resolve(end);
-      else waiter.reject(new ParleyError(end));
-    }
-    this.committing.delete(localId);
+  #reply({ call, value, error }: Extract<Output, { type: 'reply' }>): void {
+    const waiter = this.#calls.get(call);
+    this.#calls.delete(call);
+    if (error) waiter?.reject(new ParleyError(error));
+    else waiter?.resolve(value);
   }
 
-  private emit(event: Event): void {
+  #end(localId: number, end: Ended): void {
+    this.#ends.set(localId, end);
+    for (const oldest of this.#ends.keys()) {
+      if (this.#ends.size <= ENDS) break;
+      this.#ends.delete(oldest);
+    }
+    for (const waiter of this.#committing.get(localId) ?? []) tellEnd(waiter, end);
+    this.#committing.delete(localId);
+  }
+
+  #emit(event: Event): void {
     for (const listener of [...this.listeners]) {
       try {
         listener(event);
@@ -265,88 +267,88 @@ export class Driver {
         });
       }
     }
-    if (event.type === 'state' && event.state.type === 'closed') this.shutDown();
   }
 
-  private shutDown(): void {
-    this.stopListening();
-    clearTimeout(this.timer);
-    for (const waiters of this.committing.values()) {
+  #shutDown(): void {
+    this.#stopListening();
+    clearTimeout(this.#timer);
+    for (const waiters of this.#committing.values()) {
       for (const { reject } of waiters) reject(new ParleyError(closed()));
     }
-    this.committing.clear();
+    this.#committing.clear();
   }
 
-  private transmit(): void {
-    const { connection, machine } = this;
-    this.fullUntilMs = Number.POSITIVE_INFINITY;
+  #transmit(): void {
+    const { machine } = this;
+    const connection = this.#connection;
+    this.#fullUntilMs = Number.POSITIVE_INFINITY;
     if (!connection) return;
-    const nowMs = Math.floor(this.nowMs());
-    while (connection === this.connection) {
+    const nowMs = Math.floor(this.#nowMs());
+    while (connection === this.#connection) {
       if (connection.bufferedBytes > BUFFERED_BYTES) {
-        this.fullUntilMs = nowMs + FULL_MS;
+        this.#fullUntilMs = nowMs + FULL_MS;
         return;
       }
-      const envelope = pollTransmit(machine, nowMs);
+      const envelope = machine.pollTransmit(nowMs);
       if (!envelope) break;
       connection.send(encode(wire.ClientEnvelope, envelope));
     }
     // What left is worth an event: a send is on its way.
-    for (const effect of machine.takeEffects()) this.act(effect);
+    this.#doOutputs();
   }
 
-  private schedule(): void {
-    clearTimeout(this.timer);
+  #schedule(): void {
+    clearTimeout(this.#timer);
     const { machine } = this;
-    if (machine.connect.isClosed) return;
-    const nowMs = Math.floor(this.nowMs());
-    const at = Math.min(machine.deadline(nowMs), this.saveAtMs, this.fullUntilMs);
+    if (machine.isClosed) return;
+    const nowMs = Math.floor(this.#nowMs());
+    const at = Math.min(machine.deadline(nowMs), this.#saveAtMs, this.#fullUntilMs);
     if (at === Number.POSITIVE_INFINITY) return;
     // Rounded up, so that the machine's millisecond has passed.
     const waitMs = Math.min(Math.max(0, Math.ceil(at - nowMs)), FAR_MS);
-    this.timer = setTimeout(() => {
+    this.#timer = setTimeout(() => {
       this.input((tick) => {
         if (machine.deadline(tick.nowMs) <= tick.nowMs) machine.handleTimeout(tick);
       });
     }, waitMs);
   }
 
-  private async dial(): Promise<void> {
-    const attempt = this.begin();
+  async #dial(): Promise<void> {
+    const attempt = this.#begin();
     let connection: Connection | undefined;
     const receiver = {
       handleFrame: (bytes: Uint8Array) => {
-        if (connection === this.connection && connection) this.handleFrame(bytes);
+        if (connection === this.#connection && connection) this.#handleFrame(bytes);
       },
       handleEnd: (error: ErrorInfo) => {
-        if (connection === this.connection && connection) this.lose(error);
+        if (connection === this.#connection && connection) this.#lose(error);
       },
     };
     try {
-      const dialed = await this.dialer.dial(receiver, attempt.signal);
+      const dialed = await this.#dialer.dial(receiver, attempt.signal);
       if (attempt.signal.aborted) {
         dialed.connection.close();
         return;
       }
-      this.attempt = undefined;
+      this.#attempt = undefined;
       ({ connection } = dialed);
-      this.connection = connection;
+      this.#connection = connection;
       const { fellBack } = dialed;
-      if (fellBack) this.emit({ type: 'fellBack', ...fellBack, error: fellBack.error.info });
+      if (fellBack) this.#emit({ type: 'fellBack', ...fellBack, error: fellBack.error.info });
       this.input((tick) => this.machine.handleConnected(tick, dialed.connection.transport));
     } catch (thrown) {
-      if (!attempt.signal.aborted) this.lose(ParleyError.from(thrown).info);
+      if (!attempt.signal.aborted) this.#lose(ParleyError.from(thrown).info);
     }
   }
 
-  private begin(): AbortController {
-    this.attempt?.abort();
-    this.attempt = new AbortController();
-    return this.attempt;
+  #begin(): AbortController {
+    this.#attempt?.abort();
+    this.#attempt = new AbortController();
+    return this.#attempt;
   }
 
-  private async signIn(): Promise<void> {
-    const attempt = this.begin();
+  async #signIn(): Promise<void> {
+    const attempt = this.#begin();
     const { auth } = this.options;
     try {
       const text = 'getToken' in auth ? await auth.getToken() : '';
@@ -357,33 +359,33 @@ export class Driver {
       }
       this.input((tick) => this.machine.handleToken(tick, token));
     } catch (thrown) {
-      if (!attempt.signal.aborted) this.lose(ParleyError.from(thrown).info);
+      if (!attempt.signal.aborted) this.#lose(ParleyError.from(thrown).info);
     }
   }
 
-  private handleFrame(bytes: Uint8Array): void {
+  #handleFrame(bytes: Uint8Array): void {
     let envelope: wire.ServerEnvelope;
     try {
       envelope = decode(wire.ServerEnvelope, bytes);
     } catch {
-      this.lose(problem('protocol', 'the server sent something that is no envelope'));
+      this.#lose(problem('protocol', 'the server sent something that is no envelope'));
       return;
     }
-    this.input((tick) => handleEnvelope(this.machine, tick, envelope));
+    this.input((tick) => this.machine.handleEnvelope(tick, envelope));
   }
 
   /** The connection, or the attempt to get one, came to an end. */
-  private lose(error: ErrorInfo): void {
-    this.connection?.close();
-    this.connection = undefined;
+  #lose(error: ErrorInfo): void {
+    this.#connection?.close();
+    this.#connection = undefined;
     this.input((tick) => this.machine.handleFailure(tick, error));
   }
 
-  private hangUp(): void {
-    this.attempt?.abort();
-    this.attempt = undefined;
-    const { connection } = this;
-    this.connection = undefined;
+  #hangUp(): void {
+    this.#attempt?.abort();
+    this.#attempt = undefined;
+    const connection = this.#connection;
+    this.#connection = undefined;
     if (!connection) return;
     try {
       connection.send(
@@ -393,5 +395,14 @@ export class Driver {
       // It is no longer open: nobody listens.
     }
     connection.close();
+  }
+}
+
+/** Tells somebody who waits for a send how it ended. */
+function tellEnd(waiter: Waiter<Sent>, end: Ended): void {
+  if (end.type === 'sent') waiter.resolve(end.sent);
+  else {
+    const aborted = () => problem('aborted', 'the send was aborted');
+    waiter.reject(new ParleyError(end.type === 'failed' ? end.error : aborted()));
   }
 }

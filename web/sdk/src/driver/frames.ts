@@ -24,36 +24,36 @@ export type FrameProblem = 'bad_frame' | 'frame_too_large';
 
 /** Cuts a stream into envelopes. Holds at most one frame. */
 export class FrameReader {
-  private held: Uint8Array[] = [];
-  private heldBytes = 0;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
 
   constructor(private readonly maxBytes = FRAME_BYTES) {}
 
   /** Bytes that wait for the rest of their frame. */
   get rest(): number {
-    return this.heldBytes;
+    return this.#heldBytes;
   }
 
   /** The envelopes that are whole now; throws a `RangeError` with a {@link FrameProblem}. */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
-    this.held.push(chunk);
-    this.heldBytes += chunk.length;
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
     for (;;) {
-      const prefix = this.prefix();
-      if (!prefix || this.heldBytes < prefix.bytes + prefix.length) return;
-      const all = this.joined();
+      const prefix = this.#prefix();
+      if (!prefix || this.#heldBytes < prefix.bytes + prefix.length) return;
+      const all = this.#joined();
       const end = prefix.bytes + prefix.length;
       const rest = all.subarray(end);
-      this.held = rest.length > 0 ? [rest] : [];
-      this.heldBytes = rest.length;
+      this.#held = rest.length > 0 ? [rest] : [];
+      this.#heldBytes = rest.length;
       yield all.subarray(prefix.bytes, end);
     }
   }
 
   /** The length that comes first, checked before anything is kept for it. */
-  private prefix(): { length: number; bytes: number } | undefined {
-    const first = this.held[0];
-    const bytes = first && first.length >= PREFIX_BYTES ? first : this.joined();
+  #prefix(): { length: number; bytes: number } | undefined {
+    const first = this.#held[0];
+    const bytes = first && first.length >= PREFIX_BYTES ? first : this.#joined();
     let length = 0;
     for (let at = 0; at < PREFIX_BYTES; at++) {
       const byte = bytes[at];
@@ -67,15 +67,15 @@ export class FrameReader {
     return fail('bad_frame');
   }
 
-  private joined(): Uint8Array {
-    if (this.held.length === 1) return this.held[0] as Uint8Array;
-    const all = new Uint8Array(this.heldBytes);
+  #joined(): Uint8Array {
+    if (this.#held.length === 1) return this.#held[0] as Uint8Array;
+    const all = new Uint8Array(this.#heldBytes);
     let at = 0;
-    for (const chunk of this.held) {
+    for (const chunk of this.#held) {
       all.set(chunk, at);
       at += chunk.length;
     }
-    this.held = [all];
+    this.#held = [all];
     return all;
   }
 }

@@ -59,40 +59,40 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> {
 class Stream implements Connection {
   readonly transport = 'webtransport';
   bufferedBytes = 0;
-  private over = false;
-  private readonly writer: WritableStreamDefaultWriter<Uint8Array>;
+  #over = false;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
 
   constructor(
     private readonly session: WebTransport,
     stream: WebTransportBidirectionalStream,
     private readonly receiver: Receiver,
   ) {
-    this.writer = stream.writable.getWriter();
-    this.writer.closed.catch(() => {});
-    void this.read(stream.readable);
+    this.#writer = stream.writable.getWriter();
+    this.#writer.closed.catch(() => {});
+    void this.#read(stream.readable);
     session.closed.then(
-      ({ closeCode }) => this.end(closeCode ? fromCode(closeCode) : ended()),
-      () => this.end(ended()),
+      ({ closeCode }) => this.#end(closeCode ? fromCode(closeCode) : ended()),
+      () => this.#end(ended()),
     );
   }
 
   send(bytes: Uint8Array): void {
     const frame = framed(bytes);
     this.bufferedBytes += frame.length;
-    this.writer.write(frame).then(
+    this.#writer.write(frame).then(
       () => {
         this.bufferedBytes -= frame.length;
       },
-      () => this.end(ended()),
+      () => this.#end(ended()),
     );
   }
 
   close(): void {
-    if (this.over) return;
-    this.over = true;
+    if (this.#over) return;
+    this.#over = true;
     // What was written goes out first; a server that takes nothing is left all the same.
     const timer = setTimeout(() => this.session.close(), 1_000);
-    this.writer
+    this.#writer
       .close()
       .catch(() => {})
       .finally(() => {
@@ -101,27 +101,27 @@ class Stream implements Connection {
       });
   }
 
-  private async read(readable: ReadableStream<Uint8Array>): Promise<void> {
+  async #read(readable: ReadableStream<Uint8Array>): Promise<void> {
     const frames = new FrameReader();
     const reader = readable.getReader();
     try {
       for (;;) {
         const { value, done } = await reader.read();
-        if (done || this.over) break;
+        if (done || this.#over) break;
         for (const frame of frames.push(value)) {
-          if (!this.over) this.receiver.handleFrame(frame);
+          if (!this.#over) this.receiver.handleFrame(frame);
         }
       }
-      this.end(ended());
+      this.#end(ended());
     } catch (error) {
       const broken = error instanceof RangeError;
-      this.end(broken ? problem('protocol', 'the server sent a malformed frame') : ended());
+      this.#end(broken ? problem('protocol', 'the server sent a malformed frame') : ended());
     }
   }
 
-  private end(error: ErrorInfo): void {
-    if (this.over) return;
-    this.over = true;
+  #end(error: ErrorInfo): void {
+    if (this.#over) return;
+    this.#over = true;
     this.session.close();
     this.receiver.handleEnd(error);
   }

@@ -1,16 +1,14 @@
 /**
  * What the application asks and waits for.
  *
- * A call is kept until it is answered or its time is up; one that was on its way
- * when the connection ended is asked again. Bounded by {@link CALLS}.
+ * A call is kept until it is answered, once, or its time is up; one that was on
+ * its way when the connection ended is asked again. Bounded by {@link CALLS}.
  */
 
-import { closed, type ErrorInfo, fromName, problem } from '../error.ts';
-import { uuid } from '../ids.ts';
+import { type ErrorInfo, problem } from '../error.ts';
 import type { Range } from '../model.ts';
-import type { Tick } from './connect.ts';
-import type { ClientKind, Machine } from './machine.ts';
-import { watch } from './people.ts';
+import type { Outputs } from './outputs.ts';
+import type { ClientKind } from './requests.ts';
 
 /** Requests of the application without an answer yet, at most. */
 export const CALLS = 1_024;
@@ -29,117 +27,94 @@ export type Call =
   /** Any other request that has an answer of its own. It is made again after a reconnect. */
   | { readonly type: 'ask'; readonly kind: ClientKind };
 
-/** Takes a call; its answer comes as the effect `reply` or `refuse`. */
-export function startCall(m: Machine, tick: Tick, id: number, call: Call): void {
-  if (m.connect.isClosed || m.isDraining) {
-    refuse(m, id, closed());
-    return;
+export class Calls {
+  readonly #outputs: Outputs;
+  readonly #open = new Map<number, { call: Call; untilMs: number }>();
+  #toAsk: number[] = [];
+
+  constructor(outputs: Outputs) {
+    this.#outputs = outputs;
   }
-  if (m.calls.size >= CALLS) {
-    refuse(m, id, problem('full', 'too many open requests'));
-    return;
+
+  get isFull(): boolean {
+    return this.#open.size >= CALLS;
   }
-  m.calls.set(id, { call, untilMs: tick.nowMs + m.config.requestTimeoutMs });
-  switch (call.type) {
-    case 'fetch':
-      m.toAsk.push(id);
-      break;
-    case 'ask':
-      if (call.kind.case === 'subscribe' && !call.kind.value.once) {
-        const { users, drop } = call.kind.value;
-        if (!watch(m, users.map(uuid), drop.map(uuid))) {
-          refuse(m, id, fromName('list_full'));
-          return;
-        }
-      }
-      m.toAsk.push(id);
-      break;
-    case 'describe':
-      describe(m, id, call.conversation);
-      break;
-    case 'lookup': {
-      const user = m.names.get(call.name);
-      if (user) reply(m, id, user);
-      else if (!m.lookingUp.has(call.name)) m.wantedNames.add(call.name);
-      break;
+
+  /** Takes a call that waits until `untilMs`. */
+  add(id: number, call: Call, untilMs: number): void {
+    this.#open.set(id, { call, untilMs });
+  }
+
+  get(id: number): Call | undefined {
+    return this.#open.get(id)?.call;
+  }
+
+  /** The server has to be asked, now or once more. */
+  enqueue(id: number): void {
+    this.#toAsk.push(id);
+  }
+
+  /** The next call to ask the server; what was answered meanwhile is passed over. */
+  next(): { id: number; call: Call } | undefined {
+    for (;;) {
+      const id = this.#toAsk.shift();
+      if (id === undefined) return undefined;
+      const call = this.get(id);
+      if (call) return { id, call };
     }
-    case 'read':
-      wantRead(m, id, call.conversation, call.upTo);
   }
-  m.settle(tick);
-}
 
-export function reply(m: Machine, call: number, value?: unknown): void {
-  if (m.calls.delete(call)) m.effect({ type: 'reply', call, value });
-}
-
-export function refuse(m: Machine, call: number, error: ErrorInfo): void {
-  m.calls.delete(call);
-  m.effect({ type: 'refuse', call, error });
-}
-
-/** The user's read cursor has passed what these waited for. */
-export function doneReading(m: Machine, calls: readonly number[]): void {
-  for (const call of calls) reply(m, call);
-}
-
-export function expireCalls(m: Machine, nowMs: number): void {
-  for (const [id, { call, untilMs }] of m.calls) {
-    if (untilMs > nowMs) break;
-    if (call.type === 'read') m.conversations.get(call.conversation)?.read.forget(id);
-    m.toAsk = m.toAsk.filter((other) => other !== id);
-    refuse(m, id, problem('timeout', 'no answer in time'));
+  reply(id: number, value?: unknown): void {
+    if (this.#open.delete(id)) this.#outputs.push({ type: 'reply', call: id, value });
   }
-}
 
-/** The calls that ask for the same thing. */
-export function waiting(m: Machine, same: (call: Call) => boolean): number[] {
-  return [...m.calls].filter(([, { call }]) => same(call)).map(([id]) => id);
-}
-
-function describe(m: Machine, id: number, conversation: string): void {
-  const known = m.conversations.get(conversation);
-  if (!known) {
-    // Asked without becoming a line of the list: it may be nobody's.
-    m.toAsk.push(id);
-    return;
+  fail(id: number, error: ErrorInfo): void {
+    if (this.#open.delete(id)) this.#outputs.push({ type: 'reply', call: id, error });
   }
-  // Receipts keep it up to date within a session.
-  const current = known.describedIn === m.sessionNumber && !known.describeAgain;
-  if (known.roster && (current || !m.connect.isReady)) {
-    reply(m, id, known.description());
-    return;
-  }
-  known.describeAgain = true;
-  m.work.add(conversation);
-}
 
-function wantRead(m: Machine, id: number, conversation: string, upTo: number): void {
-  const known = m.conversations.get(conversation);
-  if (!known) {
-    refuse(m, id, fromName('not_found'));
-    return;
+  /** The calls that ask for the same thing. */
+  matching(same: (call: Call) => boolean): number[] {
+    return [...this.#open].filter(([, { call }]) => same(call)).map(([id]) => id);
   }
-  if (upTo > known.log.last) {
-    refuse(m, id, fromName('cursor_ahead'));
-    return;
+
+  /** The calls that wait for the description of a conversation. */
+  describing(conversation: string): number[] {
+    return this.matching((it) => it.type === 'describe' && it.conversation === conversation);
   }
-  if (known.read.want(upTo, id)) {
-    // Reading implies holding: what this session was not given is fetched for it.
-    known.acknowledged.handleTaken(upTo);
-    m.touch(conversation);
-  } else reply(m, id);
-}
 
-/** Answers those who want the list once it is worth it. */
-export function settleLists(m: Machine): void {
-  const calls = waiting(m, (call) => call.type === 'list');
-  if (calls.length === 0 || !isSettled(m)) return;
-  for (const id of calls) reply(m, id, m.lines());
-}
+  /** The calls that wait for the user of this name. */
+  lookingUp(name: string): number[] {
+    return this.matching((it) => it.type === 'lookup' && it.name === name);
+  }
 
-function isSettled(m: Machine): boolean {
-  const { type } = m.connect.phase;
-  if (type === 'ready') return m.synced && [...m.conversations.values()].every((it) => it.roster);
-  return type === 'waiting' || type === 'closed';
+  /** The names that calls wait for. */
+  lookups(): string[] {
+    return [...this.#open.values()].flatMap(({ call }) =>
+      call.type === 'lookup' ? [call.name] : [],
+    );
+  }
+
+  /** Fails those whose time is up, and returns them. */
+  expire(nowMs: number): { id: number; call: Call }[] {
+    const expired: { id: number; call: Call }[] = [];
+    for (const [id, { call, untilMs }] of this.#open) {
+      if (untilMs > nowMs) break;
+      this.#toAsk = this.#toAsk.filter((other) => other !== id);
+      this.fail(id, problem('timeout', 'no answer in time'));
+      expired.push({ id, call });
+    }
+    return expired;
+  }
+
+  /** When the first one's time is up: all wait equally long. */
+  deadline(): number {
+    for (const { untilMs } of this.#open.values()) return untilMs;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** Fails all of them. */
+  drain(error: ErrorInfo): void {
+    this.#toAsk = [];
+    for (const id of this.#open.keys()) this.fail(id, error);
+  }
 }

@@ -1,13 +1,14 @@
 /**
  * The connection's phases, and when to try again.
  *
- * Pure: every method takes the time and gives the one step that has to be done
+ * Pure: every method takes the time and returns the one step that has to be done
  * next. Waits have full jitter and go on for ever. What ends the client for
  * good: a refused sign-in, a token that is refused although it is new, and
  * every close code of class "stop".
  */
 
 import { type ErrorInfo, problem, verdict } from '../error.ts';
+import type { TransportName } from '../types.ts';
 
 /** The time and chance, given with every input. */
 export interface Tick {
@@ -42,18 +43,38 @@ export type Phase =
 export type Step = 'nothing' | 'signIn' | 'dial' | 'wait' | 'redial' | 'close';
 
 export class Connect {
-  phase: Phase = { type: 'idle' };
+  readonly #backoff: Backoff;
+  readonly #canSignIn: boolean;
+  #phase: Phase = { type: 'idle' };
+  #hasToken: boolean;
+  #token: Uint8Array | undefined;
   /** The token came from a sign-in and no session has used it yet. */
-  private tokenIsNew = false;
+  #tokenIsNew = false;
   /** Attempts since the last settled session. */
-  private attempt = 0;
+  #attempt = 0;
+  #transport: TransportName | undefined;
+  #helloDue = false;
 
-  constructor(
-    private readonly backoff: Backoff,
-    private hasToken: boolean,
-    /** Whether a callback can get a new token. */
-    private readonly canSignIn: boolean,
-  ) {}
+  /** `canSignIn`: whether a callback can get a new token. */
+  constructor(backoff: Backoff, hasToken: boolean, canSignIn: boolean) {
+    this.#backoff = backoff;
+    this.#hasToken = hasToken;
+    this.#canSignIn = canSignIn;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** The transport that is open. */
+  get transport(): TransportName | undefined {
+    return this.#transport;
+  }
+
+  /** The token for the next hello. */
+  get token(): Uint8Array | undefined {
+    return this.#token;
+  }
 
   get isReady(): boolean {
     return this.phase.type === 'ready';
@@ -69,15 +90,16 @@ export class Connect {
 
   /** Begins, or begins the next attempt. */
   start(): Step {
-    this.phase = { type: this.hasToken ? 'connecting' : 'signingIn' };
-    return this.hasToken ? 'dial' : 'signIn';
+    this.#phase = { type: this.#hasToken ? 'connecting' : 'signingIn' };
+    return this.#hasToken ? 'dial' : 'signIn';
   }
 
-  /** A sign-in gave a token. */
-  handleToken(): Step {
+  /** The token for the next hello; a sign-in that waits for it goes on. */
+  handleToken(token: Uint8Array): Step {
+    this.#token = token;
     if (this.phase.type !== 'signingIn') return 'nothing';
-    this.hasToken = true;
-    this.tokenIsNew = true;
+    this.#hasToken = true;
+    this.#tokenIsNew = true;
     return this.start();
   }
 
@@ -85,39 +107,48 @@ export class Connect {
   handleFailure(tick: Tick, error: ErrorInfo): Step {
     const { phase } = this;
     if (phase.type === 'closed') return 'nothing';
-    if (phase.type === 'ready' && tick.nowMs - phase.sinceMs >= SETTLED_MS) this.attempt = 0;
+    if (phase.type === 'ready' && tick.nowMs - phase.sinceMs >= SETTLED_MS) this.#attempt = 0;
     const retry = error.code === undefined ? undefined : verdict(error.code);
     if (retry === 'sign_in') {
-      if (phase.type === 'signingIn' || this.tokenIsNew || !this.canSignIn)
+      if (phase.type === 'signingIn' || this.#tokenIsNew || !this.#canSignIn)
         return this.close(error);
-      this.hasToken = false;
-      this.phase = { type: 'signingIn' };
+      this.#hasToken = false;
+      this.#phase = { type: 'signingIn' };
       return 'signIn';
     }
     const fatal = error.kind === 'invalidArgument' || error.kind === 'signIn';
     if (retry === 'stop' || (!retry && fatal)) return this.close(error);
-    const waitMs = backoffMs(this.backoff, this.attempt, tick.random, error.retryAfterMs);
-    this.attempt++;
-    this.phase = { type: 'waiting', untilMs: tick.nowMs + waitMs, error };
+    const waitMs = backoffMs(this.#backoff, this.#attempt, tick.random, error.retryAfterMs);
+    this.#attempt++;
+    this.#phase = { type: 'waiting', untilMs: tick.nowMs + waitMs, error };
     return 'wait';
   }
 
-  handleConnected(nowMs: number): void {
+  handleConnected(nowMs: number, transport: TransportName): void {
     if (this.phase.type === 'connecting') {
-      this.phase = { type: 'handshaking', untilMs: nowMs + HANDSHAKE_MS };
+      this.#phase = { type: 'handshaking', untilMs: nowMs + HANDSHAKE_MS };
     }
+    this.#transport = transport;
+    this.#helloDue = this.isHandshaking;
+  }
+
+  /** Whether a hello is due, which is then taken as made. */
+  takeHello(): boolean {
+    const due = this.#helloDue && this.isHandshaking;
+    if (due) this.#helloDue = false;
+    return due;
   }
 
   handleWelcome(nowMs: number): void {
-    this.phase = { type: 'ready', sinceMs: nowMs };
-    this.tokenIsNew = false;
+    this.#phase = { type: 'ready', sinceMs: nowMs };
+    this.#tokenIsNew = false;
   }
 
   /** The server will close soon: move at a random moment within that time. */
   handleDrain(tick: Tick, withinMs: number): void {
     if (this.phase.type !== 'ready') return;
     const within = Math.min(Math.max(withinMs, 1), 3_600_000);
-    this.phase = { ...this.phase, moveAtMs: tick.nowMs + Math.floor(tick.random * within) };
+    this.#phase = { ...this.phase, moveAtMs: tick.nowMs + Math.floor(tick.random * within) };
   }
 
   /** A new connection is wanted now. */
@@ -126,7 +157,7 @@ export class Connect {
       case 'handshaking':
       case 'ready':
       case 'connecting':
-        this.phase = { type: 'connecting' };
+        this.#phase = { type: 'connecting' };
         return 'redial';
       case 'waiting':
         return this.start();
@@ -137,8 +168,14 @@ export class Connect {
 
   close(error?: ErrorInfo): Step {
     if (this.isClosed) return 'nothing';
-    this.phase = { type: 'closed', error };
+    this.#phase = { type: 'closed', error };
     return 'close';
+  }
+
+  /** The transport is gone. */
+  endSession(): void {
+    this.#helloDue = false;
+    this.#transport = undefined;
   }
 
   deadline(): number {
@@ -161,7 +198,7 @@ export class Connect {
       case 'waiting':
         return this.start();
       default:
-        this.phase = { type: 'connecting' };
+        this.#phase = { type: 'connecting' };
         return 'redial';
     }
   }

@@ -1,10 +1,10 @@
 /**
  * What is unread: the feed's count, moved on by the entries that follow it.
  *
- * The server counts; the device only carries its number on until the next word
- * of the feed, so that a list is right at once. Where it can't be sure (a
+ * The server counts; the device only carries its number on until the feed tells
+ * the next one, so that a list is right at once. Where it can't be sure (a
  * deletion may be counted already, a cursor may stand amid the unread) it keeps
- * its guess, says that it doubts, and the feed is asked.
+ * its guess, which is stale from then on, and the feed is asked.
  */
 
 import * as wire from '../gen/wire.ts';
@@ -12,93 +12,86 @@ import type { Raw } from '../history.ts';
 import type { Entry } from '../model.ts';
 import type { StoredCount } from '../store.ts';
 
+/** As it is stored. `doubtful` is said of one that is stale. */
+type Value = { -readonly [K in keyof StoredCount]: StoredCount[K] };
+
 export class Count {
-  unread = 0;
-  mentions = 0;
-  /** Messages up to `upTo`; a lower bound. */
-  ordinal = 0;
-  /** Messages up to the furthest of read, own last message, joining; a lower bound. */
-  floor = 0;
-  /** Version of the feed entry it comes from. */
-  version = 0;
-  /** It may be wrong until the feed speaks again. */
-  doubtful = false;
+  readonly #value: Value;
 
-  constructor(
-    /** Up to which seq is counted. */
-    public upTo: number,
-    saved?: StoredCount,
-  ) {
-    Object.assign(this, saved);
+  /** Counts from the entry after `upTo`, or goes on as it was saved. */
+  constructor(upTo: number, saved?: StoredCount) {
+    const none = { unread: 0, mentions: 0, ordinal: 0, floor: 0, version: 0, doubtful: false };
+    this.#value = { ...none, upTo, ...saved };
   }
 
-  saved(): StoredCount {
-    return { ...this };
+  /** As it is now. It may be wrong, until the feed tells it again, when it is `doubtful`. */
+  get value(): StoredCount {
+    return this.#value;
   }
 
-  /** Takes the feed's word, unless it is older than our own. */
+  /** Takes the feed's count, unless it is older than our own. */
   handleFeed(entry: wire.FeedEntry): void {
-    this.version = Math.max(this.version, entry.version);
-    this.floor = Math.max(this.floor, entry.floorOrdinal);
-    this.ordinal = Math.max(this.ordinal, entry.lastOrdinal);
-    if (entry.lastSeq < this.upTo) return;
-    this.upTo = entry.lastSeq;
-    this.unread = entry.unread;
-    this.mentions = entry.mentions;
-    this.doubtful = false;
+    this.#value.version = Math.max(this.#value.version, entry.version);
+    this.#value.floor = Math.max(this.#value.floor, entry.floorOrdinal);
+    this.#value.ordinal = Math.max(this.#value.ordinal, entry.lastOrdinal);
+    if (entry.lastSeq < this.#value.upTo) return;
+    this.#value.upTo = entry.lastSeq;
+    this.#value.unread = entry.unread;
+    this.#value.mentions = entry.mentions;
+    this.#value.doubtful = false;
   }
 
-  /** Takes the next entry. Gives whether that leaves a doubt. */
+  /** Takes the next entry. Returns whether that makes it stale. */
   handleTaken(raw: Raw, entry: Entry, me: string | undefined): boolean {
-    this.ordinal = Math.max(this.ordinal, raw.ordinal);
-    if (raw.seq <= this.upTo) return false;
-    this.upTo = raw.seq;
+    this.#value.ordinal = Math.max(this.#value.ordinal, raw.ordinal);
+    if (raw.seq <= this.#value.upTo) return false;
+    this.#value.upTo = raw.seq;
     switch (entry.type) {
       case 'message':
         // Who answers has read.
-        if (entry.own) this.allRead();
+        if (entry.own) this.#allRead();
         else {
-          this.unread++;
-          if (entry.mentionsMe) this.mentions++;
+          this.#value.unread++;
+          if (entry.mentionsMe) this.#value.mentions++;
         }
         return false;
       case 'deletion':
-        if (entry.targetOrdinal <= this.floor) return false;
-        this.unread = Math.max(0, this.unread - 1);
-        return this.doubt();
+        if (entry.targetOrdinal <= this.#value.floor) return false;
+        this.#value.unread = Math.max(0, this.#value.unread - 1);
+        return this.#makeStale();
       case 'change': {
         const { what } = entry;
-        if (what.type === 'erased') return this.doubt();
+        if (what.type === 'erased') return this.#makeStale();
         // Coming into a group is a floor of its own.
         const comes =
           (what.type === 'joined' && entry.own) ||
           (what.type === 'added' && what.users.some((user) => user.id === me));
-        if (comes) this.allRead();
+        if (comes) this.#allRead();
         return false;
       }
       case 'erased':
       case 'unknown':
         // Erased by its age, or newer than this build: it may count.
-        return raw.kind === wire.EntryKind.TEXT && this.doubt();
+        return raw.kind === wire.EntryKind.TEXT && this.#makeStale();
       default:
         return false;
     }
   }
 
-  /** The user's read cursor stands at `upTo`. Gives whether that leaves a doubt. */
+  /** The user's read cursor stands at `upTo`. Returns whether that makes it stale. */
   handleRead(upTo: number): boolean {
-    if (upTo >= this.upTo) this.allRead();
-    return this.unread > 0 && this.doubt();
+    if (upTo >= this.#value.upTo) this.#allRead();
+    return this.#value.unread > 0 && this.#makeStale();
   }
 
-  private allRead(): void {
-    this.unread = 0;
-    this.mentions = 0;
-    this.floor = Math.max(this.floor, this.ordinal);
+  #allRead(): void {
+    this.#value.unread = 0;
+    this.#value.mentions = 0;
+    this.#value.floor = Math.max(this.#value.floor, this.#value.ordinal);
   }
 
-  private doubt(): boolean {
-    this.doubtful = true;
+  #makeStale(): boolean {
+    this.#value.doubtful = true;
     return true;
   }
 }

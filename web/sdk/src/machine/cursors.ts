@@ -1,254 +1,66 @@
 /**
- * The user's own cursors in one conversation.
- *
- * Acknowledging what was taken is automatic and cumulative, at most one
- * acknowledgement on its way; the first goes at once, further ones at most
- * every {@link deliveredEveryMs}. The server takes a cursor only over entries that
- * this very session was given, so that is tracked, and what an earlier session
- * took without a confirmed acknowledgement is fetched once more. Reading is
- * said only on the application's word.
+ * Cursors that move: the user's own, by this device or another one, and those of
+ * the others, which committed sends wait for.
  */
 
-import type { ErrorInfo } from '../error.ts';
+import type * as wire from '../gen/wire.ts';
+import { uuid } from '../ids.ts';
+import type { Receipt } from '../model.ts';
+import type { Parts } from './parts.ts';
+import type { Pending } from './requests.ts';
 
-/**
- * Least milliseconds between two acknowledgements of a conversation of so many
- * members: together they make some 100 a second. In larger groups each user has
- * a time of their own, because every message wakes all members at once.
- */
-export function deliveredEveryMs(members: number, user: string): number {
-  const all = Math.min(members * 10, 2000);
-  const own = Number.parseInt(user.slice(-2), 16) || 0;
-  return all <= 100 ? 100 : Math.max(100, Math.floor((all * (384 + own)) / 512));
-}
-
-/** Refusals in one session after which it is left to the next one. */
-const REFUSALS = 3;
-
-/** A place and not before when. */
-export interface Due {
-  readonly atMs: number;
-  readonly upTo: number;
-}
-
-export class Acknowledged {
-  /** What is up to here is not there for this user, and counts as given. */
-  #floor = 0;
-  /** Everything from `confirmed` up to this was given in this session. */
-  covered: number;
-  /** A run of given entries ahead of `covered`. */
-  #ahead: [low: number, high: number] | undefined;
-  #onItsWay = false;
-  #notBeforeMs = 0;
-  /** It was the server that asked for that. */
-  #asked = false;
-  #refusals = 0;
-  #recovering = false;
-
-  constructor(
-    /** The server's cursor, as far as known. */
-    public confirmed: number,
-    /** The highest entry of somebody else that was taken. */
-    public wanted: number,
-  ) {
-    this.covered = confirmed;
-  }
-
-  /** An entry of another user was taken. */
-  handleTaken(seq: number): void {
-    this.wanted = Math.max(this.wanted, seq);
-  }
-
-  /** The session was given `from` to `to`, all of them. */
-  handleGiven(from: number, to: number): void {
-    if (from <= this.covered + 1) this.covered = Math.max(this.covered, to);
-    else if (this.#ahead && from <= this.#ahead[1] + 1 && this.#ahead[0] <= to + 1) {
-      this.#ahead = [Math.min(this.#ahead[0], from), Math.max(this.#ahead[1], to)];
-    } else this.#ahead = [from, to];
-    if (this.#ahead && this.#ahead[0] <= this.covered + 1) {
-      this.covered = Math.max(this.covered, this.#ahead[1]);
-      this.#ahead = undefined;
+export function handleReceipt(p: Parts, given: wire.Receipt): void {
+  const { feedPosition, ...cursors } = given;
+  const receipt: Receipt = {
+    ...cursors,
+    conversation: uuid(given.conversation),
+    user: uuid(given.user),
+  };
+  const id = receipt.conversation;
+  const it = p.conversations.get(id);
+  if (it?.handleReceipt(receipt)) {
+    if (receipt.user === p.account.me) {
+      it.acknowledged.handleConfirmed(Math.max(receipt.delivered, receipt.read));
+      handleOwnRead(p, id, receipt.read);
     }
+    p.outputs.emit({ type: 'receipt', receipt });
+    p.conversations.markChanged(id);
+    p.conversations.touch(id);
+    followCursors(p, id);
   }
-
-  /** Nothing up to here is there for this user. */
-  handleFloor(floor: number): void {
-    this.#floor = Math.max(this.#floor, floor);
-    this.cover(this.#floor);
-  }
-
-  /** Where the server says the cursor stands. */
-  handleConfirmed(upTo: number): void {
-    this.confirmed = Math.max(this.confirmed, upTo);
-    this.cover(this.confirmed);
-  }
-
-  private cover(upTo: number): void {
-    this.covered = Math.max(this.covered, upTo);
-    // May close the hole below the run ahead.
-    const ahead = this.#ahead;
-    this.#ahead = undefined;
-    if (ahead) this.handleGiven(ahead[0], ahead[1]);
-  }
-
-  /** What to acknowledge of what is held. */
-  due(held: number): Due | undefined {
-    const upTo = Math.min(held, this.covered);
-    const due =
-      !this.#onItsWay &&
-      !this.#recovering &&
-      this.#refusals < REFUSALS &&
-      this.wanted > this.confirmed &&
-      upTo > this.confirmed;
-    return due ? { atMs: this.#notBeforeMs, upTo } : undefined;
-  }
-
-  /** Whether something is to be acknowledged yet, now or later. */
-  get isPending(): boolean {
-    return this.#onItsWay || (this.wanted > this.confirmed && this.#refusals < REFUSALS);
-  }
-
-  /** It is said; the next one not before `nextMs`. */
-  start(nextMs: number): void {
-    this.#onItsWay = true;
-    this.#notBeforeMs = nextMs;
-    this.#asked = false;
-  }
-
-  /** `confirmed` as the server answered, or nothing when it refused. */
-  finish(confirmed: number | undefined): void {
-    this.#onItsWay = false;
-    if (confirmed !== undefined) {
-      this.#refusals = 0;
-      this.handleConfirmed(confirmed);
-      return;
-    }
-    // The session was given less than we believed: start over.
-    this.#refusals++;
-    this.covered = Math.max(this.confirmed, this.#floor);
-    this.#ahead = undefined;
-  }
-
-  /** No pause any more, and no company to wait for; only the server is waited for. */
-  hurry(): void {
-    if (!this.#asked) this.#notBeforeMs = 0;
-  }
-
-  /** The server can't take it now; again at that moment. */
-  postpone(untilMs: number): void {
-    this.#onItsWay = false;
-    this.#notBeforeMs = untilMs;
-    this.#asked = true;
-  }
-
-  /** From where entries have to be fetched once more before they can be acknowledged. */
-  fetchFrom(held: number): number | undefined {
-    const needed =
-      this.wanted > this.confirmed &&
-      this.wanted > this.covered &&
-      held > this.covered &&
-      !this.#recovering &&
-      this.#refusals < REFUSALS;
-    return needed ? this.covered : undefined;
-  }
-
-  startRecovery(): void {
-    this.#recovering = true;
-  }
-
-  finishRecovery(broughtSomething: boolean): void {
-    this.#recovering = false;
-    if (!broughtSomething) this.#refusals++;
-  }
-
-  handleDisconnected(): void {
-    this.covered = this.confirmed;
-    this.#ahead = undefined;
-    this.#onItsWay = false;
-    this.#notBeforeMs = 0;
-    this.#asked = false;
-    this.#refusals = 0;
-    this.#recovering = false;
-    this.cover(this.#floor);
-  }
+  // After the resync that a cursor may want: it is asked from before.
+  p.feed.advance(feedPosition);
 }
 
-/** How far the user has read. */
-export class ReadMark {
-  #onItsWay = false;
-  #notBeforeMs = 0;
-  #refusals = 0;
-  #waiting: { upTo: number; call: number }[] = [];
-
-  constructor(
-    public confirmed: number,
-    public wanted: number,
-  ) {
-    this.wanted = Math.max(wanted, confirmed);
-  }
-
-  get isPending(): boolean {
-    return this.wanted > this.confirmed;
-  }
-
-  /** The application says so, and `call` waits for the server's word. False when that is known already. */
-  want(upTo: number, call: number): boolean {
-    if (upTo <= this.confirmed) return false;
-    this.wanted = Math.max(this.wanted, upTo);
-    this.#waiting.push({ upTo, call });
-    return true;
-  }
-
-  due(): Due | undefined {
-    return this.isPending && !this.#onItsWay
-      ? { atMs: this.#notBeforeMs, upTo: this.wanted }
-      : undefined;
-  }
-
-  start(): void {
-    this.#onItsWay = true;
-  }
-
-  /** The server took it, or another device's. Gives the calls that are done. */
-  handleConfirmed(upTo: number): number[] {
-    this.confirmed = Math.max(this.confirmed, upTo);
-    this.wanted = Math.max(this.wanted, this.confirmed);
-    const done = this.#waiting.filter((it) => it.upTo <= this.confirmed);
-    this.#waiting = this.#waiting.filter((it) => it.upTo > this.confirmed);
-    return done.map((it) => it.call);
-  }
-
-  finish(): void {
-    this.#onItsWay = false;
-    this.#refusals = 0;
-  }
-
-  /** The server refused. Gives the calls to disappoint, when it is for good. */
-  handleFailure(nowMs: number, again: boolean): number[] {
-    this.#onItsWay = false;
-    this.#refusals++;
-    this.#notBeforeMs = nowMs + 200 * this.#refusals;
-    if (again && this.#refusals < REFUSALS) return [];
-    this.#refusals = 0;
-    this.wanted = this.confirmed;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    return waiting.map((it) => it.call);
-  }
-
-  /** A caller's patience ended; the position is still said. */
-  forget(call: number): void {
-    this.#waiting = this.#waiting.filter((it) => it.call !== call);
-  }
-
-  handleDisconnected(): void {
-    this.#onItsWay = false;
-    this.#refusals = 0;
-    this.#notBeforeMs = 0;
-  }
+function handleOwnRead(p: Parts, id: string, upTo: number): void {
+  const it = p.conversations.get(id);
+  if (!it) return;
+  const stale = upTo > it.read.confirmed && it.count.handleRead(upTo);
+  const done = it.read.handleConfirmed(upTo);
+  if (stale) p.feed.requestResync();
+  for (const call of done) p.calls.reply(call);
 }
 
-/** Whether a refusal of a cursor may end well after the session was given more. */
-export function isCursorAhead(error: ErrorInfo): boolean {
-  return error.name === 'cursor_ahead';
+/** The server moved the user's cursors, by this device's request or another's. */
+export function handleMoved(p: Parts, moved: wire.Moved, pending: Pending | undefined): void {
+  const id = uuid(moved.conversation);
+  const it = p.conversations.get(id);
+  if (!it) return;
+  if (pending?.type === 'delivered') it.acknowledged.finish(moved.delivered);
+  else it.acknowledged.handleConfirmed(moved.delivered);
+  if (pending?.type === 'read') it.read.finish();
+  handleOwnRead(p, id, moved.read);
+  p.conversations.markChanged(id);
+  p.conversations.touch(id);
+}
+
+/** Tells the sends that the others' cursors have passed. */
+export function followCursors(p: Parts, id: string): void {
+  const it = p.conversations.get(id);
+  const { me } = p.account;
+  if (!it || !me) return;
+  const { delivered, read } = it.others(me);
+  for (const { localId, status } of p.tracking.handleCursors(id, delivered, read)) {
+    p.outputs.emit({ type: 'progress', localId, status });
+  }
 }

@@ -1,159 +1,178 @@
 /**
- * The feed: which conversations changed, and where its position stands.
+ * Where the feed stands: which changes of conversations this device has taken.
  *
- * The position is what this device has taken whole. A doubt about a count asks
- * once more from where the position was before; should that not bring the
- * conversation, from the version of what is known of it.
+ * The position is what was taken whole. A count that may be stale makes the
+ * feed be asked again, a resync, from where the position was before; should
+ * that not bring the conversation, from the version of what is known of it.
  */
 
-import type * as wire from '../gen/wire.ts';
-import { uuid } from '../ids.ts';
-import { doneReading } from './calls.ts';
-import type { Tick } from './connect.ts';
-import { advance } from './entries.ts';
-import type { Machine } from './machine.ts';
+import type { Outputs } from './outputs.ts';
 
-/** How long a doubt waits for what follows it. */
-const DOUBT_MS = 200;
+/** How long a resync waits for what follows the entry that wants it. */
+const RESYNC_MS = 200;
 
-/** Syncs in a row that leave a doubt, after which it stays until the next change. */
-const DOUBTS = 4;
+/** Resyncs in a row that leave a count stale, after which it stays so until the next change. */
+const RESYNCS = 4;
 
-/** A page of the feed came, as an answer or by itself. */
-export function handleChanges(
-  m: Machine,
-  tick: Tick,
-  changes: Pick<wire.Changes, 'entries' | 'feedPosition' | 'more'>,
-  asked: boolean,
-): void {
-  for (const entry of changes.entries) handleFeedEntry(m, tick, entry);
-  if (!asked) {
-    moveFeed(m, changes.feedPosition);
-    return;
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class Feed {
+  readonly #outputs: Outputs;
+  #position: number;
+  /** From where it is to be asked again, when that is before the position. */
+  #resyncFrom: number | undefined;
+  /** From where it is being asked. */
+  #askedFrom: number | undefined;
+  /** A resync is wanted since this input. */
+  #wanted = false;
+  #resyncs = 0;
+  /** All pages of the session's first answer were taken. */
+  #synced = false;
+  #fresh: boolean;
+  #syncAtMs = NEVER;
+
+  constructor(outputs: Outputs, position: number) {
+    this.#outputs = outputs;
+    this.#position = position;
+    this.#fresh = position === 0;
   }
-  m.feedAsked = undefined;
-  m.feedPosition = Math.max(m.feedPosition, changes.feedPosition);
-  if (changes.more) {
-    // The position may be further already, by what was pushed meanwhile.
-    m.feedDoubt = changes.feedPosition;
-    m.syncAtMs = tick.nowMs;
-    return;
+
+  get isSynced(): boolean {
+    return this.#synced;
   }
-  m.synced = true;
-  if (m.fresh) {
-    m.fresh = false;
-    // What the first list did not name is newer than it: it begins at its beginning.
-    for (const it of m.conversations.values()) {
-      if (it.begun) continue;
-      it.begun = true;
-      advance(m, it.id);
+
+  /** A device without a position begins by {@link Config.catchUp}. */
+  get isFresh(): boolean {
+    return this.#fresh;
+  }
+
+  /** From where it has to be asked, were it asked now. */
+  get #from(): number {
+    return Math.min(
+      this.#position,
+      this.#resyncFrom ?? this.#position,
+      this.#askedFrom ?? this.#position,
+    );
+  }
+
+  #save(): void {
+    this.#outputs.save({ type: 'feed', position: this.#from });
+  }
+
+  /** A question is made. Returns from where. */
+  ask(): number {
+    const from = this.#from;
+    this.#resyncFrom = undefined;
+    this.#askedFrom = from;
+    return from;
+  }
+
+  /** As {@link ask}, when a sync is due. */
+  takeSync(nowMs: number): number | undefined {
+    // One at a time: what was asked from is forgotten with the answer.
+    if (this.#syncAtMs > nowMs || this.#askedFrom !== undefined) return undefined;
+    this.#syncAtMs = NEVER;
+    return this.ask();
+  }
+
+  /** The question was refused, or its answer is lost. */
+  #unanswered(): void {
+    if (this.#askedFrom === undefined) return;
+    this.#resyncFrom = this.#from;
+    this.#askedFrom = undefined;
+  }
+
+  /** The question was refused; again at `atMs`. */
+  handleRefused(atMs: number): void {
+    this.#unanswered();
+    this.#syncAtMs = atMs;
+  }
+
+  /**
+   * The conversations of a page that was asked for were taken. Returns whether
+   * it is the last one; then {@link handleStale} follows.
+   */
+  handleAnswer(position: number, more: boolean, nowMs: number): boolean {
+    this.#askedFrom = undefined;
+    this.#position = Math.max(this.#position, position);
+    if (more) {
+      // The position may be further already, by what was pushed meanwhile.
+      this.#resyncFrom = position;
+      this.#syncAtMs = nowMs;
+      return false;
     }
+    this.#synced = true;
+    return true;
   }
-  saveFeed(m);
-  settleDoubts(m, tick);
-}
 
-function handleFeedEntry(m: Machine, tick: Tick, entry: wire.FeedEntry): void {
-  const id = uuid(entry.conversation);
-  const it = m.conversation(id);
-  if (m.fresh && !it.begun) {
-    const from = { undelivered: entry.delivered, unread: entry.read, everything: 0 };
-    it.begin(Math.min(from[m.config.catchUp], entry.lastSeq));
-    // Whatever is read from now on comes without what is hidden.
-    it.hiddenKnown = entry.hidden;
+  /** The first page of all was taken. Returns whether it was this one. */
+  takeFresh(): boolean {
+    const wasFresh = this.#fresh;
+    this.#fresh = false;
+    return wasFresh;
   }
-  const cleared = it.handleFeed(entry, tick.nowMs);
-  const done = it.read.handleConfirmed(Math.min(entry.read, entry.lastSeq));
-  if (cleared !== undefined) {
-    m.save({ type: 'cleared', conversation: id, upTo: cleared });
-    m.emit({ type: 'cleared', conversation: id, upTo: cleared });
+
+  /**
+   * A push or an answer moved the feed. While pages of it are missing, only they
+   * move it, or what they hold would be skipped.
+   */
+  advance(position: number): void {
+    if (!this.#synced || position <= this.#position) return;
+    this.#position = position;
+    this.#save();
   }
-  m.changed.add(id);
-  m.touch(id);
-  doneReading(m, done);
-  advance(m, id);
-}
 
-/**
- * A push or an answer moved the feed. While pages of it are missing, only they
- * move it, or what they hold would be skipped.
- */
-export function moveFeed(m: Machine, position: number): void {
-  if (!m.synced || position <= m.feedPosition) return;
-  m.feedPosition = position;
-  saveFeed(m);
-}
-
-function saveFeed(m: Machine): void {
-  m.save({ type: 'feed', position: askedFrom(m) });
-}
-
-/** From where the feed has to be asked, were it asked now. */
-function askedFrom(m: Machine): number {
-  return Math.min(m.feedPosition, m.feedDoubt ?? m.feedPosition, m.feedAsked ?? m.feedPosition);
-}
-
-/** As {@link askedFrom}, for a question that is made. */
-export function askFeedFrom(m: Machine): number {
-  const from = askedFrom(m);
-  m.feedDoubt = undefined;
-  m.feedAsked = from;
-  return from;
-}
-
-/** A question about the feed was refused, or its answer is lost. */
-export function feedUnanswered(m: Machine): void {
-  if (m.feedAsked === undefined) return;
-  m.feedDoubt = askedFrom(m);
-  m.feedAsked = undefined;
-}
-
-/** A count may be wrong: the feed is asked again from here. */
-export function doubt(m: Machine): void {
-  m.feedDoubt = askedFrom(m);
-  m.doubted = true;
-}
-
-/** The feed knows something by now that it doesn't tell this session by itself. */
-export function askFeedNow(m: Machine, tick: Tick): void {
-  m.feedDoubt = askedFrom(m);
-  m.syncAtMs = tick.nowMs;
-}
-
-/** What was doubted in this input is asked a little later, with what follows it. */
-export function scheduleDoubts(m: Machine, nowMs: number): void {
-  if (!m.doubted) return;
-  m.doubted = false;
-  m.doubts = 0;
-  if (m.syncAtMs === Number.POSITIVE_INFINITY) m.syncAtMs = nowMs + DOUBT_MS;
-}
-
-/** The feed spoke; what it did not settle is asked from further back. */
-function settleDoubts(m: Machine, tick: Tick): void {
-  const doubtful = [...m.conversations.values()].filter((it) => it.count.doubtful);
-  if (doubtful.length === 0) {
-    m.doubts = 0;
-    return;
+  /** The server's position, as a heartbeat's answer tells it: what is missing is asked for. */
+  handlePosition(position: number, nowMs: number): void {
+    if (position > this.#position) this.#syncAtMs = Math.min(this.#syncAtMs, nowMs);
   }
-  if (m.doubts >= DOUBTS) return;
-  m.doubts++;
-  // The entry itself again: its version is above the one asked from.
-  const version = Math.min(...doubtful.map((it) => it.count.version));
-  m.feedDoubt = Math.min(askedFrom(m), Math.max(0, version - 1));
-  if (m.syncAtMs === Number.POSITIVE_INFINITY) m.syncAtMs = tick.nowMs + DOUBT_MS;
-}
 
-/** The answer to what the user hid here. */
-export function handleHidden(m: Machine, id: string, { seqs }: wire.HiddenSeqs): void {
-  const it = m.conversations.get(id);
-  if (!it) return;
-  it.askingHidden = false;
-  it.hiddenKnown += seqs.length;
-  // Nothing more is given: asking on would be for ever.
-  if (seqs.length === 0) it.hiddenKnown = it.hidden;
-  else {
-    m.save({ type: 'hidden', conversation: id, seqs });
-    m.emit({ type: 'hidden', conversation: id, seqs });
+  /** A count may be stale: the feed is asked again from here. */
+  requestResync(): void {
+    this.#resyncFrom = this.#from;
+    this.#wanted = true;
   }
-  m.touch(id);
+
+  /** The feed knows something by now that it doesn't tell this session by itself. */
+  resyncNow(nowMs: number): void {
+    this.#resyncFrom = this.#from;
+    this.#syncAtMs = nowMs;
+  }
+
+  /** At the end of an input: what was wanted in it is asked a little later, with what follows it. */
+  scheduleResync(nowMs: number): void {
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    this.#resyncs = 0;
+    this.#syncSoon(nowMs);
+  }
+
+  /** All pages were taken; `staleVersion` is the lowest version of a count that is stale all the same. */
+  handleStale(staleVersion: number | undefined, nowMs: number): void {
+    this.#save();
+    if (staleVersion === undefined) {
+      this.#resyncs = 0;
+      return;
+    }
+    if (this.#resyncs >= RESYNCS) return;
+    this.#resyncs++;
+    // The entry itself again: its version is above the one asked from.
+    this.#resyncFrom = Math.min(this.#from, Math.max(0, staleVersion - 1));
+    this.#syncSoon(nowMs);
+  }
+
+  #syncSoon(nowMs: number): void {
+    if (this.#syncAtMs === NEVER) this.#syncAtMs = nowMs + RESYNC_MS;
+  }
+
+  /** When {@link takeSync} is due. */
+  deadline(): number {
+    return this.#syncAtMs;
+  }
+
+  endSession(): void {
+    this.#syncAtMs = NEVER;
+    this.#unanswered();
+    this.#synced = false;
+  }
 }

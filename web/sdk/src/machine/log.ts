@@ -23,63 +23,71 @@ const GRACE_MS = 200;
 const STALLS = 3;
 
 export class Log {
-  private stash = new Map<number, Raw>();
-  private stashBytes = 0;
-  private fetching = false;
+  readonly #stash = new Map<number, Raw>();
+  #stashBytes = 0;
+  #held: number;
+  #last: number;
+  #fetching = false;
   /** Not before this moment, unless something is found out meanwhile. */
-  private notBeforeMs = 0;
+  #notBeforeMs = 0;
   /** Fetches in a row that brought nothing. */
-  private stalls = 0;
+  #stalls = 0;
 
-  constructor(
-    /** Everything up to this seq was taken. */
-    public held: number,
-    /** The highest seq known to exist. */
-    public last: number,
-  ) {
-    this.last = Math.max(last, held);
+  constructor(held: number, last: number) {
+    this.#held = held;
+    this.#last = Math.max(last, held);
+  }
+
+  /** Everything up to this seq was taken. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** The highest seq known to exist. */
+  get last(): number {
+    return this.#last;
   }
 
   /** A seq is known to exist. A push or the feed says so reliably, our own send's answer a little early. */
   noteLast(last: number, nowMs: number, early: boolean): void {
     if (last <= this.last) return;
-    this.last = last;
-    this.stalls = 0;
-    this.notBeforeMs = early ? nowMs + GRACE_MS : nowMs;
+    this.#last = last;
+    this.#stalls = 0;
+    this.#notBeforeMs = early ? nowMs + GRACE_MS : nowMs;
   }
 
   /** Takes notice of an entry. */
   offer(entry: Raw): void {
     const { seq } = entry;
-    this.last = Math.max(this.last, seq);
-    if (seq <= this.held || this.stash.has(seq)) return;
+    this.#last = Math.max(this.last, seq);
+    if (seq <= this.held || this.#stash.has(seq)) return;
     const size = entry.bytes.length;
-    const fits = this.stash.size < STASH_ENTRIES && this.stashBytes + size <= STASH_BYTES;
+    const fits = this.#stash.size < STASH_ENTRIES && this.#stashBytes + size <= STASH_BYTES;
     // The next one in order always fits: without it nothing can move.
     if (fits || seq === this.held + 1) {
-      this.stashBytes += size;
-      this.stash.set(seq, entry);
+      this.#stashBytes += size;
+      this.#stash.set(seq, entry);
     }
   }
 
   /** The lowest seq that waits in the stash. */
   firstWaiting(): number | undefined {
-    return this.stash.size === 0 ? undefined : Math.min(...this.stash.keys());
+    return this.#stash.size === 0 ? undefined : Math.min(...this.#stash.keys());
   }
 
   /** The next entry in order, without taking it. */
   peek(): Raw | undefined {
-    return this.stash.get(this.held + 1);
+    return this.#stash.get(this.held + 1);
   }
 
   /** Takes the next entry in order. */
   take(): Raw | undefined {
     const entry = this.peek();
     if (!entry) return undefined;
-    this.stash.delete(entry.seq);
-    this.held = entry.seq;
-    this.stashBytes -= entry.bytes.length;
-    this.stalls = 0;
+    this.#stash.delete(entry.seq);
+    this.#held = entry.seq;
+    this.#stashBytes -= entry.bytes.length;
+    this.#stalls = 0;
     return entry;
   }
 
@@ -90,12 +98,12 @@ export class Log {
 
   /** When to fetch the gap; nothing when there is none, or a fetch is on its way. */
   fetchAtMs(): number | undefined {
-    const due = this.hasGap && !this.fetching && this.stalls < STALLS;
-    return due ? this.notBeforeMs : undefined;
+    const due = this.hasGap && !this.#fetching && this.#stalls < STALLS;
+    return due ? this.#notBeforeMs : undefined;
   }
 
   startFetch(): void {
-    this.fetching = true;
+    this.#fetching = true;
   }
 
   /**
@@ -104,32 +112,32 @@ export class Log {
    * this reader.
    */
   finishFetch(first: number | undefined, atStart: boolean, nowMs: number): void {
-    this.fetching = false;
+    this.#fetching = false;
     // Who joins a group late can't see what was before.
     if (first !== undefined && atStart && first > this.held + 1) this.beginAt(first - 1);
     if (this.hasGap && (first === undefined || first > this.held + 1)) {
-      this.stalls++;
-      this.notBeforeMs = nowMs + 1000;
+      this.#stalls++;
+      this.#notBeforeMs = nowMs + 1000;
     } else {
-      this.notBeforeMs = nowMs;
+      this.#notBeforeMs = nowMs;
     }
   }
 
   handleDisconnected(): void {
-    this.fetching = false;
-    this.stalls = 0;
-    this.notBeforeMs = 0;
+    this.#fetching = false;
+    this.#stalls = 0;
+    this.#notBeforeMs = 0;
   }
 
   /** Nothing up to `held` is there for this device, or wanted. */
   beginAt(held: number): void {
     if (held <= this.held) return;
-    this.held = held;
-    this.last = Math.max(this.last, held);
-    for (const [seq, entry] of this.stash) {
+    this.#held = held;
+    this.#last = Math.max(this.last, held);
+    for (const [seq, entry] of this.#stash) {
       if (seq > held) continue;
-      this.stash.delete(seq);
-      this.stashBytes -= entry.bytes.length;
+      this.#stash.delete(seq);
+      this.#stashBytes -= entry.bytes.length;
     }
   }
 }

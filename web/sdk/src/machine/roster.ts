@@ -16,8 +16,16 @@ export type Followed = 'same' | 'changed' | 'lost';
 const RANK: Record<Role, number> = { member: 0, admin: 1, owner: 2 };
 
 export class Roster {
-  /** As of {@link Description.lastSeq}. */
-  constructor(public description: Description) {}
+  #description: Description;
+
+  constructor(description: Description) {
+    this.#description = description;
+  }
+
+  /** As of its `lastSeq`. */
+  get description(): Description {
+    return this.#description;
+  }
 
   /** A conversation the server doesn't describe. */
   static unknown(conversation: string): Roster {
@@ -36,21 +44,21 @@ export class Roster {
   }
 
   member(user: string): Member | undefined {
-    return this.description.members.find((member) => member.user.id === user);
+    return this.#description.members.find((member) => member.user.id === user);
   }
 
-  private set(change: Partial<Description>): void {
-    this.description = { ...this.description, ...change };
+  #set(change: Partial<Description>): void {
+    this.#description = { ...this.#description, ...change };
   }
 
-  private setMember(user: string, change: Partial<Member>): void {
-    const members = this.description.members.map((member) =>
+  #setMember(user: string, change: Partial<Member>): void {
+    const members = this.#description.members.map((member) =>
       member.user.id === user ? { ...member, ...change } : member,
     );
-    this.set({ members });
+    this.#set({ members });
   }
 
-  /** A member's cursors moved. Gives whether they did. */
+  /** A member's cursors moved. Returns whether they did. */
   handleReceipt(receipt: Receipt): boolean {
     const member = this.member(receipt.user);
     if (!member) return false;
@@ -64,21 +72,21 @@ export class Roster {
       change.readMs = receipt.timeMs;
     }
     if (Object.keys(change).length === 0) return false;
-    this.setMember(receipt.user, change);
+    this.#setMember(receipt.user, change);
     return true;
   }
 
   /** Takes the next entry. */
   follow(entry: Entry, me: string | undefined): Followed {
-    if (entry.seq <= this.description.lastSeq) return 'same';
-    this.set({ lastSeq: entry.seq });
+    if (entry.seq <= this.#description.lastSeq) return 'same';
+    this.#set({ lastSeq: entry.seq });
     switch (entry.type) {
       case 'change':
-        return this.change(entry, me);
+        return this.#change(entry, me);
       case 'pin': {
-        const others = this.description.pinned.filter((seq) => seq !== entry.target);
+        const others = this.#description.pinned.filter((seq) => seq !== entry.target);
         const pinned = entry.removed ? others : [...others, entry.target].sort((a, b) => a - b);
-        this.set({ pinned });
+        this.#set({ pinned });
         return 'changed';
       }
       case 'erased':
@@ -88,23 +96,23 @@ export class Roster {
     }
   }
 
-  private change(change: Change, me: string | undefined): Followed {
+  #change(change: Change, me: string | undefined): Followed {
     const { what, sender, seq } = change;
     switch (what.type) {
       case 'created':
-        this.set({
+        this.#set({
           kind: 'group',
           info: what.info,
           settings: what.settings,
           createdMs: change.timeMs,
         });
-        this.bringIn(sender, 'owner', seq);
-        for (const user of what.members) this.bringIn(user, 'member', seq);
+        this.#add(sender, 'owner', seq);
+        for (const user of what.members) this.#add(user, 'member', seq);
         break;
       case 'changed': {
-        const { info, settings } = this.description;
+        const { info, settings } = this.#description;
         const { title, description, picture } = what;
-        this.set({
+        this.#set({
           info: {
             title: title ?? info.title,
             description: description ?? info.description,
@@ -115,27 +123,27 @@ export class Roster {
         break;
       }
       case 'added':
-        for (const user of what.users) this.bringIn(user, 'member', seq);
-        return this.welcomed(what.users.some((user) => user.id === me));
+        for (const user of what.users) this.#add(user, 'member', seq);
+        return this.#handleReturn(what.users.some((user) => user.id === me));
       case 'joined':
-        this.bringIn(sender, this.description.members.length === 0 ? 'owner' : 'member', seq);
-        return this.welcomed(sender.id === me);
+        this.#add(sender, this.#description.members.length === 0 ? 'owner' : 'member', seq);
+        return this.#handleReturn(sender.id === me);
       case 'removed':
-        this.putOut(what.user.id, me);
+        this.#remove(what.user.id, me);
         break;
       case 'left': {
         const owned = this.member(sender.id)?.role === 'owner';
-        this.putOut(sender.id, me);
-        if (owned) this.crown();
+        this.#remove(sender.id, me);
+        if (owned) this.#handOver();
         break;
       }
       case 'role':
-        if (what.role === 'owner') this.setMember(sender.id, { role: 'admin' });
-        this.setMember(what.user.id, { role: what.role });
+        if (what.role === 'owner') this.#setMember(sender.id, { role: 'admin' });
+        this.#setMember(what.user.id, { role: what.role });
         break;
       case 'erased': {
-        const { firstAfter, pinned } = this.description;
-        this.set({
+        const { firstAfter, pinned } = this.#description;
+        this.#set({
           firstAfter: Math.max(firstAfter, what.upTo),
           pinned: pinned.filter((it) => it > what.upTo),
         });
@@ -144,34 +152,34 @@ export class Roster {
     return 'changed';
   }
 
-  /** Who was out meanwhile did not hear what happened then. */
-  private welcomed(myself: boolean): Followed {
-    if (!myself || !this.description.former) return 'changed';
-    this.set({ former: false });
+  /** A user who was out meanwhile did not hear what happened then. */
+  #handleReturn(myself: boolean): Followed {
+    if (!myself || !this.#description.former) return 'changed';
+    this.#set({ former: false });
     return 'lost';
   }
 
-  private bringIn(user: User, role: Role, joinedSeq: number): void {
+  #add(user: User, role: Role, joinedSeq: number): void {
     const none = { delivered: 0, read: 0, deliveredMs: 0, readMs: 0 };
-    const others = this.description.members.filter((member) => member.user.id !== user.id);
-    this.set({ members: [...others, { user, role, joinedSeq, ...none }] });
+    const others = this.#description.members.filter((member) => member.user.id !== user.id);
+    this.#set({ members: [...others, { user, role, joinedSeq, ...none }] });
   }
 
-  private putOut(user: string, me: string | undefined): void {
-    this.set({
-      members: this.description.members.filter((member) => member.user.id !== user),
-      former: this.description.former || user === me,
+  #remove(user: string, me: string | undefined): void {
+    this.#set({
+      members: this.#description.members.filter((member) => member.user.id !== user),
+      former: this.#description.former || user === me,
     });
   }
 
   /** Makes an owner of the admin, else the member, who is in the longest. */
-  private crown(): void {
-    const heir = [...this.description.members].sort(
+  #handOver(): void {
+    const next = [...this.#description.members].sort(
       (a, b) =>
         RANK[b.role] - RANK[a.role] ||
         a.joinedSeq - b.joinedSeq ||
         (a.user.id < b.user.id ? -1 : 1),
     )[0];
-    if (heir) this.setMember(heir.user.id, { role: 'owner' });
+    if (next) this.#setMember(next.user.id, { role: 'owner' });
   }
 }

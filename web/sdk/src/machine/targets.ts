@@ -5,40 +5,44 @@
 
 import type { To } from '../actions.ts';
 import type { User } from '../model.ts';
-import type { Machine } from './machine.ts';
-
-/** Names of users kept for later sends, at most. */
-const NAMES = 4_096;
+import type { StoredItem } from '../store.ts';
+import type { Parts } from './parts.ts';
 
 /** The most certain form of a target. */
-export function resolve(m: Machine, to: To): To {
+export function resolve(p: Parts, to: To): To {
   if (to.type === 'name') {
-    const user = m.names.get(to.name);
-    return user ? resolve(m, { type: 'user', user: user.id }) : to;
+    const user = p.names.byName(to.name);
+    return user ? resolve(p, { type: 'user', user: user.id }) : to;
   }
   if (to.type === 'user') {
-    const conversation = m.direct.get(to.user);
+    const conversation = p.conversations.direct(to.user);
     return conversation ? { type: 'conversation', conversation } : to;
   }
   return to;
 }
 
+/** Puts an item into the outbox, new or from a store; a name it goes to is looked up. */
+export function push(p: Parts, item: StoredItem): void {
+  const to = item.error ? item.to : resolve(p, item.to);
+  p.outbox.push({ ...item, to });
+  if (to.type === 'name' && !item.error) p.names.wantLookup(to.name);
+}
+
 /** Learns which user is behind which 1:1 conversation. */
-export function learnPeers(m: Machine): void {
-  for (const it of m.conversations.values()) {
-    const peer = it.peer(m.me);
-    if (peer) learnPeer(m, it.id, peer);
+export function learnPeers(p: Parts): void {
+  for (const it of p.conversations.values()) {
+    const peer = it.peer(p.account.me);
+    if (peer) learnPeer(p, it.id, peer);
   }
 }
 
-export function learnPeer(m: Machine, conversation: string, peer: User): void {
-  m.direct.set(peer.id, conversation);
-  m.outbox.join({ type: 'user', user: peer.id }, { type: 'conversation', conversation });
-  learnName(m, peer);
+export function learnPeer(p: Parts, conversation: string, peer: User): void {
+  p.conversations.setDirect(peer.id, conversation);
+  p.outbox.merge({ type: 'user', user: peer.id }, { type: 'conversation', conversation });
+  learnName(p, peer);
 }
 
-export function learnName(m: Machine, user: User): void {
-  m.outbox.join({ type: 'name', name: user.name }, resolve(m, { type: 'user', user: user.id }));
-  if (m.names.size >= NAMES) m.names.clear();
-  m.names.set(user.name, user);
+export function learnName(p: Parts, user: User): void {
+  p.outbox.merge({ type: 'name', name: user.name }, resolve(p, { type: 'user', user: user.id }));
+  p.names.learnByName(user);
 }

@@ -10,9 +10,8 @@ import { problem } from '../../src/error.ts';
 import * as wire from '../../src/gen/wire.ts';
 import { toHex, uuid, uuidBytes } from '../../src/ids.ts';
 import type { Tick } from '../../src/machine/connect.ts';
-import { handleEnvelope } from '../../src/machine/inbound.ts';
-import { type Config, Machine } from '../../src/machine/machine.ts';
-import { pollTransmit } from '../../src/machine/outbound.ts';
+import { Machine } from '../../src/machine/machine.ts';
+import type { Config } from '../../src/machine/parts.ts';
 import type { Save, Saved, StoredConversation, StoredItem } from '../../src/store.ts';
 import type { Event } from '../../src/types.ts';
 
@@ -67,6 +66,8 @@ export class Device {
   link: { up: Uint8Array[]; down: Uint8Array[]; session: number } | undefined;
   dialing = false;
   sessions = 0;
+  /** Calls that were answered, in order. */
+  readonly replied: number[] = [];
 
   constructor(
     readonly world: World,
@@ -91,6 +92,14 @@ export class Device {
     this.act();
   }
 
+  /** Whether nothing is left to do, with the first `held` entries stored and acknowledged. */
+  isQuiet(held: number): boolean {
+    const stored = this.conversations.get(PLACE);
+    const { queued, isReady } = this.machine;
+    const acknowledged = stored !== undefined && stored.wanted <= stored.confirmed;
+    return queued === 0 && isReady && acknowledged && stored.held === held;
+  }
+
   say(text: string, clientMessageId: string): void {
     const to = { type: 'conversation', conversation: PLACE } as const;
     this.machine.queue(this.world.tick(), to, clientMessageId, compose(to, { type: 'text', text }));
@@ -99,17 +108,18 @@ export class Device {
 
   act(): void {
     for (const save of this.machine.takeSaves()) this.save(save);
-    for (const effect of this.machine.takeEffects()) {
-      if (effect.type === 'emit') this.events.push(effect.event);
-      if (effect.type === 'dial') this.dialing = true;
-      if (effect.type === 'hangup') {
+    for (let next = this.machine.pollOutput(); next; next = this.machine.pollOutput()) {
+      if (next.type === 'emit') this.events.push(next.event);
+      if (next.type === 'reply') this.replied.push(next.call);
+      if (next.type === 'dial') this.dialing = true;
+      if (next.type === 'hangup') {
         this.dialing = false;
         this.link = undefined;
       }
     }
     if (!this.link) return;
     for (;;) {
-      const envelope = pollTransmit(this.machine, this.world.nowMs);
+      const envelope = this.machine.pollTransmit(this.world.nowMs);
       if (!envelope) break;
       this.link.up.push(encode(wire.ClientEnvelope, envelope));
     }
@@ -138,7 +148,7 @@ export class Device {
   }
 
   receive(bytes: Uint8Array): void {
-    handleEnvelope(this.machine, this.world.tick(), decode(wire.ServerEnvelope, bytes));
+    this.machine.handleEnvelope(this.world.tick(), decode(wire.ServerEnvelope, bytes));
     this.act();
   }
 
@@ -305,7 +315,7 @@ export class World {
     for (const other of this.devices) {
       // A push is a hint: some are left out.
       if (other === device || !other.link || this.dice.chance(10)) continue;
-      if (other.machine.session === undefined) continue;
+      if (!other.machine.isReady) continue;
       const entries = this.entries(other, seq - 1, 1);
       this.reply(other, 0, {
         case: 'deliver',

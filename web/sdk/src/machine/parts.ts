@@ -1,0 +1,86 @@
+/**
+ * The parts of the machine. Each keeps its state to itself; what takes more than
+ * one of them is in the files that route: `inbound`, `outbound`, `entries`,
+ * `cursors`, `refusals`, `targets`, `lifecycle` and `time`.
+ */
+
+import { nameless } from '../convert.ts';
+import type { User } from '../model.ts';
+import type { Saved } from '../store.ts';
+import { Account } from './account.ts';
+import { Calls } from './calls.ts';
+import { type Backoff, Connect } from './connect.ts';
+import { Conversations } from './conversations.ts';
+import { Feed } from './feed.ts';
+import { Liveness } from './liveness.ts';
+import { Names } from './names.ts';
+import { Outbox } from './outbox.ts';
+import { Outputs } from './outputs.ts';
+import { Presence } from './presence.ts';
+import { Requests } from './requests.ts';
+import { Tracking } from './tracking.ts';
+
+/** What the machine has to know from the start. */
+export interface Config {
+  readonly backoff: Backoff;
+  /** How long a request waits for its answer. */
+  readonly requestTimeoutMs: number;
+  /** Where to start in conversations of which nothing is held. */
+  readonly catchUp: 'undelivered' | 'unread' | 'everything';
+  readonly canSignIn: boolean;
+  readonly hasToken: boolean;
+  readonly clientName: string;
+  readonly clientVersion: string;
+  /** Whether there is a store. */
+  readonly keeps: boolean;
+}
+
+export class Parts {
+  readonly outputs: Outputs;
+  readonly connect: Connect;
+  readonly account: Account;
+  readonly liveness = new Liveness();
+  readonly requests = new Requests();
+  readonly outbox: Outbox;
+  readonly tracking = new Tracking();
+  readonly conversations: Conversations;
+  readonly names: Names;
+  readonly presence = new Presence();
+  readonly calls: Calls;
+  readonly feed: Feed;
+
+  constructor(
+    readonly config: Config,
+    saved?: Saved,
+  ) {
+    const { backoff, hasToken, canSignIn, keeps } = config;
+    const outputs = new Outputs(keeps);
+    this.outputs = outputs;
+    this.connect = new Connect(backoff, hasToken, canSignIn);
+    this.account = new Account(outputs, saved?.account);
+    this.outbox = new Outbox(outputs, backoff, saved?.lastLocalId);
+    this.conversations = new Conversations(outputs, saved?.conversations);
+    this.names = new Names(outputs, saved?.users);
+    this.calls = new Calls(outputs);
+    this.feed = new Feed(outputs, saved?.feedPosition ?? 0);
+  }
+
+  /** The user with this id in a conversation; called by the id when the name is not known. */
+  nameIn(conversation: string, user: string): User {
+    const { conversations, account, names } = this;
+    const own = account.me === user ? account.user : undefined;
+    return conversations.get(conversation)?.named(user) ?? own ?? names.get(user) ?? nameless(user);
+  }
+
+  /** Those of these users who are known from anywhere. */
+  findUsers(ids: readonly string[]): User[] {
+    const { conversations, account, names } = this;
+    return ids.flatMap((id) => {
+      const near = (account.me === id ? account.user : undefined) ?? names.get(id);
+      if (near) return near;
+      const met = conversations.named(id);
+      if (met) names.learn(met);
+      return met ?? [];
+    });
+  }
+}
