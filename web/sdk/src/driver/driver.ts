@@ -168,7 +168,7 @@ export class Driver {
         // More may have come meanwhile, which must be kept before it is acted on.
         if (this.#pumpAgain) continue;
         this.#doOutputs();
-        this.#transmit();
+        if (!this.#pumpAgain) this.#transmit();
       }
     } finally {
       this.#pumping = undefined;
@@ -205,9 +205,13 @@ export class Driver {
     }
   }
 
+  /** Does what the machine put out, until an input comes of it: what that changes is kept first. */
   #doOutputs(): void {
-    for (let next = this.machine.pollOutput(); next; next = this.machine.pollOutput())
-      this.#act(next);
+    while (!this.#pumpAgain) {
+      const output = this.machine.pollOutput();
+      if (!output) return;
+      this.#act(output);
+    }
   }
 
   #act(output: Output): void {
