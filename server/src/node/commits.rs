@@ -8,7 +8,7 @@ use parley_protocol::ShardId;
 use tokio::sync::oneshot;
 
 use crate::chat::shard::Pending;
-use crate::storage::log::{Append, Log, Op, Refused, Urgency};
+use crate::storage::log::{Append, Log, Op, ReserveError, Urgency};
 use crate::storage::rows::{Commit, CommitError};
 use crate::storage::store::Write;
 
@@ -33,9 +33,9 @@ impl Commits {
         let (done, committed) = oneshot::channel();
         let ops = vec![Op::Rows(writes)];
         let append = Append { shard, ops, urgency, context: Pending::Rows(done) };
-        self.log.try_append(append).map_err(|refused| match refused.refused {
-            Refused::Full => CommitError::Full,
-            Refused::Closed => CommitError::Closed,
+        self.log.try_append(append).map_err(|refused| match refused.error {
+            ReserveError::Full => CommitError::Full,
+            ReserveError::Closed => CommitError::Closed,
         })?;
         // The log drops what it can't commit.
         committed.await.map_err(|_| CommitError::Closed)

@@ -24,7 +24,7 @@ use crate::base::clock::wall_ms;
 use crate::base::metrics::list as metric;
 use crate::base::worker::{Stop, Worker};
 use crate::chat::shard::Pending;
-use crate::storage::log::{Append, Log, Op, Refused, Urgency};
+use crate::storage::log::{Append, Log, Op, ReserveError, Urgency};
 use crate::storage::store::{
     ConversationRow, ReadLimit, ReadRange, RetentionRow, Store, StoreError, Write, tables,
 };
@@ -84,7 +84,7 @@ enum Trouble {
     Store(#[from] StoreError),
     /// The log takes nothing now, or is closed: later, or never.
     #[error(transparent)]
-    Log(#[from] Refused),
+    Log(#[from] ReserveError),
 }
 
 impl Eraser {
@@ -162,7 +162,7 @@ impl Eraser {
                     }
                 }
                 if stop.is_set() {
-                    return Err(Refused::Closed.into());
+                    return Err(ReserveError::Closed.into());
                 }
             }
         }
@@ -191,7 +191,7 @@ impl Eraser {
             metric::entries_erased().increment(erased);
             done = next;
             if stop.is_set() {
-                return Err(Refused::Closed.into());
+                return Err(ReserveError::Closed.into());
             }
         }
         Ok(())
@@ -202,8 +202,8 @@ impl Eraser {
         let (done, committed) = oneshot::channel();
         let (ops, context) = (vec![Op::Rows(rows)], Pending::Rows(done));
         let append = Append { shard, ops, urgency: Urgency::Written, context };
-        self.log.try_append(append).map_err(|refused| refused.refused)?;
-        committed.blocking_recv().map_err(|_| Refused::Closed.into())
+        self.log.try_append(append).map_err(|refused| refused.error)?;
+        committed.blocking_recv().map_err(|_| ReserveError::Closed.into())
     }
 }
 

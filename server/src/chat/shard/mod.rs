@@ -27,7 +27,7 @@ use parley_core::shard::placement::ShardCount;
 use parley_protocol::{Code, ConversationId, ShardId};
 
 use crate::base::slots::Slots;
-use crate::storage::log::{Log, Refused};
+use crate::storage::log::{Log, ReserveError};
 use crate::storage::store::{Store, StoreError};
 pub(crate) use answer::{answer_again, moved_answer, sent_answer};
 pub use cursor::{MoveRequest, Visibility};
@@ -99,7 +99,7 @@ pub enum Error {
     Refused(Code),
     /// The log takes nothing now.
     #[error(transparent)]
-    Log(#[from] Refused),
+    Log(#[from] ReserveError),
     /// The store can't be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -111,8 +111,8 @@ impl Error {
     pub const fn code(&self) -> Code {
         match self {
             Self::Refused(code) => *code,
-            Self::Log(Refused::Full) => Code::Overloaded,
-            Self::Log(Refused::Closed) => Code::Draining,
+            Self::Log(ReserveError::Full) => Code::Overloaded,
+            Self::Log(ReserveError::Closed) => Code::Draining,
             Self::Store(_) => Code::Internal,
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::Refused;
+use super::ReserveError;
 
 /// The bounds and what is taken of them.
 #[derive(Debug)]
@@ -37,14 +37,14 @@ impl Budget {
     }
 
     /// Takes room for one append. One is let in whatever its size.
-    pub(super) fn reserve(self: &Arc<Self>, size_bytes: usize) -> Result<Permit, Refused> {
+    pub(super) fn reserve(self: &Arc<Self>, size_bytes: usize) -> Result<Permit, ReserveError> {
         let mut taken = self.taken.lock();
         if taken.closed {
-            return Err(Refused::Closed);
+            return Err(ReserveError::Closed);
         }
         let bytes = taken.bytes.saturating_add(size_bytes);
         if taken.appends >= self.appends || (bytes > self.bytes && taken.appends > 0) {
-            return Err(Refused::Full);
+            return Err(ReserveError::Full);
         }
         taken.appends += 1;
         taken.bytes = bytes;
@@ -79,15 +79,15 @@ mod tests {
     fn both_bounds_hold_and_room_comes_back() {
         let budget = Budget::new(2, 100);
         let first = budget.reserve(60).unwrap();
-        assert_eq!(budget.reserve(41).unwrap_err(), Refused::Full);
+        assert_eq!(budget.reserve(41).unwrap_err(), ReserveError::Full);
         let second = budget.reserve(40).unwrap();
-        assert_eq!(budget.reserve(0).unwrap_err(), Refused::Full);
+        assert_eq!(budget.reserve(0).unwrap_err(), ReserveError::Full);
         drop(second);
         drop(budget.reserve(0).unwrap());
         drop(first);
         // Alone, even one above the bound gets through: else it never would.
         let big = budget.reserve(1_000).unwrap();
-        assert_eq!(budget.reserve(1).unwrap_err(), Refused::Full);
+        assert_eq!(budget.reserve(1).unwrap_err(), ReserveError::Full);
         drop(big);
         drop(budget.reserve(100).unwrap());
     }
@@ -114,6 +114,6 @@ mod tests {
         assert!(budget.close());
         assert!(!budget.close());
         drop(permit);
-        assert_eq!(budget.reserve(1).unwrap_err(), Refused::Closed);
+        assert_eq!(budget.reserve(1).unwrap_err(), ReserveError::Closed);
     }
 }

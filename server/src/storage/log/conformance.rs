@@ -353,9 +353,9 @@ fn a_full_log_refuses_and_later_takes(subject: &mut dyn Subject) {
     let running = subject.open(options);
     let first = running.log.reserve(400).unwrap();
     let second = running.log.reserve(400).unwrap();
-    assert_eq!(running.log.reserve(400).unwrap_err(), Refused::Full);
+    assert_eq!(running.log.reserve(400).unwrap_err(), ReserveError::Full);
     let refused = running.log.try_append(send(S0, 1, 1, 300)).unwrap_err();
-    assert_eq!((refused.refused, refused.append.context), (Refused::Full, 1));
+    assert_eq!((refused.error, refused.append.context), (ReserveError::Full, 1));
     // A permit is a promise: the append it was taken for gets in, though full.
     running.log.append(first, *refused.append);
     drop(second);
@@ -375,7 +375,7 @@ fn a_full_log_refuses_and_later_takes(subject: &mut dyn Subject) {
         let _held = held;
         scope.spawn(|| (running.pump)());
         assert!(running.faults.wait_until_held(LONG), "no sync");
-        assert_eq!(running.log.reserve(1).unwrap_err(), Refused::Full);
+        assert_eq!(running.log.reserve(1).unwrap_err(), ReserveError::Full);
     });
     running.settle(3);
     assert_holds(&running, S0, 1, 23);
@@ -400,7 +400,7 @@ fn a_failed_write_or_sync_is_the_end(subject: &mut dyn Subject) {
             other => panic!("{other}"),
         }
         // Never again, also when the disk would do it now.
-        assert_eq!(running.log.reserve(1).unwrap_err(), Refused::Closed);
+        assert_eq!(running.log.reserve(1).unwrap_err(), ReserveError::Closed);
         (running.pump)();
         running.log.close();
         assert!(running.seen.is_empty(), "acknowledged after a failed {call:?}");
@@ -428,7 +428,7 @@ fn closing_commits_what_was_handed_over(subject: &mut dyn Subject) {
     }
     running.log.close();
     assert_eq!(running.seen.len(), 30);
-    assert_eq!(running.log.reserve(1).unwrap_err(), Refused::Closed);
+    assert_eq!(running.log.reserve(1).unwrap_err(), ReserveError::Closed);
     running.log.append(late, send(S0, 2, 1, 10));
     running.log.close();
     assert!(running.fatal.is_empty());

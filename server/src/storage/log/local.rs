@@ -7,7 +7,7 @@
 //! `on_fatal` and stops, nothing is tried again, nothing more is acknowledged.
 //!
 //! Bounds: the queue by [`Options::queue_appends`] and [`Options::queue_bytes`]
-//! (overflow is [`Refused::Full`](super::Refused)), a batch by
+//! (overflow is [`ReserveError::Full`](super::ReserveError)), a batch by
 //! [`Options::batch_appends`] and [`Options::batch_bytes`].
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::committer::{Committer, Queued};
 use super::counts::Counts;
 use super::queue::Queue;
 use super::view::View;
-use super::{Append, Committed, Log, LogError, Refused};
+use super::{Append, Committed, Log, LogError, ReserveError};
 use crate::storage::store::{Store, StoreError};
 
 /// Bounds of a local log.
@@ -109,7 +109,7 @@ impl<T: Send + 'static> LocalLog<T> {
 }
 
 impl<T: Send> Log<T> for LocalLog<T> {
-    fn reserve(&self, size_bytes: usize) -> Result<Permit, Refused> {
+    fn reserve(&self, size_bytes: usize) -> Result<Permit, ReserveError> {
         self.budget.reserve(size_bytes)
     }
 

@@ -97,7 +97,7 @@ fn a_sink_that_panics_is_told_as_fatal_and_nothing_is_taken_any_more() {
     .unwrap();
     log.try_append(send(S0, 1, 1, 10)).unwrap();
     assert_eq!(fatal.recv_timeout(LONG).unwrap(), LogError::Panicked);
-    assert_eq!(log.reserve(1).unwrap_err(), Refused::Closed);
+    assert_eq!(log.reserve(1).unwrap_err(), ReserveError::Closed);
     log.close();
     assert!(fatal.is_empty());
 }
@@ -127,7 +127,7 @@ fn a_clean_close_is_not_fatal_also_from_the_sink() {
     *slot.lock() = Some(Arc::clone(&log));
     log.try_append(send(S0, 1, 1, 10)).unwrap();
     done.1.recv_timeout(LONG).unwrap();
-    assert_eq!(log.reserve(1).unwrap_err(), Refused::Closed);
+    assert_eq!(log.reserve(1).unwrap_err(), ReserveError::Closed);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn many_threads_lose_nothing_and_keep_their_order() {
                         ..send(ShardId(u16::from(n)), n, seq, 20)
                     };
                     while let Err(refused) = log.try_append(append) {
-                        assert_eq!(refused.refused, Refused::Full);
+                        assert_eq!(refused.error, ReserveError::Full);
                         refusals.fetch_add(1, Ordering::Relaxed);
                         append = *refused.append;
                         std::thread::yield_now();

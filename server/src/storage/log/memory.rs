@@ -13,7 +13,7 @@ use super::committer::{Committer, Queued};
 use super::counts::Counts;
 use super::local::Options;
 use super::view::View;
-use super::{Append, Committed, Log, LogError, Refused};
+use super::{Append, Committed, Log, LogError, ReserveError};
 use crate::storage::store::{Store, StoreError};
 
 /// When a memory log commits.
@@ -103,7 +103,7 @@ impl<T: Send> MemoryLog<T> {
 }
 
 impl<T: Send> Log<T> for MemoryLog<T> {
-    fn reserve(&self, size_bytes: usize) -> Result<Permit, Refused> {
+    fn reserve(&self, size_bytes: usize) -> Result<Permit, ReserveError> {
         self.budget.reserve(size_bytes)
     }
 

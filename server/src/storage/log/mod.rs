@@ -67,9 +67,9 @@ pub trait Log<T: Send>: Send + Sync {
     /// Room for one append of about `size_bytes`.
     ///
     /// # Errors
-    /// [`Refused::Full`] while appends and bytes on their way are at their
-    /// bound; [`Refused::Closed`] once the log is closed or has failed.
-    fn reserve(&self, size_bytes: usize) -> Result<Permit, Refused>;
+    /// [`ReserveError::Full`] while appends and bytes on their way are at their
+    /// bound; [`ReserveError::Closed`] once the log is closed or has failed.
+    fn reserve(&self, size_bytes: usize) -> Result<Permit, ReserveError>;
 
     /// Hands an append over. Appends of one shard commit in the order of these
     /// calls; the sink is called once for each that commits. If the log closes
@@ -82,13 +82,13 @@ pub trait Log<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// As `reserve`, and the append is given back.
-    fn try_append(&self, append: Append<T>) -> Result<(), RefusedAppend<T>> {
+    fn try_append(&self, append: Append<T>) -> Result<(), TryAppendError<T>> {
         match self.reserve(append.size_bytes()) {
             Ok(permit) => {
                 self.append(permit, append);
                 Ok(())
             }
-            Err(refused) => Err(RefusedAppend { refused, append: Box::new(append) }),
+            Err(error) => Err(TryAppendError { error, append: Box::new(append) }),
         }
     }
 
@@ -250,9 +250,9 @@ pub struct Committed<T> {
     pub outbox: Option<(ShardId, u64)>,
 }
 
-/// Why the log takes no append now.
+/// Why the log has no room for an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum ReserveError {
     /// As much is on its way as the bounds allow. Try again soon.
     #[error("the log's queue is full")]
     Full,
@@ -263,10 +263,10 @@ pub enum Refused {
 
 /// An append that was not taken.
 #[derive(Debug, thiserror::Error)]
-#[error("{refused}")]
-pub struct RefusedAppend<T> {
+#[error("{error}")]
+pub struct TryAppendError<T> {
     /// Whether to try again.
-    pub refused: Refused,
+    pub error: ReserveError,
     /// The append, given back.
     pub append: Box<Append<T>>,
 }
