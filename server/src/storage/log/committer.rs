@@ -4,9 +4,8 @@
 //! It is called from one place at a time, and never again after an error.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parley_protocol::ids::{ConversationId, ShardId};
 use rustc_hash::FxHashMap;
@@ -33,11 +32,12 @@ pub(super) struct Committer {
     batch: Vec<Write>,
 }
 
-/// The entries of one group: per shard and conversation the seqs it gains.
-type Gains = BTreeMap<ShardId, FxHashMap<ConversationId, (u64, u64)>>;
+/// What a conversation gains in one group: its first and last new seq. `None` when
+/// it is touched and gains no entry.
+type Gain = Option<(u64, u64)>;
 
-/// The range of a conversation that was touched and gained no entry.
-const NO_ENTRIES: (u64, u64) = (0, 0);
+/// Each shard's conversations that the outbox has to know of.
+type Gains = BTreeMap<ShardId, FxHashMap<ConversationId, Gain>>;
 
 impl Committer {
     pub(super) fn new(view: Arc<View>, counts: Arc<Counts>) -> Result<Self, StoreError> {
@@ -81,20 +81,31 @@ impl Committer {
         // row that is written twice, the later value stays.
         self.batch.sort_by(|a, b| a.place().cmp(&b.place()));
         counted.bytes = self.batch.iter().map(|write| write.size_bytes() as u64).sum();
-        let gained = gains.values().flatten().filter(|(_, range)| **range != NO_ENTRIES);
-        self.view.hide(gained.map(|(conversation, (first, _))| (*conversation, *first)));
-        let engine = self.view.store().engine();
-        engine.write(&self.batch)?;
-        if sync {
-            let begun = Instant::now();
-            engine.sync()?;
-            counted.sync = Some(begun.elapsed());
-        } else {
-            engine.flush()?;
-        }
-        self.view.show_all();
+        counted.sync = self.write(&gains, sync)?;
         self.counts.add(&counted);
         Ok((committed, permits))
+    }
+
+    /// Writes the batch and makes it as durable as asked; until then its entries
+    /// are hidden. Returns how long the sync took, if there was one.
+    fn write(&self, gains: &Gains, sync: bool) -> Result<Option<Duration>, LogError> {
+        let firsts = gains.values().flatten().filter_map(|(conversation, gain)| {
+            let (first, _) = (*gain)?;
+            Some((*conversation, first))
+        });
+        self.view.hide(firsts);
+        let engine = self.view.store().engine();
+        engine.write(&self.batch)?;
+        let took = if sync {
+            let begun = Instant::now();
+            engine.sync()?;
+            Some(begun.elapsed())
+        } else {
+            engine.flush()?;
+            None
+        };
+        self.view.show_all();
+        Ok(took)
     }
 
     /// Adds the ops of one append to the batch. Returns the number of entries, and
@@ -111,10 +122,11 @@ impl Committer {
                 Op::Rows(rows) => self.batch.extend(rows),
                 Op::Touched(conversation) => {
                     touched = true;
-                    gains.entry(shard).or_default().entry(conversation).or_insert(NO_ENTRIES);
+                    gains.entry(shard).or_default().entry(conversation).or_default();
                 }
                 Op::Entry(entry) => {
-                    gain(gains.entry(shard).or_default(), &entry)?;
+                    let conversations = gains.entry(shard).or_default();
+                    add_entry(conversations.entry(entry.conversation).or_default(), &entry)?;
                     entries += 1;
                     self.put_entry(shard, entry);
                 }
@@ -136,10 +148,9 @@ impl Committer {
         let mut ranges: Vec<_> = gains
             .values()
             .flatten()
-            .map(|(conversation, (from_seq, to_seq))| OutboxRange {
-                conversation: conversation.to_wire(),
-                from_seq: *from_seq,
-                to_seq: *to_seq,
+            .map(|(conversation, gain)| {
+                let (from_seq, to_seq) = gain.unwrap_or_default();
+                OutboxRange { conversation: conversation.to_wire(), from_seq, to_seq }
             })
             .collect();
         // The bytes depend on what was appended and on nothing else.
@@ -155,28 +166,19 @@ impl Committer {
     }
 }
 
-/// Notes an entry, which has to follow the one before it in the group.
-fn gain(
-    conversations: &mut FxHashMap<ConversationId, (u64, u64)>,
-    entry: &StampedEntry,
-) -> Result<(), LogError> {
-    let StampedEntry { conversation, seq, .. } = entry;
-    match conversations.entry(*conversation) {
-        Entry::Vacant(place) if *seq > 0 => drop(place.insert((*seq, *seq))),
-        Entry::Occupied(mut place) if *seq > 0 && *place.get() == NO_ENTRIES => {
-            place.insert((*seq, *seq));
+/// Adds an entry to what its conversation gains: it has to follow the one before
+/// it in the group.
+fn add_entry(gain: &mut Gain, entry: &StampedEntry) -> Result<(), LogError> {
+    let (conversation, seq) = (entry.conversation, entry.seq);
+    match gain {
+        None if seq > 0 => *gain = Some((seq, seq)),
+        Some((_, last)) if last.checked_add(1) == Some(seq) => *last = seq,
+        _ => {
+            let previous = gain.map_or(0, |(_, last)| last);
+            return Err(LogError::OutOfOrder { conversation, previous, seq });
         }
-        Entry::Occupied(mut place) if place.get().1.checked_add(1) == Some(*seq) => {
-            place.get_mut().1 = *seq;
-        }
-        Entry::Vacant(_) => return Err(out_of_order(*conversation, 0, *seq)),
-        Entry::Occupied(place) => return Err(out_of_order(*conversation, place.get().1, *seq)),
     }
     Ok(())
-}
-
-fn out_of_order(conversation: ConversationId, previous: u64, seq: u64) -> LogError {
-    LogError::OutOfOrder { conversation, previous, seq }
 }
 
 fn outbox_ends(store: &Store) -> Result<FxHashMap<ShardId, u64>, StoreError> {

@@ -28,8 +28,8 @@ const LONG_PATIENCE: Duration = Duration::from_millis(100);
 /// group hardly better.
 const MANY: usize = 128;
 
-/// While a group gathers, it is looked after so often; if nothing came since,
-/// nothing is waited for.
+/// How often a group that gathers is looked at: when nothing came since, it waits
+/// no longer.
 const GLANCE: Duration = Duration::from_micros(400);
 
 /// A queue with one reader. Its bound is its writers': each item holds a permit.
@@ -61,7 +61,7 @@ impl<T> State<T> {
 
     /// Notes the end of a patience, unless an earlier one is noted. Returns whether
     /// an idle reader would look too late.
-    fn expect(&mut self, end: fn(&mut Self) -> &mut Option<Instant>, patience: Duration) -> bool {
+    fn note_end(&mut self, end: fn(&mut Self) -> &mut Option<Instant>, patience: Duration) -> bool {
         if end(self).is_some() {
             return false;
         }
@@ -111,8 +111,8 @@ impl<T> Queue<T> {
         }
         let sooner = match urgency {
             Urgency::Synced => false,
-            Urgency::Written => state.expect(|state| &mut state.written, PATIENCE),
-            Urgency::Deferred => state.expect(|state| &mut state.deferred, LONG_PATIENCE),
+            Urgency::Written => state.note_end(|state| &mut state.written, PATIENCE),
+            Urgency::Deferred => state.note_end(|state| &mut state.deferred, LONG_PATIENCE),
         };
         state.items.push_back(item);
         state.urgent += usize::from(urgent);
@@ -292,9 +292,9 @@ mod tests {
         let queue = queue();
         let mut state = queue.state.lock();
         state.until = Instant::now() + hour;
-        assert!(!state.expect(|state| &mut state.deferred, 2 * hour));
-        assert!(!state.expect(|state| &mut state.deferred, PATIENCE), "one waits longer already");
-        assert!(state.expect(|state| &mut state.written, PATIENCE));
+        assert!(!state.note_end(|state| &mut state.deferred, 2 * hour));
+        assert!(!state.note_end(|state| &mut state.deferred, PATIENCE), "one waits longer already");
+        assert!(state.note_end(|state| &mut state.written, PATIENCE));
         assert_eq!(state.due(), state.written);
     }
 
