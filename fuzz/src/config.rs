@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use parley_server::base::rates::Rates;
-use parley_server::node::config::{Config, KEYS, Overrides, Source};
+use parley_server::node::config::{Config, Overrides, Source, keys};
 
 /// Stands between the file and variables, and between these.
 const BREAK: char = '\0';
@@ -34,8 +34,7 @@ pub fn config(data: &[u8]) {
 
     for (name, _) in variables.iter().filter(|(name, _)| name.starts_with("PARLEY_")) {
         let variable = |path: &str| format!("PARLEY_{}", path.to_uppercase().replace('.', "__"));
-        let mut keys = KEYS.iter().copied().flatten();
-        let key = keys.find(|key| variable(key.path) == *name);
+        let key = keys().find(|key| variable(key.path) == *name);
         let Some(key) = key else {
             assert_eq!(name, "PARLEY_CONFIG", "a variable that is no key's was taken");
             continue;

@@ -1,18 +1,16 @@
-//! Puts the layers on top of each other, leaf by leaf.
+//! Puts the layers on top of each other, key by key.
 //!
-//! A leaf is checked when it is set, by reading a configuration in which only
-//! it differs from the defaults; so an error names the one key and its place.
+//! A value is read as its key's type when it is set; so an error names the one
+//! key and its place, also when a later layer would replace the value.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize as _;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
-use super::sections::KEYS;
-use super::{Config, LoadError, Loaded, OTHER_VARIABLES, Overrides};
+use super::{Config, LoadError, Loaded, OTHER_VARIABLES, Overrides, keys};
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +19,7 @@ pub enum Source {
     Default,
     /// The file, with line and column.
     File {
-        /// The file.
+        /// The file's path as it was given.
         path: PathBuf,
         /// From 1.
         line: usize,
@@ -45,16 +43,7 @@ impl fmt::Display for Source {
     }
 }
 
-pub(super) struct Layers {
-    values: Table,
-    sources: BTreeMap<String, Source>,
-}
-
-impl Layers {
-    pub(super) fn new() -> Self {
-        Self { values: defaults(), sources: BTreeMap::new() }
-    }
-
+impl Loaded {
     pub(super) fn file(&mut self, path: &Path, text: &str) -> Result<(), LoadError> {
         let syntax = |error: toml::de::Error| LoadError::Syntax {
             path: path.to_owned(),
@@ -75,23 +64,18 @@ impl Layers {
         &mut self,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<(), LoadError> {
+        let own = |(name, _): &(String, String)| {
+            name.starts_with("PARLEY_") && !OTHER_VARIABLES.contains(&name.as_str())
+        };
         // In a fixed order, so that the first error is always the same one.
-        let own: BTreeMap<String, String> = variables
-            .filter(|(name, _)| {
-                name.starts_with("PARLEY_") && !OTHER_VARIABLES.contains(&name.as_str())
-            })
-            .collect();
+        let own: BTreeMap<String, String> = variables.filter(own).collect();
         for (name, text) in own {
             let rest = name.strip_prefix("PARLEY_").unwrap_or(&name);
             let key = rest.to_ascii_lowercase().replace("__", ".");
             // Exactly the key in upper case: nothing else is taken for it.
             if rest != key.to_ascii_uppercase().replace('.', "__") {
-                let nearest = nearest(&key);
-                return Err(LoadError::Unknown {
-                    place: Source::Variable(name.clone()),
-                    key: rest.to_owned(),
-                    nearest,
-                });
+                let (nearest, key) = (nearest(&key), rest.to_owned());
+                return Err(LoadError::Unknown { place: Source::Variable(name), key, nearest });
             }
             self.set_text(&key, &text, Source::Variable(name))?;
         }
@@ -116,87 +100,49 @@ impl Layers {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Loaded, LoadError> {
-        let config = Config::deserialize(self.values).map_err(|error| LoadError::Value {
-            place: Source::Default,
-            key: String::new(),
-            text: error.to_string(),
-        })?;
-        Ok(Loaded { config, sources: self.sources })
-    }
-
-    /// Sets a key from text, read as what the key's default is.
-    fn set_text(&mut self, key: &str, text: &str, place: Source) -> Result<(), LoadError> {
-        let wrong = |what: &str| LoadError::Value {
-            place: place.clone(),
-            key: key.to_owned(),
-            text: format!("not {what}: {text:?}"),
-        };
-        let value = match leaf(&defaults(), key) {
-            Some(Value::Integer(_)) => {
-                Value::Integer(text.trim().parse().map_err(|_| wrong("a whole number"))?)
-            }
-            Some(Value::Boolean(_)) => {
-                Value::Boolean(text.trim().parse().map_err(|_| wrong("true or false"))?)
-            }
-            Some(Value::Array(_)) => Value::Array(
-                text.split(',')
-                    .map(str::trim)
-                    .filter(|part| !part.is_empty())
-                    .map(Value::from)
-                    .collect(),
-            ),
-            _ => Value::from(text),
-        };
-        self.set(key, value, place)
-    }
-
-    fn set(&mut self, key: &str, value: Value, place: Source) -> Result<(), LoadError> {
-        if !KEYS.iter().copied().flatten().any(|known| known.path == key) {
-            return Err(LoadError::Unknown { place, key: key.to_owned(), nearest: nearest(key) });
-        }
-        let mut alone = defaults();
-        put(&mut alone, key, value.clone());
-        if let Err(error) = Config::deserialize(alone) {
-            let text = error.message().to_owned();
-            return Err(LoadError::Value { place, key: key.to_owned(), text });
-        }
-        put(&mut self.values, key, value);
-        self.sources.insert(key.to_owned(), place);
-        Ok(())
-    }
-}
-
-impl Loaded {
     /// Where a key's value comes from.
     #[must_use]
     pub fn source(&self, key: &str) -> Source {
         self.sources.get(key).cloned().unwrap_or(Source::Default)
     }
-}
 
-/// The defaults as a table, in which every key has a leaf.
-pub(super) fn defaults() -> Table {
-    // A test holds that the defaults serialise.
-    Table::try_from(Config::default()).unwrap_or_default()
-}
-
-pub(super) fn leaf<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
-    match key.split_once('.') {
-        Some((section, name)) => table.get(section)?.as_table()?.get(name),
-        None => table.get(key),
-    }
-}
-
-fn put(table: &mut Table, key: &str, value: Value) {
-    match key.split_once('.') {
-        Some((section, name)) => {
-            if let Some(Value::Table(section)) = table.get_mut(section) {
-                section.insert(name.to_owned(), value);
+    /// Sets a key from text, read as what the key's default is.
+    fn set_text(&mut self, key: &str, text: &str, place: Source) -> Result<(), LoadError> {
+        let default =
+            keys().find(|known| known.path == key).map(|key| (key.get)(&Config::default()));
+        let (value, what) = match default {
+            Some(Value::Integer(_)) => {
+                (text.trim().parse().ok().map(Value::Integer), "a whole number")
             }
-        }
-        None => {
-            table.insert(key.to_owned(), value);
+            Some(Value::Boolean(_)) => {
+                (text.trim().parse().ok().map(Value::Boolean), "true or false")
+            }
+            Some(Value::Array(_)) => {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                (Some(Value::Array(parts.map(Value::from).collect())), "a list")
+            }
+            _ => (Some(Value::from(text)), "text"),
+        };
+        let Some(value) = value else {
+            let text = format!("not {what}: {text:?}");
+            return Err(LoadError::Value { place, key: key.to_owned(), text });
+        };
+        self.set(key, value, place)
+    }
+
+    fn set(&mut self, key: &str, value: Value, place: Source) -> Result<(), LoadError> {
+        let Some(known) = keys().find(|known| known.path == key) else {
+            return Err(LoadError::Unknown { place, key: key.to_owned(), nearest: nearest(key) });
+        };
+        match (known.set)(&mut self.config, value) {
+            Ok(()) => {
+                self.sources.insert(known.path, place);
+                Ok(())
+            }
+            Err(error) => {
+                let text = error.message().to_owned();
+                Err(LoadError::Value { place, key: key.to_owned(), text })
+            }
         }
     }
 }
@@ -214,18 +160,13 @@ fn collect(
         let key = format!("{prefix}{}", name.get_ref());
         match (Spanned::get_ref(spanned), value) {
             (DeValue::Table(inner), Value::Table(table))
-                if prefix.is_empty() && is_section(&key) =>
+                if prefix.is_empty() && keys().any(|known| known.section() == Some(&key)) =>
             {
                 collect(inner, table, &format!("{key}."), leaves);
             }
             _ => leaves.push((key, value.clone(), name.span().start)),
         }
     }
-}
-
-fn is_section(name: &str) -> bool {
-    let prefix = format!("{name}.");
-    KEYS.iter().copied().flatten().any(|key| key.path.starts_with(&prefix))
 }
 
 fn position(text: &str, offset: usize) -> (usize, usize) {
@@ -238,33 +179,13 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 /// The known key most like this one, if it is like it at all.
 fn nearest(key: &str) -> Option<&'static str> {
     let own_name = key.rsplit('.').next().unwrap_or(key);
-    KEYS.iter()
-        .copied()
-        .flatten()
+    keys()
         .map(|known| {
             // Right name, wrong or missing section, is near too.
-            let name = known.path.rsplit('.').next().unwrap_or(known.path);
-            (distance(key, known.path).min(distance(own_name, name) + 2), known.path)
+            let by_name = strsim::levenshtein(own_name, known.name()) + 2;
+            (strsim::levenshtein(key, known.path).min(by_name), known.path)
         })
         .filter(|(distance, _)| *distance <= 2 + key.chars().count() / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, path)| path)
-}
-
-/// Levenshtein's.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (at, from) in left.chars().enumerate() {
-        let mut corner = at;
-        let mut last = at + 1;
-        let mut next = vec![last];
-        for (to, above) in right.iter().zip(row.iter().skip(1)) {
-            last = (corner + usize::from(from != *to)).min(above + 1).min(last + 1);
-            corner = *above;
-            next.push(last);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }

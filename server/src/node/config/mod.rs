@@ -1,9 +1,9 @@
 //! Configuration: a TOML file, then `PARLEY_*` variables, then flags.
 //!
-//! Keys are declared once, in `sections.rs`: name, type, default and
-//! meaning. From that table come the structs, the defaults, `parley config
-//! init` and the check for unknown keys, so they cannot drift apart. A variable
-//! is the key in upper case with `__` between section and name
+//! A key is one line of `sections`: name, type, default, unit, range, what a
+//! change of it needs, and meaning. From these lines come the structs, the
+//! defaults, the ranges, `parley config init` and the check for unknown keys. A
+//! variable is the key in upper case with `__` between section and name
 //! (`PARLEY_CONNECTIONS__TOTAL=1000`), lists are separated by commas.
 //!
 //! Unknown keys are errors in every layer and name the nearest known key. A
@@ -11,18 +11,21 @@
 //! layer replaces it. Nothing here opens files other than the given one.
 
 mod check;
+mod key;
 mod layers;
 mod options;
 mod sections;
 mod show;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use check::Problem;
+pub use key::{Change, Key, Values};
 pub use layers::Source;
 pub use sections::{
-    Accounts, Config, Connections, KEYS, Key, LogFormat, Logging, Queue, Rates, Sessions, SignUp,
-    Storage, Tls, Web, WebSocket, WebTransport,
+    Accounts, Config, Connections, Groups, LogFormat, Logging, Presence, Queue, Rates, Sessions,
+    SignUp, Storage, Tls, Web, WebSocket, WebTransport, keys,
 };
 pub use show::init;
 
@@ -43,11 +46,11 @@ pub struct Overrides {
 }
 
 /// A configuration and where each value comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Loaded {
     /// The values in force.
     pub config: Config,
-    sources: std::collections::BTreeMap<String, Source>,
+    sources: BTreeMap<&'static str, Source>,
 }
 
 /// Why there is no configuration.
@@ -133,13 +136,12 @@ impl Config {
         variables: impl Iterator<Item = (String, String)>,
         overrides: &Overrides,
     ) -> Result<Loaded, LoadError> {
-        let mut layers = layers::Layers::new();
+        let mut loaded = Loaded::default();
         if let Some((path, text)) = file {
-            layers.file(path, &text)?;
+            loaded.file(path, &text)?;
         }
-        layers.variables(variables)?;
-        layers.flags(overrides)?;
-        let loaded = layers.finish()?;
+        loaded.variables(variables)?;
+        loaded.flags(overrides)?;
         loaded.config.check().map_err(LoadError::Invalid)?;
         Ok(loaded)
     }

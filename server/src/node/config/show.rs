@@ -2,13 +2,10 @@
 
 use std::fmt::Write as _;
 
-use toml::{Table, Value};
+use super::{Change, Config, Key, Loaded, Source, keys};
 
-use super::layers::{defaults, leaf};
-use super::sections::KEYS;
-use super::{Loaded, Source};
-
-/// A file with every key, its meaning and its default, all commented out.
+/// A file with every key, its meaning, unit, range and default, and what a
+/// change of it needs; the keys are commented out.
 #[must_use]
 pub fn init() -> String {
     let mut out = String::from(
@@ -16,19 +13,17 @@ pub fn init() -> String {
          # A variable overrides the file: PARLEY_LISTEN, PARLEY_CONNECTIONS__TOTAL and so on.\n\
          # Flags override variables.\n",
     );
-    let defaults = defaults();
-    for section in KEYS {
-        heading(section, &mut out);
-        for key in *section {
-            let _ = writeln!(
-                out,
-                "\n# {}\n#{} = {}",
-                key.help,
-                name(key.path),
-                value(&defaults, key.path)
-            );
-        }
-    }
+    let defaults = Config::default();
+    each(&mut out, |out, key| {
+        let name = key.name();
+        let (help, values, value) = (key.help, key.values, (key.get)(&defaults));
+        let change = match key.change {
+            Change::Restart => "A change takes a restart.",
+            Change::Contents => "Another path takes a restart, other contents of the file do not.",
+            Change::Fixed => "Chosen when the data folder is made, fixed from then on.",
+        };
+        let _ = writeln!(out, "\n# {help}\n# Takes: {values}. {change}\n#{name} = {value}");
+    });
     out
 }
 
@@ -36,33 +31,29 @@ impl Loaded {
     /// The values in force, each with where it comes from. It is valid TOML.
     #[must_use]
     pub fn show(&self) -> String {
-        let values = Table::try_from(&self.config).unwrap_or_default();
         let mut out = String::new();
-        for section in KEYS {
-            heading(section, &mut out);
-            for key in *section {
-                let source = self.source(key.path);
-                let line = format!("{} = {}", name(key.path), value(&values, key.path));
-                let _ = match source {
-                    Source::Default => writeln!(out, "{line}"),
-                    source => writeln!(out, "{line} # {source}"),
-                };
-            }
-        }
+        each(&mut out, |out, key| {
+            let name = key.name();
+            let value = (key.get)(&self.config);
+            let _ = match self.source(key.path) {
+                Source::Default => writeln!(out, "{name} = {value}"),
+                source => writeln!(out, "{name} = {value} # {source}"),
+            };
+        });
         out
     }
 }
 
-fn heading(section: &[super::Key], out: &mut String) {
-    if let Some((heading, _)) = section.first().and_then(|key| key.path.split_once('.')) {
-        let _ = writeln!(out, "\n[{heading}]");
+/// Writes each key, and a heading before the first of a section.
+fn each(out: &mut String, mut write: impl FnMut(&mut String, &Key)) {
+    let mut current = None;
+    for key in keys() {
+        if let Some(section) = key.section()
+            && current != Some(section)
+        {
+            let _ = writeln!(out, "\n[{section}]");
+            current = Some(section);
+        }
+        write(out, key);
     }
-}
-
-fn name(path: &str) -> &str {
-    path.split_once('.').map_or(path, |(_, name)| name)
-}
-
-fn value(table: &Table, path: &str) -> String {
-    leaf(table, path).map_or_else(String::new, Value::to_string)
 }

@@ -147,22 +147,39 @@ fn values_that_cannot_be_served_with_are_all_said_at_once() {
 }
 
 #[test]
-fn the_table_of_keys_is_the_struct() {
-    let mut paths = BTreeSet::new();
-    for (name, value) in layers::defaults() {
-        match value {
-            toml::Value::Table(section) => {
-                paths.extend(section.keys().map(|key| format!("{name}.{key}")));
+fn keys_are_told_apart_and_explained() {
+    let paths: BTreeSet<_> = keys().map(|key| key.path).collect();
+    assert_eq!(paths.len(), keys().count());
+    for key in keys() {
+        assert!(key.help.ends_with('.'), "{}", key.path);
+        let number = (key.get)(&Config::default()).is_integer();
+        assert_eq!(number, key.values.range.is_some(), "{}", key.path);
+    }
+}
+
+#[test]
+fn a_number_outside_its_range_is_said_with_the_range() {
+    for key in keys() {
+        let Some((low, high)) = key.values.range else { continue };
+        for (value, good) in
+            [(low, true), (high, true), (low.wrapping_sub(1), false), (high + 1, false)]
+        {
+            let Ok(value) = i64::try_from(value) else { continue };
+            let mut config = Config::default();
+            if (key.set)(&mut config, value.into()).is_err() {
+                assert!(!good, "{} can't hold {value}", key.path);
+                continue;
             }
-            _ => {
-                paths.insert(name);
-            }
+            let said = config.check().err().unwrap_or_default();
+            let text = format!("{value} is outside {low} to {high}");
+            assert_eq!(
+                said.iter().any(|it| it.key == key.path && it.text == text),
+                !good,
+                "{}",
+                key.path
+            );
         }
     }
-    let known: BTreeSet<_> =
-        KEYS.iter().copied().flatten().map(|key| key.path.to_owned()).collect();
-    assert_eq!(paths, known);
-    assert!(KEYS.iter().copied().flatten().all(|key| key.help.ends_with('.')));
 }
 
 #[test]
@@ -178,7 +195,7 @@ fn init_holds_every_key_and_its_uncommented_form_is_the_defaults() {
         .collect();
     let loaded = load(Some(&uncommented), &[], &Overrides::default()).unwrap();
     assert_eq!(loaded.config, Config::default());
-    for key in KEYS.iter().copied().flatten() {
+    for key in keys() {
         assert!(matches!(loaded.source(key.path), Source::File { .. }), "{}", key.path);
     }
 }
