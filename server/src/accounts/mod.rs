@@ -15,7 +15,6 @@ mod check;
 mod devices;
 mod ending;
 mod error;
-mod failures;
 mod password;
 mod rates;
 mod sign_in;
@@ -28,6 +27,7 @@ use parley_core::shard::placement::ShardCount;
 use parley_protocol::{Code, DeviceId, UserId};
 
 use crate::base::locks::Stripes;
+use crate::base::rates::SignInOptions;
 use crate::base::reads::Reads;
 use crate::chat::home::Homes;
 use crate::storage::store::{Store, StoreError};
@@ -36,7 +36,6 @@ pub use crate::storage::rows::{Commit, CommitError};
 pub use ending::Confirmed;
 pub use error::{AccountError, StartError};
 pub use password::HashOptions;
-pub use rates::RateOptions;
 pub use tokens::Credential;
 
 /// Reads of the store at a time; more wait.
@@ -97,7 +96,7 @@ pub struct Options {
     /// Tokens remembered in memory.
     pub token_cache: usize,
     /// Rate limits.
-    pub rates: RateOptions,
+    pub rates: SignInOptions,
 }
 
 /// The accounts of this node. Cheap to clone.

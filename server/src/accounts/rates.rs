@@ -1,6 +1,6 @@
-//! How often one address may sign up or log in, and one account gain a device;
-//! how often a name may fail to is in `failures`. A key without room of its own
-//! shares a bucket (`crate::base::rates`).
+//! How often one address may sign up or log in, a name fail to, and one account
+//! gain a device. A key without room of its own shares a bucket
+//! (`crate::base::rates`).
 //!
 //! Loopback has its own, generous limit: a reverse proxy, and every test suite,
 //! comes from there. The operator may make it an address like any other.
@@ -11,73 +11,39 @@ use std::time::{Duration, Instant};
 use parley_protocol::{Code, UserId};
 
 use super::AccountError;
-use super::failures::Failures;
-use crate::base::metrics::list as metric;
-use crate::base::rates::Bucket;
-use crate::base::rates::limit::{Limit, WhenFull};
-
-/// The limits, each with a burst of the same size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateOptions {
-    /// Sign-ups from one address.
-    pub sign_ups_per_minute: u32,
-    /// Logins from one address.
-    pub logins_per_minute: u32,
-    /// Failed logins to one name, from anywhere but loopback.
-    pub failures_per_name_per_minute: u32,
-    /// Devices that sign in to one account for the first time.
-    pub new_devices: Bucket,
-    /// Sign-ups, and logins, from loopback.
-    pub loopback_per_minute: u32,
-    /// Whether loopback is an address like any other.
-    pub limit_loopback: bool,
-    /// Keys remembered by each limit.
-    pub keys: usize,
-}
+use crate::base::rates::{SignInLimits, SignInOptions};
 
 pub(super) struct Rates {
-    sign_ups: Limit<IpAddr>,
-    logins: Limit<IpAddr>,
-    failures: Failures,
-    new_devices: Limit<UserId>,
-    loopback: Limit<&'static str>,
+    limits: SignInLimits,
     limit_loopback: bool,
 }
 
 impl Rates {
-    pub(super) fn new(options: &RateOptions) -> Self {
-        let keys = options.keys;
-        Self {
-            sign_ups: minutely("sign_ups", options.sign_ups_per_minute, keys),
-            logins: minutely("logins", options.logins_per_minute, keys),
-            failures: Failures::new(options.failures_per_name_per_minute, keys),
-            new_devices: Limit::new("new_devices", options.new_devices, keys, WhenFull::Shared),
-            loopback: minutely("loopback", options.loopback_per_minute, keys),
-            limit_loopback: options.limit_loopback,
-        }
+    pub(super) fn new(options: &SignInOptions) -> Self {
+        Self { limits: SignInLimits::new(options), limit_loopback: options.limit_loopback }
     }
 
     pub(super) fn sign_up(&self, from: IpAddr) -> Result<(), AccountError> {
         let checked = if self.is_lenient(from) {
-            self.loopback.check(&"sign_up")
+            self.limits.loopback.check(&"sign_up")
         } else {
-            self.sign_ups.check(&from)
+            self.limits.sign_ups.check(&from)
         };
         checked.map_err(later)
     }
 
     pub(super) fn login(&self, from: IpAddr, name: &str) -> Result<(), AccountError> {
         if self.is_lenient(from) {
-            return self.loopback.check(&"login").map_err(later);
+            return self.limits.loopback.check(&"login").map_err(later);
         }
-        self.logins.check(&from).map_err(later)?;
-        self.failures.check(name, Instant::now()).map_err(|after| limited("failures", after))
+        self.limits.logins.check(&from).map_err(later)?;
+        self.limits.failures.check(name, Instant::now()).map_err(later)
     }
 
     /// The password was wrong, or the name unknown.
     pub(super) fn login_failed(&self, from: IpAddr, name: &str) {
         if !self.is_lenient(from) {
-            self.failures.note(name, Instant::now());
+            self.limits.failures.note(name, Instant::now());
         }
     }
 
@@ -86,7 +52,7 @@ impl Rates {
         if self.is_lenient(from) {
             return Ok(());
         }
-        self.new_devices.check(&user).map_err(later)
+        self.limits.new_devices.check(&user).map_err(later)
     }
 
     const fn is_lenient(&self, from: IpAddr) -> bool {
@@ -94,36 +60,23 @@ impl Rates {
     }
 }
 
-/// As many at once as in a minute.
-fn minutely<K: std::hash::Hash + Eq + Clone>(
-    name: &'static str,
-    per_minute: u32,
-    keys: usize,
-) -> Limit<K> {
-    let bucket = Bucket { burst: per_minute, per_hour: per_minute.saturating_mul(60) };
-    Limit::new(name, bucket, keys, WhenFull::Shared)
-}
-
 fn later(after: Duration) -> AccountError {
     AccountError::Later { code: Code::RateLimited, after }
-}
-
-fn limited(limit: &'static str, after: Duration) -> AccountError {
-    metrics::counter!(metric::RATE_LIMITED, "limit" => limit).increment(1);
-    later(after.max(Duration::from_millis(1)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::rates::Bucket;
 
     fn rates(keys: usize) -> Rates {
-        Rates::new(&RateOptions {
-            sign_ups_per_minute: 2,
-            logins_per_minute: 4,
-            failures_per_name_per_minute: 3,
-            new_devices: Bucket { burst: 2, per_hour: 30 },
-            loopback_per_minute: 1000,
+        let per_minute = |count| Bucket::default().per_minute(count);
+        Rates::new(&SignInOptions {
+            sign_ups: per_minute(2),
+            logins: per_minute(4),
+            failures: per_minute(3),
+            new_devices: Bucket::default().burst(2).per_hour(30),
+            loopback: per_minute(1000),
             limit_loopback: false,
             keys,
         })
@@ -182,7 +135,7 @@ mod tests {
             .flat_map(|high| (0..=255u8).map(move |low| IpAddr::from([10, 0, high, low])))
             .filter(|address| rates.sign_up(*address).is_ok())
             .count();
-        assert!(rates.sign_ups.len() <= 10 + shared);
+        assert!(rates.limits.sign_ups.len() <= 10 + shared);
         assert!(taken <= 10 + 2 * shared + 10, "{taken}");
     }
 }

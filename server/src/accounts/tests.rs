@@ -1,6 +1,7 @@
 //! The accounts over the memory engine: what each call changes, refuses and costs.
 
 use super::*;
+use crate::base::rates::Bucket;
 use crate::storage::store::engine::memory::MemoryEngine;
 use crate::storage::store::{DeviceRow, Write, tables};
 use futures_util::future::BoxFuture;
@@ -63,12 +64,12 @@ fn options() -> Options {
         tokens: 2,
         hash: HashOptions { memory_kib: 16, passes: 1, lanes: 1, parallel: 4, waiting: 64 },
         token_cache: 100,
-        rates: RateOptions {
-            sign_ups_per_minute: 5,
-            logins_per_minute: 5,
-            failures_per_name_per_minute: 50,
-            new_devices: crate::base::rates::Bucket { burst: 6, per_hour: 30 },
-            loopback_per_minute: 10_000,
+        rates: SignInOptions {
+            sign_ups: Bucket::default().per_minute(5),
+            logins: Bucket::default().per_minute(5),
+            failures: Bucket::default().per_minute(50),
+            new_devices: Bucket::default().burst(6).per_hour(30),
+            loopback: Bucket::default().per_minute(10_000),
             limit_loopback: false,
             keys: 100,
         },

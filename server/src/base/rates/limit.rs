@@ -22,29 +22,63 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// The same while keys find no room.
 const SWEEP_FULL_EVERY: Duration = Duration::from_secs(1);
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// A bucket's size and how it fills again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bucket {
     /// What may be done at once.
     pub burst: u32,
-    /// What comes back in an hour, one by one.
-    pub per_hour: u32,
+    /// Time until one is back.
+    pub every: Duration,
 }
 
 impl Bucket {
+    /// As many at once.
+    #[must_use]
+    pub const fn burst(self, burst: u32) -> Self {
+        Self { burst, ..self }
+    }
+
+    /// As many come back in an hour, one by one.
+    #[must_use]
+    pub fn per_hour(self, count: u32) -> Self {
+        Self { every: HOUR / count.max(1), ..self }
+    }
+
+    /// As many at once as come back in a minute.
+    #[must_use]
+    pub fn per_minute(self, count: u32) -> Self {
+        self.burst(count).per_hour(count.saturating_mul(60))
+    }
+
+    /// As many bytes at once.
+    #[must_use]
+    pub const fn burst_bytes(self, bytes: u32) -> Self {
+        self.burst(bytes)
+    }
+
+    /// As many bytes come back in a second.
+    #[must_use]
+    pub fn bytes_per_second(self, bytes: u32) -> Self {
+        Self { every: Duration::from_secs(1) / bytes.max(1), ..self }
+    }
+
     fn quota(self) -> Quota {
-        let every = Duration::from_secs(3600) / self.per_hour.max(1);
         let burst = NonZeroU32::new(self.burst).unwrap_or(NonZeroU32::MIN);
-        quota(every, burst)
+        match Quota::with_period(self.every.max(Duration::from_nanos(1))) {
+            Some(quota) => quota.allow_burst(burst),
+            // Only a period of zero has no quota.
+            None => Quota::per_second(burst),
+        }
     }
 }
 
-fn quota(every: Duration, burst: NonZeroU32) -> Quota {
-    match Quota::with_period(every.max(Duration::from_nanos(1))) {
-        Some(quota) => quota.allow_burst(burst),
-        // Only a period of zero has no quota.
-        None => Quota::per_second(burst),
-    }
+/// Counts a refusal by the limit `name`; returns the wait to say, which is
+/// never zero.
+pub(super) fn limited(name: &'static str, wait: Duration) -> Duration {
+    metrics::counter!(metric::RATE_LIMITED, "limit" => name).increment(1);
+    wait.max(Duration::from_millis(1))
 }
 
 /// A bucket for each key.
@@ -63,24 +97,7 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         keys: usize,
         when_full: WhenFull,
     ) -> Self {
-        Self::with_quota(name, bucket.quota(), keys, when_full)
-    }
-
-    /// Of bytes: what fills again is so many a second.
-    pub(crate) fn of_bytes(
-        name: &'static str,
-        burst: u32,
-        per_second: u32,
-        keys: usize,
-        when_full: WhenFull,
-    ) -> Self {
-        let every = Duration::from_secs(1) / per_second.max(1);
-        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-        Self::with_quota(name, quota(every, burst), keys, when_full)
-    }
-
-    fn with_quota(name: &'static str, quota: Quota, keys: usize, when_full: WhenFull) -> Self {
-        let buckets = Bounded::new(name, when_full, keys);
+        let (quota, buckets) = (bucket.quota(), Bounded::new(name, when_full, keys));
         Self {
             name,
             full: buckets.full(),
@@ -108,9 +125,8 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         self.sweep();
         match self.limiter.check_key_n(key, n) {
             Ok(Err(not_until)) => {
-                metrics::counter!(metric::RATE_LIMITED, "limit" => self.name).increment(1);
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
-                Err(wait.max(Duration::from_millis(1)))
+                Err(limited(self.name, wait))
             }
             Ok(Ok(())) | Err(_) => Ok(()),
         }
@@ -140,7 +156,7 @@ mod tests {
     use super::*;
 
     fn limit(burst: u32, keys: usize, when_full: WhenFull) -> Limit<u32> {
-        Limit::new("test", Bucket { burst, per_hour: 4 }, keys, when_full)
+        Limit::new("test", Bucket::default().burst(burst).per_hour(4), keys, when_full)
     }
 
     #[test]
@@ -168,7 +184,8 @@ mod tests {
 
     #[test]
     fn bytes_fill_again_by_the_second() {
-        let limit = Limit::of_bytes("test", 1000, 2_000_000, 10, WhenFull::Open);
+        let bucket = Bucket::default().burst_bytes(1000).bytes_per_second(2_000_000);
+        let limit = Limit::new("test", bucket, 10, WhenFull::Open);
         assert!(limit.check_n(&1, 1000).is_ok());
         let wait = limit.check_n(&1, 1000).unwrap_err();
         assert!(wait <= Duration::from_millis(1), "{wait:?}");

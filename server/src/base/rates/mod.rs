@@ -4,14 +4,17 @@
 //! The buckets are the user's: another device, transport or connection has the
 //! same ones. They are kept in memory on this node and are full at start.
 //! Connections from loopback are exempt unless the operator says otherwise: a
-//! reverse proxy, and every test suite, comes from there. How often an address
-//! may sign up or log in is the accounts' to ask, with the same `limit`.
+//! reverse proxy, and every test suite, comes from there.
 //!
-//! Every limit here is open when it has no room for a key, but for those that
-//! hold back strangers who look for people or fill groups, which are shared.
+//! A limit is one line of `list`. Those of its first part, of sign-ups and
+//! logins, are asked by the accounts ([`SignInLimits`]), all others here. A limit
+//! that holds back strangers who look for people or fill groups is shared when
+//! it has no room for a key, others are open (`bounded`).
 
 mod bounded;
+mod failures;
 pub(crate) mod limit;
+pub(crate) mod list;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,71 +23,79 @@ use std::time::Duration;
 use parley_protocol::{ConversationId, UserId};
 
 use crate::base::address::prefix;
+pub(crate) use failures::Failures;
 pub use limit::Bucket;
 use limit::{Limit, WhenFull};
+use list::limits;
 
-/// The buckets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// Whether loopback is held to them as well.
-    pub limit_loopback: bool,
-    /// Keys remembered by each limit.
-    pub keys: usize,
-    /// Entries of one user to one conversation.
-    pub sends: Bucket,
-    /// Bytes of one user that come in at once.
-    pub inbound_burst_bytes: u32,
-    /// Bytes of one user that come in each second beyond that.
-    pub inbound_bytes_per_second: u32,
-    /// Look-ups by name of one user.
-    pub lookups: Bucket,
-    /// Look-ups by name from one address.
-    pub address_lookups: Bucket,
-    /// Look-ups by id of one user.
-    pub id_lookups: Bucket,
-    /// Profiles one user reads.
-    pub profiles: Bucket,
-    /// Groups one user makes.
-    pub groups: Bucket,
-    /// People one user brings into groups.
-    pub adds: Bucket,
-    /// Invite links one user makes, looks at or follows.
-    pub invites: Bucket,
-    /// Reports of one user.
-    pub reports: Bucket,
-    /// Typing notices of one user.
-    pub typing: Bucket,
-    /// Changes of one user's account, and of what they set for conversations.
-    pub changes: Bucket,
-    /// Exports of one user's data.
-    pub exports: Bucket,
+macro_rules! make {
+    ($(
+        [$options:ident $limits:ident]
+        $($name:ident: $limit:ty $(= $request:ident)?
+            [$($role:ident $key:ident = $default:expr),*] $full:ident $help:literal;)*
+    )*) => {
+        $(
+            /// The sizes of the buckets.
+            #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+            pub struct $options {
+                /// Whether loopback is held to them as well.
+                pub limit_loopback: bool,
+                /// Keys remembered by each limit.
+                pub keys: usize,
+                $(#[doc = concat!($help, ".")] pub $name: Bucket,)*
+            }
+
+            /// The buckets, full at start.
+            pub(crate) struct $limits {
+                $(pub(crate) $name: $limit,)*
+            }
+
+            impl $limits {
+                pub(crate) fn new(options: &$options) -> Self {
+                    let keys = options.keys;
+                    Self {
+                        $($name: <$limit>::new(
+                            stringify!($name), options.$name, keys, WhenFull::$full,
+                        ),)*
+                    }
+                }
+            }
+        )*
+
+        /// A request that takes one out of its user's bucket.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum PerUser {
+            $($($(#[doc = concat!($help, ".")] $request,)?)*)*
+        }
+
+        #[cfg(test)]
+        impl PerUser {
+            const ALL: &[Self] = &[$($($(Self::$request,)?)*)*];
+        }
+
+        impl Limits {
+            fn per_user(&self, request: PerUser) -> &Limit<UserId> {
+                match request {
+                    $($($(PerUser::$request => &self.$name,)?)*)*
+                }
+            }
+        }
+    };
 }
+
+limits!(make);
 
 /// Something that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charge {
     /// An entry for a conversation.
     Send(ConversationId),
-    /// A look-up by name.
+    /// A look-up by name, which counts for the address as well.
     Lookup,
-    /// A look-up by id.
-    IdLookup,
-    /// A profile read.
-    Profile,
-    /// A group made.
-    Group,
     /// So many people brought into a group.
     Adds(usize),
-    /// An invite link made, looked at or followed.
-    Invite,
-    /// A report.
-    Report,
-    /// A typing notice.
-    Typing,
-    /// A change of the account or of what is set for a conversation.
-    Change,
-    /// An export.
-    Export,
+    /// One of whatever counts for the user alone.
+    One(PerUser),
 }
 
 /// The limits of this node. Cheap to clone.
@@ -95,51 +106,15 @@ pub struct Rates {
 
 struct Inner {
     limit_loopback: bool,
-    sends: Limit<(UserId, ConversationId)>,
-    inbound: Limit<UserId>,
-    lookups: Limit<UserId>,
-    address_lookups: Limit<IpAddr>,
-    id_lookups: Limit<UserId>,
-    profiles: Limit<UserId>,
-    groups: Limit<UserId>,
-    adds: Limit<UserId>,
-    invites: Limit<UserId>,
-    reports: Limit<UserId>,
-    typing: Limit<UserId>,
-    changes: Limit<UserId>,
-    exports: Limit<UserId>,
+    limits: Limits,
 }
 
 impl Rates {
     /// Full buckets.
     #[must_use]
     pub fn new(options: &Options) -> Self {
-        let keys = options.keys;
-        let of_user = |name, bucket, when_full| Limit::new(name, bucket, keys, when_full);
-        let (open, shared) = (WhenFull::Open, WhenFull::Shared);
-        let inner = Inner {
-            limit_loopback: options.limit_loopback,
-            sends: Limit::new("sends", options.sends, keys, open),
-            inbound: Limit::of_bytes(
-                "inbound_bytes",
-                options.inbound_burst_bytes,
-                options.inbound_bytes_per_second,
-                keys,
-                open,
-            ),
-            lookups: of_user("lookups", options.lookups, shared),
-            address_lookups: Limit::new("address_lookups", options.address_lookups, keys, shared),
-            id_lookups: of_user("id_lookups", options.id_lookups, open),
-            profiles: of_user("profiles", options.profiles, open),
-            groups: of_user("groups", options.groups, shared),
-            adds: of_user("adds", options.adds, shared),
-            invites: of_user("invites", options.invites, shared),
-            reports: of_user("reports", options.reports, shared),
-            typing: of_user("typing", options.typing, open),
-            changes: of_user("changes", options.changes, open),
-            exports: of_user("exports", options.exports, shared),
-        };
-        Self { inner: Arc::new(inner) }
+        let limit_loopback = options.limit_loopback;
+        Self { inner: Arc::new(Inner { limit_loopback, limits: Limits::new(options) }) }
     }
 
     /// Takes what `user` does, who connects from `from`, out of its bucket.
@@ -150,29 +125,22 @@ impl Rates {
         if self.exempts(from) {
             return Ok(());
         }
-        let inner = &*self.inner;
+        let limits = &self.inner.limits;
         match charge {
-            Charge::Send(conversation) => inner.sends.check(&(user, conversation)),
+            Charge::Send(conversation) => limits.sends.check(&(user, conversation)),
             Charge::Lookup => {
-                inner.lookups.check(&user)?;
-                inner.address_lookups.check(&prefix(from))
+                limits.lookups.check(&user)?;
+                limits.address_lookups.check(&prefix(from))
             }
-            Charge::IdLookup => inner.id_lookups.check(&user),
-            Charge::Profile => inner.profiles.check(&user),
-            Charge::Group => inner.groups.check(&user),
             Charge::Adds(people) => {
-                inner.adds.check_n(&user, u32::try_from(people).unwrap_or(u32::MAX))
+                limits.adds.check_n(&user, u32::try_from(people).unwrap_or(u32::MAX))
             }
-            Charge::Invite => inner.invites.check(&user),
-            Charge::Report => inner.reports.check(&user),
-            Charge::Typing => inner.typing.check(&user),
-            Charge::Change => inner.changes.check(&user),
-            Charge::Export => inner.exports.check(&user),
+            Charge::One(request) => limits.per_user(request).check(&user),
         }
     }
 
-    /// Takes bytes that came in out of the user's bucket. Whoever has none left
-    /// is not refused but read from no further for as long as this says.
+    /// Takes bytes that came in out of the user's bucket. A user who has none
+    /// left is not refused; their connection is read again after the wait.
     ///
     /// # Errors
     /// How long to wait before asking again.
@@ -180,7 +148,7 @@ impl Rates {
         if self.exempts(from) {
             return Ok(());
         }
-        self.inner.inbound.check_n(&user, u32::try_from(bytes).unwrap_or(u32::MAX))
+        self.inner.limits.inbound_bytes.check_n(&user, u32::try_from(bytes).unwrap_or(u32::MAX))
     }
 
     /// Whether nothing is counted for connections from there.
@@ -198,19 +166,19 @@ mod tests {
     const BOB: UserId = UserId::new([2; 16]);
 
     fn rates(limit_loopback: bool) -> Rates {
-        let few = Bucket { burst: 2, per_hour: 3600 };
+        let per_hour = |burst, count| Bucket::default().burst(burst).per_hour(count);
+        let few = per_hour(2, 3600);
         Rates::new(&Options {
             limit_loopback,
             keys: 100,
-            sends: Bucket { burst: 60, per_hour: 3600 },
-            inbound_burst_bytes: 1000,
-            inbound_bytes_per_second: 1000,
+            sends: per_hour(60, 3600),
+            inbound_bytes: Bucket::default().burst_bytes(1000).bytes_per_second(1000),
             lookups: few,
-            address_lookups: Bucket { burst: 3, per_hour: 60 },
+            address_lookups: per_hour(3, 60),
             id_lookups: few,
             profiles: few,
             groups: few,
-            adds: Bucket { burst: 100, per_hour: 60 },
+            adds: per_hour(100, 60),
             invites: few,
             reports: few,
             typing: few,
@@ -240,18 +208,8 @@ mod tests {
     #[test]
     fn every_charge_runs_out() {
         let here = from("192.0.2.1");
-        for charge in [
-            Charge::Lookup,
-            Charge::IdLookup,
-            Charge::Profile,
-            Charge::Group,
-            Charge::Invite,
-            Charge::Report,
-            Charge::Typing,
-            Charge::Change,
-            Charge::Export,
-            Charge::Adds(50),
-        ] {
+        let one = PerUser::ALL.iter().map(|request| Charge::One(*request));
+        for charge in one.chain([Charge::Lookup, Charge::Adds(50)]) {
             let rates = rates(false);
             assert!((0..2).all(|_| rates.check(here, ANN, charge).is_ok()), "{charge:?}");
             assert!(rates.check(here, ANN, charge).is_err(), "{charge:?}");

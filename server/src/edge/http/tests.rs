@@ -1,9 +1,8 @@
 //! The router without sockets: every route, and every failure in full form.
 
 use super::*;
-use crate::accounts::{
-    Commit, CommitError, HashOptions, Options as AccountOptions, RateOptions, Sessions,
-};
+use crate::accounts::{Commit, CommitError, HashOptions, Options as AccountOptions, Sessions};
+use crate::base::rates::{Bucket, SignInOptions};
 use crate::edge::listen::{
     self, ConnectionCaps, ConnectionPermit, FrameReader, FrameWriter, HttpPeer, Peer, Transport,
 };
@@ -136,12 +135,12 @@ fn bench() -> Bench {
             tokens: 2,
             hash: HashOptions { memory_kib: 16, passes: 1, lanes: 1, parallel: 2, waiting: 8 },
             token_cache: 10,
-            rates: RateOptions {
-                sign_ups_per_minute: 2,
-                logins_per_minute: 100,
-                failures_per_name_per_minute: 100,
-                new_devices: crate::base::rates::Bucket { burst: 6, per_hour: 30 },
-                loopback_per_minute: 100,
+            rates: SignInOptions {
+                sign_ups: Bucket::default().per_minute(2),
+                logins: Bucket::default().per_minute(100),
+                failures: Bucket::default().per_minute(100),
+                new_devices: Bucket::default().burst(6).per_hour(30),
+                loopback: Bucket::default().per_minute(100),
                 limit_loopback: false,
                 keys: 100,
             },

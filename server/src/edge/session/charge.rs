@@ -9,6 +9,7 @@ use parley_protocol::UserId;
 use super::Host;
 use super::refusal::Refusal;
 use crate::base::rates::Charge;
+use crate::base::rates::PerUser;
 
 impl Host {
     /// Takes what the action costs.
@@ -46,8 +47,8 @@ fn of_command(user: UserId, command: &Command) -> [Option<Charge>; 2] {
     let first = match to {
         To::Conversation(id) => Charge::Send(*id),
         To::Peer(peer) => Charge::Send(direct_id(user, *peer)),
-        To::NewGroup => Charge::Group,
-        To::Invite(_) => Charge::Invite,
+        To::NewGroup => Charge::One(PerUser::Group),
+        To::Invite(_) => Charge::One(PerUser::Invite),
     };
     let people = match act {
         Act::Change(Change::Created { members, .. }) => members.len(),
@@ -64,15 +65,15 @@ fn of_command(user: UserId, command: &Command) -> [Option<Charge>; 2] {
 const fn of_query(query: &Query) -> Option<Charge> {
     match query {
         Query::FindByName(_) => Some(Charge::Lookup),
-        Query::FindById(_) => Some(Charge::IdLookup),
-        Query::GetProfile(_) => Some(Charge::Profile),
-        Query::Report(_) => Some(Charge::Report),
-        Query::Typing { .. } => Some(Charge::Typing),
+        Query::FindById(_) => Some(Charge::One(PerUser::IdLookup)),
+        Query::GetProfile(_) => Some(Charge::One(PerUser::Profile)),
+        Query::Report(_) => Some(Charge::One(PerUser::Report)),
+        Query::Typing { .. } => Some(Charge::One(PerUser::Typing)),
         Query::Invites { act: InviteAct::Create { .. }, .. } | Query::PeekInvite(_) => {
-            Some(Charge::Invite)
+            Some(Charge::One(PerUser::Invite))
         }
         Query::UpdateAccount(_) | Query::SetPreferences(..) | Query::Hide { .. } => {
-            Some(Charge::Change)
+            Some(Charge::One(PerUser::Change))
         }
         Query::Ping { .. }
         | Query::Fetch { .. }

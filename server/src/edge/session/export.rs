@@ -18,6 +18,7 @@ use super::single::Unanswered;
 use super::{Asker, Host};
 use crate::accounts;
 use crate::base::rates::Charge;
+use crate::base::rates::PerUser;
 use crate::chat::reading;
 
 /// Chunks that wait for the client; more are not read from the store.
@@ -35,7 +36,7 @@ impl Host {
     /// [`Unanswered`] with `rate_limited`.
     pub fn export(&self, asker: Asker) -> Result<BoxStream<'static, Bytes>, Unanswered> {
         let Asker { identity, from } = asker;
-        let limited = self.inner.rates.check(from, identity.user, Charge::Export);
+        let limited = self.inner.rates.check(from, identity.user, Charge::One(PerUser::Export));
         limited.map_err(|after| Unanswered { code: Code::RateLimited, after: Some(after) })?;
         let (chunks, receiver) = mpsc::channel(CHUNKS);
         let this = self.clone();

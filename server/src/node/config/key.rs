@@ -73,9 +73,9 @@ pub enum Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Restart => "restart",
-            Self::Contents => "contents: none, path: restart",
-            Self::Fixed => "new data folder",
+            Self::Restart => "a restart",
+            Self::Contents => "a restart for another path, nothing for other contents",
+            Self::Fixed => "a new data folder",
         })
     }
 }
@@ -102,28 +102,9 @@ numbers! {
     bytes_per_second: "bytes per second";
 }
 
-macro_rules! others {
-    ($($name:ident: $unit:literal;)*) => {
-        $(
-            /// No number.
-            pub(super) const fn $name() -> Values {
-                choice($unit)
-            }
-        )*
-    };
-}
-
-others! {
-    path: "path";
-    address: "IP address and port";
-    text: "text";
-    list: "list of texts";
-    switch: "true or false";
-}
-
-/// One of a few words.
-pub(super) const fn choice(words: &'static str) -> Values {
-    Values { unit: words, range: None }
+/// No number, but this.
+pub(super) const fn other(what: &'static str) -> Values {
+    Values { unit: what, range: None }
 }
 
 /// A value as TOML. None of a key's types can fail to be one, but for a number
@@ -133,7 +114,7 @@ pub(super) fn leaf(value: &impl Serialize) -> Value {
 }
 
 macro_rules! key {
-    ($path:expr, [$($field:tt)+], $values:expr, $change:ident, $help:literal) => {
+    ($path:expr, [$($field:tt)+], $values:expr, $change:ident, $help:expr) => {
         Key {
             path: $path,
             values: $values,
@@ -151,7 +132,7 @@ macro_rules! key {
 macro_rules! section {
     (
         $(#[$doc:meta])* $section:ident $name:ident
-        $($key:ident: $type:ty = $default:expr, $values:expr, $change:ident, $help:literal;)*
+        $($key:ident: $type:ty = $default:expr, $values:expr, $change:ident, $help:expr;)*
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq)]
@@ -176,7 +157,7 @@ macro_rules! section {
 
 macro_rules! config {
     (
-        [$($key:ident: $type:ty = $default:expr, $values:expr, $change:ident, $help:literal;)*]
+        [$($key:ident: $type:ty = $default:expr, $values:expr, $change:ident, $help:expr;)*]
         $($name:ident: $section:ident,)*
     ) => {
         /// The whole configuration. The first keys have no section.

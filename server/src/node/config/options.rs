@@ -64,26 +64,8 @@ impl Config {
 
     /// Options of the rate limits of users.
     #[must_use]
-    pub const fn rates_options(&self) -> rates::Options {
-        let of = &self.rates;
-        rates::Options {
-            limit_loopback: of.limit_loopback,
-            keys: of.addresses,
-            sends: bucket(of.sends_burst, of.sends_per_hour),
-            inbound_burst_bytes: of.inbound_burst_bytes,
-            inbound_bytes_per_second: of.inbound_bytes_per_second,
-            lookups: bucket(of.lookups_burst, of.lookups_per_hour),
-            address_lookups: bucket(of.address_lookups_burst, of.address_lookups_per_hour),
-            id_lookups: bucket(of.id_lookups_burst, of.id_lookups_per_hour),
-            profiles: bucket(of.profiles_burst, of.profiles_per_hour),
-            groups: bucket(of.groups_burst, of.groups_per_hour),
-            adds: bucket(of.adds_burst, of.adds_per_hour),
-            invites: bucket(of.invites_burst, of.invites_per_hour),
-            reports: bucket(of.reports_burst, of.reports_per_hour),
-            typing: bucket(of.typing_burst, of.typing_per_hour),
-            changes: bucket(of.changes_burst, of.changes_per_hour),
-            exports: bucket(of.exports_burst, of.exports_per_hour),
-        }
+    pub fn rates_options(&self) -> rates::Options {
+        (&self.rates).into()
     }
 
     /// Options of people.
@@ -95,7 +77,7 @@ impl Config {
     /// Options of accounts.
     #[must_use]
     pub fn accounts_options(&self) -> accounts::Options {
-        let (of, rates) = (&self.accounts, &self.rates);
+        let of = &self.accounts;
         accounts::Options {
             sign_up: of.sign_up == SignUp::Open,
             devices: of.devices,
@@ -108,19 +90,7 @@ impl Config {
                 waiting: of.waiting_hashes,
             },
             token_cache: of.token_cache,
-            rates: accounts::RateOptions {
-                sign_ups_per_minute: rates.sign_ups_per_minute,
-                logins_per_minute: rates.logins_per_minute,
-                failures_per_name_per_minute: rates.failures_per_name_per_minute,
-                new_devices: bucket(rates.new_devices_burst, rates.new_devices_per_hour),
-                loopback_per_minute: rates.loopback_per_minute,
-                limit_loopback: rates.limit_loopback,
-                keys: rates.addresses,
-            },
+            rates: (&self.rates).into(),
         }
     }
-}
-
-const fn bucket(burst: u32, per_hour: u32) -> rates::Bucket {
-    rates::Bucket { burst, per_hour }
 }

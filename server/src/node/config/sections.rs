@@ -11,10 +11,12 @@ use parley_protocol::limits;
 use serde::{Deserialize, Serialize};
 
 use super::key::{
-    Change, Key, address, bytes, bytes_per_second, characters, choice, kibibytes, leaf, list,
-    milliseconds, number, path, per_hour, per_minute, switch, text,
+    Change, Key, bytes, bytes_per_second, characters, kibibytes, leaf, milliseconds, number, other,
+    per_hour, per_minute,
 };
 use super::key::{config, key, section};
+use crate::base::rates;
+use crate::base::rates::list::limits;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -42,9 +44,9 @@ pub enum LogFormat {
 
 config! {
     [
-        data: PathBuf = PathBuf::from("./parley-data"), path(), Restart, "Folder of everything the server keeps; made if missing.";
-        listen: String = "127.0.0.1:7443".to_owned(), address(), Restart, "Address of QUIC (UDP) and TLS (TCP), for example 0.0.0.0:7443. Port 0 picks one.";
-        http: String = "127.0.0.1:7480".to_owned(), address(), Restart, "Address of plain HTTP with /metrics; loopback only. Port 0 picks one.";
+        data: PathBuf = PathBuf::from("./parley-data"), other("path"), Restart, "Folder of everything the server keeps; made if missing.";
+        listen: String = "127.0.0.1:7443".to_owned(), other("IP address and port"), Restart, "Address of QUIC (UDP) and TLS (TCP), for example 0.0.0.0:7443. Port 0 picks one.";
+        http: String = "127.0.0.1:7480".to_owned(), other("IP address and port"), Restart, "Address of plain HTTP with /metrics; loopback only. Port 0 picks one.";
     ]
     tls: Tls,
     connections: Connections,
@@ -64,11 +66,11 @@ config! {
 section! {
     /// Certificates and TLS versions.
     Tls tls
-    certificate: PathBuf = PathBuf::new(), path(), Contents, "PEM file with the certificate chain; empty: a self-signed one is made and kept in the data folder.";
-    key: PathBuf = PathBuf::new(), path(), Contents, "PEM file with the private key, readable by its owner alone; goes with `certificate`.";
-    tls12: bool = false, switch(), Restart, "Whether TLS 1.2 is taken besides 1.3, on TCP.";
+    certificate: PathBuf = PathBuf::new(), other("path"), Contents, "PEM file with the certificate chain; empty: a self-signed one is made and kept in the data folder.";
+    key: PathBuf = PathBuf::new(), other("path"), Contents, "PEM file with the private key, readable by its owner alone; goes with `certificate`.";
+    tls12: bool = false, other("true or false"), Restart, "Whether TLS 1.2 is taken besides 1.3, on TCP.";
     reload_ms: u64 = 10_000, milliseconds(100, 86_400_000), Restart, "How often the files are looked at for a new certificate.";
-    names: Vec<String> = Vec::new(), list(), Restart, "More host names for the self-signed certificate when it is made.";
+    names: Vec<String> = Vec::new(), other("list of texts"), Restart, "More host names for the self-signed certificate when it is made.";
 }
 
 section! {
@@ -77,7 +79,7 @@ section! {
     total: usize = 20_000, number(1, 10_000_000), Restart, "Connections of any kind.";
     per_address: usize = 512, number(1, 10_000_000), Restart, "Connections from one IPv4 address or IPv6 /64.";
     unauthenticated: usize = 4_096, number(1, 10_000_000), Restart, "Connections that have not authenticated, HTTP ones included.";
-    limit_loopback: bool = false, switch(), Restart, "Whether `per_address` also holds for loopback, where a reverse proxy brings everybody from one address.";
+    limit_loopback: bool = false, other("true or false"), Restart, "Whether `per_address` also holds for loopback, where a reverse proxy brings everybody from one address.";
     handshake_ms: u64 = 10_000, milliseconds(100, 60_000), Restart, "Time a connection has to authenticate, and an HTTP head or body to arrive.";
     idle_ms: u64 = 75_000, milliseconds(1_000, 600_000), Restart, "Silence after which QUIC gives a connection up.";
 }
@@ -108,25 +110,25 @@ section! {
 section! {
     /// Browsers.
     WebSocket websocket
-    origins: Vec<String> = Vec::new(), list(), Restart, "Origins of web pages that may connect besides the server's own, for example `https://chat.example.org`.";
+    origins: Vec<String> = Vec::new(), other("list of texts"), Restart, "Origins of web pages that may connect besides the server's own, for example `https://chat.example.org`.";
 }
 
 section! {
     /// QUIC for browsers.
     WebTransport webtransport
-    enabled: bool = false, switch(), Restart, "Whether browsers may use WebTransport, on the address of `listen`; without certificate files with a certificate of its own that is made anew each week.";
+    enabled: bool = false, other("true or false"), Restart, "Whether browsers may use WebTransport, on the address of `listen`; without certificate files with a certificate of its own that is made anew each week.";
 }
 
 section! {
     /// The web client.
     Web web
-    folder: PathBuf = PathBuf::new(), path(), Restart, "Folder of a web client that was built apart; empty: the one in the binary.";
+    folder: PathBuf = PathBuf::new(), other("path"), Restart, "Folder of a web client that was built apart; empty: the one in the binary.";
 }
 
 section! {
     /// Sign-up, passwords, devices.
     Accounts accounts
-    sign_up: SignUp = SignUp::Open, choice("open or closed"), Restart, "Whether anybody may sign up.";
+    sign_up: SignUp = SignUp::Open, other("open or closed"), Restart, "Whether anybody may sign up.";
     devices: usize = 32, number(1, 1_000), Restart, "Devices of one account.";
     tokens: usize = 8, number(1, 100), Restart, "Session tokens of one device; a login beyond that ends the oldest.";
     hash_memory_kib: u32 = 19_456, kibibytes(8, 1 << 20), Restart, "Memory of one password hash (argon2id m).";
@@ -138,47 +140,80 @@ section! {
     people_cache_bytes: usize = 32 * 1024 * 1024, bytes(64 * KIB, 1 << 40), Restart, "Memory for settings, contacts and blocks of users, so that most checks need no read.";
 }
 
-section! {
-    /// Rate limits, kept in memory: they start full. A user's limits hold across
-    /// devices, transports and connections. Each says what it does with a key that
-    /// finds no room among `addresses` others: it passes (open) or shares a
-    /// thousand buckets with all such keys (shared).
-    Rates rates
-    limit_loopback: bool = false, switch(), Restart, "Whether connections from loopback are limited like others; otherwise only by `loopback_per_minute`.";
-    sign_ups_per_minute: u32 = 30, per_minute(1, MOST), Restart, "Sign-ups from one IPv4 address or IPv6 /64 (shared).";
-    logins_per_minute: u32 = 60, per_minute(1, MOST), Restart, "Logins from one IPv4 address or IPv6 /64 (shared).";
-    failures_per_name_per_minute: u32 = 20, per_minute(1, MOST), Restart, "Failed logins to one name, from anywhere but loopback (shared).";
-    new_devices_burst: u32 = 6, number(1, MOST), Restart, "Devices that may sign in to one account for the first time at once (shared).";
-    new_devices_per_hour: u32 = 30, per_hour(1, MOST), Restart, "Devices beyond that.";
-    loopback_per_minute: u32 = 60_000, per_minute(1, MOST), Restart, "Sign-ups, and logins, from loopback (shared).";
-    addresses: usize = 100_000, number(1, 10_000_000), Restart, "Addresses, names and users remembered by each limit.";
-    sends_burst: u32 = 60, number(1, MOST), Restart, "Entries of one user to one conversation at once (open).";
-    sends_per_hour: u32 = 3_600, per_hour(1, MOST), Restart, "Entries of one user to one conversation beyond that.";
-    inbound_burst_bytes: u32 = 128 * 1024 * 1024, bytes(16 * MIB, MOST), Restart, "Bytes of frames of one user at once (open); beyond it the server reads no faster than the next key says.";
-    inbound_bytes_per_second: u32 = 2_000_000, bytes_per_second(KIB, 1_000_000_000), Restart, "Bytes of frames of one user beyond that.";
-    lookups_burst: u32 = 100, number(1, MOST), Restart, "Look-ups by name of one user at once (shared).";
-    lookups_per_hour: u32 = 4, per_hour(1, MOST), Restart, "Look-ups by name of one user beyond that.";
-    address_lookups_burst: u32 = 1_000, number(1, MOST), Restart, "Look-ups by name from one IPv4 address or IPv6 /64 at once (shared).";
-    address_lookups_per_hour: u32 = 240, per_hour(1, MOST), Restart, "Look-ups by name from one address beyond that.";
-    id_lookups_burst: u32 = 1_000, number(1, MOST), Restart, "Look-ups by id of one user at once (open).";
-    id_lookups_per_hour: u32 = 900, per_hour(1, MOST), Restart, "Look-ups by id of one user beyond that.";
-    profiles_burst: u32 = 4_320, number(1, MOST), Restart, "Profiles one user reads at once (open).";
-    profiles_per_hour: u32 = 180, per_hour(1, MOST), Restart, "Profiles one user reads beyond that.";
-    groups_burst: u32 = 20, number(1, MOST), Restart, "Groups one user makes at once (shared).";
-    groups_per_hour: u32 = 10, per_hour(1, MOST), Restart, "Groups one user makes beyond that.";
-    adds_burst: u32 = 1_000, number(1, MOST), Restart, "People one user brings into groups at once (shared).";
-    adds_per_hour: u32 = 600, per_hour(1, MOST), Restart, "People one user brings into groups beyond that.";
-    invites_burst: u32 = 30, number(1, MOST), Restart, "Invite links one user makes, looks at or follows at once (shared).";
-    invites_per_hour: u32 = 60, per_hour(1, MOST), Restart, "Invite links beyond that.";
-    reports_burst: u32 = 20, number(1, MOST), Restart, "Reports of one user at once (shared).";
-    reports_per_hour: u32 = 10, per_hour(1, MOST), Restart, "Reports of one user beyond that.";
-    typing_burst: u32 = 120, number(1, MOST), Restart, "Typing notices of one user at once (open).";
-    typing_per_hour: u32 = 3_600, per_hour(1, MOST), Restart, "Typing notices of one user beyond that.";
-    changes_burst: u32 = 500, number(1, MOST), Restart, "Changes of one user's account, and of what they set for conversations, at once (open).";
-    changes_per_hour: u32 = 3_600, per_hour(1, MOST), Restart, "Such changes beyond that.";
-    exports_burst: u32 = 3, number(1, MOST), Restart, "Exports of one user's data at once (shared).";
-    exports_per_hour: u32 = 1, per_hour(1, MOST), Restart, "Exports beyond that.";
+macro_rules! rates {
+    ($(
+        [$options:ident $limits:ident]
+        $($name:ident: $limit:ty $(= $request:ident)?
+            [$($role:ident $key:ident = $default:expr),*] $full:ident $help:literal;)*
+    )*) => {
+        section! {
+            /// Rate limits, kept in memory: they start full. A user's limits hold across
+            /// devices, transports and connections. Each says what it does with a key that
+            /// finds no room among `addresses` others: it passes (open) or shares a
+            /// thousand buckets with all such keys (shared).
+            Rates rates
+            limit_loopback: bool = false, other("true or false"), Restart, "Whether connections from loopback are limited like others; otherwise only by `loopback_per_minute`.";
+            addresses: usize = 100_000, number(1, 10_000_000), Restart, "Addresses, names and users remembered by each limit.";
+            $($($($key: u32 = $default, bucket!($role), Restart, bucket!($role $full $help);)*)*)*
+        }
+
+        $(impl From<&Rates> for rates::$options {
+            fn from(of: &Rates) -> Self {
+                Self {
+                    limit_loopback: of.limit_loopback,
+                    keys: of.addresses,
+                    $($name: rates::Bucket::default()$(.$role(of.$key))*,)*
+                }
+            }
+        })*
+    };
 }
+
+/// The values of a key that sizes a bucket, and its meaning.
+macro_rules! bucket {
+    (burst) => {
+        number(1, MOST)
+    };
+    (per_hour) => {
+        per_hour(1, MOST)
+    };
+    (per_minute) => {
+        per_minute(1, MOST)
+    };
+    // A frame has to fit, or it would never be read.
+    (burst_bytes) => {
+        bytes(16 * MIB, MOST)
+    };
+    (bytes_per_second) => {
+        bytes_per_second(KIB, 1_000_000_000)
+    };
+    (Open) => {
+        "open"
+    };
+    (Shared) => {
+        "shared"
+    };
+    (per_minute $full:ident $help:literal) => {
+        concat!($help, " (", bucket!($full), ").")
+    };
+    (burst $full:ident $help:literal) => {
+        concat!($help, ", at once (", bucket!($full), ").")
+    };
+    (per_hour $full:ident $help:literal) => {
+        concat!($help, ", beyond that.")
+    };
+    (burst_bytes Open $help:literal) => {
+        concat!(
+            $help,
+            ", at once (open); beyond it the server reads no faster than the next key says."
+        )
+    };
+    (bytes_per_second $full:ident $help:literal) => {
+        concat!($help, ", beyond that.")
+    };
+}
+
+limits!(rates);
 
 section! {
     /// The store.
@@ -201,6 +236,6 @@ section! {
 section! {
     /// Log lines.
     Logging logging
-    format: LogFormat = LogFormat::Text, choice("text or json"), Restart, "How log lines are written.";
-    level: String = "info".to_owned(), text(), Restart, "What is logged: error, warn, info, or a filter such as parley_server=info,quinn=warn.";
+    format: LogFormat = LogFormat::Text, other("text or json"), Restart, "How log lines are written.";
+    level: String = "info".to_owned(), other("text"), Restart, "What is logged: error, warn, info, or a filter such as parley_server=info,quinn=warn.";
 }

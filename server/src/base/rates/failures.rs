@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::bounded::{SHARED, WhenFull};
+use super::limit::{Bucket, limited};
+
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Debts that names without a place of their own share.
-const SHARED: u64 = 1024;
-
-pub(super) struct Failures {
+/// The debts of names.
+pub(crate) struct Failures {
+    name: &'static str,
     cost: Duration,
     names: usize,
     hasher: RandomState,
@@ -26,14 +28,24 @@ pub(super) struct Failures {
 }
 
 impl Failures {
-    /// `per_minute` failures of a name, at most `names` of them remembered.
-    pub(super) fn new(per_minute: u32, names: usize) -> Self {
-        let cost = MINUTE / per_minute.max(1);
-        Self { cost, names, hasher: RandomState::new(), paid: Mutex::default() }
+    /// The limit `name`, of at most `names` names. `bucket` says how many
+    /// failures a minute holds.
+    pub(super) fn new(
+        name: &'static str,
+        bucket: Bucket,
+        names: usize,
+        when_full: WhenFull,
+    ) -> Self {
+        assert_eq!(when_full, WhenFull::Shared, "a name without room must not be free to guess");
+        let (cost, hasher) = (bucket.every, RandomState::new());
+        Self { name, cost, names, hasher, paid: Mutex::default() }
     }
 
-    /// Whether another try is allowed; how long to wait if not.
-    pub(super) fn check(&self, name: &str, now: Instant) -> Result<(), Duration> {
+    /// Whether another try is allowed.
+    ///
+    /// # Errors
+    /// How long until it is.
+    pub(crate) fn check(&self, name: &str, now: Instant) -> Result<(), Duration> {
         let own = self.hasher.hash_one(name);
         let paid = self.paid.lock();
         let debt = [own, shared(own)]
@@ -44,12 +56,12 @@ impl Failures {
             .unwrap_or_default();
         match (debt + self.cost).saturating_sub(MINUTE) {
             Duration::ZERO => Ok(()),
-            wait => Err(wait),
+            wait => Err(limited(self.name, wait)),
         }
     }
 
     /// Counts one failure.
-    pub(super) fn note(&self, name: &str, now: Instant) {
+    pub(crate) fn note(&self, name: &str, now: Instant) {
         let own = self.hasher.hash_one(name);
         let mut paid = self.paid.lock();
         if paid.len() >= self.names && !paid.contains_key(&own) {
@@ -69,9 +81,14 @@ const fn shared(own: u64) -> u64 {
 mod tests {
     use super::*;
 
+    fn failures(per_minute: u32) -> Failures {
+        let bucket = Bucket::default().per_minute(per_minute);
+        Failures::new("test", bucket, 10, WhenFull::Shared)
+    }
+
     #[test]
     fn failures_run_out_and_time_pays() {
-        let failures = Failures::new(3, 10);
+        let failures = failures(3);
         let now = Instant::now();
         for _ in 0..3 {
             assert_eq!(failures.check("bob", now), Ok(()));
@@ -87,7 +104,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_full_is_never_laxer() {
-        let failures = Failures::new(1, 10);
+        let failures = failures(1);
         let now = Instant::now();
         for name in 0..5000 {
             failures.note(&name.to_string(), now);

@@ -1,0 +1,39 @@
+//! Every rate limit, in one line: its name (also its label in the metrics), of
+//! what it keeps buckets, the keys of the configuration that size a bucket
+//! with their defaults, what becomes of a key without a bucket of its own, and
+//! what is counted.
+//!
+//! [`limits!`] hands the lines to a macro: `rates` makes options and buckets of
+//! them, the configuration its keys. A limit that takes one for each request of
+//! a user has its variant of [`super::PerUser`] in its line as well. Which
+//! request it is charged for is said where requests are known (`edge/session`).
+
+macro_rules! limits {
+    ($make:ident) => {
+        $make! {
+            [SignInOptions SignInLimits]
+            sign_ups: Limit<IpAddr> [per_minute sign_ups_per_minute = 30] Shared "Sign-ups from one IPv4 address or IPv6 /64";
+            logins: Limit<IpAddr> [per_minute logins_per_minute = 60] Shared "Logins from one IPv4 address or IPv6 /64";
+            failures: Failures [per_minute failures_per_name_per_minute = 20] Shared "Failed logins to one name, from anywhere but loopback";
+            new_devices: Limit<UserId> [burst new_devices_burst = 6, per_hour new_devices_per_hour = 30] Shared "Devices that sign in to one account for the first time";
+            loopback: Limit<&'static str> [per_minute loopback_per_minute = 60_000] Shared "Sign-ups, and logins, from loopback";
+
+            [Options Limits]
+            sends: Limit<(UserId, ConversationId)> [burst sends_burst = 60, per_hour sends_per_hour = 3_600] Open "Entries of one user to one conversation";
+            inbound_bytes: Limit<UserId> [burst_bytes inbound_burst_bytes = 128 * 1024 * 1024, bytes_per_second inbound_bytes_per_second = 2_000_000] Open "Bytes of frames of one user";
+            lookups: Limit<UserId> [burst lookups_burst = 100, per_hour lookups_per_hour = 4] Shared "Look-ups by name of one user";
+            address_lookups: Limit<IpAddr> [burst address_lookups_burst = 1_000, per_hour address_lookups_per_hour = 240] Shared "Look-ups by name from one IPv4 address or IPv6 /64";
+            id_lookups: Limit<UserId> = IdLookup [burst id_lookups_burst = 1_000, per_hour id_lookups_per_hour = 900] Open "Look-ups by id of one user";
+            profiles: Limit<UserId> = Profile [burst profiles_burst = 4_320, per_hour profiles_per_hour = 180] Open "Profiles one user reads";
+            groups: Limit<UserId> = Group [burst groups_burst = 20, per_hour groups_per_hour = 10] Shared "Groups one user makes";
+            adds: Limit<UserId> [burst adds_burst = 1_000, per_hour adds_per_hour = 600] Shared "People one user brings into groups";
+            invites: Limit<UserId> = Invite [burst invites_burst = 30, per_hour invites_per_hour = 60] Shared "Invite links one user makes, looks at or follows";
+            reports: Limit<UserId> = Report [burst reports_burst = 20, per_hour reports_per_hour = 10] Shared "Reports of one user";
+            typing: Limit<UserId> = Typing [burst typing_burst = 120, per_hour typing_per_hour = 3_600] Open "Typing notices of one user";
+            changes: Limit<UserId> = Change [burst changes_burst = 500, per_hour changes_per_hour = 3_600] Open "Changes of one user's account, and of what they set for conversations";
+            exports: Limit<UserId> = Export [burst exports_burst = 3, per_hour exports_per_hour = 1] Shared "Exports of one user's data";
+        }
+    };
+}
+
+pub(crate) use limits;
