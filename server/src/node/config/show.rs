@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, Config, Key, Loaded, Source, keys};
+use super::{Config, Key, Loaded, Source, keys};
 
 /// A file with every key, its meaning, unit, range and default, and what a
 /// change of it needs; the keys are commented out.
@@ -16,13 +16,10 @@ pub fn init() -> String {
     let defaults = Config::default();
     each(&mut out, |out, key| {
         let name = key.name();
-        let (help, values, value) = (key.help, key.values, (key.get)(&defaults));
-        let change = match key.change {
-            Change::Restart => "A change takes a restart.",
-            Change::Contents => "Another path takes a restart, other contents of the file do not.",
-            Change::Fixed => "Chosen when the data folder is made, fixed from then on.",
-        };
-        let _ = writeln!(out, "\n# {help}\n# Takes: {values}. {change}\n#{name} = {value}");
+        let (help, values, change) = (key.help, key.values, key.change);
+        let value = (key.get)(&defaults);
+        let takes = format!("In {values}. A change takes {change}.");
+        let _ = writeln!(out, "\n# {help}\n# {takes}\n#{name} = {value}");
     });
     out
 }

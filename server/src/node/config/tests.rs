@@ -1,6 +1,7 @@
 //! The layers, their errors, and that keys, defaults and texts cannot drift apart.
 
 use super::*;
+use crate::base::rates::list::limits;
 use std::collections::BTreeSet;
 
 fn load(
@@ -208,4 +209,70 @@ fn show_is_a_file_that_loads_the_same_and_names_sources() {
     let shown = loaded.show();
     assert!(shown.contains("total = 77 # PARLEY_CONNECTIONS__TOTAL"), "{shown}");
     assert_eq!(load(Some(&shown), &[], &Overrides::default()).unwrap().config, loaded.config);
+}
+
+#[test]
+fn init_says_unit_range_and_what_a_change_takes() {
+    let file = init();
+    let before = |key: &str| file.split(&format!("\n#{key} = ")).next().unwrap().lines().last();
+    let said = "# In milliseconds, 100 to 86400000. A change takes a restart.";
+    assert_eq!(before("reload_ms"), Some(said));
+    assert!(before("certificate").unwrap().ends_with("nothing for other contents."));
+    assert!(before("shards").unwrap().ends_with("1 to 256. A change takes a new data folder."));
+}
+
+#[test]
+fn the_operators_document_has_a_row_for_each_key() {
+    let defaults = Config::default();
+    let row = |key: &Key| {
+        let value = (key.get)(&defaults);
+        let Key { path, values, change, help, .. } = key;
+        format!("| `{path}` | `{value}` | {values} | {change} | {help} |")
+    };
+    assert_rows("| Key |", &keys().map(row).collect::<Vec<_>>());
+}
+
+macro_rules! rows {
+    ($(
+        [$options:ident $limits:ident]
+        $($name:ident: $limit:ty $(= $request:ident)?
+            [$($role:ident $key:ident = $default:expr),*] $full:ident $help:literal;)*
+    )*) => {
+        [$($(row(
+            stringify!($name),
+            &[$((stringify!($role), Rates::default().$key)),*],
+            stringify!($full),
+            $help,
+        ),)*)*]
+    };
+}
+
+#[test]
+fn the_operators_document_has_a_row_for_each_rate_limit() {
+    assert_rows("| Limit |", &limits!(rows));
+}
+
+fn row(name: &str, sizes: &[(&str, u32)], full: &str, help: &str) -> String {
+    let size = |(role, count): &(&str, u32)| match *role {
+        "burst" => format!("{count} at once"),
+        "burst_bytes" => format!("{count} bytes at once"),
+        "bytes_per_second" => format!("{count} a second"),
+        "per_hour" => format!("{count} an hour"),
+        "per_minute" => format!("{count} a minute"),
+        other => panic!("no words for {other}"),
+    };
+    let sizes: Vec<_> = sizes.iter().map(size).collect();
+    let (sizes, full) = (sizes.join(", then "), full.to_lowercase());
+    format!("| `{name}` | {help} | {sizes} | {full} |")
+}
+
+/// The table with this heading has exactly these rows.
+fn assert_rows(heading: &str, rows: &[String]) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operating.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let table = text.lines().skip_while(|line| !line.starts_with(heading));
+    let found: Vec<_> = table.skip(2).take_while(|line| line.starts_with('|')).collect();
+    let wrong: Vec<_> = found.iter().filter(|row| !rows.iter().any(|it| it == *row)).collect();
+    let all = rows.join("\n");
+    assert!(found == rows, "docs/operating.md: {wrong:#?} are wrong; the table must be:\n{all}");
 }
