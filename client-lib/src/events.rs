@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_util::Stream;
 
-use crate::model::{Event, What};
+use crate::machine::Event;
 
 /// A stream of events. Dropping it ends it; a new one starts at the present.
 pub struct Events {
@@ -108,7 +108,7 @@ impl Broadcast {
         if buffer.closed || (buffer.had_reader && buffer.readers.is_empty()) {
             return;
         }
-        buffer.bytes += size(&event);
+        buffer.bytes += event.text_bytes();
         buffer.events.push_back(event);
         buffer.trim();
         buffer.wake();
@@ -184,7 +184,7 @@ impl Buffer {
         match self.events.pop_front() {
             Some(event) => {
                 self.first += 1;
-                self.bytes -= size(&event);
+                self.bytes -= event.text_bytes();
                 true
             }
             None => false,
@@ -200,36 +200,6 @@ impl Buffer {
     }
 }
 
-fn size(event: &Event) -> usize {
-    match event {
-        Event::Message(message) => message.text.len(),
-        Event::Edited(edit) => edit.text.len(),
-        Event::UnknownEntry(entry) => entry.body.len(),
-        // Lines and changes of groups hold titles, drafts and lists of members.
-        Event::Conversation(line) => line.info.description.len() + line.preferences.draft.len(),
-        Event::Changed(change) => match &change.what {
-            What::Created { info, members, .. } => info.description.len() + 64 * members.len(),
-            What::Added(members) => 64 * members.len(),
-            _ => 0,
-        },
-        Event::Hidden { seqs, .. } => 8 * seqs.len(),
-        Event::Deleted(_)
-        | Event::Reacted(_)
-        | Event::Pinned(_)
-        | Event::Erased(_)
-        | Event::Typing(_)
-        | Event::Presence(_)
-        | Event::Profile(_)
-        | Event::AccountChanged { .. }
-        | Event::Receipt(_)
-        | Event::Sent { .. }
-        | Event::SendFailed { .. }
-        | Event::StateChanged(_)
-        | Event::FellBack { .. }
-        | Event::Lagged(_) => 0,
-    }
-}
-
 // A reader that panicked left the buffer whole: nothing here can panic half-way.
 fn lock(buffer: &Mutex<Buffer>) -> MutexGuard<'_, Buffer> {
     buffer.lock().unwrap_or_else(PoisonError::into_inner)
@@ -238,7 +208,7 @@ fn lock(buffer: &Mutex<Buffer>) -> MutexGuard<'_, Buffer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::State;
+    use crate::machine::State;
 
     fn numbered(n: u64) -> Event {
         // Any event that carries a number will do.

@@ -24,8 +24,7 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::auth::Token;
-use crate::error::{Error, ErrorKind};
+use crate::machine::{Error, ErrorKind, Token};
 use crate::transport::endpoint::Endpoint;
 use crate::transport::tls;
 use crate::transport::trust::Trust;

@@ -19,8 +19,8 @@
 //! # }
 //! ```
 //!
-//! Three layers, each usable: [`machine`] is the pure state machine (no I/O,
-//! clock, randomness or runtime), a driver task owns it together with the
+//! Three layers, each usable: [`machine`] is the pure state machine, a crate of its
+//! own without I/O, clock, randomness or runtime; a driver task owns it together with the
 //! transport and the store, and [`Client`] is the cheap handle on the driver.
 //!
 //! Every buffer is bounded; the table with the bounds is in the crate's README.
@@ -29,38 +29,27 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod auth;
-mod builder;
 mod client;
-mod compose;
-mod convert;
 mod driver;
-mod error;
 mod events;
-mod history;
 mod http;
-pub mod machine;
-mod model;
-mod send;
 mod store;
 mod transport;
 
-pub use auth::Token;
-pub use builder::{Backoff, ClientBuilder};
-pub use client::Client;
-pub use error::{Error, ErrorKind};
+pub use parley_client_machine as machine;
+
+pub use client::{Client, ClientBuilder, SendHandle};
 pub use events::Events;
 pub use http::HttpApi;
-pub use model::{
-    Account, AccountSettings, AccountSettingsChange, Action, Audience, CatchUp, Change,
+pub use machine::{
+    Account, AccountSettings, AccountSettingsChange, Action, Audience, Backoff, CatchUp, Change,
     Conversation, ConversationChange, ConversationKind, ConversationSettings, Deletion,
-    Description, Edit, Edited, Entry, Erased, Event, HistoryPage, Info, Invite, InviteId,
-    InvitePreview, LocalId, Member, MemberReceipt, Mention, Mentioned, Message, NewGroup,
+    Description, Edit, Edited, Entry, Erased, Error, ErrorKind, Event, HistoryPage, Info, Invite,
+    InviteId, InvitePreview, LocalId, Member, MemberReceipt, Mention, Mentioned, Message, NewGroup,
     NewMessage, NotifyLevel, Origin, Pin, Preferences, PreferencesChange, Presence, Profile,
     ProfileChange, Range, Reaction, ReactionGroup, Receipt, Report, Role, SendStatus, Sent,
-    Session, State, To, Transport, Typing, UnknownEntry, User, What, Who,
+    Session, State, To, Token, Transport, Typing, UnknownEntry, User, What, Who,
 };
-pub use send::SendHandle;
 pub use transport::trust::Trust;
 
 pub use parley_protocol::errors::{Code, Retry};

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::Client;
 use crate::driver::Command;
-use crate::error::Error;
+use crate::machine::Error;
 
 impl Client {
     /// The devices of this account.

@@ -3,13 +3,10 @@
 use parley_protocol::ids::{ConversationId, UserId};
 use parley_protocol::wire::{self, client_envelope::Kind, invites::Act, server_envelope};
 
-use super::{Client, unexpected};
-use crate::convert;
-use crate::error::Error;
-use crate::model::{
-    Action, ConversationChange, Invite, InviteId, InvitePreview, NewGroup, Role, To,
+use super::{Client, SendHandle, unexpected};
+use crate::machine::{
+    Action, ConversationChange, Error, Invite, InviteId, InvitePreview, NewGroup, Role, To, convert,
 };
-use crate::send::SendHandle;
 
 impl Client {
     /// Makes a group. Its id is in what [`SendHandle::sent`] gives.

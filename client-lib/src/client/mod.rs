@@ -6,100 +6,31 @@
 //! `groups`, `people` and `account`.
 
 mod account;
+mod builder;
 mod groups;
 mod people;
 mod reading;
+mod send_handle;
 mod sending;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parley_protocol::http::Discovery;
-use parley_protocol::wire::{client_envelope, server_envelope};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
-use crate::auth::Token;
-use crate::builder::ClientBuilder;
-use crate::driver::Command;
-use crate::error::{Error, ErrorKind};
-use crate::events::{Broadcast, Events};
-use crate::http::HttpApi;
-use crate::machine::{Call, Reply};
-use crate::model::State;
+pub use builder::ClientBuilder;
+pub use send_handle::SendHandle;
+
+use crate::driver::{Command, Shared, unexpected};
+use crate::events::Events;
+use crate::machine::{Error, State, Token};
 
 /// A signed-in device. Cheap to clone; the connection ends when the last clone
 /// and the last [`SendHandle`](crate::SendHandle) are dropped, or by [`Client::close`].
 #[derive(Clone, Debug)]
 pub struct Client {
     shared: Shared,
-}
-
-/// What the handles share with the driver.
-#[derive(Clone)]
-pub(crate) struct Shared(pub(crate) Arc<Inner>);
-
-pub(crate) struct Inner {
-    pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) state: watch::Receiver<State>,
-    pub(crate) token: watch::Receiver<Option<Token>>,
-    pub(crate) events: Broadcast,
-    /// One permit for each send in the outbox.
-    pub(crate) outbox_items: Arc<Semaphore>,
-    /// One permit for each KiB of body in the outbox.
-    pub(crate) outbox_kib: Arc<Semaphore>,
-    pub(crate) outbox_max_kib: u32,
-    pub(crate) request_timeout: Duration,
-    pub(crate) http: HttpApi,
-    pub(crate) store: Option<PathBuf>,
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("state", &*self.0.state.borrow()).finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    pub(crate) async fn command(&self, command: Command) -> Result<(), Error> {
-        self.0.commands.send(command).await.map_err(|_| self.closed())
-    }
-
-    /// Why there is no driver any more.
-    fn closed(&self) -> Error {
-        match &*self.0.state.borrow() {
-            State::Closed(Some(error)) => error.clone(),
-            _ => Error::closed(),
-        }
-    }
-
-    async fn call(&self, call: Call) -> Result<Reply, Error> {
-        let (reply, answer) = oneshot::channel();
-        let asked = async {
-            self.command(Command::Call { call, reply }).await?;
-            answer.await.map_err(|_| self.closed())?
-        };
-        match tokio::time::timeout(self.0.request_timeout, asked).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Error::new(ErrorKind::Timeout, "no answer in time")),
-        }
-    }
-
-    /// Makes a request that has an answer of its own.
-    async fn ask(&self, kind: client_envelope::Kind) -> Result<server_envelope::Kind, Error> {
-        match self.call(Call::Ask(kind)).await? {
-            Reply::Answer(answer) => Ok(*answer),
-            _ => Err(unexpected()),
-        }
-    }
-
-    fn token(&self) -> Result<Token, Error> {
-        self.0
-            .token
-            .borrow()
-            .clone()
-            .ok_or_else(|| Error::new(ErrorKind::SignIn, "not signed in yet"))
-    }
 }
 
 impl Client {
@@ -114,10 +45,6 @@ impl Client {
     /// The same as [`Client::connect`], for those who like to say builder.
     pub fn builder(url: &str) -> ClientBuilder {
         ClientBuilder::new(url)
-    }
-
-    pub(crate) fn from_shared(shared: Shared) -> Self {
-        Self { shared }
     }
 
     /// Where the connection stands, as a watch.
@@ -139,7 +66,7 @@ impl Client {
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
-    pub async fn ready(&self) -> Result<Arc<crate::model::Session>, Error> {
+    pub async fn ready(&self) -> Result<Arc<crate::machine::Session>, Error> {
         let mut state = self.state();
         loop {
             match &*state.borrow_and_update() {
@@ -160,7 +87,7 @@ impl Client {
     /// Gives the number of sends that were left; a store keeps them.
     ///
     /// # Errors
-    /// [`ErrorKind::Closed`] when the client was closed already.
+    /// [`crate::ErrorKind::Closed`] when the client was closed already.
     ///
     /// # Cancel safety
     /// Once polled, the client drains and closes in any case, after `patience`.
@@ -187,7 +114,7 @@ impl Client {
     /// changed, and for tests.
     ///
     /// # Errors
-    /// [`ErrorKind::Closed`].
+    /// [`crate::ErrorKind::Closed`].
     ///
     /// # Cancel safety
     /// Dropped before it returns, it may or may not happen.
@@ -199,8 +126,8 @@ impl Client {
     /// phone leaves Wi-Fi. Only QUIC can do that.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] on other transports or without a
-    /// connection; [`ErrorKind::Network`] when no socket can be opened.
+    /// [`crate::ErrorKind::InvalidArgument`] on other transports or without a
+    /// connection; [`crate::ErrorKind::Network`] when no socket can be opened.
     ///
     /// # Cancel safety
     /// Dropped before it returns, it may or may not happen.
@@ -213,7 +140,7 @@ impl Client {
     /// Where to connect, best first, as the server says.
     ///
     /// # Errors
-    /// [`ErrorKind::Network`].
+    /// [`crate::ErrorKind::Network`].
     ///
     /// # Cancel safety
     /// Dropping the future cuts the HTTP request.
@@ -224,12 +151,8 @@ impl Client {
     /// The device's session token, to sign in again without the password.
     ///
     /// # Errors
-    /// [`ErrorKind::SignIn`] before the first sign-in.
+    /// [`crate::ErrorKind::SignIn`] before the first sign-in.
     pub fn token(&self) -> Result<Token, Error> {
         self.shared.token()
     }
-}
-
-fn unexpected() -> Error {
-    Error::new(ErrorKind::Protocol, "the answer is of another kind than the request")
 }

@@ -7,12 +7,10 @@ use parley_protocol::ids::{ConversationId, UserId};
 use parley_protocol::wire::{self, client_envelope::Kind, server_envelope, update_account::Change};
 
 use super::{Client, unexpected};
-use crate::convert;
 use crate::driver::Command;
-use crate::error::Error;
-use crate::machine::{Call, Reply};
-use crate::model::{
-    Account, AccountSettingsChange, Presence, Profile, ProfileChange, Report, User,
+use crate::machine::{
+    Account, AccountSettingsChange, Call, Error, Presence, Profile, ProfileChange, Reply, Report,
+    User, convert,
 };
 
 /// Names asked for at once for one answer; the rest are called by their ids.

@@ -5,13 +5,11 @@ use parley_protocol::wire::{self, client_envelope::Kind, server_envelope};
 use tokio::sync::oneshot;
 
 use super::{Client, unexpected};
-use crate::convert;
 use crate::driver::Command;
-use crate::error::Error;
-use crate::history::{self, Reader};
-use crate::machine::{Call, Reply};
-use crate::model::{
-    Conversation, Description, HistoryPage, MemberReceipt, PreferencesChange, Range, User,
+use crate::machine::history::{self, Reader};
+use crate::machine::{
+    Call, Conversation, Description, Error, HistoryPage, MemberReceipt, PreferencesChange, Range,
+    Reply, User, convert,
 };
 
 impl Client {

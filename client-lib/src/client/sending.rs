@@ -7,13 +7,9 @@ use bytes::Bytes;
 use parley_protocol::ids::{ClientMessageId, ConversationId};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::Client;
-use crate::compose::compose;
-use crate::convert;
+use super::{Client, SendHandle};
 use crate::driver::{Command, Draft};
-use crate::error::{Error, ErrorKind};
-use crate::model::{Action, NewMessage, Range, To};
-use crate::send::SendHandle;
+use crate::machine::{Action, Error, ErrorKind, NewMessage, Range, To, compose, convert};
 
 impl Client {
     /// Puts an action into the outbox and gives its handle; every other sending

@@ -7,9 +7,7 @@ use parley_protocol::ids::{ClientMessageId, ConversationId};
 use secrecy::SecretString;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
-use crate::error::Error;
-use crate::machine::{Call, Reply};
-use crate::model::{HistoryPage, LocalId, Range, SendStatus, To};
+use crate::machine::{Call, Error, HistoryPage, LocalId, Range, Reply, SendStatus, To};
 
 /// The answer to a send: queued, and durably so with a store.
 pub(crate) type Queued = Result<(LocalId, watch::Receiver<SendStatus>), Error>;

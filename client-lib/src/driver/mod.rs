@@ -5,7 +5,10 @@
 //! must be durable is committed before anybody hears of it. It ends when the
 //! client is closed or the last handle is dropped.
 
+mod auth;
 mod command;
+mod options;
+mod shared;
 mod sign_in;
 mod start;
 
@@ -20,15 +23,17 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+pub(crate) use auth::Auth;
 pub(crate) use command::{Command, Draft, Queued};
+pub(crate) use options::Options;
+pub(crate) use shared::{Shared, unexpected};
 pub(crate) use start::start;
 
-use crate::auth::Token;
-use crate::error::{Error, ErrorKind};
 use crate::events::Broadcast;
-use crate::history;
-use crate::machine::{CallId, Machine, Output, Reply, Save, Tick};
-use crate::model::{Event, HistoryPage, LocalId, SendStatus, State, User};
+use crate::machine::{
+    CallId, Error, ErrorKind, Event, HistoryPage, LocalId, Machine, Output, Reply, Save,
+    SendStatus, State, Tick, Token, User, history,
+};
 use crate::store::Store;
 use crate::transport::Connection;
 use crate::transport::dial::Dialer;
@@ -258,7 +263,7 @@ impl Driver {
     }
 
     fn handle_state(&mut self, state: State) {
-        tracing::debug!(state = state_name(&state), "the connection changed state");
+        tracing::debug!(state = state.name(), "the connection changed state");
         self.closed |= state.is_closed();
         self.state.send_replace(state.clone());
         self.events.send(Event::StateChanged(state));
@@ -267,11 +272,7 @@ impl Driver {
     fn handle_status(&mut self, local_id: LocalId, status: SendStatus) {
         let Some(following) = self.sends.get_mut(&local_id) else { return };
         let answered = status.sent().is_some();
-        let over = match status {
-            SendStatus::Failed(_) | SendStatus::Aborted | SendStatus::Read(_) => true,
-            SendStatus::Sent(_) | SendStatus::Delivered(_) => following.status.is_closed(),
-            SendStatus::Queued | SendStatus::Sending => false,
-        };
+        let over = status.is_final() || (answered && following.status.is_closed());
         following.status.send_replace(status);
         if answered {
             following.permits = None;
@@ -474,19 +475,5 @@ async fn room(full: Option<mpsc::Sender<Bytes>>) {
             let _ = outgoing.reserve().await;
         }
         None => std::future::pending().await,
-    }
-}
-
-/// A state for logs: an error inside may quote what a server said.
-const fn state_name(state: &State) -> &'static str {
-    match state {
-        State::Idle => "idle",
-        State::SigningIn => "signing in",
-        State::Connecting => "connecting",
-        State::Handshaking => "handshaking",
-        State::Ready(_) => "ready",
-        State::Waiting { .. } => "waiting",
-        State::Draining => "draining",
-        State::Closed(_) => "closed",
     }
 }

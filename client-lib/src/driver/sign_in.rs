@@ -3,9 +3,9 @@
 use parley_protocol::Code;
 use secrecy::SecretString;
 
-use crate::auth::{Auth, Token};
-use crate::error::{Error, ErrorKind};
+use super::Auth;
 use crate::http::HttpApi;
+use crate::machine::{Error, ErrorKind, Token};
 
 #[derive(Clone)]
 pub(super) struct SignIn {

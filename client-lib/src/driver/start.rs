@@ -1,4 +1,4 @@
-//! From a builder to a running driver.
+//! From options to a running driver.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,32 +7,28 @@ use parley_protocol::limits;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
+use super::shared::{Inner, Shared};
 use super::sign_in::SignIn;
-use super::{COMMANDS, Driver, Following};
-use crate::auth::Auth;
-use crate::builder::ClientBuilder;
-use crate::client::{Client, Inner, Shared};
-use crate::error::{Error, ErrorKind};
+use super::{Auth, COMMANDS, Driver, Following, Options};
 use crate::events::Broadcast;
 use crate::http::HttpApi;
-use crate::machine::{Config, Machine};
-use crate::model::{SendStatus, State};
+use crate::machine::{Config, Error, ErrorKind, Machine, SendStatus, State};
 use crate::store::{Opened, Store};
 use crate::transport::dial::Dialer;
 use crate::transport::endpoint::Endpoint;
 
-pub(crate) async fn start(builder: ClientBuilder) -> Result<Client, Error> {
-    check(&builder)?;
-    let endpoint = Endpoint::parse(&builder.url)?;
-    let http = HttpApi::new(&builder.url, builder.trust.clone())?;
-    let (store, opened) = Store::open(builder.store.clone(), builder.cache_entries).await?;
-    check_account(&builder, &opened)?;
+pub(crate) async fn start(options: Options) -> Result<Shared, Error> {
+    check(&options)?;
+    let endpoint = Endpoint::parse(&options.url)?;
+    let http = HttpApi::new(&options.url, options.trust.clone())?;
+    let (store, opened) = Store::open(options.store.clone(), options.cache_entries).await?;
+    check_account(&options, &opened)?;
     let Opened { saved, token: stored } = opened;
-    let token = match &builder.auth {
+    let token = match &options.auth {
         Auth::Token(token) => Some(token.clone()),
         _ => stored,
     };
-    if token.is_none() && matches!(builder.auth, Auth::Stored) {
+    if token.is_none() && matches!(options.auth, Auth::Stored) {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
             "nothing to sign in with: give credentials, a token, a callback or a signed-in store",
@@ -42,15 +38,15 @@ pub(crate) async fn start(builder: ClientBuilder) -> Result<Client, Error> {
     let millis =
         |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let config = Config {
-        backoff: builder.backoff,
-        request_timeout_ms: millis(builder.request_timeout).max(1),
-        catch_up: builder.catch_up,
-        can_sign_in: matches!(builder.auth, Auth::Credentials { .. } | Auth::Callback(_)),
+        backoff: options.backoff,
+        request_timeout_ms: millis(options.request_timeout).max(1),
+        catch_up: options.catch_up,
+        can_sign_in: matches!(options.auth, Auth::Credentials { .. } | Auth::Callback(_)),
         has_token: token.is_some(),
-        client_name: builder.client_name.clone(),
+        client_name: options.client_name.clone(),
         keeps: store.keeps(),
     };
-    let (items, kib) = builder.outbox_limit;
+    let (items, kib) = options.outbox_limit;
     let outbox_items = Arc::new(Semaphore::new(items.max(1) as usize));
     let outbox_kib = Arc::new(Semaphore::new(kib.max(1) as usize));
     let mut sends = HashMap::new();
@@ -68,20 +64,20 @@ pub(crate) async fn start(builder: ClientBuilder) -> Result<Client, Error> {
         machine.handle_token(token.clone());
     }
 
-    let events = Broadcast::new(builder.event_limit.0, builder.event_limit.1);
+    let events = Broadcast::new(options.event_limit.0, options.event_limit.1);
     let (to_driver, commands) = mpsc::channel(COMMANDS);
     let (state, state_watch) = watch::channel(State::Idle);
     let (token_sender, token_watch) = watch::channel(token);
-    let sign_up = matches!(builder.auth, Auth::Credentials { sign_up: true, .. });
+    let sign_up = matches!(options.auth, Auth::Credentials { sign_up: true, .. });
     let driver = Driver {
         machine,
         store,
-        dialer: Dialer::new(endpoint, builder.trust.clone(), events.clone()),
+        dialer: Dialer::new(endpoint, options.trust.clone(), events.clone()),
         sign_in: SignIn {
-            auth: builder.auth,
+            auth: options.auth,
             http: http.clone(),
-            device_name: builder.device_name,
-            platform: builder.platform,
+            device_name: options.device_name,
+            platform: options.platform,
             sign_up,
             sign_up_unknown: false,
         },
@@ -104,7 +100,7 @@ pub(crate) async fn start(builder: ClientBuilder) -> Result<Client, Error> {
         parting: None,
     };
     tokio::spawn(driver.run());
-    Ok(Client::from_shared(Shared(Arc::new(Inner {
+    Ok(Shared(Arc::new(Inner {
         commands: to_driver,
         state: state_watch,
         token: token_watch,
@@ -112,31 +108,31 @@ pub(crate) async fn start(builder: ClientBuilder) -> Result<Client, Error> {
         outbox_items,
         outbox_kib,
         outbox_max_kib: kib.max(1),
-        request_timeout: builder.request_timeout,
+        request_timeout: options.request_timeout,
         http,
-        store: builder.store,
-    }))))
+        store: options.store,
+    })))
 }
 
-fn check(builder: &ClientBuilder) -> Result<(), Error> {
+fn check(options: &Options) -> Result<(), Error> {
     let bad = |text: &str| Err(Error::new(ErrorKind::InvalidArgument, text));
-    let name = builder.device_name.chars().count();
+    let name = options.device_name.chars().count();
     if name == 0 || name > limits::DEVICE_NAME_CHARS {
         return bad("a device name has 1 to 64 characters");
     }
-    let (client, version) = &builder.client_name;
+    let (client, version) = &options.client_name;
     if client.len() > limits::CLIENT_NAME_BYTES || version.len() > limits::CLIENT_NAME_BYTES {
         return bad("the client's name and version have at most 64 bytes each");
     }
-    if builder.backoff.base > builder.backoff.max {
+    if options.backoff.base > options.backoff.max {
         return bad("the backoff's base is above its maximum");
     }
     Ok(())
 }
 
 /// A store of somebody else must not be mixed with this account.
-fn check_account(builder: &ClientBuilder, opened: &Opened) -> Result<(), Error> {
-    match (&builder.auth, &opened.saved.account) {
+fn check_account(options: &Options, opened: &Opened) -> Result<(), Error> {
+    match (&options.auth, &opened.saved.account) {
         (Auth::Credentials { name, .. }, Some(account)) if *account.user.name != **name => {
             Err(Error::new(ErrorKind::Store, "the store belongs to another user"))
         }

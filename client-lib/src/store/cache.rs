@@ -11,10 +11,7 @@ use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransact
 
 use super::file::{failed, key};
 use super::rows::decode;
-use crate::error::Error;
-use crate::history;
-use crate::machine::Page;
-use crate::model::Range;
+use crate::machine::{Error, Page, Range, history};
 
 /// (conversation, seq) → entry.
 pub(super) const ENTRIES: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new("entries");

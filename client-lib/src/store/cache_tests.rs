@@ -2,9 +2,8 @@
 
 use super::super::file::FileStore;
 use super::*;
-use crate::history::Reader;
-use crate::machine::Save;
-use crate::model::{HistoryPage, Message, User};
+use crate::machine::history::Reader;
+use crate::machine::{HistoryPage, Message, Save, User};
 use parley_protocol::UserId;
 
 const PLACE: ConversationId = ConversationId::new([7; 16]);
@@ -150,5 +149,5 @@ fn what_was_done_to_messages_goes_with_them() {
     store.commit(&[Save::Related(PLACE, again)]).unwrap();
     assert!(read(&store, Range::After(0), 0).is_none());
     let page = read(&store, Range::Latest, 0).unwrap();
-    assert_eq!(page.entries.first().map(crate::model::Entry::seq), Some(2));
+    assert_eq!(page.entries.first().map(crate::machine::Entry::seq), Some(2));
 }

@@ -15,10 +15,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use super::Opened;
 use super::cache::{self, Cache, ENTRIES, RELATED};
 use super::rows::{AccountRow, ConversationRow, ItemRow, damaged};
-use crate::auth::Token;
-use crate::error::{Error, ErrorKind};
-use crate::machine::{Page, Save, Saved};
-use crate::model::Range;
+use crate::machine::{Error, ErrorKind, Page, Range, Save, Saved, Token};
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const OUTBOX: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outbox");
@@ -122,7 +119,7 @@ impl FileStore {
                 match save {
                     Save::Queued(item) => {
                         let id = item.local_id.0;
-                        let row = ItemRow::new(item).encode_to_vec();
+                        let row = ItemRow::new(item)?.encode_to_vec();
                         outbox.insert(id, row.as_slice()).map_err(failed)?;
                         meta.insert("last_local_id", id.to_be_bytes().as_slice())
                             .map_err(failed)?;
@@ -234,7 +231,7 @@ pub(super) fn failed(error: impl Into<redb::Error>) -> Error {
 mod tests {
     use super::*;
     use crate::machine::{Count, Item, Roster, SavedAccount, SavedConversation};
-    use crate::model::{LocalId, Preferences, To, User};
+    use crate::machine::{LocalId, Preferences, To, User};
     use bytes::Bytes;
     use parley_protocol::ids::{ClientMessageId, DeviceId, UserId};
     use parley_protocol::wire;
@@ -414,7 +411,7 @@ mod tests {
             let [conversation] = &opened.saved.conversations[..] else { panic!() };
             let roster = conversation.roster.as_ref().unwrap();
             assert_eq!((conversation.held, conversation.count.unread), (4, 2));
-            assert_eq!(roster.kind, crate::model::ConversationKind::Direct);
+            assert_eq!(roster.kind, crate::machine::ConversationKind::Direct);
             assert_eq!((&*roster.members[0].user.name, roster.seq), ("ann", 4));
             assert_eq!(seqs(store.cached(PLACE, Range::Latest, 5).unwrap()), Some(vec![4]));
         }

@@ -13,10 +13,7 @@ use std::sync::Arc;
 
 use parley_protocol::ids::ConversationId;
 
-use crate::auth::Token;
-use crate::error::{Error, ErrorKind};
-use crate::machine::{Page, Save, Saved};
-use crate::model::Range;
+use crate::machine::{Error, ErrorKind, Page, Range, Save, Saved, Token};
 use file::FileStore;
 
 /// Where things are kept. Cheap to clone.

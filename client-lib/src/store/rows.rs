@@ -7,10 +7,10 @@ use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, UserId};
 use parley_protocol::wire;
 use prost::Message;
 
-use crate::convert;
-use crate::error::{Error, ErrorKind};
-use crate::machine::{Count, Item, Roster, SavedAccount, SavedConversation};
-use crate::model::{LocalId, To, User};
+use crate::machine::{
+    Count, Error, ErrorKind, Item, LocalId, Roster, SavedAccount, SavedConversation, To, User,
+    convert,
+};
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct AccountRow {
@@ -65,7 +65,7 @@ pub(super) struct ItemRow {
 }
 
 impl ItemRow {
-    pub(super) fn new(item: &Item) -> Self {
+    pub(super) fn new(item: &Item) -> Result<Self, Error> {
         let mut row = Self {
             client_message_id: item.client_message_id.as_bytes().clone(),
             kind: item.kind,
@@ -78,8 +78,9 @@ impl ItemRow {
             To::Conversation(conversation) => row.conversation = Some(conversation.to_wire()),
             To::NewGroup => row.new_group = true,
             To::Invite(code) => row.invite = Some(code.clone()),
+            _ => return Err(Error::new(ErrorKind::Store, "such a target can't be kept")),
         }
-        row
+        Ok(row)
     }
 
     pub(super) fn read(local_id: u64, bytes: &[u8]) -> Result<Item, Error> {

@@ -11,9 +11,8 @@ use parley_protocol::version;
 use super::endpoint::Endpoint;
 use super::trust::Trust;
 use super::{Connection, quic, tls, websocket};
-use crate::error::{Error, ErrorKind};
 use crate::events::Broadcast;
-use crate::model::{Event, Transport};
+use crate::machine::{Error, ErrorKind, Event, Transport};
 
 /// How long the first transport is waited for when another one is left.
 const PREFERRED_TIMEOUT: Duration = Duration::from_secs(3);
@@ -88,6 +87,7 @@ impl Dialer {
                 let stream = tls::open(endpoint, Arc::new(config)).await?;
                 websocket::connect(endpoint, stream, transport).await
             }
+            _ => Err(Error::new(ErrorKind::InvalidArgument, "no such transport here")),
         }
     }
 

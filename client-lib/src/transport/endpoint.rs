@@ -2,8 +2,7 @@
 
 use url::Url;
 
-use crate::error::{Error, ErrorKind};
-use crate::model::Transport;
+use crate::machine::{Error, ErrorKind, Transport};
 
 /// Port of QUIC and TLS.
 const PORT: u16 = 7443;

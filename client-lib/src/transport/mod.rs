@@ -22,8 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::error::{Error, ErrorKind};
-use crate::model::Transport;
+use crate::machine::{Error, ErrorKind, Transport};
 
 /// Envelopes queued each way.
 pub(crate) const QUEUE: usize = 32;

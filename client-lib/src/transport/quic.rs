@@ -14,8 +14,7 @@ use quinn::{ClientConfig, ConnectionError, TransportConfig, VarInt};
 use super::endpoint::Endpoint;
 use super::tls::{resolve, untrusted};
 use super::{Connection, ended, network, stream};
-use crate::error::{Error, ErrorKind};
-use crate::model::Transport;
+use crate::machine::{Error, ErrorKind, Transport};
 
 /// A silent server is given up after this, at the transport.
 const IDLE: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use super::network;
-use crate::error::{Error, ErrorKind};
+use crate::machine::{Error, ErrorKind};
 
 /// Room for one read when no large frame is on its way.
 const READ_BYTES: usize = 8 * 1024;

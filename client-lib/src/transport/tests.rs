@@ -18,8 +18,8 @@ use tokio_rustls::TlsAcceptor;
 use super::dial::Dialer;
 use super::endpoint::Endpoint;
 use super::trust::Trust;
-use crate::error::{Error, ErrorKind};
 use crate::events::Broadcast;
+use crate::machine::{Error, ErrorKind};
 
 /// A CA, and a certificate for `localhost` by it.
 struct Papers {

@@ -11,8 +11,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::endpoint::Endpoint;
 use super::{Connection, ended, network, stream};
-use crate::error::{Error, ErrorKind};
-use crate::model::Transport;
+use crate::machine::{Error, ErrorKind, Transport};
 
 /// Patience with one address of several.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(5);

@@ -17,8 +17,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use sha2::{Digest, Sha256};
 
-use crate::auth::hex_bytes;
-use crate::error::{Error, ErrorKind};
+use crate::machine::{Error, ErrorKind, hex};
 
 /// Which server certificates are believed.
 #[derive(Clone)]
@@ -56,8 +55,8 @@ impl Trust {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for anything else.
-    pub fn fingerprint(hex: &str) -> Result<Self, Error> {
-        hex_bytes(hex).map(|bytes| Self(Kind::Fingerprint(bytes))).ok_or_else(|| {
+    pub fn fingerprint(digits: &str) -> Result<Self, Error> {
+        hex::decode(digits).map(|bytes| Self(Kind::Fingerprint(bytes))).ok_or_else(|| {
             Error::new(ErrorKind::InvalidArgument, "a fingerprint is written as 64 hex digits")
         })
     }

@@ -12,8 +12,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::endpoint::Endpoint;
 use super::{Connection, ended, network};
-use crate::error::{Error, ErrorKind};
-use crate::model::Transport;
+use crate::machine::{Error, ErrorKind, Transport};
 
 pub(super) async fn connect<S>(
     endpoint: &Endpoint,

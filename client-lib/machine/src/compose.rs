@@ -9,8 +9,12 @@ use crate::convert;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Action, ConversationChange, Mention, Mentioned, NewGroup, NewMessage, To};
 
-/// The kind and the body of the entry, refused here when no server could take it.
-pub(crate) fn compose(to: &To, action: Action) -> Result<(u32, Bytes), Error> {
+/// The kind and the encoded body of the entry that an action makes.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] when the action does not go to such a target,
+/// [`ErrorKind::Refused`] when no server could take it.
+pub fn compose(to: &To, action: Action) -> Result<(u32, Bytes), Error> {
     let makes = matches!(action, Action::CreateGroup(_));
     let joins = matches!(action, Action::Join);
     if makes != (*to == To::NewGroup) || joins != matches!(to, To::Invite(_)) {

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use parley_protocol::errors::Retry;
 use parley_protocol::ids::{ClientMessageId, ConversationId};
 
-use super::connect::{Tick, backoff_ms};
-use crate::builder::Backoff;
+use super::connect::Tick;
+use crate::backoff::Backoff;
 use crate::error::{Error, verdict};
 use crate::model::{LocalId, To};
 
@@ -227,7 +227,7 @@ impl Outbox {
         // "Now" is taken at its word once; then it waits like the others.
         let wait_ms = match (class, lane.refusals) {
             (Retry::Now, 0) => 0,
-            (_, refusals) => backoff_ms(backoff, refusals, tick.random, error.retry_after()),
+            (_, refusals) => backoff.wait_ms(refusals, tick.random, error.retry_after()),
         };
         lane.refusals = lane.refusals.saturating_add(1);
         lane.parked_until_ms = tick.now_ms.saturating_add(wait_ms);

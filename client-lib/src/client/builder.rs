@@ -8,71 +8,27 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::auth::{Auth, Token};
-use crate::client::Client;
-use crate::error::{Error, ErrorKind};
-use crate::model::CatchUp;
+use super::Client;
+use crate::driver::{self, Auth, Options};
+use crate::machine::{Backoff, CatchUp, Error, ErrorKind, State, Token};
 use crate::transport::trust::Trust;
-
-/// How long to wait between attempts to connect: full jitter, so a wait is a
-/// random part of `base * 2^attempt`, at most of `max`. For ever, unless
-/// `attempts` says otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
-    /// The first bound.
-    pub base: Duration,
-    /// The last bound.
-    pub max: Duration,
-    /// Attempts in a row after which the client closes; `None` for never.
-    pub attempts: Option<u32>,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { base: Duration::from_millis(500), max: Duration::from_secs(20), attempts: None }
-    }
-}
 
 /// Describes a connection. Await it, or call [`ClientBuilder::connect`], to
 /// connect; call [`ClientBuilder::start`] to begin offline.
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until it is awaited"]
 pub struct ClientBuilder {
-    pub(crate) url: String,
-    pub(crate) auth: Auth,
-    pub(crate) sign_up: bool,
-    pub(crate) device_name: String,
-    pub(crate) platform: String,
-    pub(crate) trust: Trust,
-    pub(crate) store: Option<PathBuf>,
-    pub(crate) cache_entries: u32,
-    pub(crate) backoff: Backoff,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) request_timeout: Duration,
-    pub(crate) event_limit: (usize, usize),
-    pub(crate) outbox_limit: (u32, u32),
-    pub(crate) catch_up: CatchUp,
-    pub(crate) client_name: (String, String),
+    options: Options,
+    sign_up: bool,
+    connect_timeout: Duration,
 }
 
 impl ClientBuilder {
-    pub(crate) fn new(url: &str) -> Self {
+    pub(super) fn new(url: &str) -> Self {
         Self {
-            url: url.to_owned(),
-            auth: Auth::Stored,
+            options: Options::new(url),
             sign_up: false,
-            device_name: "parley-client".to_owned(),
-            platform: std::env::consts::OS.to_owned(),
-            trust: Trust::system(),
-            store: None,
-            cache_entries: 1_000,
-            backoff: Backoff::default(),
             connect_timeout: Duration::from_secs(30),
-            request_timeout: Duration::from_secs(30),
-            event_limit: (4_096, 16 << 20),
-            outbox_limit: (10_000, 64 << 10),
-            catch_up: CatchUp::default(),
-            client_name: ("parley-client".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         }
     }
 
@@ -83,14 +39,14 @@ impl ClientBuilder {
         password: impl Into<SecretString>,
     ) -> Self {
         let (name, password) = (name.into(), password.into());
-        self.auth = Auth::Credentials { name, password, sign_up: self.sign_up };
+        self.options.auth = Auth::Credentials { name, password, sign_up: self.sign_up };
         self
     }
 
     /// Makes the account first. A name that is taken is an error.
     pub fn sign_up(mut self, yes: bool) -> Self {
         self.sign_up = yes;
-        if let Auth::Credentials { sign_up, .. } = &mut self.auth {
+        if let Auth::Credentials { sign_up, .. } = &mut self.options.auth {
             *sign_up = yes;
         }
         self
@@ -98,7 +54,7 @@ impl ClientBuilder {
 
     /// Signs in with a token from an earlier sign-in.
     pub fn token(mut self, token: Token) -> Self {
-        self.auth = Auth::Token(token);
+        self.options.auth = Auth::Token(token);
         self
     }
 
@@ -108,44 +64,44 @@ impl ClientBuilder {
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Token, Error>> + Send + 'static,
     {
-        self.auth = Auth::Callback(Arc::new(move || Box::pin(callback())));
+        self.options.auth = Auth::Callback(Arc::new(move || Box::pin(callback())));
         self
     }
 
     /// What this device calls itself; the same name again is the same device.
     pub fn device_name(mut self, name: impl Into<String>) -> Self {
-        self.device_name = name.into();
+        self.options.device_name = name.into();
         self
     }
 
     /// The device's platform, for the list of devices. The operating system by default.
     pub fn platform(mut self, platform: impl Into<String>) -> Self {
-        self.platform = platform.into();
+        self.options.platform = platform.into();
         self
     }
 
     /// Which server certificates are believed. The system's roots by default.
     pub fn trust(mut self, trust: Trust) -> Self {
-        self.trust = trust;
+        self.options.trust = trust;
         self
     }
 
     /// Keeps outbox, positions, a cache of entries and the token in this file,
     /// readable only by its owner. Without it they live in memory.
     pub fn store(mut self, path: impl Into<PathBuf>) -> Self {
-        self.store = Some(path.into());
+        self.options.store = Some(path.into());
         self
     }
 
     /// Entries of each conversation the store keeps for offline reading. 1,000 by default.
     pub fn cache_entries(mut self, entries: u32) -> Self {
-        self.cache_entries = entries;
+        self.options.cache_entries = entries;
         self
     }
 
     /// How to wait between attempts.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
+        self.options.backoff = backoff;
         self
     }
 
@@ -157,32 +113,32 @@ impl ClientBuilder {
 
     /// How long a request waits for its answer. 30 s by default. A send waits for ever.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout;
+        self.options.request_timeout = timeout;
         self
     }
 
     /// What the event buffer holds for the slowest reader: 4,096 events and
     /// 16 MiB of text by default.
     pub fn event_limit(mut self, events: usize, bytes: usize) -> Self {
-        self.event_limit = (events, bytes);
+        self.options.event_limit = (events, bytes);
         self
     }
 
     /// What the outbox holds: 10,000 messages and 64 MiB (65,536 KiB) by default.
     pub fn outbox_limit(mut self, messages: u32, kib: u32) -> Self {
-        self.outbox_limit = (messages, kib);
+        self.options.outbox_limit = (messages, kib);
         self
     }
 
     /// Where to start in conversations this device holds nothing of.
     pub fn catch_up(mut self, catch_up: CatchUp) -> Self {
-        self.catch_up = catch_up;
+        self.options.catch_up = catch_up;
         self
     }
 
     /// What the server's log calls this program; at most 64 bytes each.
     pub fn client_name(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
-        self.client_name = (name.into(), version.into());
+        self.options.client_name = (name.into(), version.into());
         self
     }
 
@@ -196,7 +152,7 @@ impl ClientBuilder {
     /// # Cancel safety
     /// Dropping the future starts nothing.
     pub async fn start(self) -> Result<Client, Error> {
-        crate::driver::start(self).await
+        Ok(Client { shared: driver::start(self.options).await? })
     }
 
     /// Starts and waits for the first session. Network errors are retried until
@@ -216,7 +172,7 @@ impl ClientBuilder {
                 let state = client.state().borrow().clone();
                 client.close().await;
                 Err(match state {
-                    crate::State::Waiting { error, .. } => error,
+                    State::Waiting { error, .. } => error,
                     _ => Error::new(ErrorKind::Timeout, "no session in time"),
                 })
             }

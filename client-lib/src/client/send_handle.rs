@@ -6,10 +6,8 @@
 use parley_protocol::ids::ClientMessageId;
 use tokio::sync::{oneshot, watch};
 
-use crate::client::Shared;
-use crate::driver::Command;
-use crate::error::{Error, ErrorKind};
-use crate::model::{LocalId, SendStatus, Sent};
+use crate::driver::{Command, Shared};
+use crate::machine::{Error, ErrorKind, LocalId, SendStatus, Sent};
 
 /// Follows one send.
 #[derive(Debug, Clone)]
@@ -21,7 +19,7 @@ pub struct SendHandle {
 }
 
 impl SendHandle {
-    pub(crate) fn new(
+    pub(super) fn new(
         local_id: LocalId,
         client_message_id: ClientMessageId,
         status: watch::Receiver<SendStatus>,

@@ -1,15 +1,17 @@
 //! A server that says anything at any time: every kind of entry and answer,
 //! extreme numbers, ids of any length, answers to nothing. The machine never panics, and what it keeps is bounded.
 
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
 use bytes::Bytes;
 use fastrand::Rng;
 use parley_protocol::wire::{self, client_envelope::Kind as Ask, server_envelope::Kind};
 use prost::Message as _;
 
-use super::{Call, CallId, Config, Machine, Output, Saved, Tick};
-use crate::builder::Backoff;
-use crate::error::{Error, ErrorKind};
-use crate::model::{CatchUp, Range, To, Transport};
+use parley_client_machine::{
+    Backoff, Call, CallId, CatchUp, Config, Error, ErrorKind, Machine, Output, Range, Saved, Tick,
+    To, Token, Transport,
+};
 
 fn machine() -> Machine {
     let config = Config {
@@ -292,7 +294,7 @@ fn whatever_the_server_says_the_machine_neither_panics_nor_grows() {
         let mut rng = Rng::with_seed(seed);
         let mut machine = machine();
         let (mut now_ms, mut calls, mut asked) = (0, 0, Vec::new());
-        machine.handle_token(crate::Token::new([1; 32]));
+        machine.handle_token(Token::new([1; 32]));
         machine.start();
         for _ in 0..200 {
             now_ms += rng.u64(..300);
@@ -303,7 +305,7 @@ fn whatever_the_server_says_the_machine_neither_panics_nor_grows() {
                         asked.clear();
                         machine.handle_connected(tick, Transport::Tls);
                     }
-                    Output::SignIn => machine.handle_token(crate::Token::new([1; 32])),
+                    Output::SignIn => machine.handle_token(Token::new([1; 32])),
                     _ => {}
                 }
             }

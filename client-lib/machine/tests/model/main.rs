@@ -8,7 +8,9 @@
 //! and in order, that every entry was emitted once and in order on every device,
 //! and that cursors, counts, members and preferences are what counting says.
 
-#[path = "model_server.rs"]
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
+mod log;
 mod server;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -18,13 +20,10 @@ use fastrand::Rng;
 use parley_protocol::ids::{ClientMessageId, ConversationId};
 use parley_protocol::wire::{self, client_envelope::Kind as Ask};
 
-use super::{Call, CallId, Config, Machine, Output, Save, Saved, SavedConversation, Tick};
-use crate::builder::Backoff;
-use crate::compose::compose;
-use crate::error::{Error, ErrorKind};
-use crate::model::{
-    Action, CatchUp, Conversation, ConversationChange, Event, LocalId, NewGroup, NewMessage,
-    SendStatus, Sent, To, Transport,
+use parley_client_machine::{
+    Action, Backoff, Call, CallId, CatchUp, Config, Conversation, ConversationChange, Error,
+    ErrorKind, Event, LocalId, Machine, NewGroup, NewMessage, Output, Save, Saved,
+    SavedConversation, SendStatus, Sent, Tick, To, Token, Transport, compose,
 };
 use server::{Server, user};
 
@@ -124,7 +123,7 @@ impl Device {
     }
 
     fn boot(&mut self) {
-        self.machine.handle_token(crate::Token::new([self.number; 32]));
+        self.machine.handle_token(Token::new([self.number; 32]));
         self.machine.start();
     }
 

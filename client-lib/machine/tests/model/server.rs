@@ -1,12 +1,9 @@
 //! A server for the model test: maps and vectors, as naive as can be.
 
-#[path = "model_log.rs"]
-mod log;
-
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::log::{Log, Truth};
 use bytes::Bytes;
-use log::{Log, Truth};
 use parley_protocol::ids::{ClientMessageId, ConversationId, UserId};
 use parley_protocol::wire::{self, EntryKind, client_envelope, send, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId as Id};
@@ -24,7 +21,7 @@ pub(super) fn user(name: &str) -> UserId {
     UserId::new(bytes)
 }
 
-fn name(user: UserId) -> String {
+pub(super) fn name(user: UserId) -> String {
     let bytes = user.as_bytes().iter().copied().take_while(|byte| *byte != 0).collect();
     String::from_utf8(bytes).unwrap()
 }

@@ -48,7 +48,8 @@ pub(crate) enum Followed {
 
 impl Roster {
     /// A conversation the server doesn't describe.
-    pub(crate) fn unknown() -> Self {
+    #[must_use]
+    pub fn unknown() -> Self {
         Self {
             kind: ConversationKind::Group,
             members: Vec::new(),
@@ -62,7 +63,9 @@ impl Roster {
         }
     }
 
-    pub(crate) fn new(description: Description) -> Self {
+    /// As the server describes it.
+    #[must_use]
+    pub fn new(description: Description) -> Self {
         Self {
             kind: description.kind,
             members: description.members,
@@ -77,7 +80,8 @@ impl Roster {
     }
 
     /// The same as a description, as of [`Roster::seq`].
-    pub(crate) fn into_description(self, conversation: ConversationId) -> Description {
+    #[must_use]
+    pub fn into_description(self, conversation: ConversationId) -> Description {
         Description {
             conversation,
             kind: self.kind,

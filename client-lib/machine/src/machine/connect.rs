@@ -7,14 +7,12 @@
 //! refused although it is new, a certificate that was never trusted, and every
 //! close code of class "stop".
 
-use std::time::Duration;
-
 use parley_protocol::errors::Retry;
 
-use crate::auth::Token;
-use crate::builder::Backoff;
+use crate::backoff::Backoff;
 use crate::error::{Error, ErrorKind, verdict};
 use crate::model::Transport;
+use crate::token::Token;
 
 /// The time and a random number, given with every input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,7 +182,7 @@ impl Connect {
         if self.backoff.attempts.is_some_and(|most| self.attempt >= most) {
             return self.close(Some(error));
         }
-        let wait_ms = backoff_ms(self.backoff, self.attempt, tick.random, error.retry_after());
+        let wait_ms = self.backoff.wait_ms(self.attempt, tick.random, error.retry_after());
         self.attempt = self.attempt.saturating_add(1);
         self.phase = Phase::Waiting { until_ms: tick.now_ms.saturating_add(wait_ms), error };
         Step::Wait
@@ -281,28 +279,10 @@ enum Judgement {
     TryAgain,
 }
 
-/// A random part of `base * 2^attempt`, at most of `max`; on top of what the
-/// server asked for, so that many clients don't come back at the same moment.
-pub(crate) fn backoff_ms(
-    backoff: Backoff,
-    attempt: u32,
-    random: u64,
-    retry_after: Option<Duration>,
-) -> u64 {
-    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let bound = millis(backoff.base)
-        .saturating_mul(1u64.checked_shl(attempt).unwrap_or(u64::MAX))
-        .min(millis(backoff.max));
-    // A server can't send a client away for more than an hour.
-    let floor = retry_after.map_or(0, millis).min(3_600_000);
-    floor.saturating_add(random % bound.saturating_add(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use parley_protocol::Code;
-    use proptest::prelude::*;
 
     fn at(now_ms: u64) -> Tick {
         Tick { now_ms, random: 400 }
@@ -408,15 +388,5 @@ mod tests {
         assert!(matches!(connect.handle_failure(at(0), network()), Step::Wait));
         connect.handle_timeout(at(60_000));
         assert!(matches!(connect.handle_failure(at(60_000), network()), Step::Close));
-    }
-
-    proptest! {
-        #[test]
-        fn waits_stay_in_their_bounds(attempt: u32, random: u64, asked in 0u64..100_000) {
-            let wait = backoff_ms(Backoff::default(), attempt, random, Some(Duration::from_millis(asked)));
-            prop_assert!(wait >= asked && wait <= asked + 20_000);
-            let first = backoff_ms(Backoff::default(), 0, random, None);
-            prop_assert!(first <= 500);
-        }
     }
 }

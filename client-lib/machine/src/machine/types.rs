@@ -5,8 +5,9 @@ use parley_protocol::wire::{self, client_envelope, server_envelope};
 
 use super::conversation::SavedConversation;
 use super::outbox::Item;
-use crate::builder::Backoff;
+use crate::backoff::Backoff;
 use crate::error::Error;
+use crate::history::Page;
 use crate::model::{
     CatchUp, Conversation as Line, Description, Event, LocalId, Range, SendStatus, State, User,
 };
@@ -138,27 +139,6 @@ pub enum Reply {
     Users(Vec<User>),
     /// To any other request, as it came.
     Answer(Box<server_envelope::Kind>),
-}
-
-/// A part of a conversation, as it came.
-#[derive(Debug, Clone, Default)]
-pub struct Page {
-    /// The entries in order.
-    pub entries: Vec<wire::Entry>,
-    /// Nothing older exists for this reader.
-    pub at_start: bool,
-    /// Nothing newer existed.
-    pub at_end: bool,
-    /// The highest seq at the time of reading.
-    pub last_seq: u64,
-    /// What belongs to the entries and lies elsewhere.
-    pub related: Vec<wire::Entry>,
-    /// Some reactions are missing.
-    pub related_cut: bool,
-    /// The user who reads.
-    pub me: Option<UserId>,
-    /// Those people in it whose names are known.
-    pub names: Vec<User>,
 }
 
 /// How many of each the machine holds. All are bounded, whatever a server says:

@@ -9,7 +9,7 @@ use parley_protocol::wire::{self, EntryKind};
 use parley_protocol::{Code, ConversationId as Id};
 use prost::Message as _;
 
-use super::name;
+use super::server::name;
 
 #[derive(Default)]
 pub(super) struct Log {
@@ -35,19 +35,19 @@ struct Membership {
 }
 
 /// What counting says about a conversation, for one user.
-pub(in super::super) struct Truth {
-    pub(in super::super) sees_after: u64,
-    pub(in super::super) last: u64,
-    pub(in super::super) last_of_others: u64,
-    pub(in super::super) unread: u64,
-    pub(in super::super) mentions: u64,
-    pub(in super::super) read: u64,
-    pub(in super::super) delivered: u64,
-    pub(in super::super) former: bool,
-    pub(in super::super) members: usize,
-    pub(in super::super) title: String,
-    pub(in super::super) archived: bool,
-    pub(in super::super) hidden: Vec<u64>,
+pub(super) struct Truth {
+    pub(super) sees_after: u64,
+    pub(super) last: u64,
+    pub(super) last_of_others: u64,
+    pub(super) unread: u64,
+    pub(super) mentions: u64,
+    pub(super) read: u64,
+    pub(super) delivered: u64,
+    pub(super) former: bool,
+    pub(super) members: usize,
+    pub(super) title: String,
+    pub(super) archived: bool,
+    pub(super) hidden: Vec<u64>,
 }
 
 impl Log {

@@ -9,23 +9,52 @@ use parley_protocol::wire::{self, EntryKind, mention};
 use prost::Message as _;
 
 use crate::convert;
-use crate::machine::Page;
 use crate::model::{
     Change, Deletion, Edit, Edited, Entry, Erased, HistoryPage, Mention, Mentioned, Message,
     Origin, Pin, Reaction, ReactionGroup, UnknownEntry, User, What,
 };
 
+/// A part of a conversation, as it came.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The entries in order.
+    pub entries: Vec<wire::Entry>,
+    /// Nothing older exists for this reader.
+    pub at_start: bool,
+    /// Nothing newer existed.
+    pub at_end: bool,
+    /// The highest seq at the time of reading.
+    pub last_seq: u64,
+    /// What belongs to the entries and lies elsewhere.
+    pub related: Vec<wire::Entry>,
+    /// Some reactions are missing.
+    pub related_cut: bool,
+    /// The user who reads.
+    pub me: Option<UserId>,
+    /// Those people in it whose names are known.
+    pub names: Vec<User>,
+}
+
 /// What is needed to say what an entry means.
-pub(crate) struct Reader<'a> {
-    pub(crate) conversation: ConversationId,
-    pub(crate) me: Option<UserId>,
+pub struct Reader<'a> {
+    /// Where the entries are.
+    pub conversation: ConversationId,
+    /// The user who reads.
+    pub me: Option<UserId>,
     /// The user with this id; called by the id when the name is not known.
-    pub(crate) name: &'a dyn Fn(UserId) -> User,
+    pub name: &'a dyn Fn(UserId) -> User,
+}
+
+impl std::fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("conversation", &self.conversation).finish_non_exhaustive()
+    }
 }
 
 impl Reader<'_> {
     /// What an entry says; one whose body can't be read is passed on as it came.
-    pub(crate) fn entry(&self, entry: wire::Entry) -> Entry {
+    #[must_use]
+    pub fn entry(&self, entry: wire::Entry) -> Entry {
         let sender = sender(&entry);
         let origin = Origin {
             conversation: self.conversation,
@@ -133,7 +162,8 @@ impl Reader<'_> {
     }
 
     /// A page with the messages as they are now.
-    pub(crate) fn page(&self, page: Page) -> HistoryPage {
+    #[must_use]
+    pub fn page(&self, page: Page) -> HistoryPage {
         let mut entries: Vec<Entry> = page.entries.into_iter().map(|raw| self.entry(raw)).collect();
         let related = page.related.into_iter().map(|raw| self.entry(raw)).collect::<Vec<_>>();
         let (quoted, related): (Vec<Entry>, Vec<Entry>) =
@@ -240,7 +270,8 @@ fn names(mentions: &[Mention], me: Option<UserId>) -> bool {
 }
 
 /// Seq of the message an edit, deletion, reaction or pin is about.
-pub(crate) fn target(entry: &wire::Entry) -> Option<u64> {
+#[must_use]
+pub fn target(entry: &wire::Entry) -> Option<u64> {
     let kind = EntryKind::try_from(i32::try_from(entry.kind).ok()?).ok()?;
     let target = match kind {
         EntryKind::Edit => read::<wire::Edit>(&entry.body)?.seq,
@@ -252,13 +283,15 @@ pub(crate) fn target(entry: &wire::Entry) -> Option<u64> {
     (target > 0).then_some(target)
 }
 
-/// Whoever wrote it. An author the server did not set is nobody we could name.
-pub(crate) fn sender(entry: &wire::Entry) -> UserId {
+/// The author of an entry; one that the server did not set has an id of zeros.
+#[must_use]
+pub fn sender(entry: &wire::Entry) -> UserId {
     UserId::from_slice(&entry.sender).unwrap_or(UserId::new([0; 16]))
 }
 
 /// The users whose names are needed to show an entry.
-pub(crate) fn people(entry: &wire::Entry) -> Vec<UserId> {
+#[must_use]
+pub fn people(entry: &wire::Entry) -> Vec<UserId> {
     let mut people = vec![sender(entry)];
     let kind = EntryKind::try_from(i32::try_from(entry.kind).unwrap_or(0));
     let named: Vec<Bytes> = match kind {
@@ -280,7 +313,9 @@ pub(crate) fn people(entry: &wire::Entry) -> Vec<UserId> {
     people
 }
 
-pub(crate) fn read<M: prost::Message + Default>(body: &Bytes) -> Option<M> {
+/// The body of an entry, if it is one of this type.
+#[must_use]
+pub fn read<M: prost::Message + Default>(body: &Bytes) -> Option<M> {
     M::decode(body.clone()).ok()
 }
 

@@ -1,15 +1,21 @@
 //! Names, presence, typing and acknowledgements: the machine against hand-made envelopes.
 
-use super::super::inbound::AGAIN_MS;
-use super::super::{Call, CallId, Config, Machine, Output, Saved, Tick};
-use super::*;
-use crate::builder::Backoff;
-use crate::model::{CatchUp, Transport};
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
 use bytes::Bytes;
+use parley_client_machine::{
+    Backoff, Call, CallId, CatchUp, Config, Error, Event, Machine, Output, Saved, Tick, Token,
+    Transport,
+};
+use parley_protocol::ids::{ConversationId, UserId};
 use parley_protocol::limits;
+use parley_protocol::wire;
 use parley_protocol::wire::client_envelope::Kind;
 use parley_protocol::wire::server_envelope::Kind as Answer;
 use prost::Message as _;
+
+/// More than a wait between two attempts.
+const AGAIN_MS: u64 = 1_000;
 
 const ME: UserId = UserId::new([1; 16]);
 const BEN: UserId = UserId::new([2; 16]);
@@ -74,7 +80,7 @@ fn connected() -> Machine {
         keeps: false,
     };
     let mut machine = Machine::new(config, Saved::default());
-    machine.handle_token(crate::Token::new([1; 32]));
+    machine.handle_token(Token::new([1; 32]));
     machine.start();
     connect(&mut machine, 0);
     machine
@@ -231,7 +237,7 @@ fn a_subscription_is_renewed_in_every_session() {
     };
     machine.call(at(0), CallId(1), subscribe(&[BEN, EVE], &[]));
     machine.call(at(0), CallId(2), subscribe(&[], &[EVE]));
-    machine.handle_failure(at(1), crate::Error::closed());
+    machine.handle_failure(at(1), Error::closed());
     machine.handle_timeout(at(AGAIN_MS));
     connect(&mut machine, AGAIN_MS);
     events(&mut machine);

@@ -31,12 +31,8 @@ mod conversations;
 mod cursors;
 mod entries;
 mod feed;
-#[cfg(test)]
-mod hostile_test;
 mod inbound;
 mod liveness;
-#[cfg(test)]
-mod model_test;
 mod names;
 mod outbound;
 mod outbox;
@@ -58,10 +54,11 @@ use parley_protocol::ids::{ConversationId, UserId};
 pub use connect::Tick;
 pub use conversation::{Count, Roster, SavedConversation};
 pub use outbox::Item;
-pub use types::{Call, CallId, Config, Output, Page, Reply, Save, Saved, SavedAccount, Sizes};
+pub use types::{Call, CallId, Config, Output, Reply, Save, Saved, SavedAccount, Sizes};
 
 use crate::error::Error;
 use crate::model::{Description, State, Transport};
+use crate::token::Token;
 use account::Account;
 use calls::Calls;
 use connect::{Connect, Phase, Step};
@@ -135,7 +132,7 @@ impl Machine {
     }
 
     /// Takes the token for the next `Hello`; after [`Output::SignIn`] it goes on.
-    pub fn handle_token(&mut self, token: crate::Token) {
+    pub fn handle_token(&mut self, token: Token) {
         let step = self.connect.handle_token(token);
         self.apply_step(step, 0);
     }

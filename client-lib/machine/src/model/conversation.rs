@@ -362,7 +362,7 @@ impl std::str::FromStr for InviteId {
     type Err = crate::Error;
 
     fn from_str(text: &str) -> Result<Self, crate::Error> {
-        crate::auth::hex_bytes(text).map(Self).ok_or_else(|| {
+        crate::hex::decode(text).map(Self).ok_or_else(|| {
             let text = "an invite's id is written as 16 hex digits";
             crate::Error::new(crate::ErrorKind::InvalidArgument, text)
         })

@@ -1,14 +1,13 @@
-//! How the client proves who it is: a token, credentials, or a callback.
+//! A device's session token, kept out of logs and wiped when it is dropped.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use parley_protocol::limits::TOKEN_BYTES;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 
 use crate::error::{Error, ErrorKind};
+use crate::hex;
 
 /// A device's session token: a secret. Wiped from memory when dropped, and
 /// never in `Debug` output.
@@ -27,7 +26,7 @@ impl Token {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for anything else.
     pub fn from_hex(text: &str) -> Result<Self, Error> {
-        let bytes = hex_bytes(text).ok_or_else(|| {
+        let bytes = hex::decode(text).ok_or_else(|| {
             Error::new(ErrorKind::InvalidArgument, "a token is written as 64 hex digits")
         })?;
         Ok(Self::new(bytes))
@@ -40,7 +39,9 @@ impl Token {
         hex.into()
     }
 
-    pub(crate) fn expose(&self) -> &[u8; TOKEN_BYTES] {
+    /// Its bytes. Keep them as you would a password.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; TOKEN_BYTES] {
         self.0.expose_secret()
     }
 }
@@ -49,46 +50,6 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(..)")
     }
-}
-
-pub(crate) type TokenFuture = Pin<Box<dyn Future<Output = Result<Token, Error>> + Send>>;
-pub(crate) type TokenCallback = Arc<dyn Fn() -> TokenFuture + Send + Sync>;
-
-/// What the builder was given to sign in with.
-#[derive(Clone, Default)]
-pub(crate) enum Auth {
-    /// Only what the store holds.
-    #[default]
-    Stored,
-    Token(Token),
-    Credentials {
-        name: String,
-        password: SecretString,
-        sign_up: bool,
-    },
-    Callback(TokenCallback),
-}
-
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stored => "Stored",
-            Self::Token(_) => "Token(..)",
-            Self::Credentials { .. } => "Credentials(..)",
-            Self::Callback(_) => "Callback(..)",
-        })
-    }
-}
-
-/// Reads exactly `N` bytes of hex, colons between bytes allowed.
-pub(crate) fn hex_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut digits = text.trim().chars().filter(|c| *c != ':').map(|c| c.to_digit(16));
-    let mut bytes = [0u8; N];
-    for byte in &mut bytes {
-        let (high, low) = (digits.next()??, digits.next()??);
-        *byte = u8::try_from(high << 4 | low).ok()?;
-    }
-    digits.next().is_none().then_some(bytes)
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use parley_protocol::ids::{ConversationId, UserId};
 use parley_protocol::wire;
 
+use super::Machine;
 use super::connect::Tick;
 use super::inbound::{Malformed, conversation_id, user_id};
-use super::{Machine, Page};
 use crate::convert;
-use crate::history;
+use crate::history::{self, Page};
 use crate::model::{Event, Typing, User};
 
 /// Names asked one by one for one entry; for more, the whole conversation is described.
@@ -133,7 +133,3 @@ impl Machine {
         self.outputs.emit(Event::Typing(Typing { conversation: id, user, active }));
     }
 }
-
-#[cfg(test)]
-#[path = "people_test.rs"]
-mod tests;

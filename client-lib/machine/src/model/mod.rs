@@ -45,8 +45,9 @@ pub struct User {
 }
 
 impl User {
-    /// A user whose name is not known is called by the id.
-    pub(crate) fn nameless(id: UserId) -> Self {
+    /// A user whose name is not known: called by the id.
+    #[must_use]
+    pub fn nameless(id: UserId) -> Self {
         Self { id, name: Arc::from(id.to_string()) }
     }
 }
@@ -133,7 +134,7 @@ pub struct Sent {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SendStatus {
-    /// In the outbox; [`crate::SendHandle::abort`] still works.
+    /// In the outbox; `SendHandle::abort` still works.
     Queued,
     /// On its way, or waiting for the answer; it may have arrived.
     Sending,
@@ -156,6 +157,15 @@ impl SendStatus {
         match self {
             Self::Sent(sent) | Self::Delivered(sent) | Self::Read(sent) => Some(*sent),
             Self::Queued | Self::Sending | Self::Failed(_) | Self::Aborted => None,
+        }
+    }
+
+    /// Whether nothing more comes after it.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Read(_) | Self::Failed(_) | Self::Aborted => true,
+            Self::Queued | Self::Sending | Self::Sent(_) | Self::Delivered(_) => false,
         }
     }
 }

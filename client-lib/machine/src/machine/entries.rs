@@ -9,8 +9,8 @@ use prost::Message as _;
 use super::connect::Tick;
 use super::conversation::detach;
 use super::inbound::{Malformed, conversation_id};
-use super::{Call, CallId, Machine, Output, Page, Reply, Save};
-use crate::history;
+use super::{Call, CallId, Machine, Output, Reply, Save};
+use crate::history::{self, Page};
 use crate::model::{self, Event, Range};
 
 impl Machine {

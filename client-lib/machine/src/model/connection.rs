@@ -92,4 +92,19 @@ impl State {
     pub const fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))
     }
+
+    /// A word for it in logs: an error inside may quote what a server said.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::SigningIn => "signing in",
+            Self::Connecting => "connecting",
+            Self::Handshaking => "handshaking",
+            Self::Ready(_) => "ready",
+            Self::Waiting { .. } => "waiting",
+            Self::Draining => "draining",
+            Self::Closed(_) => "closed",
+        }
+    }
 }

@@ -4,7 +4,7 @@ use parley_protocol::ids::{ClientMessageId, ConversationId};
 
 use super::{
     Change, Conversation, Deletion, Edit, Erased, LocalId, Message, Pin, Presence, Profile,
-    Reaction, Receipt, Sent, State, Transport, UnknownEntry, User,
+    Reaction, Receipt, Sent, State, Transport, UnknownEntry, User, What,
 };
 use crate::error::Error;
 
@@ -39,12 +39,12 @@ pub enum Event {
     Receipt(Receipt),
     /// Somebody writes, or stopped.
     Typing(Typing),
-    /// Somebody in [`crate::Client::subscribe_presence`] came or went.
+    /// Somebody in `Client::subscribe_presence` came or went.
     Presence(Presence),
-    /// Somebody in [`crate::Client::subscribe_presence`] changed their profile.
+    /// Somebody in `Client::subscribe_presence` changed their profile.
     Profile(Profile),
     /// The own profile, settings, contacts or blocks changed on another device;
-    /// [`crate::Client::account`] has them.
+    /// `Client::account` has them.
     AccountChanged {
         /// The account's new revision.
         revision: u64,
@@ -84,6 +84,41 @@ pub enum Event {
     /// This reader was too slow and missed that many events. Conversations and
     /// history still have everything.
     Lagged(u64),
+}
+
+impl Event {
+    /// About how many bytes of text and lists it holds, for buffers that are
+    /// bounded by that.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Message(message) => message.text.len(),
+            Self::Edited(edit) => edit.text.len(),
+            Self::UnknownEntry(entry) => entry.body.len(),
+            // Lines and changes of groups hold titles, drafts and lists of members.
+            Self::Conversation(line) => line.info.description.len() + line.preferences.draft.len(),
+            Self::Changed(change) => match &change.what {
+                What::Created { info, members, .. } => info.description.len() + 64 * members.len(),
+                What::Added(members) => 64 * members.len(),
+                _ => 0,
+            },
+            Self::Hidden { seqs, .. } => 8 * seqs.len(),
+            Self::Deleted(_)
+            | Self::Reacted(_)
+            | Self::Pinned(_)
+            | Self::Erased(_)
+            | Self::Typing(_)
+            | Self::Presence(_)
+            | Self::Profile(_)
+            | Self::AccountChanged { .. }
+            | Self::Receipt(_)
+            | Self::Sent { .. }
+            | Self::SendFailed { .. }
+            | Self::StateChanged(_)
+            | Self::FellBack { .. }
+            | Self::Lagged(_) => 0,
+        }
+    }
 }
 
 /// Somebody writes in a conversation, or stopped. It ends by itself: without

@@ -53,7 +53,9 @@ struct Inner {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+    /// An error of the client's own.
+    #[must_use]
+    pub fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
         Self(Arc::new(Inner {
             kind,
             code: None,
@@ -64,7 +66,9 @@ impl Error {
         }))
     }
 
-    pub(crate) fn with_source(
+    /// An error of the client's own that comes from another one.
+    #[must_use]
+    pub fn with_source(
         kind: ErrorKind,
         text: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -80,7 +84,8 @@ impl Error {
     }
 
     /// An error the server reported by number.
-    pub(crate) fn from_code(number: u32, text: &str, retry_after_ms: u64) -> Self {
+    #[must_use]
+    pub fn from_code(number: u32, text: &str, retry_after_ms: u64) -> Self {
         let code = Code::from_number(number);
         let retry = verdict(number);
         let kind = match (code, retry) {
@@ -104,7 +109,9 @@ impl Error {
         }))
     }
 
-    pub(crate) fn closed() -> Self {
+    /// The client is closed.
+    #[must_use]
+    pub fn closed() -> Self {
         Self::new(ErrorKind::Closed, "the client is closed")
     }
 

@@ -13,11 +13,16 @@ use crate::model::{
 };
 
 /// The answer doesn't keep to the protocol.
-pub(crate) fn malformed() -> Error {
+#[must_use]
+pub fn malformed() -> Error {
     Error::new(ErrorKind::Protocol, "the server's answer is malformed")
 }
 
-pub(crate) fn user_id(bytes: &[u8]) -> Result<UserId, Error> {
+/// The user's id in a field.
+///
+/// # Errors
+/// [`malformed`] when it is no id.
+pub fn user_id(bytes: &[u8]) -> Result<UserId, Error> {
     UserId::from_slice(bytes).map_err(|_| malformed())
 }
 
@@ -80,7 +85,11 @@ pub(crate) fn settings_to_wire(settings: &ConversationSettings) -> wire::Convers
     }
 }
 
-pub(crate) fn description(described: &wire::Described) -> Result<Description, Error> {
+/// What a conversation is, as the server describes it.
+///
+/// # Errors
+/// [`malformed`] when an id in it is none.
+pub fn description(described: &wire::Described) -> Result<Description, Error> {
     let member = |member: &wire::Member| {
         let id = user_id(&member.user)?;
         // A deleted account has no name.
@@ -118,8 +127,9 @@ pub(crate) fn description(described: &wire::Described) -> Result<Description, Er
     })
 }
 
-/// The other way round, for the store.
-pub(crate) fn described(id: ConversationId, description: &Description) -> wire::Described {
+/// The same as a message of the wire, for a store.
+#[must_use]
+pub fn described(id: ConversationId, description: &Description) -> wire::Described {
     let member = |member: &Member| wire::Member {
         user: member.user.id.to_wire(),
         name: member.user.name.to_string(),
@@ -152,7 +162,9 @@ pub(crate) fn described(id: ConversationId, description: &Description) -> wire::
     }
 }
 
-pub(crate) fn preferences(preferences: &wire::Preferences) -> Preferences {
+/// What the user set for a conversation.
+#[must_use]
+pub fn preferences(preferences: &wire::Preferences) -> Preferences {
     Preferences {
         muted_until_ms: preferences.muted_until_ms,
         archived: preferences.archived,
@@ -170,8 +182,9 @@ pub(crate) fn preferences(preferences: &wire::Preferences) -> Preferences {
     }
 }
 
-/// The other way round, for the store.
-pub(crate) fn preferences_to_wire(preferences: &Preferences) -> wire::Preferences {
+/// The same as a message of the wire, for a store.
+#[must_use]
+pub fn preferences_to_wire(preferences: &Preferences) -> wire::Preferences {
     wire::Preferences {
         muted_until_ms: preferences.muted_until_ms,
         archived: preferences.archived,
@@ -185,7 +198,9 @@ pub(crate) fn preferences_to_wire(preferences: &Preferences) -> wire::Preference
     }
 }
 
-pub(crate) fn set_preferences(
+/// A change of what the user set for a conversation.
+#[must_use]
+pub fn set_preferences(
     conversation: ConversationId,
     change: PreferencesChange,
 ) -> wire::SetPreferences {
@@ -211,7 +226,11 @@ const fn level(level: NotifyLevel) -> i32 {
     }
 }
 
-pub(crate) fn invite(link: wire::InviteLink) -> Result<Invite, Error> {
+/// An invite link.
+///
+/// # Errors
+/// [`malformed`] when an id in it is none.
+pub fn invite(link: wire::InviteLink) -> Result<Invite, Error> {
     Ok(Invite {
         id: InviteId(link.id.as_ref().try_into().map_err(|_| malformed())?),
         code: link.code,
@@ -223,7 +242,11 @@ pub(crate) fn invite(link: wire::InviteLink) -> Result<Invite, Error> {
     })
 }
 
-pub(crate) fn preview(preview: &wire::InvitePreview) -> Result<InvitePreview, Error> {
+/// What an invite link leads to.
+///
+/// # Errors
+/// [`malformed`] when an id in it is none.
+pub fn preview(preview: &wire::InvitePreview) -> Result<InvitePreview, Error> {
     Ok(InvitePreview {
         conversation: conversation_id(&preview.conversation)?,
         info: preview.info.as_ref().map(info).unwrap_or_default(),
@@ -232,7 +255,11 @@ pub(crate) fn preview(preview: &wire::InvitePreview) -> Result<InvitePreview, Er
     })
 }
 
-pub(crate) fn profile(profile: &wire::Profile) -> Result<Profile, Error> {
+/// What a user says about themselves.
+///
+/// # Errors
+/// [`malformed`] when an id in it is none.
+pub fn profile(profile: &wire::Profile) -> Result<Profile, Error> {
     let id = user_id(&profile.user)?;
     let word = |word: &str| Arc::<str>::from(word);
     Ok(Profile {
@@ -249,7 +276,11 @@ pub(crate) fn profile(profile: &wire::Profile) -> Result<Profile, Error> {
     })
 }
 
-pub(crate) fn account(state: &wire::AccountState) -> Result<Account, Error> {
+/// All of the user's own account data.
+///
+/// # Errors
+/// [`malformed`] when the profile is missing or an id is none.
+pub fn account(state: &wire::AccountState) -> Result<Account, Error> {
     let profiles = |list: &[wire::Profile]| -> Result<Vec<Profile>, Error> {
         list.iter().map(profile).collect()
     };
@@ -277,12 +308,16 @@ pub(crate) fn account(state: &wire::AccountState) -> Result<Account, Error> {
     })
 }
 
-pub(crate) fn profile_change(change: ProfileChange) -> wire::ProfileChange {
+/// A change of the own profile.
+#[must_use]
+pub fn profile_change(change: ProfileChange) -> wire::ProfileChange {
     let ProfileChange { display_name, about, picture, phone, email } = change;
     wire::ProfileChange { display_name, about, picture, phone, email }
 }
 
-pub(crate) fn account_settings(change: &AccountSettingsChange) -> wire::AccountSettings {
+/// A change of the account's settings.
+#[must_use]
+pub fn account_settings(change: &AccountSettingsChange) -> wire::AccountSettings {
     let audience = |audience: Option<Audience>| match audience {
         None => wire::Audience::Unspecified as i32,
         Some(Audience::Everyone) => wire::Audience::Everyone as i32,
@@ -301,7 +336,8 @@ pub(crate) fn account_settings(change: &AccountSettingsChange) -> wire::AccountS
 }
 
 /// How somebody is now; `user` knows the name.
-pub(crate) fn presence(presence: &wire::Presence, user: User) -> Presence {
+#[must_use]
+pub fn presence(presence: &wire::Presence, user: User) -> Presence {
     let last_seen_ms = (presence.last_seen_ms > 0).then_some(presence.last_seen_ms);
     Presence { user, online: presence.online, last_seen_ms }
 }
