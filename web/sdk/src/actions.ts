@@ -2,12 +2,15 @@
 
 import type {
   AccountSettings,
+  Conversation,
   ConversationSettings,
   Info,
   Mention,
+  Message,
   Preferences,
   Profile,
   Role,
+  User,
 } from './model.ts';
 
 /** Where an action goes. */
@@ -21,6 +24,18 @@ export type To =
   | { readonly type: 'newGroup' }
   /** The group that this invite code leads to: `join`. */
   | { readonly type: 'invite'; readonly code: string };
+
+/** Where a message can be sent. */
+export type Target =
+  /** The name of a user. */
+  | string
+  /** A user. */
+  | User
+  /** A line of the conversation list. */
+  | Conversation
+  /** An entry: into its conversation, for example to answer a message. */
+  | Pick<Message, 'conversation' | 'sender'>
+  | To;
 
 /** A message to send. */
 export interface NewMessage {

@@ -8,6 +8,7 @@ import type {
   PreferencesChange,
   ProfileChange,
   Report,
+  Target,
   To,
 } from './actions.ts';
 import { compose } from './compose.ts';
@@ -157,11 +158,13 @@ export class Client implements ClientApi {
     };
   }
 
-  /** Says something; a string as target is a user name, as message its text. */
-  async send(to: To | string, message: NewMessage | string): Promise<SendHandle> {
-    const target: To = typeof to === 'string' ? { type: 'name', name: to } : to;
+  /**
+   * Sends a message. It goes to a user, by name, or into the conversation of what
+   * is given: {@link Target}. A string as message is its text.
+   */
+  async send(to: Target, message: NewMessage | string): Promise<SendHandle> {
     const said = typeof message === 'string' ? { text: message } : message;
-    return new SendHandle(this, await this.submit(target, { type: 'text', ...said }));
+    return new SendHandle(this, await this.submit(toOf(to), { type: 'text', ...said }));
   }
 
   async submit(to: To, action: Action, options: SubmitOptions = {}): Promise<Submitted> {
@@ -391,6 +394,13 @@ export class Client implements ClientApi {
     await this.options.store?.wipe();
     await this.close();
   }
+}
+
+function toOf(target: Target): To {
+  if (typeof target === 'string') return { type: 'name', name: target };
+  if ('sender' in target) return { type: 'conversation', conversation: target.conversation };
+  if ('kind' in target) return { type: 'conversation', conversation: target.id };
+  return 'id' in target ? { type: 'user', user: target.id } : target;
 }
 
 function tokenOf(text: string): Uint8Array {

@@ -20,7 +20,10 @@ export interface Origin {
   readonly seq: number;
   readonly sender: User;
   readonly timeMs: number;
-  /** Whether this user did it, on this or another device. */
+  /**
+   * Whether this user did it, on this or another device. Events tell own messages
+   * too: a bot passes them over, or it answers itself for ever.
+   */
   readonly own: boolean;
 }
 

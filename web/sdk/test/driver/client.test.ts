@@ -123,6 +123,26 @@ test('a send that has not left is taken back, and says so to who waits', async (
   await expect(client.committed(99)).rejects.toMatchObject({ kind: 'invalidArgument' });
 });
 
+test('a message goes to whoever or whatever is named', async () => {
+  const line = new Line();
+  const { client } = await line.client();
+  await (await client.send(place, 'hello')).sent();
+  const [list] = await client.conversations();
+  const { entries } = await client.history(PLACE, { type: 'latest' });
+  line.silent = true;
+  const user = { id: id(2), name: 'ben' };
+  for (const target of ['ann', user, list, entries[0], place]) {
+    if (target) await client.send(target, 'there');
+  }
+  expect((await client.outbox()).map(({ to }) => to)).toEqual([
+    { type: 'name', name: 'ann' },
+    { type: 'user', user: id(2) },
+    place,
+    place,
+    place,
+  ]);
+});
+
 test('history has names, and so has the list', async () => {
   const { client } = await new Line().client();
   await (await client.send(place, 'hello')).sent();

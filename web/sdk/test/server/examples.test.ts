@@ -1,11 +1,13 @@
 /** Every example runs against a real server. */
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Event } from '../../src/types.ts';
 import { Server, type TestClient } from '../support/server.ts';
 
 const run = promisify(execFile);
@@ -77,6 +79,32 @@ test('create_a_group', async () => {
   const { mentionsMe } = await ann.message('@ann welcome');
   expect(mentionsMe).toBe(true);
 });
+
+test('echo_bot', async () => {
+  const args = [`${built}echo_bot.js`, server.url, 'ben', password];
+  const bot = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      createInterface({ input: bot.stdout }).on('line', (line) => line === 'ready' && resolve());
+      bot.once('exit', reject);
+    });
+    const said = ['echo', 'once more'];
+    for (const text of said) {
+      await (await ann.send('ben', text)).sent();
+      await ann.until((event) => echoes(event).includes(text));
+    }
+    // One that answered itself would have gone on.
+    expect(ann.events.flatMap(echoes).filter((text) => said.includes(text))).toEqual(said);
+  } finally {
+    bot.kill();
+  }
+});
+
+/** What ben says in an event. */
+function echoes(event: Event): string[] {
+  const entry = event.type === 'entry' ? event.entry : undefined;
+  return entry?.type === 'message' && entry.sender.name === 'ben' ? [entry.text] : [];
+}
 
 test('every example is run here', async () => {
   const { readFileSync } = await import('node:fs');
