@@ -1,5 +1,5 @@
-// Who is signed in in this browser. The tokens are cookies that script can't read; what is kept here is only which
-// slot belongs to whom, so that the app opens at once and offline. The server's word corrects it.
+// The accounts that are signed in in this browser. Their tokens are cookies that scripts can't read. What is stored
+// here is only which account has which slot, so that the app opens at once and offline; the server's answer corrects it.
 
 import { HttpApi } from '@parley/client';
 import { SLOTS } from '../lib/routes';
@@ -18,7 +18,7 @@ const KEY = 'parley.accounts';
 const LAST = 'parley.slot';
 
 let accounts = $state.raw<readonly Account[]>(readAccounts(stored(KEY)));
-/** Whether the server's word was heard since the start. */
+/** Whether the server has answered since the app started. */
 let checked = $state(false);
 
 export function signedIn(): readonly Account[] {
@@ -58,7 +58,7 @@ export function readAccounts(text: string | null): Account[] {
   return [...found.values()].sort((a, b) => a.slot - b.slot);
 }
 
-/** The accounts known here, corrected by what the server says: whom it doesn't name has to sign in again. */
+/** The accounts known here, corrected by the server's answer: those it doesn't name have to sign in again. */
 export function corrected(known: readonly Account[], said: readonly Account[]): Account[] {
   const gone = known
     .filter((account) => !said.some((other) => other.slot === account.slot))
@@ -84,7 +84,7 @@ export async function checkAccounts(): Promise<void> {
     }));
     set(corrected(accounts, found));
   } catch {
-    // Offline, or the server is: what is remembered goes on.
+    // No network or no server: the stored accounts stay as they are.
   } finally {
     checked = true;
   }

@@ -1,4 +1,4 @@
-// How much is unread, on the tab's icon and, where the app is installed, on the app's.
+// The number of unread messages, on the tab's icon and, where the app is installed, on the app's.
 
 const ICON = '/icon.svg';
 const SIZE = 64;

@@ -15,7 +15,7 @@ export function connect(account: Account): Connection {
       new Client({
         auth: { kind: 'cookie', slot: account.slot },
         store,
-        // The tabs together say whether somebody looks.
+        // Whether the app is in view is known from all its tabs together.
         followVisibility: false,
         clientName: 'parley-web',
       }),

@@ -1,4 +1,4 @@
-// What people like to be called: the display name of their profile, asked for when somebody is shown, once.
+// Display names of people, from their profiles: asked for once, when somebody is shown.
 
 import type { ClientApi, Profile, User } from '@parley/client';
 import { SvelteMap } from 'svelte/reactivity';

@@ -1,4 +1,4 @@
-// Notifications of this page: while the app is open somewhere but nobody looks at it. A conversation has one at a
+// Notifications while the app is open somewhere but not in view. A conversation has one at a
 // time (its tag), also over tabs; a tap opens it. Without a preview they say only that something came.
 
 import type { Entry, Message, Preferences } from '@parley/client';
@@ -50,7 +50,7 @@ export function watchForMessages(session: Session): () => void {
 
 const lookedAtLock = (session: Session) => `parley-looked-at-${session.me.id}`;
 
-/** Other tabs of the account are silent while this one is looked at: a lock says so, and ends with the tab. */
+/** Holds a lock while this tab is in view, and until it is closed: other tabs of the account notify of nothing then. */
 function sayLookedAt(session: Session): () => void {
   let release: (() => void) | undefined;
   const look = () => {

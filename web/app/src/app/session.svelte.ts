@@ -1,4 +1,4 @@
-// One signed-in account while it is shown: the client, its views, and what of it the screens follow.
+// One signed-in account while it is shown: its client, the client's views, and the state that screens follow.
 
 import type { Account as AccountData, ClientApi, HttpApi, State } from '@parley/client';
 import type { ConversationListView, PresenceView, TypingView } from '@parley/client/view';
@@ -31,7 +31,7 @@ export class Session {
   readonly me: { id: string; name: string };
   readonly deviceId: string;
 
-  /** Where the connection stands. */
+  /** The state of the connection. */
   state = $state.raw<State>({ type: 'idle' });
   /** Profile, settings, contacts, blocks; undefined until they came. */
   account = $state.raw<AccountData>();
@@ -70,7 +70,7 @@ export class Session {
     if (expired && !this.#left) expire(this.slot);
   }
 
-  /** Reads the account anew; called again meanwhile, once more after that. */
+  /** Reads the account anew. A call while it is being read makes it be read once more afterwards. */
   async reloadAccount(): Promise<void> {
     this.#stale = true;
     if (this.#loading) return;

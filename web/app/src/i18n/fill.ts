@@ -32,7 +32,7 @@ export function fill(language: string, text: Text, values: Values): string {
   });
 }
 
-/** A name in a sentence must not turn the sentence around, whatever is in it. */
+/** A name must not change the direction of the sentence around it, even if it has characters that do. */
 export function isolate(language: string, value: string): string {
   const clean = value.replace(DIRECTION, '');
   const foreign = language === 'ar' ? /[^\s\d]/.test(clean) : RIGHT_TO_LEFT.test(clean);

@@ -79,7 +79,7 @@ export function changeDevice(change: Partial<Device>): void {
   try {
     localStorage.setItem(KEY, JSON.stringify(device));
   } catch {
-    // See stored().
+    // Storage is forbidden or full: the choice lasts until the page goes.
   }
   globalThis.parleyBoot();
 }

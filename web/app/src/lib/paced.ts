@@ -1,4 +1,4 @@
-// When models tell of their changes: with the next frame, and in a flood some ten times a second, so that typing and
+// When models report their changes: with the next frame, and some ten times a second when many come, so that typing and
 // scrolling go on.
 
 import type { Schedule } from '@parley/client/view';

@@ -1,4 +1,4 @@
-// What a list keeps still: each transition by its name, and the row under the reader's eye.
+// What a list keeps still: each transition by its name, and which row is being read.
 
 import { expect, test } from 'vitest';
 import {
@@ -69,20 +69,20 @@ test('what is in view stays above what grows below it', () => {
   for (const mode of [UNPLACED, FOLLOWING]) expect(viewResized(mode, -40)).toBe(mode);
 });
 
-test('the eye is on the first row that begins in the upper half, else on the first in view', () => {
+test('the row being read is the first that begins in the upper half, else on the first in view', () => {
   const rows = (...tops: [string, number, number][]) =>
     tops.map(([key, offset, height]) => ({ key, offset, height }));
-  const eye = (...tops: [string, number, number][]) => anchorOf(rows(...tops), 600);
-  expect(eye(['a', -80, 50], ['b', -30, 50], ['c', 20, 50], ['d', 70, 50])).toEqual({
+  const read = (...tops: [string, number, number][]) => anchorOf(rows(...tops), 600);
+  expect(read(['a', -80, 50], ['b', -30, 50], ['c', 20, 50], ['d', 70, 50])).toEqual({
     key: 'c',
     offset: 20,
     spare: ['b', 'c', 'd'],
   });
   // One that fills the upper half is what is read.
-  expect(eye(['b', -100, 450], ['c', 350, 50])?.key).toBe('b');
-  expect(eye(['b', -100, 2_000])).toEqual({ key: 'b', offset: -100, spare: ['b'] });
+  expect(read(['b', -100, 450], ['c', 350, 50])?.key).toBe('b');
+  expect(read(['b', -100, 2_000])).toEqual({ key: 'b', offset: -100, spare: ['b'] });
   // Rows below the view are no spare.
-  expect(eye(['a', 0, 600], ['b', 600, 50])?.spare).toEqual(['a']);
-  expect(eye(['a', -50, 50], ['b', 600, 50])).toBeUndefined();
-  expect(eye()).toBeUndefined();
+  expect(read(['a', 0, 600], ['b', 600, 50])?.spare).toEqual(['a']);
+  expect(read(['a', -50, 50], ['b', 600, 50])).toBeUndefined();
+  expect(read()).toBeUndefined();
 });

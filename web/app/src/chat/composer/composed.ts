@@ -1,4 +1,4 @@
-// What a composer hands over to be sent. Whatever else a message can carry is a field more here.
+// What a composer hands over to be sent. Attachments would be another field of it.
 
 import type { Mention } from '@parley/client';
 
@@ -6,6 +6,6 @@ export interface Composed {
   readonly text: string;
   readonly mentions: readonly Mention[];
   readonly replyTo?: number | undefined;
-  /** Gives this message its text instead of sending a new one. */
+  /** The message that gets this text, instead of a new one. */
   readonly editing?: number | undefined;
 }

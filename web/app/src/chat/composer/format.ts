@@ -1,4 +1,4 @@
-// What the keys for bold, italic and links do with what is selected. Knows no field: says what to put where.
+// What the keys for bold, italic and links change in a text with a selection. Pure: returns the change.
 
 export interface Change {
   /** What is replaced. */

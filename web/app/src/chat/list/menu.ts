@@ -80,7 +80,7 @@ async function markRead(session: Session, row: ConversationRow): Promise<void> {
   if (row.markedUnread) await prefer(session, row.id, { markedUnread: false });
   if (row.unread === 0) return;
   try {
-    // The cursor may only go over what this device was given.
+    // Only what this device received can be acknowledged as read.
     const page = await session.client.history(row.id, { type: 'latest' }, { limit: 1 });
     await session.client.markRead(row.id, page.lastSeq);
   } catch (error) {

@@ -6,7 +6,7 @@ export interface Draft {
   readonly replyTo?: number | undefined;
   /** An edit of this message is being written. */
   readonly editing?: number | undefined;
-  /** What the server was told last: when it is the text, the server's word goes first. */
+  /** The server's draft when this was stored: if it is this text, the server's draft is newer or the same. */
   readonly told?: string | undefined;
 }
 

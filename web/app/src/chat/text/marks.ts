@@ -1,5 +1,5 @@
-// What of a text formats it: a small part of Markdown, the way people write it in chats. Gives places in the text as it
-// was written and takes nothing away, so that a text without a closing mark stays as it is. Every pass is linear.
+// Finds the marks that format a text: a small part of Markdown, as people write it in chats. Returns places in the text
+// as it was written, so that a mark without a closing one stays visible. Every pass takes linear time.
 //
 //   **bold**  *italic*  _italic_  ~~strike~~  `code`  [text](https://…)
 //   lines that begin with "> " are a quote; lines between ``` and ``` are code
@@ -21,20 +21,20 @@ export interface Marks {
   /** What is not shown because it only formats. */
   readonly hidden: readonly Span[];
   readonly styles: readonly (Span & { readonly style: Style })[];
-  /** Texts that lead somewhere else than they say. */
+  /** Texts that are links, with the address written beside them. */
   readonly links: readonly (Span & { readonly href: string })[];
 }
 
 export interface MarkOptions {
   /** Places where nothing formats: addresses, mentions. In order, not overlapping. */
   readonly solid: readonly Span[];
-  /** The address if people may be led there from this text. */
+  /** Returns the address to open if this text may link to it. */
   readonly link: (href: string, text: string) => string | undefined;
-  /** The text goes on: code that has no end in it goes to the end. */
+  /** The text is the beginning of a longer one: code without an end goes up to the end of it. */
   readonly cut?: boolean;
 }
 
-/** Without one of these nothing formats. */
+/** A text without one of these has no marks. */
 const ANY = /[*_~`[]|^>/m;
 
 export const mayFormat = (text: string): boolean => ANY.test(text);
@@ -81,7 +81,7 @@ function blocksOf(text: string, cut: boolean, hidden: Span[]): Block[] {
       const close = fenceEnd(text, end + 1);
       if (close !== undefined || cut) {
         const to = close ? close.from - 1 : text.length;
-        // Nothing between them is no code.
+        // An empty block of code is shown as it was written.
         if (text.slice(end + 1, to).trim() !== '') {
           push({ type: 'code', from: end + 1, to }, close ? close.to + 1 : text.length);
           continue;
@@ -192,7 +192,7 @@ class Inline {
     }
   }
 
-  /** Heeds a token; gives where to go on. */
+  /** Handles a token. Returns where to go on. */
   #token(at: number, token: string): number {
     const end = at + token.length;
     switch (token[0]) {

@@ -41,7 +41,7 @@ export function parts(text: string, mentions: readonly Mention[] = [], cut = fal
   );
   const specials = [...links, ...named].sort((a, b) => a.from - b.from);
   if (!mayFormat(text)) {
-    // Most messages.
+    // Most messages have no marks.
     if (specials.length === 0 && text !== '')
       return [{ type: 'text', segments: [{ type: 'text', text }] }];
     const painted = paint(text, { styles: [], links: [], hidden: [] }, specials);
@@ -194,7 +194,7 @@ function linksIn(text: string): Link[] {
   return found;
 }
 
-/** Where a text leads that was written as a link; nothing when it says that it leads to another place. */
+/** The address of a text that was written as a link; nothing when the text looks like an address of another host. */
 function maskedLink(href: string, label: string): string | undefined {
   const safe = /^[a-z]+:/i.test(href) ? safeLink(href) : undefined;
   if (safe === undefined) return undefined;
@@ -202,7 +202,7 @@ function maskedLink(href: string, label: string): string | undefined {
   return linksIn(label).every((link) => new URL(link.href).host === host) ? safe : undefined;
 }
 
-/** The address as the browser would open it, if it is of a kind that people may be led to. */
+/** The address as the browser would open it, if its scheme is one that messages may link to. */
 export function safeLink(href: string): string | undefined {
   try {
     const url = new URL(href);

@@ -1,6 +1,6 @@
 /**
  * Where each row of a long list lies: measured heights where there are any,
- * an estimate elsewhere. Knows numbers only, no page.
+ * an estimate elsewhere. Pure.
  */
 export class Heights {
   #keys: readonly string[] = [];
@@ -13,7 +13,7 @@ export class Heights {
 
   constructor(private readonly estimate: number) {}
 
-  /** The rows there are now, in order. Heights of rows that went are forgotten. */
+  /** The rows there are now, in order. Heights of rows that left are kept for a while. */
   setKeys(keys: readonly string[]): void {
     if (keys === this.#keys) return;
     const old = this.#keys;
@@ -23,7 +23,7 @@ export class Heights {
     const index = same === old.length ? this.#index : new Map<string, number>();
     for (let i = index === this.#index ? same : 0; i < keys.length; i++)
       index.set(keys[i] ?? '', i);
-    // Keys that left may come back soon (a jump and the way back), so they are dropped only when there are many.
+    // Rows that left may come back soon (a jump and the way back), so they are forgotten only when there are many.
     if (this.#measured.size > 2 * keys.length + 1000) {
       for (const key of this.#measured.keys()) if (!index.has(key)) this.#measured.delete(key);
     }
@@ -50,7 +50,7 @@ export class Heights {
     return this.#index.get(key) ?? -1;
   }
 
-  /** Says whether that was news. */
+  /** Notes a measured height. Returns whether it differs from the one known. */
   measure(key: string, height: number): boolean {
     const old = this.#measured.get(key);
     if (old !== undefined && Math.abs(old - height) < 0.5) return false;
@@ -60,7 +60,7 @@ export class Heights {
     return true;
   }
 
-  /** After a change of width or text size nothing measured holds any more; it stays as the better estimate. */
+  /** As measured last, even if the width changed since: that is still better than the estimate. */
   height(index: number): number {
     const key = this.#keys[index];
     return (key === undefined ? undefined : this.#measured.get(key)) ?? this.estimate;

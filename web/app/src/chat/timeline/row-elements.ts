@@ -64,7 +64,7 @@ export class RowElements {
     return key !== undefined && this.#heights.measure(key, element.offsetHeight);
   }
 
-  /** The row that the reader looks at: the one with the focus, else the one under the eye, of those from `first` on. */
+  /** The row that is being read: the one with the focus, else one in view, of those from `first` up to `last`. */
   anchor(view: HTMLElement, first: number, last: number): Anchor {
     const height = view.clientHeight;
     const focused = document.activeElement?.closest<HTMLElement>('[data-key]');

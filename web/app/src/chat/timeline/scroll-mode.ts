@@ -84,7 +84,7 @@ export interface Placed {
   readonly height: number;
 }
 
-/** The row under the reader's eye: the first whose top is in the upper half, else the first in view. Rows in order. */
+/** The row that is being read: the first whose top is in the upper half, else the first in view. Rows in order. */
 export function anchorOf(rows: Iterable<Placed>, viewHeight: number): Anchor | undefined {
   let best: { key: string; offset: number } | undefined;
   const spare: string[] = [];
