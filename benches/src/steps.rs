@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
 use parley_core::conversation::dedupe::{SendKey, digest};
-use parley_core::conversation::{Admitted, Conversation, Cursor, Interval, Move, Shown, Stamped};
+use parley_core::conversation::{Admitted, Conversation, Interval, Move, Position, Shown};
 use parley_core::session::{Action, Command, Identity, Options, Session};
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_core::user::FeedEntry;
@@ -103,7 +103,7 @@ fn follow_apply() -> Box<dyn FnMut()> {
     let mut seq = 0;
     Box::new(move || {
         seq += 1;
-        let stamped = Stamped { seq, ordinal: seq, time_ms: NOW_MS + seq };
+        let stamped = Position { seq, ordinal: seq, time_ms: NOW_MS + seq };
         black_box(conversation.apply(ANN, &entry.act, black_box(stamped)));
     })
 }
@@ -159,7 +159,7 @@ fn cursor_move() -> Box<dyn FnMut()> {
     let mut seq = 0;
     Box::new(move || {
         seq += 1;
-        let stamped = Stamped { seq, ordinal: seq, time_ms: NOW_MS + seq };
+        let stamped = Position { seq, ordinal: seq, time_ms: NOW_MS + seq };
         conversation.apply(BEN, &entry.act, stamped);
         session.handle_given(id, Interval { from: seq, to: seq });
         let delivered = wire::Delivered { conversation: id.to_wire(), up_to: seq };
@@ -171,7 +171,7 @@ fn cursor_move() -> Box<dyn FnMut()> {
             }
             other => panic!("no cursor: {other:?}"),
         }
-        let to = Cursor { seq, ordinal: seq, time_ms: NOW_MS };
+        let to = Position { seq, ordinal: seq, time_ms: NOW_MS };
         if let Some(moved) = conversation.move_cursor(ANN, Move::Delivered, to) {
             conversation.settle_move(ANN, &moved, Shown::All);
         }

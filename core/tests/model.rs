@@ -13,8 +13,8 @@ use std::collections::{HashMap, VecDeque};
 use bytes::Bytes;
 use parley_core::conversation::dedupe::{Known, SendKey};
 use parley_core::conversation::{
-    Act, Admitted, Conversation, Cursor, Given, Head, Interval, Move, Progress, Shown, Stamped,
-    State, Target, Told,
+    Act, Admitted, Conversation, Given, Interval, Move, Position, Progress, Shown, State, Target,
+    Told,
 };
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId, UserId};
@@ -43,7 +43,7 @@ struct Said {
     sender: UserId,
     act: Act,
     digest: u64,
-    stamped: Stamped,
+    stamped: Position,
 }
 
 /// What is true, kept as plainly as can be.
@@ -86,16 +86,12 @@ impl World {
     fn restore(&self, a: UserId, b: UserId) -> Conversation {
         let fresh = Conversation::direct(a, b);
         let Some(log) = self.reference.logs.get(&fresh.id()) else { return fresh };
-        let head = log.last().map_or(Head::default(), |said| Head {
-            seq: said.stamped.seq,
-            ordinal: said.stamped.ordinal,
-            time_ms: said.stamped.time_ms,
-        });
+        let head = log.last().map(|said| said.stamped).unwrap_or_default();
         let mut progress = HashMap::new();
         for user in [a, b] {
             let (delivered, read) =
                 self.reference.cursors.get(&(fresh.id(), user)).copied().unwrap_or_default();
-            let at = |seq| Cursor { seq, ordinal: seq, time_ms: 0 };
+            let at = |seq| Position { seq, ordinal: seq, time_ms: 0 };
             let (delivered, read) = (at(delivered), at(read));
             let told = Told { delivered, read };
             progress.insert(user, Progress { delivered, read, told });
@@ -160,7 +156,7 @@ impl World {
         sender: UserId,
         key: &SendKey,
         digest: u64,
-    ) -> Result<Option<Stamped>, Code> {
+    ) -> Result<Option<Position>, Code> {
         if sender != a && sender != b {
             return Err(Code::NotFound);
         }
@@ -179,7 +175,7 @@ impl World {
 
     /// A new entry comes right behind all that is stamped; an old answer is
     /// waited for while in flight and given at once after.
-    fn check_new(&self, key: &SendKey, decision: Decision) -> Option<Stamped> {
+    fn check_new(&self, key: &SendKey, decision: Decision) -> Option<Position> {
         match decision {
             Decision::Append(stamping) => {
                 let stamped = stamping.stamped;
@@ -188,12 +184,10 @@ impl World {
                 let log = self.reference.logs.get(&key.conversation);
                 let last =
                     in_flight.chain(log.into_iter().flatten()).max_by_key(|said| said.stamped.seq);
-                let (seq, ordinal, time_ms) = last.map_or((0, 0, 0), |said| {
-                    (said.stamped.seq, said.stamped.ordinal, said.stamped.time_ms)
-                });
-                assert_eq!(stamped.seq, seq + 1);
-                assert!(stamped.ordinal == ordinal || stamped.ordinal == ordinal + 1);
-                assert!(stamped.time_ms >= time_ms);
+                let last = last.map(|said| said.stamped).unwrap_or_default();
+                assert_eq!(stamped.seq, last.seq + 1);
+                assert!(stamped.ordinal == last.ordinal || stamped.ordinal == last.ordinal + 1);
+                assert!(stamped.time_ms >= last.time_ms);
                 None
             }
             Decision::Wait(stamped) => {
@@ -237,7 +231,7 @@ impl World {
         };
         assert_eq!(self.shard.check_move(id, mover, which, up_to, given), expected);
         if expected.is_ok() {
-            let to = Cursor { seq: up_to, ordinal: up_to, time_ms: self.now_ms };
+            let to = Position { seq: up_to, ordinal: up_to, time_ms: self.now_ms };
             let moved = self.shard.move_cursor(id, mover, which, to).unwrap();
             let cursors = self.reference.cursors.entry((id, mover)).or_default();
             cursors.0 = cursors.0.max(up_to);

@@ -9,7 +9,7 @@ use arbitrary::Arbitrary;
 use bytes::Bytes;
 use parley_core::conversation::dedupe::{Known, SendKey, digest};
 use parley_core::conversation::{
-    Act, Admitted, Conversation, Cursor, Given, Interval, Move, MovedCursor, Shown, Stamped, Target,
+    Act, Admitted, Conversation, Given, Interval, Move, MovedCursor, Position, Shown, Target,
 };
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_core::user::FeedEntry;
@@ -52,7 +52,7 @@ struct Said {
     user: u8,
     content: u8,
     act: Act,
-    place: Stamped,
+    place: Position,
 }
 
 impl Said {
@@ -67,9 +67,9 @@ impl Said {
 /// A decision without what the store is told.
 #[derive(Debug, PartialEq)]
 enum Answer {
-    Append(Stamped),
-    Wait(Stamped),
-    Again(Stamped),
+    Append(Position),
+    Wait(Position),
+    Again(Position),
 }
 
 impl From<Decision> for Answer {
@@ -147,7 +147,7 @@ impl World {
             .map(|said| Known { answer: said.place, digest: digest(1, &[said.content]) });
         let got = self.shard.send(command, known, self.now_ms).map(Answer::from);
 
-        let again = |said: Said, decision: fn(Stamped) -> Answer| {
+        let again = |said: Said, decision: fn(Position) -> Answer| {
             if said.content == content {
                 Ok(decision(said.place))
             } else {
@@ -163,7 +163,7 @@ impl World {
                 let last = self.in_flight.back().or(self.log.last()).map(|said| said.place);
                 let (seq, ordinal, time_ms) =
                     last.map_or((0, 0, 0), |p| (p.seq, p.ordinal, p.time_ms));
-                Ok(Answer::Append(Stamped {
+                Ok(Answer::Append(Position {
                     seq: seq + 1,
                     ordinal: ordinal + u64::from(countable),
                     time_ms: time_ms.max(self.now_ms),
@@ -248,7 +248,7 @@ impl World {
             "a cursor beyond what was given"
         );
 
-        let to = Cursor { seq: up_to, ordinal: self.ordinal(up_to), time_ms: self.now_ms };
+        let to = Position { seq: up_to, ordinal: self.ordinal(up_to), time_ms: self.now_ms };
         let moved = self.shard.move_cursor(self.id, user(member as u8), which, to);
         let wanted = (delivered.max(up_to), if read { was_read.max(up_to) } else { was_read });
         assert_eq!(moved.map(|moved| (moved.delivered.seq, moved.read.seq)), Some(wanted));

@@ -170,7 +170,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::change::At;
+    use crate::conversation::Position;
     use crate::conversation::state::{Info, Settings};
 
     const OWNER: UserId = UserId::new([1; 16]);
@@ -180,7 +180,7 @@ mod tests {
 
     fn group(settings: Settings) -> State {
         let mut state = State::empty();
-        let at = |seq| At { seq, ordinal: seq, time_ms: seq };
+        let at = |seq| Position { seq, ordinal: seq, time_ms: seq };
         let created = Change::Created { info: Info::default(), settings, members: vec![ANN] };
         state.apply(OWNER, &created, at(1));
         state.apply(OWNER, &Change::Added(vec![NEW]), at(10));

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use parley_protocol::UserId;
 
-use super::{Act, Conversation, Head, Stamped, State};
+use super::{Act, Conversation, Position, State};
 
 /// What follows from a committed entry for the members' feeds.
 #[derive(Debug, Clone)]
 pub struct Applied {
     /// The end of the log after it.
-    pub head: Head,
+    pub head: Position,
     /// Who is in before it.
     pub before: Arc<State>,
     /// Who is in after it.
@@ -32,7 +32,7 @@ impl Conversation {
     /// # Panics
     /// When the entry is not the next one: the log broke its contract, and
     /// going on would lose or double a message.
-    pub fn apply(&mut self, sender: UserId, act: &Act, entry: Stamped) -> Applied {
+    pub fn apply(&mut self, sender: UserId, act: &Act, entry: Position) -> Applied {
         assert!(
             entry.seq == self.committed.seq + 1,
             "{}: applied seq {} after {}",
@@ -41,7 +41,7 @@ impl Conversation {
             self.committed.seq
         );
         let before = Arc::clone(&self.state);
-        self.committed = Head { seq: entry.seq, ordinal: entry.ordinal, time_ms: entry.time_ms };
+        self.committed = entry;
         // A replica that didn't stamp follows what its leader stamped.
         let follows = self.stamped.seq < entry.seq;
         if follows {
@@ -83,7 +83,7 @@ mod tests {
     const BEN: UserId = UserId::new([2; 16]);
     const HELLO: Act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
 
-    fn stamp(conversation: &mut Conversation, sender: UserId, act: &Act, now_ms: u64) -> Stamped {
+    fn stamp(conversation: &mut Conversation, sender: UserId, act: &Act, now_ms: u64) -> Position {
         let entry = Admitted { sender, act: act.clone(), target: None };
         conversation.stamp(&entry, now_ms, 200).unwrap().stamped
     }
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(leader.state().len(), 2);
     }
 
-    fn both(leader: &mut Conversation, follower: &mut Conversation, act: &Act, entry: Stamped) {
+    fn both(leader: &mut Conversation, follower: &mut Conversation, act: &Act, entry: Position) {
         let (led, followed) = (leader.apply(ANN, act, entry), follower.apply(ANN, act, entry));
         assert_eq!(
             (led.head, led.before, led.after),
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "applied seq 3 after 0")]
     fn a_hole_in_the_log_stops_everything() {
-        let entry = Stamped { seq: 3, ordinal: 3, time_ms: 1 };
+        let entry = Position { seq: 3, ordinal: 3, time_ms: 1 };
         Conversation::direct(ANN, BEN).apply(ANN, &HELLO, entry);
     }
 }

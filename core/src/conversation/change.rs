@@ -5,6 +5,7 @@
 
 use parley_protocol::{Code, UserId, limits};
 
+use super::Position;
 use super::state::{Info, Kind, Membership, Role, Settings, State};
 
 /// A change of who is in a conversation or how it works.
@@ -67,17 +68,6 @@ impl std::fmt::Debug for Change {
             Self::Pinned { seq, removed } => write!(f, "Pinned({seq}, removed: {removed})"),
         }
     }
-}
-
-/// Where in the log a change stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct At {
-    /// Seq of its entry.
-    pub seq: u64,
-    /// Messages up to it.
-    pub ordinal: u64,
-    /// Its time, Unix milliseconds.
-    pub time_ms: u64,
 }
 
 impl State {
@@ -194,8 +184,8 @@ impl State {
         if may { Ok(()) } else { Err(Code::Forbidden) }
     }
 
-    /// Takes a committed change.
-    pub fn apply(&mut self, actor: UserId, change: &Change, at: At) {
+    /// Takes the change made by the entry `at` this position.
+    pub fn apply(&mut self, actor: UserId, change: &Change, at: Position) {
         match change {
             Change::Created { info, settings, members } => {
                 self.info = info.clone();
@@ -255,7 +245,7 @@ impl State {
         self.pinned.retain(|pinned| *pinned > erased_up_to);
     }
 
-    fn bring_in(&mut self, user: UserId, role: Role, at: At) {
+    fn bring_in(&mut self, user: UserId, role: Role, at: Position) {
         let sees_after = if self.settings.history_for_newcomers { 0 } else { at.seq - 1 };
         self.put(Membership {
             user,

@@ -9,8 +9,8 @@ const ANN: UserId = UserId::new([3; 16]);
 const BEN: UserId = UserId::new([4; 16]);
 const EVE: UserId = UserId::new([9; 16]);
 
-fn at(seq: u64) -> At {
-    At { seq, ordinal: seq, time_ms: seq }
+fn at(seq: u64) -> Position {
+    Position { seq, ordinal: seq, time_ms: seq }
 }
 
 fn info(title: &str) -> Info {

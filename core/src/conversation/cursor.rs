@@ -7,18 +7,7 @@
 
 use parley_protocol::{Code, UserId};
 
-use super::{Conversation, Kind};
-
-/// A position in the log and when it was reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cursor {
-    /// Everything up to this seq; 0 for nothing.
-    pub seq: u64,
-    /// Countable entries up to it.
-    pub ordinal: u64,
-    /// When it got there, Unix milliseconds.
-    pub time_ms: u64,
-}
+use super::{Conversation, Kind, Position};
 
 /// Which cursor to move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,9 +78,9 @@ impl Given {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MovedCursor {
     /// Where delivered stands.
-    pub delivered: Cursor,
+    pub delivered: Position,
     /// Where read stands.
-    pub read: Cursor,
+    pub read: Position,
     /// Whether delivered moved.
     pub delivered_moved: bool,
     /// Whether read moved.
@@ -142,7 +131,7 @@ impl Conversation {
     /// Moves a member's cursor to `to`; one that is already there stays. When
     /// something moved, [`Conversation::settle_move`] is due once that is
     /// committed. Gives `None` when the user never was a member.
-    pub fn move_cursor(&mut self, user: UserId, which: Move, to: Cursor) -> Option<MovedCursor> {
+    pub fn move_cursor(&mut self, user: UserId, which: Move, to: Position) -> Option<MovedCursor> {
         self.state().member(user)?;
         let progress = self.progress.entry(user).or_default();
         let before = *progress;
@@ -193,7 +182,7 @@ impl Conversation {
     }
 }
 
-fn advance(cursor: &mut Cursor, to: Cursor) -> bool {
+fn advance(cursor: &mut Position, to: Position) -> bool {
     let moves = to.seq > cursor.seq;
     if moves {
         *cursor = to;
@@ -204,7 +193,7 @@ fn advance(cursor: &mut Cursor, to: Cursor) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::{Act, Admitted, Head, Membership, Role, State};
+    use crate::conversation::{Act, Admitted, Membership, Position, Role, State};
     use parley_protocol::ConversationId;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -215,7 +204,7 @@ mod tests {
     const EVE: UserId = UserId::new([3; 16]);
 
     fn conversation(seq: u64) -> Conversation {
-        let head = Head { seq, ordinal: seq, time_ms: 1 };
+        let head = Position { seq, ordinal: seq, time_ms: 1 };
         let mut state = State::empty();
         state.members = [ANN, BEN, EVE]
             .map(|user| Membership {
@@ -278,7 +267,7 @@ mod tests {
     #[test]
     fn cursors_only_move_forward_and_read_implies_delivered() {
         let mut conversation = conversation(5);
-        let at = |seq| Cursor { seq, ordinal: seq, time_ms: seq };
+        let at = |seq| Position { seq, ordinal: seq, time_ms: seq };
         let moved = conversation.move_cursor(ANN, Move::Read, at(4)).unwrap();
         assert!(moved.delivered_moved && moved.read_moved && moved.delivered.seq == 4);
         let back = conversation.move_cursor(ANN, Move::Delivered, at(2)).unwrap();
@@ -286,7 +275,7 @@ mod tests {
         assert_eq!(conversation.check_move(ANN, Move::Read, 3, Given::default()), Ok(false));
         // One move is on its way, the other changed nothing.
         assert!(!conversation.is_settled());
-        assert_eq!(conversation.progress(ANN).told.read, Cursor::default());
+        assert_eq!(conversation.progress(ANN).told.read, Position::default());
         conversation.settle_move(ANN, &moved, Shown::All);
         assert!(conversation.is_settled());
         assert_eq!(conversation.progress(ANN).told.read, at(4));
@@ -295,7 +284,7 @@ mod tests {
     #[test]
     fn others_are_told_what_is_shown() {
         let mut conversation = conversation(5);
-        let at = |seq| Cursor { seq, ordinal: seq, time_ms: seq };
+        let at = |seq| Position { seq, ordinal: seq, time_ms: seq };
         for (up_to, shown, delivered, read) in
             [(2, Shown::Nothing, 0, 0), (3, Shown::Delivered, 3, 0), (4, Shown::All, 4, 4)]
         {

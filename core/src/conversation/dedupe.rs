@@ -4,7 +4,7 @@
 use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::Stamped;
+use super::Position;
 
 /// Names one send of one device within a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,7 +21,7 @@ pub struct SendKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
     /// The answer it got.
-    pub answer: Stamped,
+    pub answer: Position,
     /// [`digest`] of its content.
     pub digest: u64,
 }
@@ -31,7 +31,7 @@ impl Known {
     ///
     /// # Errors
     /// [`Code::MessageIdReused`] when the content is another one.
-    pub fn again(&self, digest: u64) -> Result<Stamped, Code> {
+    pub fn again(&self, digest: u64) -> Result<Position, Code> {
         if self.digest == digest { Ok(self.answer) } else { Err(Code::MessageIdReused) }
     }
 }
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_same_content_gets_the_same_answer() {
-        let answer = Stamped { seq: 4, ordinal: 3, time_ms: 9 };
+        let answer = Position { seq: 4, ordinal: 3, time_ms: 9 };
         let known = Known { answer, digest: digest(1, b"hi") };
         assert_eq!(known.again(digest(1, b"hi")), Ok(answer));
         assert_eq!(known.again(digest(2, b"hi")), Err(Code::MessageIdReused));

@@ -13,6 +13,7 @@ mod cursor;
 pub mod dedupe;
 mod direct;
 mod group;
+mod position;
 mod send;
 mod senders;
 mod state;
@@ -22,34 +23,25 @@ use std::sync::Arc;
 
 pub use act::{Act, Target, reaction_hash};
 pub use apply::Applied;
-pub use change::{At, Change};
-pub use cursor::{Cursor, Given, Interval, Move, MovedCursor, Shown};
+pub use change::Change;
+pub use cursor::{Given, Interval, Move, MovedCursor, Shown};
 pub use direct::direct_id;
 pub use group::group_id;
-pub use send::{Admitted, Stamped, Stamping};
+pub use position::Position;
+pub use send::{Admitted, Stamping};
 pub use state::{Info, Kind, Membership, Role, Settings, State};
 
 use parley_protocol::{ConversationId, UserId};
 use senders::Senders;
 
-/// The end of a conversation's log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Head {
-    /// Seq of the last entry; 0 for an empty log.
-    pub seq: u64,
-    /// Countable entries up to it.
-    pub ordinal: u64,
-    /// Its time in Unix milliseconds.
-    pub time_ms: u64,
-}
-
 /// How far one member is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Everything up to here is on at least one of their devices.
-    pub delivered: Cursor,
+    /// Everything up to here is on at least one of their devices. Nobody needs
+    /// its ordinal, so that it isn't always known.
+    pub delivered: Position,
     /// Everything up to here was read.
-    pub read: Cursor,
+    pub read: Position,
     /// The two as far as they are committed and others may be told.
     pub told: Told,
 }
@@ -58,9 +50,9 @@ pub struct Progress {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Told {
     /// As [`Progress::delivered`].
-    pub delivered: Cursor,
+    pub delivered: Position,
     /// As [`Progress::read`].
-    pub read: Cursor,
+    pub read: Position,
 }
 
 /// A conversation's state.
@@ -78,8 +70,8 @@ pub struct Conversation {
     /// Of those who ever moved a cursor.
     progress: HashMap<UserId, Progress>,
     senders: Senders,
-    committed: Head,
-    stamped: Head,
+    committed: Position,
+    stamped: Position,
     /// Cursor moves handed to the log and not yet committed.
     moves_in_flight: u32,
     /// Messages whose deletion was stamped last: what is known of a target may
@@ -93,13 +85,13 @@ impl Conversation {
     /// A direct conversation in which nothing was said yet.
     #[must_use]
     pub fn direct(a: UserId, b: UserId) -> Self {
-        Self::restore(direct_id(a, b), State::direct(a, b), HashMap::new(), Head::default())
+        Self::restore(direct_id(a, b), State::direct(a, b), HashMap::new(), Position::default())
     }
 
     /// A group before its first entry.
     #[must_use]
     pub fn group(id: ConversationId) -> Self {
-        Self::restore(id, State::empty(), HashMap::new(), Head::default())
+        Self::restore(id, State::empty(), HashMap::new(), Position::default())
     }
 
     /// A conversation as the store remembers it.
@@ -108,7 +100,7 @@ impl Conversation {
         id: ConversationId,
         state: State,
         progress: HashMap<UserId, Progress>,
-        head: Head,
+        head: Position,
     ) -> Self {
         let state = Arc::new(state);
         Self {
@@ -152,7 +144,7 @@ impl Conversation {
 
     /// The end of what is committed: all that a reader may see.
     #[must_use]
-    pub const fn committed(&self) -> Head {
+    pub const fn committed(&self) -> Position {
         self.committed
     }
 

@@ -1,6 +1,6 @@
 //! The rule for the commonest act: a member sends an entry.
 //!
-//! Who may do what is checked, then the entry gets its place: the next seq, the
+//! Who may do what is checked, then the entry gets its position: the next seq, the
 //! ordinal if it counts, a time that never goes back. From here on its bytes
 //! are fixed; the log makes them durable.
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use parley_protocol::{Code, UserId};
 
-use super::{Act, At, Conversation, Head, State, Target};
+use super::{Act, Conversation, Position, State, Target};
 
 /// What a member wants to append, checked as far as one can without the
 /// conversation.
@@ -22,39 +22,20 @@ pub struct Admitted {
     pub target: Option<Target>,
 }
 
-/// An entry's place in its conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamped {
-    /// Position: one above the entry before.
-    pub seq: u64,
-    /// Countable entries up to and including this one.
-    pub ordinal: u64,
-    /// Unix milliseconds; never below the entry before.
-    pub time_ms: u64,
-}
-
 /// A stamped entry and what has to be written with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamping {
-    /// Its place.
-    pub stamped: Stamped,
+    /// The position it was given.
+    pub stamped: Position,
     /// The conversation's state after it, if it changes.
     pub state: Option<Arc<State>>,
-}
-
-impl Stamped {
-    /// Where a change in it stands.
-    #[must_use]
-    pub const fn at(&self) -> At {
-        At { seq: self.seq, ordinal: self.ordinal, time_ms: self.time_ms }
-    }
 }
 
 /// Deletions remembered, so that nothing is added to what is on its way out.
 const DELETED: usize = 64;
 
 impl Conversation {
-    /// Gives an entry its place behind everything stamped so far. A group has
+    /// Gives an entry the position behind everything stamped so far. A group has
     /// at most `most` members.
     ///
     /// # Errors
@@ -67,14 +48,8 @@ impl Conversation {
         let target = target.filter(|_| !act.target().is_some_and(gone));
         self.next.check_act(*sender, act, target, self.stamped.seq, most)?;
         let first = self.stamped.seq == 0;
-        let head = Head {
-            seq: self.stamped.seq + 1,
-            ordinal: self.stamped.ordinal + u64::from(act.is_countable()),
-            // The wall clock may step back; a conversation's time may not.
-            time_ms: now_ms.max(self.stamped.time_ms),
-        };
-        self.stamped = head;
-        let stamped = Stamped { seq: head.seq, ordinal: head.ordinal, time_ms: head.time_ms };
+        let stamped = self.stamped.next(act.is_countable(), now_ms);
+        self.stamped = stamped;
         if let Act::Delete { seq, .. } = act {
             self.deleted.truncate(DELETED - 1);
             self.deleted.push_front(*seq);
@@ -93,12 +68,12 @@ impl Conversation {
 
 impl State {
     /// Takes what an entry changes. A conversation comes to be with its first.
-    pub(super) fn take(&mut self, sender: UserId, act: &Act, stamped: Stamped) {
+    pub(super) fn take(&mut self, sender: UserId, act: &Act, stamped: Position) {
         if stamped.seq == 1 {
             self.created_ms = stamped.time_ms;
         }
         if let Some(change) = act.change() {
-            self.apply(sender, change, stamped.at());
+            self.apply(sender, change, stamped);
         }
     }
 }
@@ -121,7 +96,7 @@ mod tests {
         entry(sender, Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false })
     }
 
-    fn stamp(conversation: &mut Conversation, entry: &Admitted, now_ms: u64) -> Stamped {
+    fn stamp(conversation: &mut Conversation, entry: &Admitted, now_ms: u64) -> Position {
         conversation.stamp(entry, now_ms, 200).unwrap().stamped
     }
 
@@ -151,7 +126,7 @@ mod tests {
         stamp(&mut conversation, &message(ANN), 5);
         let target = Some(Target { sender: ANN, message: true, ordinal: 1, erased: false });
         let edit = Admitted { target, ..entry(ANN, Act::Edit(1)) };
-        assert_eq!(stamp(&mut conversation, &edit, 6), Stamped { seq: 2, ordinal: 1, time_ms: 6 });
+        assert_eq!(stamp(&mut conversation, &edit, 6), Position { seq: 2, ordinal: 1, time_ms: 6 });
     }
 
     #[test]

@@ -14,9 +14,7 @@ use std::collections::HashMap;
 use parley_protocol::{Code, ConversationId, UserId};
 
 use crate::conversation::dedupe::{Known, SendKey};
-use crate::conversation::{
-    Act, Applied, Conversation, Cursor, Given, Move, MovedCursor, Shown, Stamped,
-};
+use crate::conversation::{Act, Applied, Conversation, Given, Move, MovedCursor, Position, Shown};
 use cache::Cache;
 pub use send::{Decision, SendCommand};
 
@@ -85,7 +83,7 @@ impl Shard {
     /// # Panics
     /// When the conversation isn't loaded or the entry isn't its next one;
     /// both mean that log and shard disagree.
-    pub fn apply(&mut self, key: &SendKey, sender: UserId, act: &Act, entry: Stamped) -> Applied {
+    pub fn apply(&mut self, key: &SendKey, sender: UserId, act: &Act, entry: Position) -> Applied {
         self.in_flight.remove(key);
         match self.conversations.touch(key.conversation) {
             Some(conversation) => conversation.apply(sender, act, entry),
@@ -116,7 +114,7 @@ impl Shard {
         id: ConversationId,
         user: UserId,
         which: Move,
-        to: Cursor,
+        to: Position,
     ) -> Option<MovedCursor> {
         self.conversations.touch(id)?.move_cursor(user, which, to)
     }

@@ -4,7 +4,7 @@ use parley_protocol::Code;
 
 use super::Shard;
 use crate::conversation::dedupe::{Known, SendKey};
-use crate::conversation::{Admitted, Stamped, Stamping};
+use crate::conversation::{Admitted, Position, Stamping};
 
 /// A send on its way into a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +20,12 @@ pub struct SendCommand {
 /// What the server does with a send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// New: append the entry at this place, answer once it is committed.
+    /// New: append the entry at this position, answer once it is committed.
     Append(Stamping),
     /// The same send is stamped and on its way: answer once that is committed.
-    Wait(Stamped),
+    Wait(Position),
     /// The same send is committed: answer now.
-    Again(Stamped),
+    Again(Position),
 }
 
 impl Shard {
@@ -90,7 +90,7 @@ mod tests {
         }
     }
 
-    fn append(shard: &mut Shard, command: SendCommand) -> Stamped {
+    fn append(shard: &mut Shard, command: SendCommand) -> Position {
         match shard.send(command, None, 5) {
             Ok(Decision::Append(stamping)) => stamping.stamped,
             other => panic!("{other:?}"),

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use parley_core::conversation::{
-    Act, Admitted, Change, Conversation, Cursor, Given, Info, Interval, Membership, Move, Role,
-    Settings, Shown, Stamped,
+    Act, Admitted, Change, Conversation, Given, Info, Interval, Membership, Move, Position, Role,
+    Settings, Shown,
 };
 use parley_core::user::FeedEntry;
 use parley_protocol::{Code, ConversationId, UserId};
@@ -39,7 +39,7 @@ pub(crate) struct World<D> {
     conversation: Conversation,
     /// What is committed.
     log: Naive,
-    in_flight: VecDeque<(Entry, Stamped)>,
+    in_flight: VecDeque<(Entry, Position)>,
     /// As the members' homes keep it.
     feeds: HashMap<UserId, FeedEntry>,
     read: HashMap<UserId, u64>,
@@ -149,7 +149,7 @@ impl<D: Dice> World<D> {
         if wanted.is_err() {
             return;
         }
-        let at = Cursor { seq: up_to, ordinal: self.log.ordinal(up_to), time_ms: self.now_ms };
+        let at = Position { seq: up_to, ordinal: self.log.ordinal(up_to), time_ms: self.now_ms };
         let moved = self.conversation.move_cursor(mover, which, at).unwrap();
         if moved.delivered_moved || moved.read_moved {
             self.conversation.settle_move(mover, &moved, Shown::All);
@@ -259,7 +259,7 @@ impl<D: Dice> World<D> {
 }
 
 /// What an entry changes in the feed of a member who sees it.
-fn change_of(member: &Membership, stamped: Stamped, own: bool) -> FeedEntry {
+fn change_of(member: &Membership, stamped: Position, own: bool) -> FeedEntry {
     let joined = member.joined_seq == stamped.seq;
     FeedEntry {
         last_seq: stamped.seq,

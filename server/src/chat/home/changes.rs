@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use parley_core::conversation::{Membership, Stamped};
+use parley_core::conversation::{Membership, Position};
 use parley_core::session::reply;
 use parley_core::user::FeedEntry;
 use parley_protocol::wire::{self, Changes, server_envelope::Kind};
@@ -259,7 +259,7 @@ pub(super) fn entry(row: &FeedRow) -> FeedEntry {
 }
 
 /// What an entry changes in the feed of somebody who sees it.
-pub(crate) fn change_of(member: &Membership, stamped: Stamped, own_message: bool) -> FeedEntry {
+pub(crate) fn change_of(member: &Membership, stamped: Position, own_message: bool) -> FeedEntry {
     // What is older than their joining never counts as unread, nor what is
     // older than their own last message.
     let joined = member.joined_seq == stamped.seq;

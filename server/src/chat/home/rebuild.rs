@@ -1,7 +1,7 @@
 //! After a start: the feed changes that the last run carried but had not yet
 //! written are worked out again from the outbox and the log.
 
-use parley_core::conversation::{Membership, Stamped, State};
+use parley_core::conversation::{Membership, State};
 use parley_core::user::FeedEntry;
 use parley_protocol::body::is_countable;
 use parley_protocol::{ConversationId, ShardId, UserId};
@@ -103,7 +103,7 @@ impl Homes {
             tracing::error!(%conversation, seq = stored.seq, "an entry can't be read; passed over");
             return Ok(());
         };
-        let stamped = Stamped { seq: head.seq, ordinal: head.ordinal, time_ms: head.time_ms };
+        let stamped = head.position();
         let sender = UserId::from_slice(&head.sender).ok();
         // Who left and came again is known since they came again; what they saw
         // before, lower seqs say in vain.

@@ -1,6 +1,6 @@
 //! The answers to commands.
 
-use parley_core::conversation::{MovedCursor, Stamped};
+use parley_core::conversation::{MovedCursor, Position};
 use parley_core::session::reply;
 use parley_protocol::ConversationId;
 use parley_protocol::wire::{Moved, Sent, ServerEnvelope, server_envelope::Kind};
@@ -9,7 +9,7 @@ use super::ReplyTo;
 use crate::chat::link::Item;
 
 /// Answers a send that was committed before.
-pub(crate) fn answer_again(to: &ReplyTo, conversation: ConversationId, stamped: Stamped) {
+pub(crate) fn answer_again(to: &ReplyTo, conversation: ConversationId, stamped: Position) {
     to.link.push(sent_answer(to, conversation, stamped, true, 0));
 }
 
@@ -17,7 +17,7 @@ pub(crate) fn answer_again(to: &ReplyTo, conversation: ConversationId, stamped: 
 pub(crate) fn sent_answer(
     to: &ReplyTo,
     conversation: ConversationId,
-    stamped: Stamped,
+    stamped: Position,
     duplicate: bool,
     feed_position: u64,
 ) -> Item {

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use parley_core::conversation::{Cursor, Given, Kind, Move, MovedCursor, Progress, Shown, Told};
+use parley_core::conversation::{Given, Kind, Move, MovedCursor, Position, Progress, Shown, Told};
 use parley_core::session::Identity;
 use parley_protocol::{Code, ConversationId, UserId};
 
@@ -113,7 +113,7 @@ impl Shards {
             return Ok(false);
         }
         let moves = state.check_move(conversation, identity.user, which, up_to, given)?;
-        let to = Cursor { seq: up_to, ordinal, time_ms: wall_ms() };
+        let to = Position { seq: up_to, ordinal, time_ms: wall_ms() };
         let Some(moved) = state.move_cursor(conversation, identity.user, which, to) else {
             return Err(Code::NotFound.into());
         };
@@ -174,7 +174,7 @@ impl Shards {
         };
         let row = store::state::of_progress(&Progress { told, ..*progress });
         let mut rows = vec![tables::cursors::put(shard, id, user, &row)];
-        let mut step = |which, to: &Cursor| {
+        let mut step = |which, to: &Position| {
             rows.push(tables::steps::put(shard, id, user, which, to.seq, to.time_ms));
         };
         if moved.delivered_moved && tell_delivered {

@@ -2,7 +2,7 @@
 //! message mentions, what is deleted.
 
 use bytes::Bytes;
-use parley_core::conversation::{Act, Change, Stamped, State, reaction_hash};
+use parley_core::conversation::{Act, Change, Position, State, reaction_hash};
 use parley_protocol::wire::{EntryKind, MemberJoined, Text, mention::Who};
 use parley_protocol::{Message, ShardId, UserId};
 
@@ -14,7 +14,7 @@ use crate::storage::store::{Record, Relation, Write, tables};
 pub(super) fn rows(
     shard: ShardId,
     sending: &Sending,
-    stamped: Stamped,
+    stamped: Position,
     members: &State,
     rows: &mut Vec<Write>,
 ) {

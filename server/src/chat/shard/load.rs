@@ -1,6 +1,6 @@
 //! Loading a conversation from the store into its shard.
 
-use parley_core::conversation::{Conversation, Head};
+use parley_core::conversation::{Conversation, Position};
 use parley_protocol::{ConversationId, ShardId, UserId};
 
 use super::{Error, Shards};
@@ -54,7 +54,8 @@ impl Shards {
         let Some(stored) = self.store.conversation(shard, id)? else {
             return Ok(None);
         };
-        let head = self.log.tail(shard, id)?.map_or_else(Head::default, |tail| Head {
+        let tail = self.log.tail(shard, id)?;
+        let head = tail.map_or_else(Position::default, |tail| Position {
             seq: tail.seq,
             ordinal: tail.ordinal,
             time_ms: tail.time_ms,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parley_core::conversation::dedupe::SendKey;
-use parley_core::conversation::{Act, MovedCursor, Stamped};
+use parley_core::conversation::{Act, MovedCursor, Position};
 use parley_core::user::FeedEntry;
 use parley_protocol::{ConversationId, UserId};
 use tokio::sync::oneshot;
@@ -18,7 +18,7 @@ pub enum Pending {
     /// A new entry: apply it, answer its author, deliver it.
     Entry(Box<PendingEntry>),
     /// A resend of an entry committed just before: answer as then.
-    Again(ReplyTo, ConversationId, Stamped),
+    Again(ReplyTo, ConversationId, Position),
     /// A cursor was there already, or is by a move just before: answer.
     Unmoved(ReplyTo, ConversationId, MovedCursor),
     /// A cursor moved: answer, tell the others.
@@ -35,8 +35,8 @@ pub struct PendingEntry {
     pub key: SendKey,
     /// Who wrote it.
     pub sender: UserId,
-    /// Its place.
-    pub stamped: Stamped,
+    /// Its position.
+    pub stamped: Position,
     /// What it does.
     pub act: Act,
     /// The encoded entry.

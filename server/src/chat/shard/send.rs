@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parley_core::conversation::dedupe::{Known, SendKey, digest};
-use parley_core::conversation::{Act, Admitted, Stamped, Stamping, State, direct_id, group_id};
+use parley_core::conversation::{Act, Admitted, Position, Stamping, State, direct_id, group_id};
 use parley_core::session::Identity;
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_protocol::body::ValidatedBody;
@@ -142,10 +142,7 @@ impl Shards {
             }
         }
         let found = self.log.find(shard, key.conversation, key.device, &key.id)?;
-        let known = found.map(|row| Known {
-            answer: Stamped { seq: row.seq, ordinal: row.ordinal, time_ms: row.time_ms },
-            digest: row.digest,
-        });
+        let known = found.map(|row| Known { answer: row.position(), digest: row.digest });
         // What is repeated is answered, whatever became of people and links.
         let repeated = known.is_some() || state.is_in_flight(key);
         if let (Some(code), false) = (sending.refused, repeated) {
@@ -265,7 +262,7 @@ enum Decided {
 fn append(
     shard: parley_protocol::ShardId,
     sending: &Sending,
-    stamped: Stamped,
+    stamped: Position,
     entry: &Entry,
     peer: Option<UserId>,
     rows: Vec<crate::storage::store::Write>,
@@ -309,7 +306,7 @@ fn append(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use parley_core::conversation::{At, Change, Info, Settings};
+    use parley_core::conversation::{Change, Info, Settings};
 
     /// What is reserved covers what is written, or a large group's changes
     /// would pass the bound of the queue.
@@ -321,7 +318,7 @@ mod tests {
             UserId::new(id)
         };
         let mut state = State::empty();
-        let at = At { seq: 1 << 40, ordinal: 1 << 40, time_ms: 1 << 42 };
+        let at = Position { seq: 1 << 40, ordinal: 1 << 40, time_ms: 1 << 42 };
         let words = "x".repeat(300);
         let info = Info { title: words.clone(), description: words.clone(), picture: words };
         let members = (1..1000).map(user).collect();

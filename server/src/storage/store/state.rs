@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use parley_core::conversation::{
-    Cursor, Info, Kind, Membership, Progress, Role, Settings, State, Told,
+    Info, Kind, Membership, Position, Progress, Role, Settings, State, Told,
 };
 use parley_protocol::UserId;
 use parley_protocol::wire::ConversationKind;
@@ -120,7 +120,7 @@ pub(crate) fn of_progress(progress: &Progress) -> CursorRow {
 
 /// How far members are.
 pub(crate) fn to_progress(rows: &[(UserId, CursorRow)]) -> HashMap<UserId, Progress> {
-    let at = |seq, time_ms, ordinal| Cursor { seq, ordinal, time_ms };
+    let at = |seq, time_ms, ordinal| Position { seq, ordinal, time_ms };
     let progress = |row: &CursorRow| {
         let delivered = at(row.delivered, row.delivered_ms, 0);
         let read = at(row.read, row.read_ms, row.read_ordinal);
@@ -136,12 +136,12 @@ pub(crate) fn to_progress(rows: &[(UserId, CursorRow)]) -> HashMap<UserId, Progr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use parley_core::conversation::{At, Change};
+    use parley_core::conversation::Change;
 
     #[test]
     fn a_state_is_the_same_after_it_was_a_row() {
         let user = |n| UserId::new([n; 16]);
-        let at = |seq| At { seq, ordinal: seq, time_ms: seq };
+        let at = |seq| Position { seq, ordinal: seq, time_ms: seq };
         let mut state = State::empty();
         let settings = Settings { send: Role::Admin, retention_s: 60, ..Settings::default() };
         let info = Info { title: "Friends".into(), ..Info::default() };
@@ -158,12 +158,12 @@ mod tests {
 
     #[test]
     fn cursors_are_the_same_after_they_were_a_row_also_hidden_ones() {
-        let at = |seq| Cursor { seq, ordinal: 0, time_ms: seq };
+        let at = |seq| Position { seq, ordinal: 0, time_ms: seq };
         let user = UserId::new([1; 16]);
         let shown = Progress {
             delivered: at(7),
-            read: Cursor { ordinal: 4, ..at(5) },
-            told: Told { delivered: at(7), read: Cursor { ordinal: 4, ..at(5) } },
+            read: Position { ordinal: 4, ..at(5) },
+            told: Told { delivered: at(7), read: Position { ordinal: 4, ..at(5) } },
         };
         let hidden = Progress { told: Told { delivered: at(7), read: at(2) }, ..shown };
         for progress in [shown, hidden, Progress::default()] {

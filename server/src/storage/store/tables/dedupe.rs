@@ -3,6 +3,7 @@
 //! A row is written in the batch of its entry and never changed: the same send
 //! gets the same answer for ever.
 
+use parley_core::conversation::Position;
 use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
 
 use crate::storage::store::engine::Write;
@@ -24,6 +25,14 @@ pub struct DedupeRow {
     /// Digest of kind and body; tells a resend from a reuse of its id.
     #[prost(fixed64, tag = "4")]
     pub digest: u64,
+}
+
+impl DedupeRow {
+    /// The position the send was given.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position { seq: self.seq, ordinal: self.ordinal, time_ms: self.time_ms }
+    }
 }
 
 /// The write that keeps the answer.

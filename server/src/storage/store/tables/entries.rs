@@ -1,6 +1,7 @@
 //! Conversation logs: shard, conversation, seq → [`Record`].
 
 use bytes::Bytes;
+use parley_core::conversation::Position;
 use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, IdError, ShardId, UserId};
 use prost::Message;
 
@@ -100,6 +101,14 @@ pub struct EntryHead {
     /// The body is gone.
     #[prost(bool, tag = "8")]
     pub erased: bool,
+}
+
+impl EntryHead {
+    /// Its position.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position { seq: self.seq, ordinal: self.ordinal, time_ms: self.time_ms }
+    }
 }
 
 /// An entry as it was found.
