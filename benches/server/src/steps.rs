@@ -7,7 +7,9 @@ use parley_benches::Step;
 use parley_protocol::{ClientMessageId, ConversationId, DeviceId, ShardId};
 use parley_server::edge::listen::{DeliverSize, encode_deliver};
 use parley_server::storage::store::tables::{dedupe, entries, outbox};
-use parley_server::storage::store::{DedupeRow, Options, OutboxRange, OutboxRow, Store, Write};
+use parley_server::storage::store::{
+    DedupeRow, Options, OutboxRange, OutboxRow, Place, Store, Write,
+};
 
 /// Messages of one write.
 const BATCH: u64 = 16;
@@ -85,10 +87,10 @@ fn open() -> (Store, tempfile::TempDir) {
 }
 
 fn message(rows: &mut Vec<Write>, record: &Bytes, seq: u64) {
-    let shard = ShardId(1);
-    rows.push(entries::put_encoded(shard, conversation(), seq, record.clone()));
+    let place = Place { shard: ShardId(1), conversation: conversation() };
+    rows.push(entries::put_encoded(place, seq, record.clone()));
     let answer = DedupeRow { seq, ordinal: seq, time_ms: 1_700_000_000_000 + seq, digest: !seq };
-    rows.push(dedupe::put(shard, conversation(), DeviceId::new([3; 16]), id(seq), &answer));
+    rows.push(dedupe::put(place, DeviceId::new([3; 16]), id(seq), &answer));
 }
 
 fn mark(index: u64, messages: u64) -> Write {

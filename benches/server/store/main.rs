@@ -16,7 +16,7 @@ use clap::Parser;
 use hdrhistogram::Histogram;
 use parley_protocol::{ClientMessageId, ConversationId, DeviceId, ShardId};
 use parley_server::storage::store::tables::{dedupe, entries};
-use parley_server::storage::store::{DedupeRow, Options, Store, Write};
+use parley_server::storage::store::{DedupeRow, Options, Place, Store, Write};
 use serde::Serialize;
 
 /// Bytes of a log record.
@@ -137,15 +137,16 @@ fn message(rows: &mut Vec<Write>, number: u64) -> anyhow::Result<()> {
     let shard = ShardId(u16::try_from(number % 64)?);
     let mut id = [0x5a; 16];
     id[..8].copy_from_slice(&(number % CONVERSATIONS).wrapping_mul(0x9e37_79b9).to_be_bytes());
-    let (conversation, seq) = (ConversationId::new(id), number / CONVERSATIONS + 1);
+    let place = Place { shard, conversation: ConversationId::new(id) };
+    let seq = number / CONVERSATIONS + 1;
     // Repeated letters would compress and flatter the store.
     let mut record = vec![0; RECORD];
     fastrand::fill(&mut record);
-    rows.push(entries::put_encoded(shard, conversation, seq, record.into()));
+    rows.push(entries::put_encoded(place, seq, record.into()));
     let client_message_id =
         ClientMessageId::new(Bytes::copy_from_slice(&fastrand::u128(..).to_be_bytes()))?;
     let answer = DedupeRow { seq, ordinal: seq, time_ms: 1_700_000_000_000, digest: !number };
-    rows.push(dedupe::put(shard, conversation, DeviceId::new(id), client_message_id, &answer));
+    rows.push(dedupe::put(place, DeviceId::new(id), client_message_id, &answer));
     Ok(())
 }
 

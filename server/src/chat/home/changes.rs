@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use super::Homes;
 use crate::chat::link::Item;
 use crate::people::{Audience, Person, Standing};
-use crate::storage::store::{FeedRow, PreferencesRow, StoreError, state};
+use crate::storage::store::{FeedRow, Place, PreferencesRow, StoreError, state};
 
 impl Homes {
     /// The user's feed position: the highest version given out.
@@ -173,18 +173,18 @@ impl Homes {
         entry: FeedEntry,
         person: Option<&Person>,
     ) -> Result<wire::FeedEntry, StoreError> {
-        let (store, shard) = (&self.store, self.count.of_conversation(id));
-        let cursor = store.cursor(shard, id, user)?.unwrap_or_default();
-        let erased = store.retention(shard, id)?.unwrap_or_default();
+        let (store, place) = (&self.store, Place::of(self.count, id));
+        let cursor = store.cursor(place, user)?.unwrap_or_default();
+        let erased = store.retention(place)?.unwrap_or_default();
         // What is erased is not unread.
         let floor = entry.floor_ordinal.max(erased.ordinal.min(entry.last_ordinal));
         let entry = FeedEntry { floor_ordinal: floor, ..entry };
         let range = entry.unread_range();
-        let unread = entry.unread(store.count_deleted(shard, id, range)?);
+        let unread = entry.unread(store.count_deleted(place, range)?);
         let mentions = if unread == 0 {
             0
         } else {
-            store.count_mentions(shard, id, user, range, MENTIONS_COUNTED)?
+            store.count_mentions(place, user, range, MENTIONS_COUNTED)?
         };
         let own = store.preferences(self.count.of_user(user), user, id)?;
         let accepted = own.as_ref().is_some_and(|row| row.accepted);
@@ -221,7 +221,7 @@ impl Homes {
         if person.settings.messages == Audience::Everyone || entry.sent_seq > 0 {
             return Ok(false);
         }
-        let row = self.store.conversation(self.count.of_conversation(id), id)?;
+        let row = self.store.conversation(Place::of(self.count, id))?;
         let peer = row.and_then(|row| state::to_state(&row).peer(person.user));
         Ok(peer.is_some_and(|peer| person.has_request_of(peer, Standing::Pending)))
     }

@@ -4,11 +4,11 @@
 use parley_core::conversation::{Membership, State};
 use parley_core::user::FeedEntry;
 use parley_protocol::body::is_countable;
-use parley_protocol::{ConversationId, ShardId, UserId};
+use parley_protocol::{ConversationId, UserId};
 
 use super::Homes;
 use super::changes::entry;
-use crate::storage::store::{OutboxRange, ReadLimit, ReadRange, StoreError, StoredEntry};
+use crate::storage::store::{OutboxRange, Place, ReadLimit, ReadRange, StoreError, StoredEntry};
 
 /// Outbox rows and entries read at a time.
 const PAGE: usize = 1000;
@@ -49,16 +49,16 @@ impl Homes {
             return Ok(0);
         };
         // Its own; the row is in the shard of the batch's first entry.
-        let shard = self.count.of_conversation(conversation);
-        let Some(row) = self.store.conversation(shard, conversation)? else {
+        let place = Place::of(self.count, conversation);
+        let Some(row) = self.store.conversation(place)? else {
             return Ok(0);
         };
         let state = crate::storage::store::state::to_state(&row);
-        self.replay_own(shard, conversation, &state)?;
+        self.replay_own(place, &state)?;
         let (mut after, mut count) = (range.from_seq.saturating_sub(1), 0);
         while after < range.to_seq {
             let limit = ReadLimit { entries: PAGE, bytes: 4 << 20 };
-            let page = self.store.entries(shard, conversation, ReadRange::After(after), limit)?;
+            let page = self.store.entries(place, ReadRange::After(after), limit)?;
             let Some(last) = page.last() else { break };
             after = last.seq;
             for stored in page.iter().filter(|stored| stored.seq <= range.to_seq) {
@@ -72,14 +72,10 @@ impl Homes {
     /// Read cursors and preferences are rows of their own; what they say of the
     /// feed is merged again, for all members, since the outbox doesn't name
     /// whose changed.
-    fn replay_own(
-        &self,
-        shard: ShardId,
-        id: ConversationId,
-        state: &State,
-    ) -> Result<(), StoreError> {
+    fn replay_own(&self, place: Place, state: &State) -> Result<(), StoreError> {
+        let id = place.conversation;
         for Membership { user, .. } in &state.members {
-            let cursor = self.store.cursor(shard, id, *user)?.unwrap_or_default();
+            let cursor = self.store.cursor(place, *user)?.unwrap_or_default();
             let own = self.store.preferences(self.count.of_user(*user), *user, id)?;
             let own = own.unwrap_or_default();
             let change = FeedEntry {

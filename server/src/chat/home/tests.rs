@@ -10,7 +10,9 @@ use super::*;
 use crate::chat::link::Next;
 use crate::storage::log::{Append, Log as _, MemoryLog, Op, StampedEntry, Urgency};
 use crate::storage::store::engine::memory::{Crash, MemoryEngine};
-use crate::storage::store::{ConversationRow, CursorRow, DedupeRow, MemberRow, Record, tables};
+use crate::storage::store::{
+    ConversationRow, CursorRow, DedupeRow, MemberRow, Place, Record, tables,
+};
 
 const ANN: UserId = UserId::new([1; 16]);
 const BEN: UserId = UserId::new([2; 16]);
@@ -147,7 +149,7 @@ fn commit_entry(log: &MemoryLog<()>, id: ConversationId, seq: u64) {
         created_ms: 1,
         ..ConversationRow::default()
     };
-    let shard = count().of_conversation(id);
+    let place = Place::of(count(), id);
     let stamped = StampedEntry {
         conversation: id,
         seq,
@@ -156,16 +158,18 @@ fn commit_entry(log: &MemoryLog<()>, id: ConversationId, seq: u64) {
         client_message_id: ClientMessageId::new(seq.to_be_bytes().to_vec().into()).unwrap(),
         dedupe: DedupeRow::default(),
     };
-    let rows = Op::Rows(vec![tables::conversations::put(shard, id, &row)]);
+    let rows = Op::Rows(vec![tables::conversations::put(place, &row)]);
     let ops = vec![Op::Entry(stamped), rows];
+    let shard = place.shard;
     log.try_append(Append { shard, ops, urgency: Urgency::Synced, context: () }).unwrap();
 }
 
 /// BEN reads up to a seq, as the shard writes it.
 fn commit_read(log: &MemoryLog<()>, id: ConversationId, seq: u64) {
-    let shard = count().of_conversation(id);
+    let place = Place::of(count(), id);
     let row = CursorRow { delivered: seq, read: seq, read_ordinal: seq, ..CursorRow::default() };
-    let ops = vec![Op::Rows(vec![tables::cursors::put(shard, id, BEN, &row)]), Op::Touched(id)];
+    let ops = vec![Op::Rows(vec![tables::cursors::put(place, BEN, &row)]), Op::Touched(id)];
+    let shard = place.shard;
     log.try_append(Append { shard, ops, urgency: Urgency::Synced, context: () }).unwrap();
 }
 

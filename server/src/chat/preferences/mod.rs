@@ -200,7 +200,7 @@ impl Inner {
                     return Err(Code::TargetInvalid.into());
                 }
                 if row.cleared_up_to > old.cleared_up_to {
-                    let last = store.entry(visible.shard, id, row.cleared_up_to)?;
+                    let last = store.entry(visible.place, row.cleared_up_to)?;
                     let head = last.and_then(|record| record.head().ok());
                     row.cleared_ordinal = head.ok_or(Code::Internal)?.ordinal;
                 }

@@ -84,7 +84,7 @@ fn described(
     members.sort_by(|a, b| (a.joined_seq, &a.user).cmp(&(b.joined_seq, &b.user)));
     let group = state.kind == Kind::Group;
     let (info, settings) = if former {
-        let seen = former::seen(shards.store(), visible.shard, conversation, left_seq)?;
+        let seen = former::seen(shards.store(), visible.place, left_seq)?;
         (seen.info, seen.settings)
     } else {
         (info(&state.info), settings(state.kind, &state.settings))
@@ -96,7 +96,7 @@ fn described(
         last_seq: visible.last_seq,
         info: group.then_some(info),
         settings: Some(settings),
-        pinned: pinned(shards.store(), sight, conversation)?,
+        pinned: pinned(shards.store(), sight)?,
         first_after: *floor,
         former,
         created_ms: state.created_ms,
@@ -105,18 +105,14 @@ fn described(
 
 /// Seqs of the pinned messages that the reader sees; for who left, of those
 /// that were pinned by then.
-pub(super) fn pinned(
-    store: &Store,
-    sight: &Sight,
-    conversation: ConversationId,
-) -> Result<Vec<u64>, StoreError> {
+pub(super) fn pinned(store: &Store, sight: &Sight) -> Result<Vec<u64>, StoreError> {
     let mut pinned = sight.visible.state.pinned.clone();
     pinned.retain(|seq| sight.sees(*seq));
     if !sight.visible.member.is_active() {
-        let (shard, last) = (sight.visible.shard, sight.visible.last_seq);
+        let (place, last) = (sight.visible.place, sight.visible.last_seq);
         let mut then = Vec::with_capacity(pinned.len());
         for seq in pinned {
-            let pin = store.relation(shard, conversation, seq, &Relation::Pin)?;
+            let pin = store.relation(place, seq, &Relation::Pin)?;
             then.extend(pin.filter(|pin| *pin <= last).map(|_| seq));
         }
         return Ok(then);

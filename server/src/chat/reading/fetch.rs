@@ -12,7 +12,7 @@ use super::{blocking, missing};
 use crate::chat::retention::first_from;
 use crate::chat::shard::{Error, Shards};
 use crate::storage::store::tables::entries::without_body;
-use crate::storage::store::{ReadLimit, ReadRange};
+use crate::storage::store::{Place, ReadLimit, ReadRange};
 
 /// A part of a conversation, as one reader may see it.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub async fn fetch(
     let (shards, user) = (shards.clone(), identity.user);
     let read = move || {
         let sight = Sight::new(&shards, visible, user, conversation)?;
-        Reader { shards: &shards, sight: &sight, conversation, user }.page(range, limit as usize)
+        Reader { shards: &shards, sight: &sight, user }.page(range, limit as usize)
     };
     blocking(read).await
 }
@@ -68,7 +68,6 @@ pub async fn fetch(
 pub(super) struct Reader<'a> {
     pub(super) shards: &'a Shards,
     pub(super) sight: &'a Sight,
-    pub(super) conversation: ConversationId,
     pub(super) user: UserId,
 }
 
@@ -81,20 +80,19 @@ impl Reader<'_> {
             Range::Before(seq) => self.dense(ReadRange::Before(seq.min(last + 1)), limit),
             Range::Around(seq) => self.around(seq, limit),
             Range::AroundTime(time_ms) => {
-                let (store, shard) = (self.shards.store(), visible.shard);
-                let within = (floor, last);
-                let first = first_from(store, shard, self.conversation, within, time_ms)?;
+                let (store, within) = (self.shards.store(), (floor, last));
+                let first = first_from(store, visible.place, within, time_ms)?;
                 self.around(first, limit)
             }
             Range::MentionsBefore(seq) => {
-                let (id, seqs) = (self.conversation, floor + 1..seq.min(last + 1));
+                let seqs = floor + 1..seq.min(last + 1);
                 let store = self.shards.store();
-                let (mut seqs, more) = store.mentions(visible.shard, id, self.user, seqs, limit)?;
+                let (mut seqs, more) = store.mentions(visible.place, self.user, seqs, limit)?;
                 seqs.reverse();
                 self.sparse(&seqs, !more, seq > last, true)
             }
             Range::Pinned => {
-                let seqs = pinned(self.shards.store(), self.sight, self.conversation)?;
+                let seqs = pinned(self.shards.store(), self.sight)?;
                 self.sparse(&seqs, true, true, true)
             }
             Range::EditsOf(seq) => self.edits_of(seq, limit),
@@ -112,15 +110,15 @@ impl Reader<'_> {
             && self
                 .shards
                 .store()
-                .entry(self.sight.visible.shard, self.conversation, seq)?
+                .entry(self.sight.visible.place, seq)?
                 .and_then(|record| record.head().ok())
                 .is_some_and(|head| body::is_countable(head.kind));
         if !is_message {
             return Err(Code::TargetInvalid.into());
         }
-        let (shard, below) = (self.sight.visible.shard, self.sight.visible.last_seq + 1);
+        let (place, below) = (self.sight.visible.place, self.sight.visible.last_seq + 1);
         let store = self.shards.store();
-        let newest = store.edits_before(shard, self.conversation, seq, below, limit + 1)?;
+        let newest = store.edits_before(place, seq, below, limit + 1)?;
         let all = newest.len() <= limit;
         let mut seqs: Vec<_> = newest.into_iter().take(limit).collect();
         seqs.reverse();
@@ -130,8 +128,9 @@ impl Reader<'_> {
     /// A range without holes.
     fn dense(&self, range: ReadRange, limit: usize) -> Result<Page, Error> {
         let Sight { visible, floor, .. } = self.sight;
+        let Place { shard, conversation } = visible.place;
         let limit = ReadLimit { entries: limit, bytes: limits::FETCH_BYTES };
-        let stored = self.shards.log().read(visible.shard, self.conversation, range, limit)?;
+        let stored = self.shards.log().read(shard, conversation, range, limit)?;
         let seen = stored.into_iter().filter(|stored| self.sight.sees(stored.seq));
         let mut entries: Vec<_> =
             seen.map(|stored| (stored.seq, self.shown(stored.seq, stored.record.entry))).collect();
@@ -199,9 +198,9 @@ impl Reader<'_> {
 
     /// One committed entry that the reader sees.
     pub(super) fn entry(&self, seq: u64) -> Result<Bytes, Error> {
-        let store = self.shards.store();
-        let record = store.entry(self.sight.visible.shard, self.conversation, seq)?;
-        let record = record.ok_or_else(|| missing(self.conversation))?;
+        let place = self.sight.visible.place;
+        let record = self.shards.store().entry(place, seq)?;
+        let record = record.ok_or_else(|| missing(place.conversation))?;
         Ok(self.shown(seq, record.entry))
     }
 

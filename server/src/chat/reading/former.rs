@@ -2,12 +2,12 @@
 //! see.
 
 use bytes::Bytes;
+use parley_protocol::Message as _;
 use parley_protocol::wire::{
     ConversationChanged, ConversationSettings, Entry, EntryKind, GroupCreated, GroupInfo,
 };
-use parley_protocol::{ConversationId, Message as _, ShardId};
 
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// Changes read at most: each of title, description, picture and settings is
 /// among the last ones, but for a group that changes one of them all the time.
@@ -21,15 +21,10 @@ pub(super) struct Seen {
 }
 
 /// How the group was with the entry `last`. What was erased is empty. Blocks.
-pub(super) fn seen(
-    store: &Store,
-    shard: ShardId,
-    id: ConversationId,
-    last: u64,
-) -> Result<Seen, StoreError> {
+pub(super) fn seen(store: &Store, place: Place, last: u64) -> Result<Seen, StoreError> {
     let mut known = ConversationChanged::default();
-    for seq in store.changes_before(shard, id, last.saturating_add(1), CHANGES)? {
-        let Some(body) = body(store, shard, id, seq, EntryKind::ConversationChanged)? else {
+    for seq in store.changes_before(place, last.saturating_add(1), CHANGES)? {
+        let Some(body) = body(store, place, seq, EntryKind::ConversationChanged)? else {
             continue;
         };
         let Ok(older) = ConversationChanged::decode(body) else { continue };
@@ -38,7 +33,7 @@ pub(super) fn seen(
         known.picture = known.picture.or(older.picture);
         known.settings = known.settings.or(older.settings);
     }
-    let first = body(store, shard, id, 1, EntryKind::GroupCreated)?;
+    let first = body(store, place, 1, EntryKind::GroupCreated)?;
     let first = first.and_then(|body| GroupCreated::decode(body).ok()).unwrap_or_default();
     let began = first.info.unwrap_or_default();
     Ok(Seen {
@@ -54,12 +49,11 @@ pub(super) fn seen(
 /// The body of an entry, if it is of this kind.
 fn body(
     store: &Store,
-    shard: ShardId,
-    id: ConversationId,
+    place: Place,
     seq: u64,
     kind: EntryKind,
 ) -> Result<Option<Bytes>, StoreError> {
-    let record = store.entry(shard, id, seq)?;
+    let record = store.entry(place, seq)?;
     let entry = record.and_then(|record| Entry::decode(record.entry).ok());
     Ok(entry.filter(|entry| entry.kind == kind as u32).map(|entry| entry.body))
 }
@@ -68,21 +62,22 @@ fn body(
 mod tests {
     use std::sync::Arc;
 
+    use parley_protocol::{ConversationId, ShardId};
+
     use super::*;
     use crate::storage::store::engine::memory::MemoryEngine;
     use crate::storage::store::{Record, Relation, Write, tables};
 
-    const SHARD: ShardId = ShardId(1);
-    const HERE: ConversationId = ConversationId::new([5; 16]);
+    const HERE: Place = Place { shard: ShardId(1), conversation: ConversationId::new([5; 16]) };
 
     fn entry(seq: u64, kind: EntryKind, body: Vec<u8>) -> Write {
         let entry = Entry { seq, kind: kind as u32, body: body.into(), ..Entry::default() };
         let record = Record { entry: entry.encode_to_vec().into(), ..Record::default() };
-        tables::entries::put_encoded(SHARD, HERE, seq, record.encode_to_vec().into())
+        tables::entries::put_encoded(HERE, seq, record.encode_to_vec().into())
     }
 
     fn change(seq: u64, change: &ConversationChanged) -> [Write; 2] {
-        let relation = tables::relations::put(SHARD, HERE, seq, &Relation::Change, seq);
+        let relation = tables::relations::put(HERE, seq, &Relation::Change, seq);
         [entry(seq, EntryKind::ConversationChanged, change.encode_to_vec()), relation]
     }
 
@@ -107,7 +102,7 @@ mod tests {
         rows.extend(change(7, &title("three")));
         store.write_synced(&rows).unwrap();
         let at = |last| {
-            let Seen { info, settings } = seen(&store, SHARD, HERE, last).unwrap();
+            let Seen { info, settings } = seen(&store, HERE, last).unwrap();
             (info.title, info.picture, settings.retention_s)
         };
         assert_eq!(at(2), ("one".into(), String::new(), 0));

@@ -58,8 +58,7 @@ pub async fn resolve(shards: &Shards, code: &str) -> Result<(ConversationId, Inv
     let (conversation, secret) = read(code).ok_or(Code::InviteInvalid)?;
     let (shards, id) = (shards.clone(), invite_id(&secret));
     let look = move || {
-        let shard = shards.count().of_conversation(conversation);
-        let row = shards.known_invite(shard, conversation, id)?;
+        let row = shards.known_invite(shards.place_of(conversation), id)?;
         verify_slices_are_equal(&row.secret, &secret).map_err(|_| Code::InviteInvalid)?;
         Ok((conversation, id))
     };
@@ -73,8 +72,7 @@ pub async fn resolve(shards: &Shards, code: &str) -> Result<(ConversationId, Inv
 pub async fn peek(shards: &Shards, identity: &Identity, code: &str) -> Result<InvitePreview, Code> {
     let (conversation, id) = resolve(shards, code).await?;
     let this = shards.clone();
-    let works =
-        move || this.working_invite(this.count().of_conversation(conversation), conversation, id);
+    let works = move || this.working_invite(this.place_of(conversation), id);
     blocking(works).await?;
     let preview = shards.with(conversation, |found, _| {
         let state = found.state();

@@ -22,17 +22,17 @@ use std::sync::Arc;
 
 use parley_core::conversation::{Conversation, Membership, State};
 use parley_core::session::Identity;
-use parley_protocol::{Code, ConversationId, ShardId};
+use parley_protocol::{Code, ConversationId};
 
 use crate::base::reads;
 use crate::chat::shard::{Error, Shards};
-use crate::storage::store::StoreError;
+use crate::storage::store::{Place, StoreError};
 
 /// What a member, or former member, may see of a conversation.
 #[derive(Debug, Clone)]
 pub struct Visible {
-    /// The shard that owns it.
-    pub shard: ShardId,
+    /// Where it lies.
+    pub place: Place,
     /// Who is in it and how it works.
     pub state: Arc<State>,
     /// The asker in it.
@@ -45,10 +45,10 @@ pub struct Visible {
 }
 
 impl Visible {
-    fn of(conversation: &Conversation, shard: ShardId, identity: &Identity) -> Option<Self> {
+    fn of(conversation: &Conversation, place: Place, identity: &Identity) -> Option<Self> {
         let state = conversation.state();
         state.member(identity.user).map(|member| Self {
-            shard,
+            place,
             state: Arc::clone(state),
             member: *member,
             floor: member.sees_after.max(state.erased_up_to),
@@ -73,7 +73,7 @@ impl Shards {
         conversation: ConversationId,
     ) -> Result<Visible, Error> {
         let seen =
-            self.with(conversation, |found, shard| Visible::of(found, shard, identity)).await?;
+            self.with(conversation, |found, place| Visible::of(found, place, identity)).await?;
         seen.flatten().ok_or(Error::Refused(Code::NotFound))
     }
 }

@@ -46,11 +46,11 @@ fn members(
     seq: u64,
     asker: &Person,
 ) -> Result<Vec<MemberReceipt>, Error> {
-    let (store, shard) = (shards.store(), sight.visible.shard);
+    let (store, place) = (shards.store(), sight.visible.place);
     if !sight.sees(seq) {
         return Err(Code::TargetInvalid.into());
     }
-    let record = store.entry(shard, id, seq)?.ok_or_else(|| missing(id))?;
+    let record = store.entry(place, seq)?.ok_or_else(|| missing(id))?;
     let head = record.head().map_err(|_| missing(id))?;
     if !body::is_countable(head.kind) {
         return Err(Code::TargetInvalid.into());
@@ -60,7 +60,7 @@ fn members(
         if head.sender == member.user.as_bytes().as_slice() || !member.sees(seq) {
             continue;
         }
-        let step = |which| store.step(shard, id, member.user, which, seq);
+        let step = |which| store.step(place, member.user, which, seq);
         let (delivered_ms, read_ms) = if asker.is_hushed_for(member.user) {
             (None, None)
         } else {

@@ -130,16 +130,16 @@ impl Reader<'_> {
 
     /// Which entries change which messages of the page, as (message, entry).
     fn referring(&self, page: &[(u64, Bytes)], dense: bool) -> Result<Vec<(u64, u64)>, Error> {
-        let (store, id) = (self.shards.store(), self.conversation);
-        let shard = self.sight.visible.shard;
+        let store = self.shards.store();
+        let place = self.sight.visible.place;
         let mut found = Vec::new();
         for (from, to, limit) in ranges(page, dense) {
-            found.extend(store.newest_edits(shard, id, from, to, limit)?);
-            found.extend(store.deletions(shard, id, from, to, limit)?);
+            found.extend(store.newest_edits(place, from, to, limit)?);
+            found.extend(store.deletions(place, from, to, limit)?);
         }
         for seq in page.iter().map(|(seq, _)| *seq) {
             if self.sight.visible.state.pinned.binary_search(&seq).is_ok()
-                && let Some(pin) = store.relation(shard, id, seq, &Relation::Pin)?
+                && let Some(pin) = store.relation(place, seq, &Relation::Pin)?
             {
                 found.push((seq, pin));
             }
@@ -154,7 +154,7 @@ impl Reader<'_> {
                 seen.push((target, seq));
             } else {
                 // A former member sees the message as it was when they left.
-                let before = store.edits_before(shard, id, target, last + 1, 1)?;
+                let before = store.edits_before(place, target, last + 1, 1)?;
                 seen.extend(before.into_iter().map(|edit| (target, edit)));
             }
         }
@@ -191,11 +191,11 @@ impl Reader<'_> {
         related: &mut Related,
         left: &mut usize,
     ) -> Result<(), Error> {
-        let (store, id) = (self.shards.store(), self.conversation);
-        let shard = self.sight.visible.shard;
+        let store = self.shards.store();
+        let place = self.sight.visible.place;
         for (from, to, _) in ranges(page, dense) {
             let most = limits::RELATED_ENTRIES.saturating_sub(related.entries.len());
-            let (seqs, more) = store.reactions(shard, id, from, to, most)?;
+            let (seqs, more) = store.reactions(place, from, to, most)?;
             related.cut |= more;
             for seq in seqs.into_iter().filter(|seq| self.sight.sees(*seq)) {
                 if *left == 0 {

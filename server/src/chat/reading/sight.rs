@@ -38,7 +38,7 @@ impl Sight {
         let retention_s = visible.state.settings.retention_s;
         if retention_s > 0 {
             let old = (floor, visible.last_seq);
-            floor = floor.max(expired(store, visible.shard, id, retention_s, old, wall_ms())?);
+            floor = floor.max(expired(store, visible.place, retention_s, old, wall_ms())?);
         }
         let hidden = if preferences.hidden > 0 {
             store.hidden(home, user, id, 0, limits::HIDDEN_SEQS)?.into_iter().collect()

@@ -1,28 +1,25 @@
 //! Finding places in a log by time: entries' times never go back within a
 //! conversation, so halving finds them.
 
-use parley_protocol::{ConversationId, ShardId};
-
-use crate::storage::store::{Store, StoreError, Table};
+use crate::storage::store::{Place, Store, StoreError, Table};
 
 /// Up to where entries are older than `retention_s` seconds; looks between
 /// `after` and `last`, which are committed, and returns `after` when there is none.
 pub(crate) fn expired(
     store: &Store,
-    shard: ShardId,
-    id: ConversationId,
+    place: Place,
     retention_s: u64,
     (after, last): (u64, u64),
     now_ms: u64,
 ) -> Result<u64, StoreError> {
     let oldest_ms = now_ms.saturating_sub(retention_s.saturating_mul(1000));
     // What is erased already needs no looking at.
-    let erased = store.retention(shard, id)?.map_or(0, |row| row.seq);
+    let erased = store.retention(place)?.map_or(0, |row| row.seq);
     let after = after.max(erased.min(last));
-    if after >= last || time_of(store, shard, id, after + 1)? >= oldest_ms {
+    if after >= last || time_of(store, place, after + 1)? >= oldest_ms {
         return Ok(after);
     }
-    Ok(first_from(store, shard, id, (after, last), oldest_ms)? - 1)
+    Ok(first_from(store, place, (after, last), oldest_ms)? - 1)
 }
 
 /// The first seq above `after`, up to `last`, whose entry was stamped at or
@@ -30,15 +27,14 @@ pub(crate) fn expired(
 /// within a conversation, so halving finds it.
 pub(crate) fn first_from(
     store: &Store,
-    shard: ShardId,
-    id: ConversationId,
+    place: Place,
     (after, last): (u64, u64),
     time_ms: u64,
 ) -> Result<u64, StoreError> {
     let (mut low, mut high) = (after + 1, last.max(after) + 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        if time_of(store, shard, id, middle)? < time_ms {
+        if time_of(store, place, middle)? < time_ms {
             low = middle + 1;
         } else {
             high = middle;
@@ -47,9 +43,9 @@ pub(crate) fn first_from(
     Ok(low)
 }
 
-fn time_of(store: &Store, shard: ShardId, id: ConversationId, seq: u64) -> Result<u64, StoreError> {
-    let damaged = || StoreError::corrupt(Table::Entries, id.as_bytes());
-    let record = store.entry(shard, id, seq)?.ok_or_else(damaged)?;
+fn time_of(store: &Store, place: Place, seq: u64) -> Result<u64, StoreError> {
+    let damaged = || StoreError::corrupt(Table::Entries, place.conversation.as_bytes());
+    let record = store.entry(place, seq)?.ok_or_else(damaged)?;
     Ok(record.head().map_err(|_| damaged())?.time_ms)
 }
 
@@ -57,22 +53,21 @@ fn time_of(store: &Store, shard: ShardId, id: ConversationId, seq: u64) -> Resul
 mod tests {
     use std::sync::Arc;
 
-    use parley_protocol::Message as _;
+    use parley_protocol::{ConversationId, Message as _, ShardId};
     use proptest::prelude::*;
 
     use super::*;
     use crate::storage::store::engine::memory::MemoryEngine;
     use crate::storage::store::{EntryHead, Record, RetentionRow, tables};
 
-    const SHARD: ShardId = ShardId(1);
-    const HERE: ConversationId = ConversationId::new([5; 16]);
+    const HERE: Place = Place { shard: ShardId(1), conversation: ConversationId::new([5; 16]) };
 
     fn store(times: &[u64]) -> Store {
         let store = Store::over(Arc::new(MemoryEngine::new()), 4, [7; 16]).unwrap();
         let put = |(seq, time_ms): (u64, &u64)| {
             let head = EntryHead { seq, time_ms: *time_ms, ..EntryHead::default() };
             let record = Record { entry: head.encode_to_vec().into(), ..Record::default() };
-            tables::entries::put_encoded(SHARD, HERE, seq, record.encode_to_vec().into())
+            tables::entries::put_encoded(HERE, seq, record.encode_to_vec().into())
         };
         store.write_synced(&(1..).zip(times).map(put).collect::<Vec<_>>()).unwrap();
         store
@@ -98,10 +93,10 @@ mod tests {
             // The pass erases nothing that is not too old.
             let erased = erased.min(old);
             let row = RetentionRow { seq: erased, ordinal: erased };
-            store.write_synced(&[tables::retention::put(SHARD, HERE, &row)]).unwrap();
-            let found = expired(&store, SHARD, HERE, retention_s, (after, last), now_ms).unwrap();
+            store.write_synced(&[tables::retention::put(HERE, &row)]).unwrap();
+            let found = expired(&store, HERE, retention_s, (after, last), now_ms).unwrap();
             prop_assert_eq!(found, old.max(after));
-            let first = first_from(&store, SHARD, HERE, (after, last), oldest).unwrap();
+            let first = first_from(&store, HERE, (after, last), oldest).unwrap();
             prop_assert_eq!(first, old.max(after) + 1);
         }
     }
@@ -109,8 +104,8 @@ mod tests {
     #[test]
     fn nothing_is_too_old_in_an_empty_range() {
         let store = store(&[1, 2, 3]);
-        assert_eq!(expired(&store, SHARD, HERE, 1, (3, 3), 1_000_000).unwrap(), 3);
-        assert_eq!(expired(&store, SHARD, HERE, u64::MAX, (0, 3), 1_000_000).unwrap(), 0);
-        assert_eq!(first_from(&store, SHARD, HERE, (0, 0), 5).unwrap(), 1);
+        assert_eq!(expired(&store, HERE, 1, (3, 3), 1_000_000).unwrap(), 3);
+        assert_eq!(expired(&store, HERE, u64::MAX, (0, 3), 1_000_000).unwrap(), 0);
+        assert_eq!(first_from(&store, HERE, (0, 0), 5).unwrap(), 1);
     }
 }

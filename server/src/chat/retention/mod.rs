@@ -26,7 +26,7 @@ use crate::base::worker::{Stop, Worker};
 use crate::chat::shard::Pending;
 use crate::storage::log::{Append, Log, Op, ReserveError, Urgency};
 use crate::storage::store::{
-    ConversationRow, ReadLimit, ReadRange, RetentionRow, Store, StoreError, Write, tables,
+    ConversationRow, Place, ReadLimit, ReadRange, RetentionRow, Store, StoreError, Write, tables,
 };
 pub(crate) use expiry::{expired, first_from};
 
@@ -134,9 +134,9 @@ impl Eraser {
         for id in ids {
             // Forgotten first: what changes from here on is noted anew.
             self.candidates.forget(id);
-            let shard = self.count.of_conversation(id);
-            let erased = match self.store.conversation(shard, id) {
-                Ok(Some(row)) => self.erase(shard, id, &row, stop).map(|()| retention_s(&row)),
+            let place = Place::of(self.count, id);
+            let erased = match self.store.conversation(place) {
+                Ok(Some(row)) => self.erase(place, &row, stop).map(|()| retention_s(&row)),
                 Ok(None) => Ok(0),
                 Err(error) => Err(error.into()),
             };
@@ -170,24 +170,18 @@ impl Eraser {
     }
 
     /// Erases what is to be erased of one conversation, step by step.
-    fn erase(
-        &self,
-        shard: ShardId,
-        id: ConversationId,
-        row: &ConversationRow,
-        stop: &Stop,
-    ) -> Result<(), Trouble> {
-        let Some(tail) = self.log.tail(shard, id)? else { return Ok(()) };
+    fn erase(&self, place: Place, row: &ConversationRow, stop: &Stop) -> Result<(), Trouble> {
+        let Some(tail) = self.log.tail(place.shard, place.conversation)? else { return Ok(()) };
         let mut to = row.erased_up_to.min(tail.seq);
         if retention_s(row) > 0 {
             let range = (to, tail.seq);
-            to = expired(&self.store, shard, id, retention_s(row), range, wall_ms())?;
+            to = expired(&self.store, place, retention_s(row), range, wall_ms())?;
         }
-        let mut done = self.store.retention(shard, id)?.unwrap_or_default();
+        let mut done = self.store.retention(place)?.unwrap_or_default();
         while done.seq < to {
-            let (rows, next, erased) = step(&self.store, shard, id, done, to)?;
+            let (rows, next, erased) = step(&self.store, place, done, to)?;
             let Some(next) = next else { break };
-            self.commit(shard, rows)?;
+            self.commit(place.shard, rows)?;
             metric::entries_erased().increment(erased);
             done = next;
             if stop.is_set() {
@@ -215,23 +209,22 @@ fn retention_s(row: &ConversationRow) -> u64 {
 /// leads, and how many bodies go. Nowhere when there is no entry.
 fn step(
     store: &Store,
-    shard: ShardId,
-    id: ConversationId,
+    place: Place,
     done: RetentionRow,
     to: u64,
 ) -> Result<(Vec<Write>, Option<RetentionRow>, u64), StoreError> {
     let (mut rows, mut next, mut erased) = (Vec::new(), None, 0);
-    let page = store.entries(shard, id, ReadRange::After(done.seq), STEP)?;
+    let page = store.entries(place, ReadRange::After(done.seq), STEP)?;
     for stored in page.into_iter().take_while(|stored| stored.seq <= to) {
         let head = stored.record.head();
         if !head.as_ref().is_ok_and(|head| head.erased) {
-            rows.push(tables::entries::erase(shard, id, stored.seq, &stored.record));
+            rows.push(tables::entries::erase(place, stored.seq, &stored.record));
             erased += 1;
         }
         let ordinal = head.map_or(done.ordinal, |head| head.ordinal);
         next = Some(RetentionRow { seq: stored.seq, ordinal });
     }
-    rows.extend(next.map(|next| tables::retention::put(shard, id, &next)));
+    rows.extend(next.map(|next| tables::retention::put(place, &next)));
     Ok((rows, next, erased))
 }
 

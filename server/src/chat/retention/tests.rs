@@ -65,15 +65,15 @@ impl Eraser {
             erased_up_to,
             ..ConversationRow::default()
         };
-        let shard = self.count.of_conversation(id);
-        self.store.write_synced(&[tables::conversations::put(shard, id, &row)]).unwrap();
+        let put = tables::conversations::put(Place::of(self.count, id), &row);
+        self.store.write_synced(&[put]).unwrap();
     }
 
     /// Seqs that still have a body.
     fn bodies(&self, id: ConversationId) -> Vec<u64> {
         let limit = ReadLimit { entries: 10_000, bytes: usize::MAX };
-        let shard = self.count.of_conversation(id);
-        let all = self.store.entries(shard, id, ReadRange::After(0), limit).unwrap();
+        let place = Place::of(self.count, id);
+        let all = self.store.entries(place, ReadRange::After(0), limit).unwrap();
         assert!(all.iter().zip(1..).all(|(entry, seq)| entry.seq == seq), "the log stays dense");
         let of = |bytes: &bytes::Bytes| wire::Entry::decode(bytes.clone()).unwrap();
         let with = all.into_iter().filter(|stored| {
@@ -101,9 +101,9 @@ fn what_is_too_old_goes_and_the_rest_stays() {
     eraser.pass(true, &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [1201]);
     assert_eq!(eraser.bodies(ELSEWHERE).len(), 1200);
-    let shard = eraser.count.of_conversation(HERE);
+    let place = Place::of(eraser.count, HERE);
     let row = RetentionRow { seq: 1200, ordinal: 1200 };
-    assert_eq!(eraser.store.retention(shard, HERE).unwrap(), Some(row));
+    assert_eq!(eraser.store.retention(place).unwrap(), Some(row));
     // It is looked after from here on, the other one isn't.
     assert_eq!(eraser.candidates.known.lock().ids, HashSet::from([HERE]));
     eraser.say(HERE, 1202, now);

@@ -16,7 +16,7 @@ use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
 use crate::chat::link::Link;
 use crate::storage::log::{Append, Op, Urgency};
-use crate::storage::store::{self, Which, Write, tables};
+use crate::storage::store::{self, Place, Which, Write, tables};
 
 /// A move as its session gives it.
 #[derive(Debug, Clone)]
@@ -79,9 +79,9 @@ impl Shards {
     /// Countable entries up to the seq. Only a read cursor needs them, and only
     /// one that is not at the end has to look into the log.
     async fn ordinal(&self, identity: &Identity, wanted: &MoveRequest) -> Result<u64, Error> {
-        let shard = self.shard_of(wanted.conversation);
+        let place = self.place_of(wanted.conversation);
         {
-            let mut state = self.states.lock(shard);
+            let mut state = self.states.lock(place.shard);
             let MoveRequest { conversation, which, up_to, given, .. } = *wanted;
             let moves = state.check_move(conversation, identity.user, which, up_to, given);
             let head =
@@ -91,8 +91,8 @@ impl Shards {
             }
         }
         let this = self.clone();
-        let (conversation, up_to) = (wanted.conversation, wanted.up_to);
-        let read = move || Ok::<_, Error>(this.store.entry(shard, conversation, up_to)?);
+        let up_to = wanted.up_to;
+        let read = move || Ok::<_, Error>(this.store.entry(place, up_to)?);
         let record = blocking(read).await?;
         let head = record.and_then(|record| record.head().ok()).ok_or(Code::Internal)?;
         Ok(head.ordinal)
@@ -106,9 +106,9 @@ impl Shards {
         ordinal: u64,
     ) -> Result<bool, Error> {
         let MoveRequest { conversation, which, up_to, given, ref visibility } = *wanted;
-        let shard = self.shard_of(conversation);
+        let place = self.place_of(conversation);
         let permit = self.log.reserve(APPEND_BYTES)?;
-        let mut state = self.states.lock(shard);
+        let mut state = self.states.lock(place.shard);
         if state.conversation(conversation).is_none() {
             return Ok(false);
         }
@@ -123,7 +123,7 @@ impl Shards {
             let context = Pending::Unmoved(reply.clone(), conversation, moved);
             self.log.append(
                 permit,
-                Append { shard, ops: Vec::new(), urgency: Urgency::Written, context },
+                Append { shard: place.shard, ops: Vec::new(), urgency: Urgency::Written, context },
             );
             return Ok(true);
         }
@@ -131,7 +131,7 @@ impl Shards {
             .conversation(conversation)
             .map(|found| found.progress(identity.user))
             .unwrap_or_default();
-        let rows = self.rows(identity.user, conversation, &progress, &moved, visibility.shown);
+        let rows = rows(identity.user, place, &progress, &moved, visibility.shown);
         let pending = PendingCursor {
             conversation,
             user: identity.user,
@@ -151,38 +151,36 @@ impl Shards {
             urgency = Urgency::Deferred;
         }
         let context = Pending::Cursor(Box::new(pending));
-        self.log.append(permit, Append { shard, ops, urgency, context });
+        self.log.append(permit, Append { shard: place.shard, ops, urgency, context });
         Ok(true)
     }
+}
 
-    /// The cursor's row, and the steps that say when others could know of it.
-    fn rows(
-        &self,
-        user: UserId,
-        id: ConversationId,
-        progress: &Progress,
-        moved: &MovedCursor,
-        shown: Shown,
-    ) -> Vec<Write> {
-        let shard = self.shard_of(id);
-        let tell_delivered = shown != Shown::Nothing;
-        let tell_read = shown == Shown::All;
-        // Moves before this one may still be on their way to be told.
-        let told = Told {
-            delivered: if tell_delivered { moved.delivered } else { progress.told.delivered },
-            read: if tell_read { moved.read } else { progress.told.read },
-        };
-        let row = store::state::of_progress(&Progress { told, ..*progress });
-        let mut rows = vec![tables::cursors::put(shard, id, user, &row)];
-        let mut step = |which, to: &Position| {
-            rows.push(tables::steps::put(shard, id, user, which, to.seq, to.time_ms));
-        };
-        if moved.delivered_moved && tell_delivered {
-            step(Which::Delivered, &moved.delivered);
-        }
-        if moved.read_moved && tell_read {
-            step(Which::Read, &moved.read);
-        }
-        rows
+/// The cursor's row, and the steps that say when others could know of it.
+fn rows(
+    user: UserId,
+    place: Place,
+    progress: &Progress,
+    moved: &MovedCursor,
+    shown: Shown,
+) -> Vec<Write> {
+    let tell_delivered = shown != Shown::Nothing;
+    let tell_read = shown == Shown::All;
+    // Moves before this one may still be on their way to be told.
+    let told = Told {
+        delivered: if tell_delivered { moved.delivered } else { progress.told.delivered },
+        read: if tell_read { moved.read } else { progress.told.read },
+    };
+    let row = store::state::of_progress(&Progress { told, ..*progress });
+    let mut rows = vec![tables::cursors::put(place, user, &row)];
+    let mut step = |which, to: &Position| {
+        rows.push(tables::steps::put(place, user, which, to.seq, to.time_ms));
+    };
+    if moved.delivered_moved && tell_delivered {
+        step(Which::Delivered, &moved.delivered);
     }
+    if moved.read_moved && tell_read {
+        step(Which::Read, &moved.read);
+    }
+    rows
 }

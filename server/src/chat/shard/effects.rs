@@ -4,60 +4,59 @@
 use bytes::Bytes;
 use parley_core::conversation::{Act, Change, Position, State, reaction_hash};
 use parley_protocol::wire::{EntryKind, MemberJoined, Text, mention::Who};
-use parley_protocol::{Message, ShardId, UserId};
+use parley_protocol::{Message, UserId};
 
 use super::send::Sending;
 use crate::storage::store::tables::mentions::EVERYONE;
-use crate::storage::store::{Record, Relation, Write, tables};
+use crate::storage::store::{Place, Record, Relation, Write, tables};
 
 /// Adds the rows of a stamped entry. `members` is who is in with it.
 pub(super) fn rows(
-    shard: ShardId,
+    place: Place,
     sending: &Sending,
     stamped: Position,
     members: &State,
     rows: &mut Vec<Write>,
 ) {
-    let id = sending.key.conversation;
     match &sending.act {
         Act::Message { mentions, everyone, .. } => {
             let named = mentions.iter().filter(|user| members.active(**user).is_some()).copied();
             for user in named.chain(everyone.then_some(EVERYONE)) {
-                rows.push(tables::mentions::put(shard, id, user, stamped.seq, stamped.ordinal));
+                rows.push(tables::mentions::put(place, user, stamped.seq, stamped.ordinal));
             }
         }
         Act::Edit(target) => {
             let edit = Relation::Edit { seq: stamped.seq };
-            rows.push(tables::relations::put(shard, id, *target, &edit, stamped.seq));
+            rows.push(tables::relations::put(place, *target, &edit, stamped.seq));
         }
         Act::React { seq, emoji, removed } => {
             let reaction =
                 Relation::Reaction { user: sending.sender, emoji_hash: reaction_hash(emoji) };
             rows.push(if *removed {
-                tables::relations::delete(shard, id, *seq, &reaction)
+                tables::relations::delete(place, *seq, &reaction)
             } else {
-                tables::relations::put(shard, id, *seq, &reaction, stamped.seq)
+                tables::relations::put(place, *seq, &reaction, stamped.seq)
             });
         }
         Act::Delete { seq, ordinal } => {
-            rows.push(tables::relations::put(shard, id, *seq, &Relation::Delete, stamped.seq));
-            rows.push(tables::deleted::put(shard, id, *ordinal, *seq));
+            rows.push(tables::relations::put(place, *seq, &Relation::Delete, stamped.seq));
+            rows.push(tables::deleted::put(place, *ordinal, *seq));
             for stored in sending.facts.stored() {
                 for user in mentioned(&stored.record) {
-                    rows.push(tables::mentions::delete(shard, id, user, stored.seq));
+                    rows.push(tables::mentions::delete(place, user, stored.seq));
                 }
-                rows.push(tables::entries::erase(shard, id, stored.seq, &stored.record));
+                rows.push(tables::entries::erase(place, stored.seq, &stored.record));
             }
         }
         Act::Change(Change::Pinned { seq, removed: false }) => {
-            rows.push(tables::relations::put(shard, id, *seq, &Relation::Pin, stamped.seq));
+            rows.push(tables::relations::put(place, *seq, &Relation::Pin, stamped.seq));
         }
         Act::Change(Change::Pinned { seq, removed: true }) => {
-            rows.push(tables::relations::delete(shard, id, *seq, &Relation::Pin));
+            rows.push(tables::relations::delete(place, *seq, &Relation::Pin));
         }
         Act::Change(Change::Changed { .. }) => {
             let seq = stamped.seq;
-            rows.push(tables::relations::put(shard, id, seq, &Relation::Change, seq));
+            rows.push(tables::relations::put(place, seq, &Relation::Change, seq));
         }
         Act::Change(_) => {}
     }

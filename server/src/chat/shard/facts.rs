@@ -2,11 +2,11 @@
 //! and for a deletion all that goes with it.
 
 use parley_core::conversation::{Act, Target, reaction_hash};
-use parley_protocol::{Code, ConversationId, ShardId, UserId, body, limits};
+use parley_protocol::{Code, ConversationId, UserId, body, limits};
 
 use super::{Error, Shards};
 use crate::base::reads::blocking;
-use crate::storage::store::{ReadLimit, ReadRange, Relation, StoreError, StoredEntry};
+use crate::storage::store::{Place, ReadLimit, ReadRange, Relation, StoreError, StoredEntry};
 
 /// What was read for an act. Empty for one that refers to nothing.
 #[derive(Default)]
@@ -57,43 +57,37 @@ impl Shards {
         act: &Act,
     ) -> Result<Facts, Error> {
         let Some(seq) = act.target() else { return Ok(Facts::default()) };
-        let shard = self.shard_of(conversation);
+        let place = self.place_of(conversation);
         let (this, act) = (self.clone(), act.clone());
-        let read = move || this.read_facts(shard, conversation, sender, seq, &act);
+        let read = move || this.read_facts(place, sender, seq, &act);
         blocking(read).await
     }
 
     fn read_facts(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         sender: UserId,
         seq: u64,
         act: &Act,
     ) -> Result<Facts, Error> {
-        let mut facts = Facts { target: self.stored(shard, conversation, seq)?, edits: Vec::new() };
+        let mut facts = Facts { target: self.stored(place, seq)?, edits: Vec::new() };
         match act {
             Act::Delete { .. } => {
-                for edit in self.edits(shard, conversation, seq)? {
-                    facts.edits.extend(self.stored(shard, conversation, edit)?);
+                for edit in self.edits(place, seq)? {
+                    facts.edits.extend(self.stored(place, edit)?);
                 }
             }
-            Act::Edit(_) if self.edits(shard, conversation, seq)?.len() >= EDITS => {
+            Act::Edit(_) if self.edits(place, seq)?.len() >= EDITS => {
                 return Err(Code::ListFull.into());
             }
             Act::React { removed: false, emoji, .. } => {
                 let emoji_hash = reaction_hash(emoji);
                 let same = Relation::Reaction { user: sender, emoji_hash };
-                if self.store.relation(shard, conversation, seq, &same)?.is_some() {
+                if self.store.relation(place, seq, &same)?.is_some() {
                     return Ok(facts);
                 }
-                let given = self.store.count_reactions(
-                    shard,
-                    conversation,
-                    seq,
-                    sender,
-                    limits::REACTIONS,
-                )?;
+                let most = limits::REACTIONS;
+                let given = self.store.count_reactions(place, seq, sender, most)?;
                 if given >= limits::REACTIONS {
                     return Err(Code::ListFull.into());
                 }
@@ -104,25 +98,15 @@ impl Shards {
     }
 
     /// A committed entry.
-    fn stored(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-        seq: u64,
-    ) -> Result<Option<StoredEntry>, StoreError> {
+    fn stored(&self, place: Place, seq: u64) -> Result<Option<StoredEntry>, StoreError> {
         let limit = ReadLimit { entries: 1, bytes: 0 };
         let range = ReadRange::After(seq.saturating_sub(1));
-        let found = self.log.read(shard, conversation, range, limit)?;
+        let found = self.log.read(place.shard, place.conversation, range, limit)?;
         Ok(found.into_iter().next().filter(|entry| entry.seq == seq))
     }
 
     /// Seqs of the committed edits of a message, ascending.
-    pub(super) fn edits(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-        seq: u64,
-    ) -> Result<Vec<u64>, StoreError> {
-        self.store.edits(shard, conversation, seq, 0, EDITS + 1)
+    pub(super) fn edits(&self, place: Place, seq: u64) -> Result<Vec<u64>, StoreError> {
+        self.store.edits(place, seq, 0, EDITS + 1)
     }
 }

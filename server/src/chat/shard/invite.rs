@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use parley_core::conversation::{Conversation, Kind};
-use parley_protocol::{Code, ConversationId, ShardId, UserId, limits};
+use parley_protocol::{Code, ConversationId, UserId, limits};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
@@ -17,7 +17,7 @@ use super::{Error, Fresh, Pending, Shards};
 use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
 use crate::storage::log::{Append, Op, Urgency};
-use crate::storage::store::{InviteRow, StoreError, Write, tables};
+use crate::storage::store::{InviteRow, Place, StoreError, Write, tables};
 
 /// Names a link; not its secret.
 pub type InviteId = [u8; 8];
@@ -106,16 +106,16 @@ impl Shards {
         conversation: ConversationId,
         change: &InviteChange,
     ) -> Result<Option<(Vec<(InviteId, InviteRow)>, Option<oneshot::Receiver<()>>)>, Error> {
-        let shard = self.shard_of(conversation);
+        let place = self.place_of(conversation);
         let permit = self.log.reserve(APPEND_BYTES + ROWS * 64)?;
-        let mut state = self.states.lock(shard);
+        let mut state = self.states.lock(place.shard);
         let Some(found) = state.conversation(conversation) else { return Ok(None) };
         may_invite(found, user)?;
         let now_ms = wall_ms();
-        let mut links = self.links(shard, conversation)?;
+        let mut links = self.links(place)?;
         let mut rows = Vec::new();
         let mut put = |id: InviteId, row: &InviteRow| {
-            rows.push(tables::invites::put(shard, conversation, id, row));
+            rows.push(tables::invites::put(place, id, row));
             self.invites.note(conversation, id, row.clone());
         };
         match change {
@@ -143,7 +143,7 @@ impl Shards {
                 put(id, &row);
                 // Those that ended take up room no longer.
                 for (ended, _) in links.iter().filter(|(_, row)| !row.works(now_ms)) {
-                    rows.push(tables::invites::delete(shard, conversation, *ended));
+                    rows.push(tables::invites::delete(place, *ended));
                 }
                 links = vec![(id, row)];
             }
@@ -155,20 +155,16 @@ impl Shards {
         }
         let (done, committed) = oneshot::channel();
         let (ops, context) = (vec![Op::Rows(rows)], Pending::Rows(done));
-        self.log.append(permit, Append { shard, ops, urgency: Urgency::Synced, context });
+        self.log
+            .append(permit, Append { shard: place.shard, ops, urgency: Urgency::Synced, context });
         Ok(Some((links, Some(committed))))
     }
 
     /// The links of a group as they were stamped last.
-    fn links(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-    ) -> Result<Vec<(InviteId, InviteRow)>, StoreError> {
-        let mut links: HashMap<_, _> =
-            self.store.invites(shard, conversation, ROWS)?.into_iter().collect();
+    fn links(&self, place: Place) -> Result<Vec<(InviteId, InviteRow)>, StoreError> {
+        let mut links: HashMap<_, _> = self.store.invites(place, ROWS)?.into_iter().collect();
         let known = self.invites.0.lock();
-        for ((_, id), row) in known.iter().filter(|((group, _), _)| *group == conversation) {
+        for ((_, id), row) in known.iter().filter(|((group, _), _)| *group == place.conversation) {
             links.insert(*id, row.clone());
         }
         Ok(links.into_iter().collect())
@@ -178,13 +174,8 @@ impl Shards {
     ///
     /// # Errors
     /// [`Code::InviteInvalid`] when it doesn't.
-    pub fn working_invite(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-        id: InviteId,
-    ) -> Result<InviteRow, Error> {
-        let row = self.known_invite(shard, conversation, id)?;
+    pub fn working_invite(&self, place: Place, id: InviteId) -> Result<InviteRow, Error> {
+        let row = self.known_invite(place, id)?;
         if row.works(wall_ms()) { Ok(row) } else { Err(Code::InviteInvalid.into()) }
     }
 
@@ -193,32 +184,21 @@ impl Shards {
     ///
     /// # Errors
     /// [`Code::InviteInvalid`] when there is none.
-    pub fn known_invite(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-        id: InviteId,
-    ) -> Result<InviteRow, Error> {
-        let known = self.invites.0.lock().get(&(conversation, id)).cloned();
+    pub fn known_invite(&self, place: Place, id: InviteId) -> Result<InviteRow, Error> {
+        let known = self.invites.0.lock().get(&(place.conversation, id)).cloned();
         let row = match known {
             Some(row) => Some(row),
-            None => self.store.invite(shard, conversation, id)?,
+            None => self.store.invite(place, id)?,
         };
         Ok(row.ok_or(Code::InviteInvalid)?)
     }
 
     /// Takes one use of a link; gives the write that records it. Called under
     /// the lock of the group's shard, when the joining is stamped.
-    pub(super) fn use_invite(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-        id: InviteId,
-        row: InviteRow,
-    ) -> Write {
+    pub(super) fn use_invite(&self, place: Place, id: InviteId, row: InviteRow) -> Write {
         let row = InviteRow { uses: row.uses.saturating_add(1), ..row };
-        let write = tables::invites::put(shard, conversation, id, &row);
-        self.invites.note(conversation, id, row);
+        let write = tables::invites::put(place, id, &row);
+        self.invites.note(place.conversation, id, row);
         write
     }
 }

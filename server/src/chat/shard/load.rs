@@ -1,11 +1,11 @@
 //! Loading a conversation from the store into its shard.
 
 use parley_core::conversation::{Conversation, Position};
-use parley_protocol::{ConversationId, ShardId, UserId};
+use parley_protocol::{ConversationId, UserId};
 
 use super::{Error, Shards};
 use crate::base::reads::blocking;
-use crate::storage::store::state as rows;
+use crate::storage::store::{Place, state as rows};
 
 /// Members read with a conversation; groups above it are refused when made.
 const MEMBERS: usize = 100_000;
@@ -27,41 +27,41 @@ impl Shards {
     ///
     /// Reads on the blocking pool. Cancel safe.
     pub(crate) async fn load(&self, id: ConversationId, fresh: Fresh) -> Result<bool, Error> {
-        let shard = self.shard_of(id);
+        let place = self.place_of(id);
         loop {
             let as_of = {
-                let mut state = self.states.lock(shard);
+                let mut state = self.states.lock(place.shard);
                 if state.conversation(id).is_some() {
                     return Ok(true);
                 }
                 state.evictions()
             };
             let this = self.clone();
-            let stored = blocking(move || this.restore(shard, id)).await?;
+            let stored = blocking(move || this.restore(place)).await?;
             let conversation = match (stored, fresh) {
                 (Some(stored), _) => stored,
                 (None, Fresh::Direct(a, b)) => Conversation::direct(a, b),
                 (None, Fresh::Group) => Conversation::group(id),
                 (None, Fresh::None) => return Ok(false),
             };
-            if self.states.lock(shard).load(conversation, as_of) {
+            if self.states.lock(place.shard).load(conversation, as_of) {
                 return Ok(true);
             }
         }
     }
 
-    fn restore(&self, shard: ShardId, id: ConversationId) -> Result<Option<Conversation>, Error> {
-        let Some(stored) = self.store.conversation(shard, id)? else {
+    fn restore(&self, place: Place) -> Result<Option<Conversation>, Error> {
+        let Some(stored) = self.store.conversation(place)? else {
             return Ok(None);
         };
-        let tail = self.log.tail(shard, id)?;
+        let tail = self.log.tail(place.shard, place.conversation)?;
         let head = tail.map_or_else(Position::default, |tail| Position {
             seq: tail.seq,
             ordinal: tail.ordinal,
             time_ms: tail.time_ms,
         });
-        let cursors = self.store.cursors(shard, id, MEMBERS)?;
+        let cursors = self.store.cursors(place, MEMBERS)?;
         let progress = rows::to_progress(&cursors);
-        Ok(Some(Conversation::restore(id, rows::to_state(&stored), progress, head)))
+        Ok(Some(Conversation::restore(place.conversation, rows::to_state(&stored), progress, head)))
     }
 }

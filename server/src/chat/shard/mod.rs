@@ -28,7 +28,7 @@ use parley_protocol::{Code, ConversationId, ShardId};
 
 use crate::base::slots::Slots;
 use crate::storage::log::{Log, ReserveError};
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 pub(crate) use answer::{answer_again, moved_answer, sent_answer};
 pub use cursor::{MoveRequest, Visibility};
 pub use invite::{InviteChange, InviteId, invite_id};
@@ -157,18 +157,20 @@ impl Shards {
     pub async fn with<T>(
         &self,
         id: ConversationId,
-        look: impl Fn(&Conversation, ShardId) -> T,
+        look: impl Fn(&Conversation, Place) -> T,
     ) -> Result<Option<T>, Error> {
-        let shard = self.shard_of(id);
+        let place = self.place_of(id);
         while self.load(id, Fresh::None).await? {
-            if let Some(found) = self.states.lock(shard).conversation(id) {
-                return Ok(Some(look(found, shard)));
+            if let Some(found) = self.states.lock(place.shard).conversation(id) {
+                return Ok(Some(look(found, place)));
             }
         }
         Ok(None)
     }
 
-    fn shard_of(&self, conversation: ConversationId) -> ShardId {
-        self.states.count.of_conversation(conversation)
+    /// Where the conversation lies.
+    #[must_use]
+    pub fn place_of(&self, conversation: ConversationId) -> Place {
+        Place::of(self.states.count, conversation)
     }
 }

@@ -24,7 +24,7 @@ impl Shards {
     ) -> Result<u64, Error> {
         let (done, committed) = oneshot::channel();
         let append = Append {
-            shard: self.shard_of(conversation),
+            shard: self.place_of(conversation).shard,
             ops: vec![Op::Rows(rows), Op::Touched(conversation)],
             urgency: Urgency::Synced,
             context: Pending::Own(Box::new(PendingOwn { conversation, user, change, done })),

@@ -121,15 +121,15 @@ impl Shards {
         if act.change().is_none() {
             return 0;
         }
-        let mut state = self.states.lock(self.shard_of(id));
+        let mut state = self.states.lock(self.place_of(id).shard);
         state.conversation(id).map_or(0, |found| row_bytes(found.next_state()))
     }
 
     /// Decides and queues under one hold of the shard.
     fn decide(&self, permit: Permit, sending: &Sending) -> Result<Decided, Error> {
         let key = &sending.key;
-        let shard = self.shard_of(key.conversation);
-        let mut state = self.states.lock(shard);
+        let place = self.place_of(key.conversation);
+        let mut state = self.states.lock(place.shard);
         let Some(conversation) = state.conversation(key.conversation) else {
             return Ok(Decided::Reload);
         };
@@ -137,11 +137,11 @@ impl Shards {
             if conversation.is_editing(seq) {
                 return Ok(Decided::Later);
             }
-            if self.edits(shard, key.conversation, seq)? != sending.facts.edits() {
+            if self.edits(place, seq)? != sending.facts.edits() {
                 return Ok(Decided::Reload);
             }
         }
-        let found = self.log.find(shard, key.conversation, key.device, &key.id)?;
+        let found = self.log.find(place.shard, key.conversation, key.device, &key.id)?;
         let known = found.map(|row| Known { answer: row.position(), digest: row.digest });
         // What is repeated is answered, whatever became of people and links.
         let repeated = known.is_some() || state.is_in_flight(key);
@@ -152,7 +152,7 @@ impl Shards {
         let mut body = sending.body.bytes().clone();
         let mut used = None;
         if let (Some(invite), false) = (sending.invite, repeated) {
-            used = Some((invite, self.working_invite(shard, key.conversation, invite)?));
+            used = Some((invite, self.working_invite(place, invite)?));
             body = effects::joined_body(invite);
         }
         let command = SendCommand {
@@ -177,11 +177,11 @@ impl Shards {
                     erased: false,
                 };
                 if let Some((invite, row)) = used {
-                    rows.push(self.use_invite(shard, key.conversation, invite, row));
+                    rows.push(self.use_invite(place, invite, row));
                 }
                 if let Some(changed) = &changed {
                     let row = rows::of_state(changed);
-                    rows.push(tables::conversations::put(shard, key.conversation, &row));
+                    rows.push(tables::conversations::put(place, &row));
                 }
                 let members = match &changed {
                     Some(changed) => Arc::clone(changed),
@@ -190,16 +190,21 @@ impl Shards {
                         |found| Arc::clone(found.next_state()),
                     ),
                 };
-                effects::rows(shard, sending, stamped, &members, &mut rows);
+                effects::rows(place, sending, stamped, &members, &mut rows);
                 let peer = (stamped.seq == 1).then(|| members.peer(sending.sender)).flatten();
-                self.log.append(permit, append(shard, sending, stamped, &entry, peer, rows));
+                self.log.append(permit, append(place.shard, sending, stamped, &entry, peer, rows));
             }
             Decision::Wait(stamped) => {
                 // Commits come in order: behind the first try, durable with it.
                 let context = Pending::Again(sending.reply.clone(), key.conversation, stamped);
                 self.log.append(
                     permit,
-                    Append { shard, ops: Vec::new(), urgency: Urgency::Synced, context },
+                    Append {
+                        shard: place.shard,
+                        ops: Vec::new(),
+                        urgency: Urgency::Synced,
+                        context,
+                    },
                 );
             }
             Decision::Again(stamped) => {

@@ -15,7 +15,7 @@ use super::counts::{Batch, Counts};
 use super::view::View;
 use super::{Append, Committed, LogError, Op, StampedEntry, Urgency};
 use crate::storage::store::tables::{dedupe, entries, outbox};
-use crate::storage::store::{OutboxRange, OutboxRow, Store, StoreError, Write};
+use crate::storage::store::{OutboxRange, OutboxRow, Place, Store, StoreError, Write};
 
 /// An append with its room in the queue, which it keeps until the sink was called.
 pub(super) struct Queued<T> {
@@ -137,8 +137,9 @@ impl Committer {
 
     fn put_entry(&mut self, shard: ShardId, entry: StampedEntry) {
         let StampedEntry { conversation, seq, record, device, client_message_id, dedupe } = entry;
-        self.batch.push(entries::put_encoded(shard, conversation, seq, record));
-        self.batch.push(dedupe::put(shard, conversation, device, client_message_id, &dedupe));
+        let place = Place { shard, conversation };
+        self.batch.push(entries::put_encoded(place, seq, record));
+        self.batch.push(dedupe::put(place, device, client_message_id, &dedupe));
     }
 
     /// One row for the whole group, in the shard of its first entry: a row for

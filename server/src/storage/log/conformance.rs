@@ -19,7 +19,7 @@ use crate::storage::store::engine::faulty::{Call, Faulty};
 use crate::storage::store::engine::memory::{Crash, MemoryEngine};
 use crate::storage::store::engine::{Engine, Trouble};
 use crate::storage::store::tables::cursors;
-use crate::storage::store::{CursorRow, Record, Store};
+use crate::storage::store::{CursorRow, Place, Record, Store};
 
 /// An implementation under test, with the state that outlives its logs.
 pub(crate) trait Subject {
@@ -136,13 +136,15 @@ pub(crate) fn send(shard: ShardId, n: u8, seq: u64, body: usize) -> Append<u64> 
 fn move_cursor(shard: ShardId, n: u8, up_to: u64, urgency: Urgency) -> Append<u64> {
     let row = CursorRow { delivered: up_to, ..CursorRow::default() };
     let user = parley_protocol::ids::UserId::new([n; 16]);
-    let ops = vec![Op::Rows(vec![cursors::put(shard, conversation(n), user, &row)])];
+    let place = Place { shard, conversation: conversation(n) };
+    let ops = vec![Op::Rows(vec![cursors::put(place, user, &row)])];
     Append { shard, ops, urgency, context: up_to }
 }
 
 fn cursor(running: &Running, shard: ShardId, n: u8) -> u64 {
     let user = parley_protocol::ids::UserId::new([n; 16]);
-    let row = running.store.cursor(shard, conversation(n), user).unwrap();
+    let place = Place { shard, conversation: conversation(n) };
+    let row = running.store.cursor(place, user).unwrap();
     row.map_or(0, |row| row.delivered)
 }
 

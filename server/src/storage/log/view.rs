@@ -11,7 +11,7 @@ use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
 use rustc_hash::FxHashMap;
 
 use crate::storage::store::{
-    DedupeRow, ReadLimit, ReadRange, Store, StoreError, StoredEntry, Table, Tail,
+    DedupeRow, Place, ReadLimit, ReadRange, Store, StoreError, StoredEntry, Table, Tail,
 };
 
 /// The store, seen up to what is committed: what [`Log`](super::Log) reads from.
@@ -58,14 +58,15 @@ impl View {
         range: ReadRange,
         limit: ReadLimit,
     ) -> Result<Vec<StoredEntry>, StoreError> {
-        let mut found = self.store.entries(shard, conversation, range, limit)?;
+        let place = Place { shard, conversation };
+        let mut found = self.store.entries(place, range, limit)?;
         let ceiling = self.ceiling(conversation);
         if found.last().is_some_and(|entry| entry.seq >= ceiling) {
             // Those in front of it may have been crowded out: read again below it.
             match range {
                 ReadRange::Before(_) => {
                     let below = ReadRange::Before(ceiling);
-                    found = self.store.entries(shard, conversation, below, limit)?;
+                    found = self.store.entries(place, below, limit)?;
                 }
                 ReadRange::After(_) | ReadRange::Around(_) => {
                     found.retain(|entry| entry.seq < ceiling);
@@ -98,7 +99,8 @@ impl View {
         device: DeviceId,
         client_message_id: &ClientMessageId,
     ) -> Result<Option<DedupeRow>, StoreError> {
-        let found = self.store.dedupe(shard, conversation, device, client_message_id)?;
+        let place = Place { shard, conversation };
+        let found = self.store.dedupe(place, device, client_message_id)?;
         let ceiling = self.ceiling(conversation);
         Ok(found.filter(|row| row.seq < ceiling))
     }

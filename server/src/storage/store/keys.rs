@@ -12,6 +12,7 @@ mod table;
 
 use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId, UserId};
 
+use super::Place;
 use super::families::Family;
 use field::{Field as _, Rest};
 pub use field::{Reference, Which};
@@ -36,6 +37,13 @@ impl Key {
         bytes.extend_from_slice(&shard.0.to_be_bytes());
         bytes.extend(table.kind());
         Self(bytes)
+    }
+
+    /// The beginning shared by all keys of `table` that belong to one
+    /// conversation.
+    #[must_use]
+    pub fn of_place(table: Table, place: Place) -> Self {
+        Self::prefix(table, place.shard).with(place.conversation.as_bytes())
     }
 
     /// This key with more bytes behind it.

@@ -14,6 +14,7 @@ pub mod engine;
 pub mod families;
 pub mod keys;
 pub mod open;
+mod place;
 pub(crate) mod state;
 pub mod tables;
 
@@ -26,6 +27,7 @@ use prost::Message;
 pub use engine::{Engine, EngineError, Scan, Scanned, Trouble, Usage, Write};
 pub use keys::{Key, RowKey, Table, Which};
 pub use open::{FORMAT, OpenError, Options};
+pub use place::Place;
 pub use tables::contacts::KnownRow;
 pub use tables::conversations::{ConversationRow, MemberRow, SettingsRow};
 pub use tables::cursors::{CursorRow, ToldRow};
@@ -89,7 +91,7 @@ struct Inner {
     engine: Arc<dyn Engine>,
     facts: Facts,
     // Dropped after the engine: fields drop in order.
-    place: Option<open::Place>,
+    folder: Option<open::Folder>,
 }
 
 /// What a store knows of itself.
@@ -123,7 +125,7 @@ impl Store {
     /// The data folder; none for a store in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.inner.place.as_ref().map(open::Place::path)
+        self.inner.folder.as_ref().map(open::Folder::path)
     }
 
     /// Figures for metrics. Reads counters of the engine, no data.

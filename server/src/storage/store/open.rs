@@ -137,13 +137,13 @@ pub enum OpenError {
 }
 
 /// The data folder, held by this process.
-pub(super) struct Place {
+pub(super) struct Folder {
     path: PathBuf,
     // Holds the lock; the system gives it up with the file, whatever way we end.
     _marker: File,
 }
 
-impl Place {
+impl Folder {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -161,18 +161,18 @@ impl Store {
         if !(1..=4096).contains(&configured) {
             return Err(OpenError::ShardCountInvalid { configured });
         }
-        let place = take_place(&options.path, configured)?;
-        let database = place.path.join(DATABASE);
+        let folder = take_folder(&options.path, configured)?;
+        let database = folder.path.join(DATABASE);
         let budget = Budget {
             cache_bytes: options.cache_bytes,
             write_buffer_bytes: options.write_buffer_bytes,
             wal_bytes: options.wal_bytes,
         };
         let engine = Rocks::open(&database, budget).map_err(|error| match error.trouble {
-            Trouble::InUse => OpenError::InUse { path: place.path.clone() },
-            _ => OpenError::Store { path: place.path.clone(), source: error.into() },
+            Trouble::InUse => OpenError::InUse { path: folder.path.clone() },
+            _ => OpenError::Store { path: folder.path.clone(), source: error.into() },
         })?;
-        Self::boot(Arc::new(engine), configured, Some(place), random_node_id)
+        Self::boot(Arc::new(engine), configured, Some(folder), random_node_id)
     }
 
     /// Looks into the store in a folder as it is now, also while a server has it
@@ -214,7 +214,7 @@ impl Store {
                 return Err(OpenError::Format { path, found, expected: FORMAT });
             }
         }
-        Ok(Self { inner: Arc::new(Inner { engine: Arc::new(engine), facts, place: None }) })
+        Ok(Self { inner: Arc::new(Inner { engine: Arc::new(engine), facts, folder: None }) })
     }
 
     /// A store over any engine, for tests and simulation. Counts a boot.
@@ -232,11 +232,11 @@ impl Store {
     fn boot(
         engine: Arc<dyn Engine>,
         configured: u16,
-        place: Option<Place>,
+        folder: Option<Folder>,
         new_node_id: impl FnOnce() -> io::Result<[u8; 16]>,
     ) -> Result<Self, OpenError> {
         let path =
-            place.as_ref().map_or_else(|| PathBuf::from("memory"), |place| place.path.clone());
+            folder.as_ref().map_or_else(|| PathBuf::from("memory"), |folder| folder.path.clone());
         let failed = |source| OpenError::Store { path: path.clone(), source };
         let meta = Meta::read(&*engine).map_err(failed)?;
         let format = meta.format.unwrap_or(FORMAT);
@@ -263,7 +263,7 @@ impl Store {
             node_id: Some(node_id),
         };
         let facts = Facts { shard_count: found, boots, node_id };
-        let store = Self { inner: Arc::new(Inner { engine, facts, place }) };
+        let store = Self { inner: Arc::new(Inner { engine, facts, folder }) };
         store.write_synced(&now.puts()).map_err(failed)?;
         Ok(store)
     }
@@ -276,7 +276,7 @@ fn random_node_id() -> io::Result<[u8; 16]> {
 }
 
 /// Makes sure the folder is ours and nobody else's, and locks it.
-fn take_place(path: &Path, configured: u16) -> Result<Place, OpenError> {
+fn take_folder(path: &Path, configured: u16) -> Result<Folder, OpenError> {
     make_folder(path)?;
     let path = path.canonicalize().map_err(io_error(path, "find the folder"))?;
     let marker_path = path.join(MARKER);
@@ -300,7 +300,7 @@ fn take_place(path: &Path, configured: u16) -> Result<Place, OpenError> {
     }
     check_marker(&path, &marker, configured)?;
     prepare_database(&path)?;
-    Ok(Place { path, _marker: marker })
+    Ok(Folder { path, _marker: marker })
 }
 
 fn make_folder(path: &Path) -> Result<(), OpenError> {

@@ -13,8 +13,8 @@ use crate::storage::store::engine::memory::MemoryEngine;
 use crate::storage::store::*;
 
 const SHARD: ShardId = ShardId(3);
-const HERE: ConversationId = ConversationId::new([5; 16]);
-const NEXT: ConversationId = ConversationId::new([6; 16]);
+const HERE: Place = Place { shard: SHARD, conversation: ConversationId::new([5; 16]) };
+const NEXT: Place = Place { shard: SHARD, conversation: ConversationId::new([6; 16]) };
 const ANN: UserId = UserId::new([1; 16]);
 const BEN: UserId = UserId::new([2; 16]);
 
@@ -25,7 +25,7 @@ fn store(rows: &[Write]) -> Store {
 }
 
 fn related(target: u64, relation: &Relation, seq: u64) -> Write {
-    relations::put(SHARD, HERE, target, relation, seq)
+    relations::put(HERE, target, relation, seq)
 }
 
 #[test]
@@ -40,24 +40,24 @@ fn relations_come_by_sort_and_target_and_reactions_are_left_out_first() {
         related(9, &Relation::Pin, 13),
         related(14, &Relation::Change, 14),
         related(16, &Relation::Change, 16),
-        relations::put(SHARD, NEXT, 5, &Relation::Delete, 99),
+        relations::put(NEXT, 5, &Relation::Delete, 99),
     ]);
-    let all = store.relations(SHARD, HERE, 5, 6, 10).unwrap();
+    let all = store.relations(HERE, 5, 6, 10).unwrap();
     let edit = |seq| (5, Relation::Edit { seq }, seq);
     assert_eq!(all, [edit(7), edit(8), (6, Relation::Delete, 10), (5, laugh, 9)]);
-    assert_eq!(store.relations(SHARD, HERE, 5, 6, 3).unwrap(), all[..3]);
-    assert!(store.relations(SHARD, HERE, 6, 5, 9).unwrap().is_empty());
-    assert_eq!(store.edits(SHARD, HERE, 5, 0, 10).unwrap(), [7, 8]);
-    assert_eq!(store.edits(SHARD, HERE, 5, 7, 10).unwrap(), [8]);
-    assert_eq!(store.edits_before(SHARD, HERE, 5, 9, 10).unwrap(), [8, 7]);
-    assert_eq!(store.edits_before(SHARD, HERE, 5, 8, 10).unwrap(), [7]);
-    assert_eq!(store.edits_before(SHARD, HERE, 9, 99, 1).unwrap(), [12]);
-    assert_eq!(store.relation(SHARD, HERE, 9, &Relation::Pin).unwrap(), Some(13));
-    assert_eq!(store.changes_before(SHARD, HERE, 17, 9).unwrap(), [16, 14]);
-    assert_eq!(store.changes_before(SHARD, HERE, 16, 9).unwrap(), [14]);
-    assert_eq!(store.deletions(SHARD, HERE, 1, 9, 10).unwrap(), [(6, 10)]);
-    assert_eq!(store.relation(SHARD, HERE, 5, &laugh).unwrap(), Some(9));
-    assert_eq!(store.relation(SHARD, HERE, 6, &laugh).unwrap(), None);
+    assert_eq!(store.relations(HERE, 5, 6, 3).unwrap(), all[..3]);
+    assert!(store.relations(HERE, 6, 5, 9).unwrap().is_empty());
+    assert_eq!(store.edits(HERE, 5, 0, 10).unwrap(), [7, 8]);
+    assert_eq!(store.edits(HERE, 5, 7, 10).unwrap(), [8]);
+    assert_eq!(store.edits_before(HERE, 5, 9, 10).unwrap(), [8, 7]);
+    assert_eq!(store.edits_before(HERE, 5, 8, 10).unwrap(), [7]);
+    assert_eq!(store.edits_before(HERE, 9, 99, 1).unwrap(), [12]);
+    assert_eq!(store.relation(HERE, 9, &Relation::Pin).unwrap(), Some(13));
+    assert_eq!(store.changes_before(HERE, 17, 9).unwrap(), [16, 14]);
+    assert_eq!(store.changes_before(HERE, 16, 9).unwrap(), [14]);
+    assert_eq!(store.deletions(HERE, 1, 9, 10).unwrap(), [(6, 10)]);
+    assert_eq!(store.relation(HERE, 5, &laugh).unwrap(), Some(9));
+    assert_eq!(store.relation(HERE, 6, &laugh).unwrap(), None);
 }
 
 #[test]
@@ -69,26 +69,26 @@ fn a_reaction_taken_back_is_gone_and_counts_are_of_one_user_and_message() {
         related(5, &reaction(BEN, 1), 8),
         related(6, &reaction(ANN, 1), 9),
     ]);
-    let count = |target, user| store.count_reactions(SHARD, HERE, target, user, 8).unwrap();
+    let count = |target, user| store.count_reactions(HERE, target, user, 8).unwrap();
     assert_eq!((count(5, ANN), count(5, BEN), count(6, ANN), count(6, BEN)), (2, 1, 1, 0));
-    assert_eq!(store.count_reactions(SHARD, HERE, 5, ANN, 1).unwrap(), 1);
-    assert_eq!(store.reactions(SHARD, HERE, 5, 6, 10).unwrap(), (vec![6, 7, 8, 9], false));
-    assert!(store.reactions(SHARD, HERE, 5, 6, 3).unwrap().1);
-    store.write_synced(&[relations::delete(SHARD, HERE, 5, &reaction(ANN, 2))]).unwrap();
+    assert_eq!(store.count_reactions(HERE, 5, ANN, 1).unwrap(), 1);
+    assert_eq!(store.reactions(HERE, 5, 6, 10).unwrap(), (vec![6, 7, 8, 9], false));
+    assert!(store.reactions(HERE, 5, 6, 3).unwrap().1);
+    store.write_synced(&[relations::delete(HERE, 5, &reaction(ANN, 2))]).unwrap();
     assert_eq!(count(5, ANN), 1);
 }
 
 #[test]
 fn a_step_says_when_a_message_was_reached() {
-    let step = |user, which, seq, time_ms| steps::put(SHARD, HERE, user, which, seq, time_ms);
+    let step = |user, which, seq, time_ms| steps::put(HERE, user, which, seq, time_ms);
     let store = store(&[
         step(ANN, Which::Delivered, 3, 30),
         step(ANN, Which::Delivered, 8, 80),
         step(ANN, Which::Read, 2, 20),
         step(BEN, Which::Delivered, 9, 90),
-        steps::put(SHARD, NEXT, ANN, Which::Read, 9, 99),
+        steps::put(NEXT, ANN, Which::Read, 9, 99),
     ]);
-    let at = |user, which, seq| store.step(SHARD, HERE, user, which, seq).unwrap();
+    let at = |user, which, seq| store.step(HERE, user, which, seq).unwrap();
     let delivered = |seq| at(ANN, Which::Delivered, seq);
     assert_eq!([1, 3, 4, 8, 9].map(delivered), [Some(30), Some(30), Some(80), Some(80), None]);
     assert_eq!([2, 3].map(|seq| at(ANN, Which::Read, seq)), [Some(20), None]);
@@ -97,12 +97,17 @@ fn a_step_says_when_a_message_was_reached() {
 
 #[test]
 fn hidden_messages_come_in_the_order_they_were_hidden() {
-    let hide = |number, seq| hidden::put(SHARD, ANN, HERE, number, seq);
-    let store = store(&[hide(0, 9), hide(1, 4), hide(2, 7), hidden::put(SHARD, BEN, HERE, 0, 1)]);
-    assert_eq!(store.hidden(SHARD, ANN, HERE, 0, 10).unwrap(), [9, 4, 7]);
-    assert_eq!(store.hidden(SHARD, ANN, HERE, 1, 1).unwrap(), [4]);
-    assert!(store.hidden(SHARD, ANN, HERE, 3, 10).unwrap().is_empty());
-    assert!(store.hidden(SHARD, ANN, NEXT, 0, 10).unwrap().is_empty());
+    let hide = |number, seq| hidden::put(SHARD, ANN, HERE.conversation, number, seq);
+    let store = store(&[
+        hide(0, 9),
+        hide(1, 4),
+        hide(2, 7),
+        hidden::put(SHARD, BEN, HERE.conversation, 0, 1),
+    ]);
+    assert_eq!(store.hidden(SHARD, ANN, HERE.conversation, 0, 10).unwrap(), [9, 4, 7]);
+    assert_eq!(store.hidden(SHARD, ANN, HERE.conversation, 1, 1).unwrap(), [4]);
+    assert!(store.hidden(SHARD, ANN, HERE.conversation, 3, 10).unwrap().is_empty());
+    assert!(store.hidden(SHARD, ANN, NEXT.conversation, 0, 10).unwrap().is_empty());
 }
 
 #[test]
@@ -111,18 +116,18 @@ fn preferences_invites_and_retention_are_found_where_they_were_put() {
     let invite = InviteRow { max_uses: 2, uses: 1, ..InviteRow::default() };
     let erased = RetentionRow { seq: 5, ordinal: 3 };
     let store = store(&[
-        preferences::put(SHARD, ANN, HERE, &preferences),
-        invites::put(SHARD, HERE, [1; 8], &invite),
-        invites::put(SHARD, NEXT, [2; 8], &invite),
-        retention::put(SHARD, HERE, &erased),
+        preferences::put(SHARD, ANN, HERE.conversation, &preferences),
+        invites::put(HERE, [1; 8], &invite),
+        invites::put(NEXT, [2; 8], &invite),
+        retention::put(HERE, &erased),
     ]);
-    assert_eq!(store.preferences(SHARD, ANN, HERE).unwrap(), Some(preferences));
-    assert_eq!(store.preferences(SHARD, ANN, NEXT).unwrap(), None);
-    assert_eq!(store.invites(SHARD, HERE, 9).unwrap(), [([1; 8], invite.clone())]);
-    assert_eq!(store.invite(SHARD, NEXT, [2; 8]).unwrap(), Some(invite));
-    assert_eq!(store.retention(SHARD, HERE).unwrap(), Some(erased));
-    store.write_synced(&[invites::delete(SHARD, HERE, [1; 8])]).unwrap();
-    assert_eq!(store.invite(SHARD, HERE, [1; 8]).unwrap(), None);
+    assert_eq!(store.preferences(SHARD, ANN, HERE.conversation).unwrap(), Some(preferences));
+    assert_eq!(store.preferences(SHARD, ANN, NEXT.conversation).unwrap(), None);
+    assert_eq!(store.invites(HERE, 9).unwrap(), [([1; 8], invite.clone())]);
+    assert_eq!(store.invite(NEXT, [2; 8]).unwrap(), Some(invite));
+    assert_eq!(store.retention(HERE).unwrap(), Some(erased));
+    store.write_synced(&[invites::delete(HERE, [1; 8])]).unwrap();
+    assert_eq!(store.invite(HERE, [1; 8]).unwrap(), None);
 }
 
 #[test]
@@ -153,8 +158,8 @@ fn erasing_takes_the_body_and_nothing_else() {
     prost::encoding::uint64::encode(99, &7, &mut bytes);
     let record = Record { entry: bytes.into(), content_digest: 9, ..Record::default() };
     let store = store(&[]);
-    store.write_synced(&[entries::erase(SHARD, HERE, 5, &record)]).unwrap();
-    let found = store.entry(SHARD, HERE, 5).unwrap().unwrap();
+    store.write_synced(&[entries::erase(HERE, 5, &record)]).unwrap();
+    let found = store.entry(HERE, 5).unwrap().unwrap();
     assert_eq!(Record { entry: record.entry.clone(), ..found.clone() }, record);
     let erased = wire::Entry::decode(found.entry.clone()).unwrap();
     assert_eq!(erased, wire::Entry { body: Bytes::new(), erased: true, ..entry });
@@ -164,8 +169,8 @@ fn erasing_takes_the_body_and_nothing_else() {
     assert_eq!(entries::without_body(5, &found.entry), found.entry);
     // Nothing is kept of what is no entry.
     let damaged = Record { entry: Bytes::from_static(b"\xff\xffa-secret"), ..record };
-    store.write_synced(&[entries::erase(SHARD, HERE, 5, &damaged)]).unwrap();
-    let head = store.entry(SHARD, HERE, 5).unwrap().unwrap().head().unwrap();
+    store.write_synced(&[entries::erase(HERE, 5, &damaged)]).unwrap();
+    let head = store.entry(HERE, 5).unwrap().unwrap().head().unwrap();
     assert!(head.seq == 5 && head.erased);
 }
 
@@ -184,26 +189,26 @@ proptest! {
         for (at, (ann, everyone, deleted, step)) in messages.iter().enumerate() {
             seq += step;
             let ordinal = at as u64 + 1;
-            if *ann { rows.push(mentions::put(SHARD, HERE, ANN, seq, ordinal)); }
-            if *everyone { rows.push(mentions::put(SHARD, HERE, mentions::EVERYONE, seq, ordinal)); }
-            rows.push(mentions::put(SHARD, HERE, BEN, seq, ordinal));
+            if *ann { rows.push(mentions::put(HERE, ANN, seq, ordinal)); }
+            if *everyone { rows.push(mentions::put(HERE, mentions::EVERYONE, seq, ordinal)); }
+            rows.push(mentions::put(HERE, BEN, seq, ordinal));
             if *ann || *everyone { named.insert((seq, ordinal)); }
             if *deleted {
-                rows.push(deleted::put(SHARD, HERE, ordinal, seq));
+                rows.push(deleted::put(HERE, ordinal, seq));
                 gone.insert(ordinal);
             }
         }
         let store = store(&rows);
         let within = |ordinal: &u64| *ordinal > above && *ordinal <= up_to;
         let expected = named.iter().filter(|(_, ordinal)| within(ordinal)).count();
-        let counted = store.count_mentions(SHARD, HERE, ANN, (above, up_to), usize::MAX).unwrap();
+        let counted = store.count_mentions(HERE, ANN, (above, up_to), usize::MAX).unwrap();
         prop_assert_eq!(counted, expected);
-        let capped = store.count_mentions(SHARD, HERE, ANN, (above, up_to), limit).unwrap();
+        let capped = store.count_mentions(HERE, ANN, (above, up_to), limit).unwrap();
         prop_assert_eq!(capped, expected.min(limit));
         let expected = gone.iter().filter(|ordinal| within(ordinal)).count() as u64;
-        prop_assert_eq!(store.count_deleted(SHARD, HERE, (above, up_to)).unwrap(), expected);
+        prop_assert_eq!(store.count_deleted(HERE, (above, up_to)).unwrap(), expected);
         let all: Vec<u64> = named.iter().rev().map(|(seq, _)| *seq).filter(|seq| *seq < below).collect();
-        let (page, more) = store.mentions(SHARD, HERE, ANN, 1..below, limit).unwrap();
+        let (page, more) = store.mentions(HERE, ANN, 1..below, limit).unwrap();
         prop_assert_eq!(&page[..], &all[..all.len().min(limit)]);
         prop_assert_eq!(more, all.len() > limit);
     }
@@ -223,7 +228,7 @@ proptest! {
             edits.iter().filter(|edit| edit.0 == target).map(|edit| edit.1).max().map(|seq| (target, seq))
         };
         let expected: Vec<_> = (from..=to).filter_map(newest).collect();
-        let found = store.newest_edits(SHARD, HERE, from, to, limit).unwrap();
+        let found = store.newest_edits(HERE, from, to, limit).unwrap();
         prop_assert_eq!(&found[..], &expected[expected.len().saturating_sub(limit)..]);
     }
 }

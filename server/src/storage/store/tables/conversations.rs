@@ -5,7 +5,7 @@ use parley_protocol::ids::{ConversationId, ShardId};
 
 use crate::storage::store::engine::{Order, Scan, Write};
 use crate::storage::store::keys::{Key, RowKey, Table};
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// A conversation: who is in it and how it works.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -95,7 +95,7 @@ pub struct SettingsRow {
 
 /// The write that creates or replaces the row.
 #[must_use]
-pub fn put(shard: ShardId, conversation: ConversationId, row: &ConversationRow) -> Write {
+pub fn put(Place { shard, conversation }: Place, row: &ConversationRow) -> Write {
     super::put(&RowKey::Conversation { shard, conversation }, row)
 }
 
@@ -130,8 +130,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or the row doesn't decode.
     pub fn conversation(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        Place { shard, conversation }: Place,
     ) -> Result<Option<ConversationRow>, StoreError> {
         self.row(&RowKey::Conversation { shard, conversation })
     }

@@ -1,10 +1,10 @@
 //! How far members are: shard, kind, conversation, user → [`CursorRow`].
 
-use parley_protocol::ids::{ConversationId, ShardId, UserId};
+use parley_protocol::ids::UserId;
 
 use crate::storage::store::engine::{Order, Scan, Write};
 use crate::storage::store::keys::{Key, RowKey, Table};
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// How far one member is. Both cursors are cumulative and only grow.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -48,7 +48,7 @@ pub struct ToldRow {
 
 /// The write that creates or replaces the row.
 #[must_use]
-pub fn put(shard: ShardId, conversation: ConversationId, user: UserId, row: &CursorRow) -> Write {
+pub fn put(Place { shard, conversation }: Place, user: UserId, row: &CursorRow) -> Write {
     super::put(&RowKey::Cursor { shard, conversation, user }, row)
 }
 
@@ -59,8 +59,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or the row doesn't decode.
     pub fn cursor(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        Place { shard, conversation }: Place,
         user: UserId,
     ) -> Result<Option<CursorRow>, StoreError> {
         self.row(&RowKey::Cursor { shard, conversation, user })
@@ -73,11 +72,10 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn cursors(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         limit: usize,
     ) -> Result<Vec<(UserId, CursorRow)>, StoreError> {
-        let prefix = Key::prefix(Table::Cursors, shard).with(conversation.as_bytes());
+        let prefix = Key::of_place(Table::Cursors, place);
         let (from, to) = super::under(&prefix);
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
         self.rows(Table::Cursors, &scan, |key, row| match key {

@@ -4,11 +4,11 @@
 //! gets the same answer for ever.
 
 use parley_core::conversation::Position;
-use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
+use parley_protocol::ids::{ClientMessageId, DeviceId};
 
 use crate::storage::store::engine::Write;
 use crate::storage::store::keys::RowKey;
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// The answer a send got.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -38,8 +38,7 @@ impl DedupeRow {
 /// The write that keeps the answer.
 #[must_use]
 pub fn put(
-    shard: ShardId,
-    conversation: ConversationId,
+    Place { shard, conversation }: Place,
     device: DeviceId,
     client_message_id: ClientMessageId,
     row: &DedupeRow,
@@ -55,8 +54,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or the row doesn't decode.
     pub fn dedupe(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        Place { shard, conversation }: Place,
         device: DeviceId,
         client_message_id: &ClientMessageId,
     ) -> Result<Option<DedupeRow>, StoreError> {

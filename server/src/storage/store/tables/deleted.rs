@@ -2,11 +2,9 @@
 //!
 //! By ordinal, so that the deleted ones among the unread are a range.
 
-use parley_protocol::ids::{ConversationId, ShardId};
-
 use crate::storage::store::engine::{Order, Scan, Write};
 use crate::storage::store::keys::{RowKey, Table};
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// More deleted messages than this in one range are not counted.
 pub const COUNTED: usize = 10_000;
@@ -21,7 +19,7 @@ pub struct DeletedRow {
 
 /// The write that notes that the message with this ordinal was deleted.
 #[must_use]
-pub fn put(shard: ShardId, conversation: ConversationId, ordinal: u64, seq: u64) -> Write {
+pub fn put(Place { shard, conversation }: Place, ordinal: u64, seq: u64) -> Write {
     super::put(&RowKey::Deleted { shard, conversation, ordinal }, &DeletedRow { seq })
 }
 
@@ -33,8 +31,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read.
     pub fn count_deleted(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        Place { shard, conversation }: Place,
         (above, up_to): (u64, u64),
     ) -> Result<u64, StoreError> {
         if above >= up_to {

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use parley_core::conversation::Position;
-use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, IdError, ShardId, UserId};
+use parley_protocol::ids::{ClientMessageId, DeviceId, IdError, UserId};
 use prost::Message;
 
 use crate::storage::store::engine::{Order, Scan, Write};
 use crate::storage::store::keys::{RowKey, Table};
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// One committed entry with what the server alone needs to know of it.
 ///
@@ -155,7 +155,7 @@ const KEY_BYTES: usize = 2 + 16 + 8;
 
 /// The write that puts an encoded [`Record`] at its place.
 #[must_use]
-pub fn put_encoded(shard: ShardId, conversation: ConversationId, seq: u64, record: Bytes) -> Write {
+pub fn put_encoded(Place { shard, conversation }: Place, seq: u64, record: Bytes) -> Write {
     let key = RowKey::Entry { shard, conversation, seq };
     Write { table: Table::Entries, key: key.encode(), value: Some(record) }
 }
@@ -163,9 +163,9 @@ pub fn put_encoded(shard: ShardId, conversation: ConversationId, seq: u64, recor
 /// The write that takes the body out of an entry and leaves everything else,
 /// its digest included: a resend is still known.
 #[must_use]
-pub fn erase(shard: ShardId, conversation: ConversationId, seq: u64, record: &Record) -> Write {
+pub fn erase(place: Place, seq: u64, record: &Record) -> Write {
     let record = Record { entry: without_body(seq, &record.entry), ..record.clone() };
-    put_encoded(shard, conversation, seq, record.encode_to_vec().into())
+    put_encoded(place, seq, record.encode_to_vec().into())
 }
 
 /// An encoded entry without its body, marked as erased.
@@ -207,8 +207,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or the row is not a record.
     pub fn entry(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        Place { shard, conversation }: Place,
         seq: u64,
     ) -> Result<Option<Record>, StoreError> {
         self.row(&RowKey::Entry { shard, conversation, seq })
@@ -218,13 +217,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the disk can't be read or the row is not a record.
-    pub fn last_entry(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-    ) -> Result<Option<StoredEntry>, StoreError> {
+    pub fn last_entry(&self, place: Place) -> Result<Option<StoredEntry>, StoreError> {
         let limit = ReadLimit { entries: 1, bytes: 0 };
-        let newest = self.entries(shard, conversation, ReadRange::Before(u64::MAX), limit)?;
+        let newest = self.entries(place, ReadRange::Before(u64::MAX), limit)?;
         Ok(newest.into_iter().next())
     }
 
@@ -236,13 +231,12 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row is not a record.
     pub fn entries(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         range: ReadRange,
         limit: ReadLimit,
     ) -> Result<Vec<StoredEntry>, StoreError> {
         let read = |from: u64, to: u64, order, limit: ReadLimit| {
-            self.entries_between(shard, conversation, from..to, order, limit)
+            self.entries_between(place, from..to, order, limit)
         };
         match range {
             // No log reaches seq 2^64-1: the bound stays within the conversation's prefix.
@@ -274,8 +268,7 @@ impl Store {
 
     fn entries_between(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        Place { shard, conversation }: Place,
         seqs: std::ops::Range<u64>,
         order: Order,
         limit: ReadLimit,

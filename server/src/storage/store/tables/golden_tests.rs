@@ -26,6 +26,10 @@ fn conversation(n: u8) -> ConversationId {
     ConversationId::new([n; 16])
 }
 
+fn place(n: u8) -> Place {
+    Place { shard: SHARD, conversation: conversation(n) }
+}
+
 fn user(n: u8) -> UserId {
     UserId::new([n; 16])
 }
@@ -238,7 +242,7 @@ fn a_damaged_row_is_an_error_that_names_its_place() {
     let damaged =
         Write { table: key.table(), key: key.encode(), value: Some(Bytes::from_static(b"\x0a")) };
     engine.write(&[damaged]).unwrap();
-    let error = store.conversation(SHARD, conversation(0xc0)).unwrap_err();
+    let error = store.conversation(place(0xc0)).unwrap_err();
     let expected = format!("the row 000301{} of table conversations is damaged", "c0".repeat(16));
     assert_eq!(error.to_string(), expected);
     // A name is somebody's; it stays out of the error.
@@ -258,19 +262,19 @@ fn rows_of_neighbours_are_not_mixed_up() {
         |n: u8| (DeviceId::new([n; 16]), DeviceRow { name: n.to_string(), ..DeviceRow::default() });
     store
         .write_synced(&[
-            cursors::put(SHARD, conversation(1), user(2), &row(12)),
-            cursors::put(SHARD, conversation(1), user(1), &row(11)),
-            cursors::put(SHARD, conversation(2), user(1), &row(21)),
-            cursors::put(ShardId(2), conversation(1), user(3), &row(13)),
+            cursors::put(place(1), user(2), &row(12)),
+            cursors::put(place(1), user(1), &row(11)),
+            cursors::put(place(2), user(1), &row(21)),
+            cursors::put(Place { shard: ShardId(2), ..place(1) }, user(3), &row(13)),
             devices::put(SHARD, user(1), device(1).0, &device(1).1),
             devices::put(SHARD, user(1), device(2).0, &device(2).1),
             devices::put(SHARD, user(2), device(3).0, &device(3).1),
         ])
         .unwrap();
-    let found = store.cursors(SHARD, conversation(1), 10).unwrap();
+    let found = store.cursors(place(1), 10).unwrap();
     assert_eq!(found, [(user(1), row(11)), (user(2), row(12))]);
-    assert_eq!(store.cursors(SHARD, conversation(1), 1).unwrap().len(), 1);
-    assert_eq!(store.cursor(SHARD, conversation(2), user(1)).unwrap(), Some(row(21)));
+    assert_eq!(store.cursors(place(1), 1).unwrap().len(), 1);
+    assert_eq!(store.cursor(place(2), user(1)).unwrap(), Some(row(21)));
     assert_eq!(store.devices(SHARD, user(1), 10).unwrap(), [device(1), device(2)]);
     store.write_synced(&[devices::delete(SHARD, user(1), device(1).0)]).unwrap();
     assert_eq!(store.devices(SHARD, user(1), 10).unwrap(), [device(2)]);
@@ -358,14 +362,11 @@ fn dedupe_rows_tell_devices_and_ids_apart() {
         |text: &'static str| ClientMessageId::new(Bytes::from_static(text.as_bytes())).unwrap();
     let row = DedupeRow { seq: 5, ordinal: 5, time_ms: 1, digest: 9 };
     let device = DeviceId::new([1; 16]);
-    store.write_synced(&[dedupe::put(SHARD, conversation(1), device, id("a"), &row)]).unwrap();
-    assert_eq!(store.dedupe(SHARD, conversation(1), device, &id("a")).unwrap(), Some(row));
-    assert_eq!(store.dedupe(SHARD, conversation(1), device, &id("ab")).unwrap(), None);
-    assert_eq!(store.dedupe(SHARD, conversation(2), device, &id("a")).unwrap(), None);
-    assert_eq!(
-        store.dedupe(SHARD, conversation(1), DeviceId::new([2; 16]), &id("a")).unwrap(),
-        None
-    );
+    store.write_synced(&[dedupe::put(place(1), device, id("a"), &row)]).unwrap();
+    assert_eq!(store.dedupe(place(1), device, &id("a")).unwrap(), Some(row));
+    assert_eq!(store.dedupe(place(1), device, &id("ab")).unwrap(), None);
+    assert_eq!(store.dedupe(place(2), device, &id("a")).unwrap(), None);
+    assert_eq!(store.dedupe(place(1), DeviceId::new([2; 16]), &id("a")).unwrap(), None);
 }
 
 proptest! {

@@ -4,11 +4,10 @@
 //! found by the secret without comparing it with others.
 
 use bytes::Bytes;
-use parley_protocol::ids::{ConversationId, ShardId};
 
 use crate::storage::store::engine::{Order, Scan, Write};
 use crate::storage::store::keys::{Key, RowKey, Table};
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// One invite link.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -62,18 +61,13 @@ impl InviteRow {
 
 /// The write that creates or replaces an invite.
 #[must_use]
-pub fn put(
-    shard: ShardId,
-    conversation: ConversationId,
-    invite: [u8; 8],
-    row: &InviteRow,
-) -> Write {
+pub fn put(Place { shard, conversation }: Place, invite: [u8; 8], row: &InviteRow) -> Write {
     super::put(&RowKey::Invite { shard, conversation, invite }, row)
 }
 
 /// The write that forgets an invite that no longer works.
 #[must_use]
-pub fn delete(shard: ShardId, conversation: ConversationId, invite: [u8; 8]) -> Write {
+pub fn delete(Place { shard, conversation }: Place, invite: [u8; 8]) -> Write {
     super::delete(&RowKey::Invite { shard, conversation, invite })
 }
 
@@ -84,8 +78,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or the row doesn't decode.
     pub fn invite(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        Place { shard, conversation }: Place,
         invite: [u8; 8],
     ) -> Result<Option<InviteRow>, StoreError> {
         self.row(&RowKey::Invite { shard, conversation, invite })
@@ -97,11 +90,10 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn invites(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         limit: usize,
     ) -> Result<Vec<([u8; 8], InviteRow)>, StoreError> {
-        let prefix = Key::prefix(Table::Invites, shard).with(conversation.as_bytes());
+        let prefix = Key::of_place(Table::Invites, place);
         let (from, to) = super::under(&prefix);
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
         self.rows(Table::Invites, &scan, |key, row| match key {

@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use parley_protocol::ids::{ConversationId, ShardId, UserId};
+use parley_protocol::ids::UserId;
 
 use crate::storage::store::engine::{Order, Scan, Write};
 use crate::storage::store::keys::{RowKey, Table};
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// Stands for every member. No user has this id: theirs are UUIDv7.
 pub const EVERYONE: UserId = UserId::new([0; 16]);
@@ -23,19 +23,13 @@ pub struct MentionRow {
 
 /// The write that notes that the message `seq` names `user`, or [`EVERYONE`].
 #[must_use]
-pub fn put(
-    shard: ShardId,
-    conversation: ConversationId,
-    user: UserId,
-    seq: u64,
-    ordinal: u64,
-) -> Write {
+pub fn put(Place { shard, conversation }: Place, user: UserId, seq: u64, ordinal: u64) -> Write {
     super::put(&RowKey::Mention { shard, conversation, user, seq }, &MentionRow { ordinal })
 }
 
 /// The write that forgets it: the message was deleted.
 #[must_use]
-pub fn delete(shard: ShardId, conversation: ConversationId, user: UserId, seq: u64) -> Write {
+pub fn delete(Place { shard, conversation }: Place, user: UserId, seq: u64) -> Write {
     super::delete(&RowKey::Mention { shard, conversation, user, seq })
 }
 
@@ -47,8 +41,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn mentions(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         user: UserId,
         seqs: Range<u64>,
         limit: usize,
@@ -56,8 +49,7 @@ impl Store {
         let mut found = Vec::new();
         let mut more = false;
         for named in [user, EVERYONE] {
-            let (of_one, rest) =
-                self.mentions_of(shard, conversation, named, seqs.clone(), limit)?;
+            let (of_one, rest) = self.mentions_of(place, named, seqs.clone(), limit)?;
             found.extend(of_one.into_iter().map(|(seq, _)| seq));
             more |= rest;
         }
@@ -75,8 +67,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn count_mentions(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         user: UserId,
         (above, up_to): (u64, u64),
         limit: usize,
@@ -86,7 +77,7 @@ impl Store {
         }
         let mut seqs = Vec::new();
         for named in [user, EVERYONE] {
-            self.unread_mentions(shard, conversation, named, (above, up_to), limit, &mut seqs)?;
+            self.unread_mentions(place, named, (above, up_to), limit, &mut seqs)?;
         }
         seqs.sort_unstable();
         seqs.dedup();
@@ -97,8 +88,7 @@ impl Store {
     /// below the floor, in small steps, since there are few.
     fn unread_mentions(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         named: UserId,
         (above, up_to): (u64, u64),
         limit: usize,
@@ -106,7 +96,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (mut below, mut counted, mut step) = (u64::MAX, 0, 8);
         loop {
-            let (found, more) = self.mentions_of(shard, conversation, named, 1..below, step)?;
+            let (found, more) = self.mentions_of(place, named, 1..below, step)?;
             for (seq, ordinal) in &found {
                 if *ordinal <= above || counted >= limit {
                     return Ok(());
@@ -126,8 +116,7 @@ impl Store {
 
     fn mentions_of(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        Place { shard, conversation }: Place,
         user: UserId,
         seqs: Range<u64>,
         limit: usize,

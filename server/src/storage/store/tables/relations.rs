@@ -3,11 +3,11 @@
 //!
 //! Reactions and pins have a row while they stand, edits and deletions for ever.
 
-use parley_protocol::ids::{ConversationId, ShardId, UserId};
+use parley_protocol::ids::UserId;
 
 use crate::storage::store::engine::{Order, Scan, Scanned, Write};
 use crate::storage::store::keys::{Key, Reference, RowKey, Table};
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// How an entry refers to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,8 +67,7 @@ pub struct RelationRow {
 /// The write that notes that the entry `seq` refers to `target_seq`.
 #[must_use]
 pub fn put(
-    shard: ShardId,
-    conversation: ConversationId,
+    Place { shard, conversation }: Place,
     target_seq: u64,
     relation: &Relation,
     seq: u64,
@@ -79,12 +78,7 @@ pub fn put(
 
 /// The write that forgets it: the reaction or the pin was taken back.
 #[must_use]
-pub fn delete(
-    shard: ShardId,
-    conversation: ConversationId,
-    target_seq: u64,
-    relation: &Relation,
-) -> Write {
+pub fn delete(Place { shard, conversation }: Place, target_seq: u64, relation: &Relation) -> Write {
     let reference = relation.of(target_seq);
     super::delete(&RowKey::Relation { shard, conversation, reference })
 }
@@ -110,8 +104,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn relations(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         from: u64,
         to: u64,
         limit: usize,
@@ -119,7 +112,7 @@ impl Store {
         let mut found = Vec::new();
         for sort in [Reference::EDIT, Reference::DELETE, Reference::REACTION] {
             let rest = limit - found.len();
-            found.extend(self.relations_of(shard, conversation, sort, (from, to), rest)?.0);
+            found.extend(self.relations_of(place, sort, (from, to), rest)?.0);
         }
         Ok(found)
     }
@@ -131,8 +124,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn edits(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         target: u64,
         after: u64,
         limit: usize,
@@ -140,7 +132,7 @@ impl Store {
         let start = [target.to_be_bytes(), after.saturating_add(1).to_be_bytes()].concat();
         let end = target.saturating_add(1).to_be_bytes();
         let within = Within { start: &start, end: &end, order: Order::Ascending, limit };
-        let (found, _) = self.related(shard, conversation, Reference::EDIT, &within)?;
+        let (found, _) = self.related(place, Reference::EDIT, &within)?;
         Ok(found.into_iter().map(|(_, _, seq)| seq).collect())
     }
 
@@ -151,8 +143,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn edits_before(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         target: u64,
         below: u64,
         limit: usize,
@@ -160,7 +151,7 @@ impl Store {
         let start = target.to_be_bytes();
         let end = [target.to_be_bytes(), below.to_be_bytes()].concat();
         let within = Within { start: &start, end: &end, order: Order::Descending, limit };
-        let (found, _) = self.related(shard, conversation, Reference::EDIT, &within)?;
+        let (found, _) = self.related(place, Reference::EDIT, &within)?;
         Ok(found.into_iter().map(|(_, _, seq)| seq).collect())
     }
 
@@ -171,14 +162,13 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn changes_before(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         below: u64,
         limit: usize,
     ) -> Result<Vec<u64>, StoreError> {
         let (start, end) = (0u64.to_be_bytes(), below.to_be_bytes());
         let within = Within { start: &start, end: &end, order: Order::Descending, limit };
-        let (found, _) = self.related(shard, conversation, Reference::CHANGE, &within)?;
+        let (found, _) = self.related(place, Reference::CHANGE, &within)?;
         Ok(found.into_iter().map(|(seq, _, _)| seq).collect())
     }
 
@@ -190,8 +180,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn newest_edits(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         from: u64,
         to: u64,
         limit: usize,
@@ -201,7 +190,7 @@ impl Store {
         while found.len() < limit && below > from {
             let end = below.to_be_bytes();
             let within = Within { start: &start, end: &end, order: Order::Descending, limit: 1 };
-            let (newest, _) = self.related(shard, conversation, Reference::EDIT, &within)?;
+            let (newest, _) = self.related(place, Reference::EDIT, &within)?;
             let Some((target, _, seq)) = newest.first().copied() else { break };
             found.push((target, seq));
             below = target;
@@ -216,14 +205,12 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn deletions(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         from: u64,
         to: u64,
         limit: usize,
     ) -> Result<Vec<(u64, u64)>, StoreError> {
-        let (found, _) =
-            self.relations_of(shard, conversation, Reference::DELETE, (from, to), limit)?;
+        let (found, _) = self.relations_of(place, Reference::DELETE, (from, to), limit)?;
         Ok(found.into_iter().map(|(target, _, seq)| (target, seq)).collect())
     }
 
@@ -234,14 +221,12 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn reactions(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         from: u64,
         to: u64,
         limit: usize,
     ) -> Result<(Vec<u64>, bool), StoreError> {
-        let (found, more) =
-            self.relations_of(shard, conversation, Reference::REACTION, (from, to), limit)?;
+        let (found, more) = self.relations_of(place, Reference::REACTION, (from, to), limit)?;
         Ok((found.into_iter().map(|(_, _, seq)| seq).collect(), more))
     }
 
@@ -251,13 +236,12 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or a row doesn't decode.
     pub fn count_reactions(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         target: u64,
         user: UserId,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let prefix = sort_prefix(shard, conversation, Reference::REACTION);
+        let prefix = sort_prefix(place, Reference::REACTION);
         let prefix = prefix.with(&target.to_be_bytes()).with(user.as_bytes());
         let (from, to) = super::under(&prefix);
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
@@ -270,8 +254,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or the row doesn't decode.
     pub fn relation(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        Place { shard, conversation }: Place,
         target: u64,
         relation: &Relation,
     ) -> Result<Option<u64>, StoreError> {
@@ -283,8 +266,7 @@ impl Store {
 
     fn relations_of(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         sort: u8,
         (from, to): (u64, u64),
         limit: usize,
@@ -294,20 +276,19 @@ impl Store {
         }
         let (start, end) = (from.to_be_bytes(), to.saturating_add(1).to_be_bytes());
         let within = Within { start: &start, end: &end, order: Order::Ascending, limit };
-        self.related(shard, conversation, sort, &within)
+        self.related(place, sort, &within)
     }
 
     fn related(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         sort: u8,
         within: &Within<'_>,
     ) -> Result<(Vec<Related>, bool), StoreError> {
         if within.limit == 0 || within.start >= within.end {
             return Ok((Vec::new(), false));
         }
-        let prefix = sort_prefix(shard, conversation, sort);
+        let prefix = sort_prefix(place, sort);
         let scan = Scan {
             from: prefix.clone().with(within.start),
             to: prefix.with(within.end),
@@ -331,6 +312,6 @@ impl Store {
     }
 }
 
-fn sort_prefix(shard: ShardId, conversation: ConversationId, sort: u8) -> Key {
-    Key::prefix(Table::Relations, shard).with(conversation.as_bytes()).with(&[sort])
+fn sort_prefix(place: Place, sort: u8) -> Key {
+    Key::of_place(Table::Relations, place).with(&[sort])
 }

@@ -4,11 +4,9 @@
 //! Derived from the entries' times and the conversation's settings: it says
 //! how far the work is, readers are held back before it is done.
 
-use parley_protocol::ids::{ConversationId, ShardId};
-
 use crate::storage::store::engine::Write;
 use crate::storage::store::keys::RowKey;
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// How far a beginning is erased.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -23,7 +21,7 @@ pub struct RetentionRow {
 
 /// The write that notes how far it is erased.
 #[must_use]
-pub fn put(shard: ShardId, conversation: ConversationId, row: &RetentionRow) -> Write {
+pub fn put(Place { shard, conversation }: Place, row: &RetentionRow) -> Write {
     super::put(&RowKey::Retention { shard, conversation }, row)
 }
 
@@ -34,8 +32,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or the row doesn't decode.
     pub fn retention(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        Place { shard, conversation }: Place,
     ) -> Result<Option<RetentionRow>, StoreError> {
         self.row(&RowKey::Retention { shard, conversation })
     }

@@ -4,11 +4,11 @@
 //! A cursor is cumulative: the first step at or above a message says when that
 //! message was reached. Written only for what others may be told.
 
-use parley_protocol::ids::{ConversationId, ShardId, UserId};
+use parley_protocol::ids::UserId;
 
 use crate::storage::store::engine::{Order, Scan, Write};
 use crate::storage::store::keys::{RowKey, Table, Which};
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// One move of a cursor.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -21,8 +21,7 @@ pub struct StepRow {
 /// The write that notes that a cursor moved to `seq`.
 #[must_use]
 pub fn put(
-    shard: ShardId,
-    conversation: ConversationId,
+    Place { shard, conversation }: Place,
     user: UserId,
     which: Which,
     seq: u64,
@@ -38,8 +37,7 @@ impl Store {
     /// [`StoreError`] when the disk can't be read or the row doesn't decode.
     pub fn step(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        Place { shard, conversation }: Place,
         user: UserId,
         which: Which,
         seq: u64,
