@@ -126,7 +126,7 @@ impl World {
         let key = SendKey { conversation, device: DeviceId::new(*sender.as_bytes()), id };
         let digest = self.dice.roll(2);
         let quiet = Act::React { seq: 1, emoji: String::new(), removed: false };
-        let loud = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
+        let loud = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
         let act = if digest == 0 || self.dice.roll(2) == 0 { loud } else { quiet };
         let target = Some(Target { sender, message: true, ordinal: 1, erased: false });
         let committed =

@@ -300,7 +300,7 @@ impl World {
     /// entry somewhere before the end, which may not be a message.
     fn act(&self, content: u8, back: u64) -> (Act, Option<Target>) {
         if content < 2 {
-            return (Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false }, None);
+            return (Act::Message { reply_to: None, mentions: Vec::new(), everyone: false }, None);
         }
         let seq = (self.log.len() as u64 + 1).saturating_sub(back % 8).max(1);
         let deleted = |said: &Said| said.deletes() == Some(seq);

@@ -10,8 +10,8 @@ use super::state::{Kind, Role, State};
 pub enum Act {
     /// Says something.
     Message {
-        /// Seq of the message it answers; 0 for none.
-        reply_to: u64,
+        /// Seq of the message it answers.
+        reply_to: Option<u64>,
         /// Whom it names.
         mentions: Vec<UserId>,
         /// It names everybody.
@@ -43,7 +43,7 @@ pub enum Act {
 impl std::fmt::Debug for Act {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Message { reply_to, .. } => write!(f, "Message(reply to {reply_to})"),
+            Self::Message { reply_to, .. } => write!(f, "Message(reply to {reply_to:?})"),
             Self::Edit(seq) => write!(f, "Edit({seq})"),
             Self::Delete { seq, .. } => write!(f, "Delete({seq})"),
             Self::React { seq, removed, .. } => write!(f, "React({seq}, removed: {removed})"),
@@ -83,9 +83,8 @@ impl Act {
     #[must_use]
     pub const fn target(&self) -> Option<u64> {
         match self {
-            Self::Message { reply_to: 0, .. } => None,
-            Self::Message { reply_to: seq, .. }
-            | Self::Edit(seq)
+            Self::Message { reply_to, .. } => *reply_to,
+            Self::Edit(seq)
             | Self::Delete { seq, .. }
             | Self::React { seq, .. }
             | Self::Change(Change::Pinned { seq, .. }) => Some(*seq),
@@ -133,10 +132,10 @@ impl State {
                 if *everyone {
                     self.needs(role, self.settings.edit_info)?;
                 }
-                if *reply_to == 0 {
-                    return Ok(());
+                match reply_to {
+                    Some(seq) => self.readable(actor, *seq, target).map(drop),
+                    None => Ok(()),
                 }
-                self.readable(actor, *reply_to, target).map(drop)
             }
             Act::Edit(seq) => {
                 self.needs(role, self.settings.send)?;
@@ -195,8 +194,8 @@ mod tests {
         state.check_act(actor, act, target, 20, 200)
     }
 
-    const HELLO: Act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
-    const ALL: Act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: true };
+    const HELLO: Act = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
+    const ALL: Act = Act::Message { reply_to: None, mentions: Vec::new(), everyone: true };
 
     #[test]
     fn the_hash_of_a_reaction_is_pinned() {
@@ -267,7 +266,7 @@ mod tests {
         let other = by(ANN).map(|target| Target { message: false, ..target });
         assert_eq!(check(&state, ANN, &Act::Edit(12), other), none);
         // From before they joined.
-        let reply = Act::Message { reply_to: 9, mentions: Vec::new(), everyone: false };
+        let reply = Act::Message { reply_to: Some(9), mentions: Vec::new(), everyone: false };
         assert_eq!(check(&state, NEW, &reply, by(ANN)), none);
         assert_eq!(check(&state, ANN, &reply, by(ANN)), Ok(()));
         let wrong = Act::Delete { seq: 12, ordinal: 4 };

@@ -81,7 +81,7 @@ mod tests {
 
     const ANN: UserId = UserId::new([1; 16]);
     const BEN: UserId = UserId::new([2; 16]);
-    const HELLO: Act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
+    const HELLO: Act = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
 
     fn stamp(conversation: &mut Conversation, sender: UserId, act: &Act, now_ms: u64) -> Position {
         let entry = Admitted { sender, act: act.clone(), target: None };

@@ -253,7 +253,7 @@ impl State {
             joined_seq: at.seq,
             joined_ordinal: at.ordinal,
             sees_after,
-            left_seq: 0,
+            left_seq: None,
         });
     }
 

@@ -79,7 +79,7 @@ fn a_removed_member_may_nothing_and_is_known() {
     let mut state = group();
     state.apply(ADMIN, &Change::Removed(BEN), at(5));
     assert_eq!(may(&state, BEN, &Change::Left), NO);
-    assert_eq!(state.member(BEN).unwrap().left_seq, 5);
+    assert_eq!(state.member(BEN).unwrap().left_seq, Some(5));
     // By a link they may come again; then they see from there on.
     assert_eq!(may(&state, BEN, &Change::Joined), Ok(()));
     state.apply(BEN, &Change::Joined, at(8));
@@ -133,7 +133,7 @@ fn a_group_has_room_for_so_many() {
 #[test]
 fn a_direct_conversation_changes_its_retention_and_pins_only() {
     let state = State::direct(ANN, BEN);
-    let settings = Some(Settings { retention_s: 60, ..Settings::default() });
+    let settings = Some(Settings { retention_s: Some(60), ..Settings::default() });
     let kept = Change::Changed { title: None, description: None, picture: None, settings };
     assert_eq!(may(&state, ANN, &kept), Ok(()));
     assert_eq!(may(&state, ANN, &Change::Pinned { seq: 2, removed: false }), Ok(()));

@@ -118,7 +118,7 @@ impl Conversation {
         let progress = self.progress(user);
         let floor = member.sees_after.max(self.state().erased_up_to);
         let held = progress.delivered.seq.max(floor);
-        let end = if member.is_active() { self.committed.seq } else { member.left_seq };
+        let end = member.left_seq.unwrap_or(self.committed.seq);
         if up_to > end || !given.covers(held, up_to) {
             return Err(Code::CursorAhead);
         }
@@ -213,7 +213,7 @@ mod tests {
                 joined_seq: 1,
                 joined_ordinal: 0,
                 sees_after: 0,
-                left_seq: if user == EVE { 3 } else { 0 },
+                left_seq: (user == EVE).then_some(3),
             })
             .into();
         Conversation::restore(ConversationId::new([9; 16]), state, HashMap::new(), head)
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn a_receipt_matters_to_those_who_sent_something_since() {
         let mut conversation = conversation(0);
-        let hello = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
+        let hello = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
         let mut say = |sender: UserId| {
             let entry = Admitted { sender, act: hello.clone(), target: None };
             let stamped = conversation.stamp(&entry, 1, 200).unwrap().stamped;

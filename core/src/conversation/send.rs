@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn message(sender: UserId) -> Admitted {
-        entry(sender, Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false })
+        entry(sender, Act::Message { reply_to: None, mentions: Vec::new(), everyone: false })
     }
 
     fn stamp(conversation: &mut Conversation, entry: &Admitted, now_ms: u64) -> Position {

@@ -56,8 +56,8 @@ pub struct Settings {
     pub edit_info: Role,
     /// Newcomers see everything instead of what follows their joining.
     pub history_for_newcomers: bool,
-    /// Seconds after which entries are erased; 0 keeps them for ever.
-    pub retention_s: u64,
+    /// Seconds after which entries are erased; `None` keeps them for ever.
+    pub retention_s: Option<u64>,
 }
 
 impl Default for Settings {
@@ -67,7 +67,7 @@ impl Default for Settings {
             add: Role::Admin,
             edit_info: Role::Admin,
             history_for_newcomers: false,
-            retention_s: 0,
+            retention_s: None,
         }
     }
 }
@@ -85,22 +85,22 @@ pub struct Membership {
     pub joined_ordinal: u64,
     /// Entries up to this seq are not theirs to see.
     pub sees_after: u64,
-    /// Seq of the entry that put them out, the last one they see; 0 while they
-    /// are in.
-    pub left_seq: u64,
+    /// Seq of the entry that put them out, the last one they see; `None` while
+    /// they are in.
+    pub left_seq: Option<u64>,
 }
 
 impl Membership {
     /// Whether they are in now.
     #[must_use]
     pub const fn is_active(&self) -> bool {
-        self.left_seq == 0
+        self.left_seq.is_none()
     }
 
     /// Whether the entry with this seq is theirs to see.
     #[must_use]
-    pub const fn sees(&self, seq: u64) -> bool {
-        seq > self.sees_after && (self.left_seq == 0 || seq <= self.left_seq)
+    pub fn sees(&self, seq: u64) -> bool {
+        seq > self.sees_after && self.left_seq.is_none_or(|last| seq <= last)
     }
 }
 
@@ -139,7 +139,7 @@ impl State {
                 joined_seq: 1,
                 joined_ordinal: 0,
                 sees_after: 0,
-                left_seq: 0,
+                left_seq: None,
             });
         }
         state
@@ -216,7 +216,7 @@ impl State {
     /// Puts somebody out at `seq`.
     pub(super) fn put_out(&mut self, user: UserId, seq: u64) {
         if let Some(member) = self.member_mut(user) {
-            member.left_seq = seq;
+            member.left_seq = Some(seq);
             member.role = Role::Member;
         }
         let former = self.members.iter().filter(|member| !member.is_active());
@@ -244,7 +244,7 @@ mod tests {
             joined_seq: 5,
             joined_ordinal: 2,
             sees_after: 4,
-            left_seq: 0,
+            left_seq: None,
         }
     }
 

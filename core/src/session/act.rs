@@ -63,6 +63,7 @@ fn message(reply_to: u64, mentions: &[wire::Mention]) -> Result<Act, Code> {
     }
     named.sort_unstable();
     named.dedup();
+    let reply_to = (reply_to > 0).then_some(reply_to);
     Ok(Act::Message { reply_to, mentions: named, everyone })
 }
 
@@ -90,6 +91,6 @@ fn settings(given: &wire::ConversationSettings) -> Settings {
         add: least(given.add, default.add),
         edit_info: least(given.edit_info, default.edit_info),
         history_for_newcomers: given.history_for_newcomers,
-        retention_s: given.retention_s,
+        retention_s: (given.retention_s > 0).then_some(given.retention_s),
     }
 }

@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn message(n: u8) -> Admitted {
-        let act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
+        let act = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
         Admitted { sender: UserId::new([n; 16]), act, target: None }
     }
 

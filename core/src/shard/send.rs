@@ -69,7 +69,7 @@ mod tests {
 
     const ANN: UserId = UserId::new([1; 16]);
     const BEN: UserId = UserId::new([2; 16]);
-    const HELLO: Act = Act::Message { reply_to: 0, mentions: Vec::new(), everyone: false };
+    const HELLO: Act = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
 
     fn shard() -> (Shard, Conversation) {
         let conversation = Conversation::direct(ANN, BEN);

@@ -248,7 +248,7 @@ impl Naive {
                 if *everyone {
                     least(settings.edit_info)?;
                 }
-                if *reply_to > 0 { there().map(drop) } else { Ok(()) }
+                if reply_to.is_some() { there().map(drop) } else { Ok(()) }
             }
             Act::Edit(_) => {
                 least(settings.send)?;

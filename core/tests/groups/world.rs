@@ -208,7 +208,7 @@ impl<D: Dice> World<D> {
         match self.dice.roll(40) {
             0..14 => {
                 let mentions = (0..USERS).map(user).filter(|_| self.dice.one_in(4)).collect();
-                let reply_to = if self.dice.one_in(3) { seq } else { 0 };
+                let reply_to = self.dice.one_in(3).then_some(seq);
                 Act::Message { reply_to, mentions, everyone: self.dice.one_in(6) }
             }
             14..17 => Act::Edit(seq),
@@ -253,7 +253,7 @@ impl<D: Dice> World<D> {
             add: least(2),
             edit_info: least(2),
             history_for_newcomers: self.dice.one_in(3),
-            retention_s: 0,
+            retention_s: None,
         }
     }
 }

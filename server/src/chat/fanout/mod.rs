@@ -161,7 +161,8 @@ impl Fanout {
         let applied = self.states.lock(shard).apply(key, *sender, act, *stamped);
         self.committed.increment(1);
         let (before, after) = (&applied.before, &applied.after);
-        let erases = after.settings.retention_s > 0 || after.erased_up_to > before.erased_up_to;
+        let erases =
+            after.settings.retention_s.is_some() || after.erased_up_to > before.erased_up_to;
         if applied.changed() && erases {
             self.candidates.note(key.conversation);
         }

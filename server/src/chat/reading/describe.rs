@@ -52,14 +52,11 @@ fn described(
     let state = &visible.state;
     let left_seq = visible.member.left_seq;
     // Whoever left sees who was there with them, and how it was then.
-    let there = |member: &Membership| {
-        if left_seq == 0 {
-            member.is_active()
-        } else {
-            member.joined_seq <= left_seq && (member.is_active() || member.left_seq >= left_seq)
-        }
+    let there = |member: &Membership| match left_seq {
+        None => member.is_active(),
+        Some(then) => member.joined_seq <= then && member.left_seq.is_none_or(|left| left >= then),
     };
-    let former = left_seq != 0;
+    let former = left_seq.is_some();
     let mut members = Vec::with_capacity(state.members.len());
     for (member, told) in state.members.iter().zip(told).filter(|(member, _)| there(member)) {
         let row = shards.store().user(shards.count().of_user(member.user), member.user)?;
@@ -83,11 +80,12 @@ fn described(
     }
     members.sort_by(|a, b| (a.joined_seq, &a.user).cmp(&(b.joined_seq, &b.user)));
     let group = state.kind == Kind::Group;
-    let (info, settings) = if former {
-        let seen = former::seen(shards.store(), visible.place, left_seq)?;
-        (seen.info, seen.settings)
-    } else {
-        (info(&state.info), settings(state.kind, &state.settings))
+    let (info, settings) = match left_seq {
+        Some(last) => {
+            let seen = former::seen(shards.store(), visible.place, last)?;
+            (seen.info, seen.settings)
+        }
+        None => (info(&state.info), settings(state.kind, &state.settings)),
     };
     Ok(Described {
         conversation: conversation.to_wire(),
@@ -145,7 +143,7 @@ const fn role(kind: Kind, role: Role) -> wire::Role {
 }
 
 /// Of a 1:1 only the retention means anything.
-const fn settings(kind: Kind, settings: &Settings) -> ConversationSettings {
+fn settings(kind: Kind, settings: &Settings) -> ConversationSettings {
     const fn who(kind: Kind, least: Role) -> i32 {
         (match (kind, least) {
             (Kind::Direct, _) => Who::Unspecified,
@@ -158,6 +156,6 @@ const fn settings(kind: Kind, settings: &Settings) -> ConversationSettings {
         add: who(kind, settings.add),
         edit_info: who(kind, settings.edit_info),
         history_for_newcomers: settings.history_for_newcomers,
-        retention_s: settings.retention_s,
+        retention_s: settings.retention_s.unwrap_or(0),
     }
 }

@@ -52,11 +52,7 @@ impl Visible {
             state: Arc::clone(state),
             member: *member,
             floor: member.sees_after.max(state.erased_up_to),
-            last_seq: if member.is_active() {
-                conversation.committed().seq
-            } else {
-                member.left_seq
-            },
+            last_seq: member.left_seq.unwrap_or(conversation.committed().seq),
         })
     }
 }

@@ -35,8 +35,7 @@ impl Sight {
         let home = shards.count().of_user(user);
         let preferences = store.preferences(home, user, id)?.unwrap_or_default();
         let mut floor = visible.floor.max(preferences.cleared_up_to).min(visible.last_seq);
-        let retention_s = visible.state.settings.retention_s;
-        if retention_s > 0 {
+        if let Some(retention_s) = visible.state.settings.retention_s {
             let old = (floor, visible.last_seq);
             floor = floor.max(expired(store, visible.place, retention_s, old, wall_ms())?);
         }

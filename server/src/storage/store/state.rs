@@ -22,14 +22,14 @@ pub(crate) fn of_state(state: &State) -> ConversationRow {
         role: number(member.role),
         joined_ordinal: member.joined_ordinal,
         sees_after: member.sees_after,
-        left_seq: member.left_seq,
+        left_seq: member.left_seq.unwrap_or(0),
     });
     let settings = SettingsRow {
         send: number(state.settings.send),
         add: number(state.settings.add),
         edit_info: number(state.settings.edit_info),
         history_for_newcomers: state.settings.history_for_newcomers,
-        retention_s: state.settings.retention_s,
+        retention_s: state.settings.retention_s.unwrap_or(0),
     };
     ConversationRow {
         kind: kind as u32,
@@ -54,7 +54,7 @@ pub(crate) fn to_state(row: &ConversationRow) -> State {
             joined_seq: row.joined_seq,
             joined_ordinal: row.joined_ordinal,
             sees_after: row.sees_after,
-            left_seq: row.left_seq,
+            left_seq: some(row.left_seq),
         })
     };
     let mut members: Vec<_> = row.members.iter().filter_map(member).collect();
@@ -74,12 +74,17 @@ pub(crate) fn to_state(row: &ConversationRow) -> State {
             add: role(row.add),
             edit_info: role(row.edit_info),
             history_for_newcomers: row.history_for_newcomers,
-            retention_s: row.retention_s,
+            retention_s: some(row.retention_s),
         }),
         pinned: row.pinned.clone(),
         erased_up_to: row.erased_up_to,
         created_ms: row.created_ms,
     }
+}
+
+/// A number of a row in which 0 stands for none.
+const fn some(number: u64) -> Option<u64> {
+    if number == 0 { None } else { Some(number) }
 }
 
 const fn number(role: Role) -> u32 {
@@ -143,7 +148,7 @@ mod tests {
         let user = |n| UserId::new([n; 16]);
         let at = |seq| Position { seq, ordinal: seq, time_ms: seq };
         let mut state = State::empty();
-        let settings = Settings { send: Role::Admin, retention_s: 60, ..Settings::default() };
+        let settings = Settings { send: Role::Admin, retention_s: Some(60), ..Settings::default() };
         let info = Info { title: "Friends".into(), ..Info::default() };
         let members = vec![user(1), user(2), user(3)];
         state.apply(user(9), &Change::Created { info, settings, members }, at(1));
