@@ -30,8 +30,9 @@ impl Conversation {
     /// Takes a committed entry.
     ///
     /// # Panics
-    /// When the entry is not the next one: the log broke its contract, and
-    /// going on would lose or double a message.
+    /// When the entry is not the next one, or doesn't stand where it was
+    /// stamped: the log broke its contract, and going on would lose or double
+    /// a message.
     pub fn apply(&mut self, sender: UserId, act: &Act, entry: Position) -> Applied {
         assert!(
             entry.seq == self.committed.seq + 1,
@@ -39,6 +40,19 @@ impl Conversation {
             self.id,
             entry.seq,
             self.committed.seq
+        );
+        assert!(
+            entry.ordinal == self.committed.ordinal + u64::from(act.is_countable())
+                && entry.time_ms >= self.committed.time_ms,
+            "{}: applied {entry:?} after {:?}",
+            self.id,
+            self.committed
+        );
+        assert!(
+            entry.seq != self.stamped.seq || entry == self.stamped,
+            "{}: applied {entry:?}, stamped {:?}",
+            self.id,
+            self.stamped
         );
         let before = Arc::clone(&self.state);
         self.committed = entry;
@@ -136,6 +150,30 @@ mod tests {
         assert!(conversation.apply(ANN, &HELLO, first).changed());
         let second = stamp(&mut conversation, ANN, &HELLO, 2);
         assert!(!conversation.apply(ANN, &HELLO, second).changed());
+    }
+
+    #[test]
+    #[should_panic(expected = "after Position { seq: 1, ordinal: 1, time_ms: 7 }")]
+    fn an_ordinal_that_falls_stops_everything() {
+        let mut conversation = Conversation::direct(ANN, BEN);
+        conversation.apply(ANN, &HELLO, Position { seq: 1, ordinal: 1, time_ms: 7 });
+        conversation.apply(ANN, &HELLO, Position { seq: 2, ordinal: 1, time_ms: 7 });
+    }
+
+    #[test]
+    #[should_panic(expected = "after Position { seq: 1, ordinal: 1, time_ms: 7 }")]
+    fn a_time_that_goes_back_stops_everything() {
+        let mut conversation = Conversation::direct(ANN, BEN);
+        conversation.apply(ANN, &HELLO, Position { seq: 1, ordinal: 1, time_ms: 7 });
+        conversation.apply(ANN, &HELLO, Position { seq: 2, ordinal: 2, time_ms: 6 });
+    }
+
+    #[test]
+    #[should_panic(expected = "stamped Position { seq: 1, ordinal: 1, time_ms: 1 }")]
+    fn an_entry_that_was_stamped_otherwise_stops_everything() {
+        let mut conversation = Conversation::direct(ANN, BEN);
+        let stamped = stamp(&mut conversation, ANN, &HELLO, 1);
+        conversation.apply(ANN, &HELLO, Position { time_ms: 2, ..stamped });
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use parley_protocol::{Code, UserId};
 
-use super::{Conversation, Kind, Position};
+use super::{Conversation, Kind, Membership, Position};
 
 /// Which cursor to move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,10 +115,10 @@ impl Conversation {
         given: Given,
     ) -> Result<bool, Code> {
         let member = self.state().member(user).ok_or(Code::NotFound)?;
+        let end = self.last_seen(member);
         let progress = self.progress(user);
         let floor = member.sees_after.max(self.state().erased_up_to);
         let held = progress.delivered.seq.max(floor);
-        let end = member.left_seq.unwrap_or(self.committed.seq);
         if up_to > end || !given.covers(held, up_to) {
             return Err(Code::CursorAhead);
         }
@@ -128,11 +128,16 @@ impl Conversation {
         })
     }
 
-    /// Moves a member's cursor to `to`; one that is already there stays. When
-    /// something moved, [`Conversation::settle_move`] is due once that is
-    /// committed. Gives `None` when the user never was a member.
+    /// Moves a member's cursor to `to`, which [`Conversation::check_move`] let
+    /// pass; one that is already there stays. When something moved,
+    /// [`Conversation::settle_move`] is due once that is committed. Returns
+    /// `None` when the user never was a member.
+    ///
+    /// # Panics
+    /// When the cursor would pass what the member sees: it was not checked.
     pub fn move_cursor(&mut self, user: UserId, which: Move, to: Position) -> Option<MovedCursor> {
-        self.state().member(user)?;
+        let end = self.last_seen(self.state().member(user)?);
+        assert!(to.seq <= end, "{}: a cursor at {} of {end}", self.id, to.seq);
         let progress = self.progress.entry(user).or_default();
         let before = *progress;
         let read_moved = which == Move::Read && advance(&mut progress.read, to);
@@ -151,9 +156,18 @@ impl Conversation {
         Some(moved)
     }
 
+    /// Seq of the last committed entry that the member sees.
+    fn last_seen(&self, member: &Membership) -> u64 {
+        member.left_seq.unwrap_or(self.committed.seq)
+    }
+
     /// A cursor move was committed: others may be told of what is shown.
+    ///
+    /// # Panics
+    /// When no move is on its way.
     pub fn settle_move(&mut self, user: UserId, moved: &MovedCursor, shown: Shown) {
-        self.moves_in_flight = self.moves_in_flight.saturating_sub(1);
+        assert!(self.moves_in_flight > 0, "{}: a move was settled twice", self.id);
+        self.moves_in_flight -= 1;
         if let Some(progress) = self.progress.get_mut(&user) {
             if shown != Shown::Nothing {
                 advance(&mut progress.told.delivered, moved.delivered);
@@ -193,7 +207,7 @@ fn advance(cursor: &mut Position, to: Position) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::{Act, Admitted, Membership, Position, Role, State};
+    use crate::conversation::{Act, Admitted, Role, State};
     use parley_protocol::ConversationId;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -279,6 +293,21 @@ mod tests {
         conversation.settle_move(ANN, &moved, Shown::All);
         assert!(conversation.is_settled());
         assert_eq!(conversation.progress(ANN).told.read, at(4));
+    }
+
+    #[test]
+    #[should_panic(expected = "a cursor at 6 of 5")]
+    fn a_cursor_past_the_log_stops_everything() {
+        conversation(5).move_cursor(ANN, Move::Read, Position { seq: 6, ..Position::default() });
+    }
+
+    #[test]
+    #[should_panic(expected = "a move was settled twice")]
+    fn a_move_that_was_settled_twice_stops_everything() {
+        let mut conversation = conversation(5);
+        let to = Position { seq: 4, ..Position::default() };
+        let moved = conversation.move_cursor(ANN, Move::Read, to).unwrap();
+        (0..2).for_each(|_| conversation.settle_move(ANN, &moved, Shown::All));
     }
 
     #[test]

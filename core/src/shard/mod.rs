@@ -81,10 +81,13 @@ impl Shard {
     /// Takes a committed entry: the send is no longer in flight.
     ///
     /// # Panics
-    /// When the conversation isn't loaded or the entry isn't its next one;
-    /// both mean that log and shard disagree.
+    /// When the conversation isn't loaded, or the entry isn't its next one or
+    /// not at the position it was stamped: log and shard disagree.
     pub fn apply(&mut self, key: &SendKey, sender: UserId, act: &Act, entry: Position) -> Applied {
-        self.in_flight.remove(key);
+        if let Some(known) = self.in_flight.remove(key) {
+            let answer = known.answer;
+            assert!(answer == entry, "{}: stamped {answer:?}, got {entry:?}", key.conversation);
+        }
         match self.conversations.touch(key.conversation) {
             Some(conversation) => conversation.apply(sender, act, entry),
             // Stamped entries keep their conversation here until now.
