@@ -93,6 +93,27 @@ fn the_protocol_document_names_every_message_and_code() {
     }
 }
 
+/// A part's failure is turned into a code where ARCHITECTURE.md says, and
+/// nowhere else.
+#[test]
+fn failures_become_codes_where_the_map_says() {
+    let text = read("ARCHITECTURE.md");
+    let (_, errors) = text.split_once("\n## Errors\n").expect("a chapter on errors");
+    let mut said = in_backticks(errors);
+    said.retain(|name| name.ends_with(".rs") && !name.starts_with("protocol/"));
+    said.sort();
+    let turns = |file: &Path| {
+        let code = read(file);
+        code.contains("fn code(&self) -> Code") || code.contains("fn code(&self) -> Option<Code>")
+    };
+    let found: Vec<_> = files("server/src", "rs")
+        .into_iter()
+        .filter(|file| turns(file))
+        .map(|file| file.strip_prefix("server/src").unwrap().display().to_string())
+        .collect();
+    assert_eq!(said, found);
+}
+
 #[test]
 fn the_protocol_document_states_every_limit() {
     let text = read("docs/protocol.md");

@@ -11,6 +11,7 @@
 mod answer;
 mod cursor;
 mod effects;
+mod error;
 mod facts;
 mod invite;
 mod load;
@@ -24,13 +25,14 @@ use parking_lot::{Mutex, MutexGuard};
 use parley_core::conversation::Conversation;
 use parley_core::shard::Shard;
 use parley_core::shard::placement::ShardCount;
-use parley_protocol::{Code, ConversationId, ShardId};
+use parley_protocol::{ConversationId, ShardId};
 
 use crate::base::slots::Slots;
-use crate::storage::log::{Log, ReserveError};
-use crate::storage::store::{Place, Store, StoreError};
+use crate::storage::log::Log;
+use crate::storage::store::{Place, Store};
 pub(crate) use answer::{answer_again, moved_answer, sent_answer};
 pub use cursor::{MoveRequest, Visibility};
+pub use error::Error;
 pub use invite::{InviteChange, InviteId, invite_id};
 pub(crate) use load::Fresh;
 pub use pending::{Pending, PendingCursor, PendingEntry, PendingOwn, ReplyTo};
@@ -89,39 +91,6 @@ pub struct Shards {
     log: Arc<dyn Log<Pending>>,
     store: Store,
     invites: Arc<invite::Links>,
-}
-
-/// Why a command was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The command breaks a rule.
-    #[error("refused: {0}")]
-    Refused(Code),
-    /// The log takes nothing now.
-    #[error(transparent)]
-    Log(#[from] ReserveError),
-    /// The store can't be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Error {
-    /// The code on the wire.
-    #[must_use]
-    pub const fn code(&self) -> Code {
-        match self {
-            Self::Refused(code) => *code,
-            Self::Log(ReserveError::Full) => Code::Overloaded,
-            Self::Log(ReserveError::Closed) => Code::Draining,
-            Self::Store(_) => Code::Internal,
-        }
-    }
-}
-
-impl From<Code> for Error {
-    fn from(code: Code) -> Self {
-        Self::Refused(code)
-    }
 }
 
 impl Shards {
