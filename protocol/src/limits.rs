@@ -69,6 +69,16 @@ pub const DEVICE_NAME_CHARS: usize = 64;
 /// Missed heartbeats after which the server closes a session.
 pub const MISSED_HEARTBEATS: u32 = 3;
 
+/// Sessions of one user.
+pub const SESSIONS: usize = 128;
+
+/// Conversations whose given entries a session remembers. Beyond it all are
+/// forgotten: a cursor move is then refused once and the client fetches again.
+pub const GIVEN_CONVERSATIONS: usize = 8192;
+
+/// Bytes in the body of one HTTP request.
+pub const HTTP_BODY_BYTES: usize = 64 * 1024;
+
 /// Members of one group, unless configured otherwise.
 pub const GROUP_MEMBERS: u32 = 200;
 
@@ -90,8 +100,15 @@ pub const EMOJI_BYTES: usize = 64;
 /// Reactions of one member to one message.
 pub const REACTIONS: usize = 8;
 
+/// Edits of one message. A deletion takes all of them along.
+pub const EDITS: usize = 1000;
+
 /// Pinned messages in one conversation.
 pub const PINS: usize = 20;
+
+/// Former members of one group that are remembered. Beyond it those who left
+/// first are forgotten, and are told what strangers are told.
+pub const FORMER_MEMBERS: usize = 1000;
 
 /// Invite links of one group that still work.
 pub const INVITES: usize = 50;

@@ -5,6 +5,7 @@
 //! everything committed, by which it delivers and lets read.
 
 use parley_protocol::UserId;
+use parley_protocol::limits::FORMER_MEMBERS;
 
 /// What sort of conversation it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,10 +104,6 @@ impl Membership {
         seq > self.sees_after && self.left_seq.is_none_or(|last| seq <= last)
     }
 }
-
-/// Former members remembered, so that they can read what they saw. Beyond it
-/// those who left first are forgotten.
-pub(super) const FORMER: usize = 1000;
 
 /// Who is in a conversation and how it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,7 +217,7 @@ impl State {
             member.role = Role::Member;
         }
         let former = self.members.iter().filter(|member| !member.is_active());
-        if former.clone().count() > FORMER
+        if former.clone().count() > FORMER_MEMBERS
             && let Some(first) = former.min_by_key(|member| member.left_seq).map(|first| first.user)
         {
             self.members.retain(|member| member.user != first);
@@ -274,7 +271,7 @@ mod tests {
             state.put(member(n));
             state.put_out(user(n), 10 + u64::from(n));
         }
-        assert_eq!(state.members.len(), FORMER);
+        assert_eq!(state.members.len(), FORMER_MEMBERS);
         assert!(state.member(user(499)).is_none() && state.member(user(500)).is_some());
     }
 

@@ -116,10 +116,6 @@ pub enum To {
     Invite(InviteCode),
 }
 
-/// Conversations whose given intervals a session remembers. Beyond it all are
-/// forgotten: a cursor move is then refused once and the client fetches again.
-const GIVEN_CONVERSATIONS: usize = 8192;
-
 /// The state of one session.
 #[derive(Debug)]
 pub struct Session {
@@ -276,7 +272,9 @@ impl Session {
 
     /// Entries of a conversation were handed to the transport.
     pub fn handle_given(&mut self, conversation: ConversationId, interval: Interval) {
-        if self.given.len() >= GIVEN_CONVERSATIONS && !self.given.contains_key(&conversation) {
+        if self.given.len() >= limits::GIVEN_CONVERSATIONS
+            && !self.given.contains_key(&conversation)
+        {
             self.given.clear();
         }
         self.given.entry(conversation).or_default().add(interval);

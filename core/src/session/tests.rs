@@ -248,11 +248,11 @@ fn cursor_moves_carry_what_the_session_was_given() {
 #[test]
 fn what_a_session_remembers_is_bounded() {
     let mut session = open();
-    for n in 0..2 * GIVEN_CONVERSATIONS as u32 {
+    for n in 0..2 * limits::GIVEN_CONVERSATIONS as u32 {
         let mut id = [0; 16];
         id[..4].copy_from_slice(&n.to_be_bytes());
         session.handle_given(ConversationId::new(id), Interval { from: 1, to: 1 });
-        assert!(session.given.len() <= GIVEN_CONVERSATIONS);
+        assert!(session.given.len() <= limits::GIVEN_CONVERSATIONS);
     }
 }
 

@@ -149,7 +149,7 @@ fn request(code: Code) -> (&'static str, &'static str) {
             "Fix the request; `text` says which field. Trying again changes nothing.",
         ),
         Code::NotFound => (
-            "The user, conversation, device or path doesn't exist, or exists and is not visible to who asks. The two look the same on purpose.",
+            "The user, conversation, device or path doesn't exist, or exists and is not visible to who asks. The two look the same on purpose. A group forgets former members when more than 1,000 left after them.",
             "Treat it as not there.",
         ),
         Code::TextTooLong => (
@@ -166,7 +166,7 @@ fn request(code: Code) -> (&'static str, &'static str) {
             "Use a new id for each new message, and the same id with the same content only to repeat a send whose answer was lost. Random ids of 16 bytes are a good choice.",
         ),
         Code::CursorAhead => (
-            "`Delivered` or `Read` names a seq above what this session was given in `Deliver` or `Fetched`, or above the end of the log.",
+            "`Delivered` or `Read` names a seq above what this session was given in `Deliver` or `Fetched`, or above the end of the log. A session that was given entries of more than 8,192 conversations is taken to know of none of them.",
             "Fetch first, then move the cursor. After a reconnect go on from the cursors of `Welcome.changes` or `Moved`.",
         ),
         Code::KindInvalid => (
@@ -208,8 +208,8 @@ fn rules(code: Code) -> (&'static str, &'static str) {
             "Fetch the conversation, which has changed meanwhile, and drop the request.",
         ),
         Code::ListFull => (
-            "There are as many as the protocol allows: pins of a conversation, reactions of one member to one message, invite links, hidden messages, contacts, blocked users, or subscriptions of a session.",
-            "Take one away first. `docs/protocol.md` lists the limits.",
+            "There are as many as the protocol allows: edits of one message, pins of a conversation, reactions of one member to one message, invite links, hidden messages, contacts, blocked users, or subscriptions of a session.",
+            "Take one away first; of edits none can be: the message can only be deleted. `docs/protocol.md` lists the limits.",
         ),
         _ => (
             "A request that means something only for a connected device came by `POST /v1/request`: opening and ending a session, heartbeats, cursors, and lasting subscriptions.",
@@ -249,7 +249,7 @@ fn server(code: Code) -> (&'static str, &'static str) {
             "Connect again. Send `Ping` on time, also while nothing else happens.",
         ),
         _ => (
-            "The server has as many connections as it takes, in all, from this address, or not yet authenticated.",
+            "The server has as many connections as it takes, in all, from this address, or not yet authenticated; or the user has 128 sessions, which is as many as one may have.",
             "Try again later, with backoff. Operators find the limits in the configuration.",
         ),
     }

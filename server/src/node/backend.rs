@@ -38,9 +38,6 @@ use crate::storage::store::{OpenError, Store};
 /// How often the feed is written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
-/// Sessions one user may have open at a time.
-const SESSIONS_PER_USER: usize = 128;
-
 /// Feed changes in memory before a flush is asked for.
 const DIRTY_ENTRIES: usize = 100_000;
 
@@ -244,7 +241,7 @@ fn log_options(config: &Config) -> log::Options {
 }
 
 const fn home_options() -> home::Options {
-    home::Options { sessions_per_user: SESSIONS_PER_USER, dirty_entries: DIRTY_ENTRIES }
+    home::Options { sessions_per_user: limits::SESSIONS, dirty_entries: DIRTY_ENTRIES }
 }
 
 fn presence_options(config: &Config) -> presence::Options {

@@ -15,10 +15,6 @@ pub(super) struct Facts {
     edits: Vec<StoredEntry>,
 }
 
-/// Edits of one message that a deletion takes along. One with more of them is
-/// refused when the next edit comes.
-pub(super) const EDITS: usize = 1000;
-
 impl Facts {
     /// The message the act refers to.
     pub(super) fn target(&self) -> Option<Target> {
@@ -77,7 +73,7 @@ impl Shards {
                     facts.edits.extend(self.stored(place, edit)?);
                 }
             }
-            Act::Edit(_) if self.edits(place, seq)?.len() >= EDITS => {
+            Act::Edit(_) if self.edits(place, seq)?.len() >= limits::EDITS => {
                 return Err(Code::ListFull.into());
             }
             Act::React { removed: false, emoji, .. } => {
@@ -107,6 +103,6 @@ impl Shards {
 
     /// Seqs of the committed edits of a message, ascending.
     pub(super) fn edits(&self, place: Place, seq: u64) -> Result<Vec<u64>, StoreError> {
-        self.store.edits(place, seq, 0, EDITS + 1)
+        self.store.edits(place, seq, 0, limits::EDITS + 1)
     }
 }

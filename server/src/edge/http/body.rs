@@ -7,14 +7,12 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use parley_protocol::Code;
+use parley_protocol::limits::HTTP_BODY_BYTES;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::ApiError;
 use crate::edge::listen::HttpPeer;
-
-/// Bytes of a JSON body. The largest that is valid has about 2 KiB.
-const BODY_BYTES: usize = 64 * 1024;
 
 /// How long a body may take when its connection doesn't say.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,7 +27,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         if !is_of_kind(request.headers(), "application/json") {
             return Err(Code::MediaTypeUnsupported.into());
         }
-        let bytes = bytes(request, BODY_BYTES).await?;
+        let bytes = bytes(request, HTTP_BODY_BYTES).await?;
         // The text names the field and the place; it goes to the sender alone.
         serde_json::from_slice(&bytes)
             .map(Self)
