@@ -15,7 +15,7 @@ use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId, U
 use super::Place;
 use super::families::Family;
 use field::{Field as _, Rest};
-pub use field::{Reference, Which};
+pub use field::{Reference, Relation, Which};
 pub use table::{Fact, Table};
 
 /// The shard number of rows that belong to the node and to no shard.

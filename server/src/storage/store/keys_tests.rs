@@ -50,13 +50,14 @@ fn any_key() -> impl Strategy<Value = RowKey> {
                 Table::Outbox => RowKey::Outbox { shard, index: number },
                 Table::Relations => {
                     let target = number;
-                    let reference = match pick {
-                        0 => Reference::Edit { target, seq: second },
-                        1 => Reference::Delete { target },
-                        2 => Reference::Pin { target },
-                        3 => Reference::Change { target },
-                        _ => Reference::Reaction { target, user: other, emoji_hash: second },
+                    let relation = match pick {
+                        0 => Relation::Edit { seq: second },
+                        1 => Relation::Delete,
+                        2 => Relation::Pin,
+                        3 => Relation::Change,
+                        _ => Relation::Reaction { user: other, emoji_hash: second },
                     };
+                    let reference = Reference { target, relation };
                     RowKey::Relation { shard, conversation, reference }
                 }
                 Table::Mentions => {
@@ -168,6 +169,10 @@ fn key_bytes_are_pinned() {
     let c = "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0";
     let u = "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0";
     let d = "d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0";
+    let relation = |relation| {
+        let reference = Reference { target: 5, relation };
+        RowKey::Relation { shard, conversation, reference }
+    };
     let pinned = [
         (RowKey::Entry { shard, conversation, seq: 0x1122 }, format!("0102{c}0000000000001122")),
         (
@@ -178,33 +183,16 @@ fn key_bytes_are_pinned() {
         (RowKey::Cursor { shard, conversation, user }, format!("010202{c}{u}")),
         (RowKey::Outbox { shard, index: 7 }, "0102030000000000000007".to_owned()),
         (
-            RowKey::Relation {
-                shard,
-                conversation,
-                reference: Reference::Edit { target: 5, seq: 9 },
-            },
+            relation(Relation::Edit { seq: 9 }),
             format!("010204{c}0100000000000000050000000000000009"),
         ),
+        (relation(Relation::Delete), format!("010204{c}020000000000000005")),
         (
-            RowKey::Relation { shard, conversation, reference: Reference::Delete { target: 5 } },
-            format!("010204{c}020000000000000005"),
-        ),
-        (
-            RowKey::Relation {
-                shard,
-                conversation,
-                reference: Reference::Reaction { target: 5, user, emoji_hash: 0xabcd },
-            },
+            relation(Relation::Reaction { user, emoji_hash: 0xabcd }),
             format!("010204{c}030000000000000005{u}000000000000abcd"),
         ),
-        (
-            RowKey::Relation { shard, conversation, reference: Reference::Pin { target: 5 } },
-            format!("010204{c}040000000000000005"),
-        ),
-        (
-            RowKey::Relation { shard, conversation, reference: Reference::Change { target: 5 } },
-            format!("010204{c}050000000000000005"),
-        ),
+        (relation(Relation::Pin), format!("010204{c}040000000000000005")),
+        (relation(Relation::Change), format!("010204{c}050000000000000005")),
         (
             RowKey::Mention { shard, conversation, user, seq: 7 },
             format!("010205{c}{u}0000000000000007"),

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use prost::Message;
 
 pub use engine::{Engine, EngineError, Scan, Scanned, Trouble, Usage, Write};
-pub use keys::{Key, RowKey, Table, Which};
+pub use keys::{Key, Relation, RowKey, Table, Which};
 pub use open::{FORMAT, OpenError, Options};
 pub use place::Place;
 pub use tables::contacts::KnownRow;
@@ -44,7 +44,7 @@ pub use tables::outbox::{OutboxRange, OutboxRow};
 pub use tables::persons::PersonRow;
 pub use tables::preferences::PreferencesRow;
 pub use tables::presence::PresenceRow;
-pub use tables::relations::{Relation, RelationRow};
+pub use tables::relations::RelationRow;
 pub use tables::reports::{ReportRow, Reported};
 pub use tables::retention::RetentionRow;
 pub use tables::seen::SeenRow;

@@ -1,5 +1,7 @@
 //! The fields of keys: how each is written behind the ones before it, and read again.
 
+use std::cmp::Ordering;
+
 use bytes::Bytes;
 use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, UserId};
 
@@ -123,74 +125,97 @@ impl Field for Which {
     }
 }
 
-/// That an entry refers to a message, and how. The sort comes first in the
-/// key: the newest edits of a page are found without reading its reactions.
+/// How an entry refers to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the fields are named after what they hold")]
-pub enum Reference {
-    /// The entry `seq` gives it another text.
-    Edit { target: u64, seq: u64 },
-    /// It was deleted for all.
-    Delete { target: u64 },
-    /// Somebody reacted; the emoji is known by its XXH3-64.
-    Reaction { target: u64, user: UserId, emoji_hash: u64 },
-    /// It is pinned.
-    Pin { target: u64 },
-    /// The entry itself changes info or settings of the conversation.
-    Change { target: u64 },
+pub enum Relation {
+    /// It gives the message another text.
+    Edit {
+        /// The edit's own seq.
+        seq: u64,
+    },
+    /// It deletes the message for all.
+    Delete,
+    /// It reacts to the message.
+    Reaction {
+        /// Who reacts.
+        user: UserId,
+        /// XXH3-64 of the emoji.
+        emoji_hash: u64,
+    },
+    /// It pins the message.
+    Pin,
+    /// It refers to itself: it changes info or settings of the conversation.
+    Change,
 }
 
-impl Reference {
+impl Relation {
     pub(in crate::storage::store) const EDIT: u8 = 1;
     pub(in crate::storage::store) const DELETE: u8 = 2;
     pub(in crate::storage::store) const REACTION: u8 = 3;
     pub(in crate::storage::store) const PIN: u8 = 4;
     pub(in crate::storage::store) const CHANGE: u8 = 5;
+
+    const fn sort(self) -> u8 {
+        match self {
+            Self::Edit { .. } => Self::EDIT,
+            Self::Delete => Self::DELETE,
+            Self::Reaction { .. } => Self::REACTION,
+            Self::Pin => Self::PIN,
+            Self::Change => Self::CHANGE,
+        }
+    }
+}
+
+/// That an entry refers to the message `target`, and how. The sort comes first
+/// in the key: the newest edits of a page are found without reading its
+/// reactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the fields are named after what they hold")]
+pub struct Reference {
+    pub target: u64,
+    pub relation: Relation,
+}
+
+impl Ord for Reference {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |of: &Self| (of.relation.sort(), of.target, of.relation);
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for Reference {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Field for Reference {
     fn put(&self, key: &mut Vec<u8>) {
-        match self {
-            Self::Edit { target, seq } => {
-                key.push(Self::EDIT);
-                target.put(key);
-                seq.put(key);
-            }
-            Self::Delete { target } => {
-                key.push(Self::DELETE);
-                target.put(key);
-            }
-            Self::Reaction { target, user, emoji_hash } => {
-                key.push(Self::REACTION);
-                target.put(key);
+        key.push(self.relation.sort());
+        self.target.put(key);
+        match self.relation {
+            Relation::Edit { seq } => seq.put(key),
+            Relation::Reaction { user, emoji_hash } => {
                 user.put(key);
                 emoji_hash.put(key);
             }
-            Self::Pin { target } => {
-                key.push(Self::PIN);
-                target.put(key);
-            }
-            Self::Change { target } => {
-                key.push(Self::CHANGE);
-                target.put(key);
-            }
+            Relation::Delete | Relation::Pin | Relation::Change => {}
         }
     }
 
     fn take(rest: &mut Rest<'_>) -> Result<Self, KeyError> {
         let [sort] = rest.array()?;
         let target = Field::take(rest)?;
-        match sort {
-            Self::EDIT => Ok(Self::Edit { target, seq: Field::take(rest)? }),
-            Self::DELETE => Ok(Self::Delete { target }),
-            Self::REACTION => Ok(Self::Reaction {
-                target,
-                user: Field::take(rest)?,
-                emoji_hash: Field::take(rest)?,
-            }),
-            Self::PIN => Ok(Self::Pin { target }),
-            Self::CHANGE => Ok(Self::Change { target }),
-            _ => Err(KeyError::Field),
-        }
+        let relation = match sort {
+            Relation::EDIT => Relation::Edit { seq: Field::take(rest)? },
+            Relation::DELETE => Relation::Delete,
+            Relation::REACTION => {
+                Relation::Reaction { user: Field::take(rest)?, emoji_hash: Field::take(rest)? }
+            }
+            Relation::PIN => Relation::Pin,
+            Relation::CHANGE => Relation::Change,
+            _ => return Err(KeyError::Field),
+        };
+        Ok(Self { target, relation })
     }
 }

@@ -6,55 +6,8 @@
 use parley_protocol::ids::UserId;
 
 use crate::storage::store::engine::{Order, Scan, Scanned, Write};
-use crate::storage::store::keys::{Key, Reference, RowKey, Table};
+use crate::storage::store::keys::{Key, Reference, Relation, RowKey, Table};
 use crate::storage::store::{Place, Store, StoreError};
-
-/// How an entry refers to a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Relation {
-    /// It gives the message another text.
-    Edit {
-        /// The edit's own seq.
-        seq: u64,
-    },
-    /// It deletes the message for all.
-    Delete,
-    /// It reacts to the message.
-    Reaction {
-        /// Who reacts.
-        user: UserId,
-        /// With what: XXH3-64 of the emoji.
-        emoji_hash: u64,
-    },
-    /// It pins the message.
-    Pin,
-    /// It refers to itself: it changes info or settings of the conversation.
-    Change,
-}
-
-impl Relation {
-    const fn of(self, target: u64) -> Reference {
-        match self {
-            Self::Edit { seq } => Reference::Edit { target, seq },
-            Self::Delete => Reference::Delete { target },
-            Self::Reaction { user, emoji_hash } => Reference::Reaction { target, user, emoji_hash },
-            Self::Pin => Reference::Pin { target },
-            Self::Change => Reference::Change { target },
-        }
-    }
-
-    const fn from(reference: Reference) -> (u64, Self) {
-        match reference {
-            Reference::Edit { target, seq } => (target, Self::Edit { seq }),
-            Reference::Delete { target } => (target, Self::Delete),
-            Reference::Reaction { target, user, emoji_hash } => {
-                (target, Self::Reaction { user, emoji_hash })
-            }
-            Reference::Pin { target } => (target, Self::Pin),
-            Reference::Change { target } => (target, Self::Change),
-        }
-    }
-}
 
 /// The entry that refers to the message.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -72,14 +25,14 @@ pub fn put(
     relation: &Relation,
     seq: u64,
 ) -> Write {
-    let reference = relation.of(target_seq);
+    let reference = Reference { target: target_seq, relation: *relation };
     super::put(&RowKey::Relation { shard, conversation, reference }, &RelationRow { seq })
 }
 
 /// The write that forgets it: the reaction or the pin was taken back.
 #[must_use]
 pub fn delete(Place { shard, conversation }: Place, target_seq: u64, relation: &Relation) -> Write {
-    let reference = relation.of(target_seq);
+    let reference = Reference { target: target_seq, relation: *relation };
     super::delete(&RowKey::Relation { shard, conversation, reference })
 }
 
@@ -110,7 +63,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Related>, StoreError> {
         let mut found = Vec::new();
-        for sort in [Reference::EDIT, Reference::DELETE, Reference::REACTION] {
+        for sort in [Relation::EDIT, Relation::DELETE, Relation::REACTION] {
             let rest = limit - found.len();
             found.extend(self.relations_of(place, sort, (from, to), rest)?.0);
         }
@@ -132,7 +85,7 @@ impl Store {
         let start = [target.to_be_bytes(), after.saturating_add(1).to_be_bytes()].concat();
         let end = target.saturating_add(1).to_be_bytes();
         let within = Within { start: &start, end: &end, order: Order::Ascending, limit };
-        let (found, _) = self.related(place, Reference::EDIT, &within)?;
+        let (found, _) = self.related(place, Relation::EDIT, &within)?;
         Ok(found.into_iter().map(|(_, _, seq)| seq).collect())
     }
 
@@ -151,7 +104,7 @@ impl Store {
         let start = target.to_be_bytes();
         let end = [target.to_be_bytes(), below.to_be_bytes()].concat();
         let within = Within { start: &start, end: &end, order: Order::Descending, limit };
-        let (found, _) = self.related(place, Reference::EDIT, &within)?;
+        let (found, _) = self.related(place, Relation::EDIT, &within)?;
         Ok(found.into_iter().map(|(_, _, seq)| seq).collect())
     }
 
@@ -168,7 +121,7 @@ impl Store {
     ) -> Result<Vec<u64>, StoreError> {
         let (start, end) = (0u64.to_be_bytes(), below.to_be_bytes());
         let within = Within { start: &start, end: &end, order: Order::Descending, limit };
-        let (found, _) = self.related(place, Reference::CHANGE, &within)?;
+        let (found, _) = self.related(place, Relation::CHANGE, &within)?;
         Ok(found.into_iter().map(|(seq, _, _)| seq).collect())
     }
 
@@ -190,7 +143,7 @@ impl Store {
         while found.len() < limit && below > from {
             let end = below.to_be_bytes();
             let within = Within { start: &start, end: &end, order: Order::Descending, limit: 1 };
-            let (newest, _) = self.related(place, Reference::EDIT, &within)?;
+            let (newest, _) = self.related(place, Relation::EDIT, &within)?;
             let Some((target, _, seq)) = newest.first().copied() else { break };
             found.push((target, seq));
             below = target;
@@ -210,7 +163,7 @@ impl Store {
         to: u64,
         limit: usize,
     ) -> Result<Vec<(u64, u64)>, StoreError> {
-        let (found, _) = self.relations_of(place, Reference::DELETE, (from, to), limit)?;
+        let (found, _) = self.relations_of(place, Relation::DELETE, (from, to), limit)?;
         Ok(found.into_iter().map(|(target, _, seq)| (target, seq)).collect())
     }
 
@@ -226,7 +179,7 @@ impl Store {
         to: u64,
         limit: usize,
     ) -> Result<(Vec<u64>, bool), StoreError> {
-        let (found, more) = self.relations_of(place, Reference::REACTION, (from, to), limit)?;
+        let (found, more) = self.relations_of(place, Relation::REACTION, (from, to), limit)?;
         Ok((found.into_iter().map(|(_, _, seq)| seq).collect(), more))
     }
 
@@ -241,7 +194,7 @@ impl Store {
         user: UserId,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let prefix = sort_prefix(place, Reference::REACTION);
+        let prefix = sort_prefix(place, Relation::REACTION);
         let prefix = prefix.with(&target.to_be_bytes()).with(user.as_bytes());
         let (from, to) = super::under(&prefix);
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
@@ -258,7 +211,7 @@ impl Store {
         target: u64,
         relation: &Relation,
     ) -> Result<Option<u64>, StoreError> {
-        let reference = relation.of(target);
+        let reference = Reference { target, relation: *relation };
         let row: Option<RelationRow> =
             self.row(&RowKey::Relation { shard, conversation, reference })?;
         Ok(row.map(|row| row.seq))
@@ -302,8 +255,7 @@ impl Store {
             let row: RelationRow = super::decode_row(Table::Relations, &key, value)?;
             match RowKey::decode(Table::Relations.family(), &key) {
                 Ok(RowKey::Relation { reference, .. }) => {
-                    let (target, relation) = Relation::from(reference);
-                    found.push((target, relation, row.seq));
+                    found.push((reference.target, reference.relation, row.seq));
                 }
                 _ => return Err(StoreError::corrupt(Table::Relations, &key)),
             }
