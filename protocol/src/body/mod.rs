@@ -108,12 +108,6 @@ impl ValidatedBody {
     pub const fn bytes(&self) -> &Bytes {
         &self.bytes
     }
-
-    /// The same with other bytes: for kinds whose body the server writes.
-    #[must_use]
-    pub fn with_bytes(self, bytes: Bytes) -> Self {
-        Self { bytes, ..self }
-    }
 }
 
 /// Whether entries of this kind count as messages: they move the ordinal, and

@@ -12,7 +12,7 @@ use super::{blocking, missing};
 use crate::chat::retention::first_from;
 use crate::chat::shard::{Error, Shards};
 use crate::storage::store::tables::entries::without_body;
-use crate::storage::store::{Place, ReadLimit, ReadRange};
+use crate::storage::store::{ReadLimit, ReadRange};
 
 /// A part of a conversation, as one reader may see it.
 #[derive(Debug)]
@@ -128,9 +128,8 @@ impl Reader<'_> {
     /// A range without holes.
     fn dense(&self, range: ReadRange, limit: usize) -> Result<Page, Error> {
         let Sight { visible, floor, .. } = self.sight;
-        let Place { shard, conversation } = visible.place;
         let limit = ReadLimit { entries: limit, bytes: limits::FETCH_BYTES };
-        let stored = self.shards.log().read(shard, conversation, range, limit)?;
+        let stored = self.shards.log().read(visible.place, range, limit)?;
         let seen = stored.into_iter().filter(|stored| self.sight.sees(stored.seq));
         let mut entries: Vec<_> =
             seen.map(|stored| (stored.seq, self.shown(stored.seq, stored.record.entry))).collect();

@@ -171,7 +171,7 @@ impl Eraser {
 
     /// Erases what is to be erased of one conversation, step by step.
     fn erase(&self, place: Place, row: &ConversationRow, stop: &Stop) -> Result<(), Trouble> {
-        let Some(tail) = self.log.tail(place.shard, place.conversation)? else { return Ok(()) };
+        let Some(tail) = self.log.tail(place)? else { return Ok(()) };
         let mut to = row.erased_up_to.min(tail.seq);
         if retention_s(row) > 0 {
             let range = (to, tail.seq);

@@ -97,7 +97,7 @@ impl Shards {
     fn stored(&self, place: Place, seq: u64) -> Result<Option<StoredEntry>, StoreError> {
         let limit = ReadLimit { entries: 1, bytes: 0 };
         let range = ReadRange::After(seq.saturating_sub(1));
-        let found = self.log.read(place.shard, place.conversation, range, limit)?;
+        let found = self.log.read(place, range, limit)?;
         Ok(found.into_iter().next().filter(|entry| entry.seq == seq))
     }
 

@@ -1,6 +1,6 @@
 //! Loading a conversation from the store into its shard.
 
-use parley_core::conversation::{Conversation, Position};
+use parley_core::conversation::Conversation;
 use parley_protocol::{ConversationId, UserId};
 
 use super::{Error, Shards};
@@ -22,8 +22,8 @@ pub(crate) enum Fresh {
 }
 
 impl Shards {
-    /// Makes sure the conversation is in its shard's memory. Gives false when
-    /// there is none and `fresh` doesn't say what it would be.
+    /// Makes sure the conversation is in its shard's memory. Returns false
+    /// when there is none and `fresh` doesn't say what it would be.
     ///
     /// Reads on the blocking pool. Cancel safe.
     pub(crate) async fn load(&self, id: ConversationId, fresh: Fresh) -> Result<bool, Error> {
@@ -54,12 +54,7 @@ impl Shards {
         let Some(stored) = self.store.conversation(place)? else {
             return Ok(None);
         };
-        let tail = self.log.tail(place.shard, place.conversation)?;
-        let head = tail.map_or_else(Position::default, |tail| Position {
-            seq: tail.seq,
-            ordinal: tail.ordinal,
-            time_ms: tail.time_ms,
-        });
+        let head = self.log.tail(place)?.unwrap_or_default();
         let cursors = self.store.cursors(place, MEMBERS)?;
         let progress = rows::to_progress(&cursors);
         Ok(Some(Conversation::restore(place.conversation, rows::to_state(&stored), progress, head)))

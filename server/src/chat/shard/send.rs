@@ -141,7 +141,7 @@ impl Shards {
                 return Ok(Decided::Reload);
             }
         }
-        let found = self.log.find(place.shard, key.conversation, key.device, &key.id)?;
+        let found = self.log.find(place, key.device, &key.id)?;
         let known = found.map(|row| Known { answer: row.position(), digest: row.digest });
         // What is repeated is answered, whatever became of people and links.
         let repeated = known.is_some() || state.is_in_flight(key);

@@ -76,8 +76,8 @@ impl Running {
         self.fatal.recv_timeout(LONG).expect("a fatal error")
     }
 
-    fn all(&self, shard: ShardId, conversation: ConversationId) -> Vec<StoredEntry> {
-        self.log.read(shard, conversation, ReadRange::After(0), ALL).unwrap()
+    fn all(&self, place: Place) -> Vec<StoredEntry> {
+        self.log.read(place, ReadRange::After(0), ALL).unwrap()
     }
 }
 
@@ -88,6 +88,10 @@ const DEVICE: DeviceId = DeviceId::new([0xd0; 16]);
 
 fn conversation(n: u8) -> ConversationId {
     ConversationId::new([n; 16])
+}
+
+fn place(shard: ShardId, n: u8) -> Place {
+    Place { shard, conversation: conversation(n) }
 }
 
 fn message_id(seq: u64) -> ClientMessageId {
@@ -136,33 +140,32 @@ pub(crate) fn send(shard: ShardId, n: u8, seq: u64, body: usize) -> Append<u64> 
 fn move_cursor(shard: ShardId, n: u8, up_to: u64, urgency: Urgency) -> Append<u64> {
     let row = CursorRow { delivered: up_to, ..CursorRow::default() };
     let user = parley_protocol::ids::UserId::new([n; 16]);
-    let place = Place { shard, conversation: conversation(n) };
-    let ops = vec![Op::Rows(vec![cursors::put(place, user, &row)])];
+    let ops = vec![Op::Rows(vec![cursors::put(place(shard, n), user, &row)])];
     Append { shard, ops, urgency, context: up_to }
 }
 
 fn cursor(running: &Running, shard: ShardId, n: u8) -> u64 {
     let user = parley_protocol::ids::UserId::new([n; 16]);
-    let place = Place { shard, conversation: conversation(n) };
-    let row = running.store.cursor(place, user).unwrap();
+    let row = running.store.cursor(place(shard, n), user).unwrap();
     row.map_or(0, |row| row.delivered)
 }
 
 /// Entries 1 to `last` are there with their bytes and answers, and no others.
 fn assert_holds(running: &Running, shard: ShardId, n: u8, last: u64) {
-    let found = running.all(shard, conversation(n));
+    let found = running.all(place(shard, n));
     let seqs: Vec<_> = found.iter().map(|entry| entry.seq).collect();
     assert_eq!(seqs, (1..=last).collect::<Vec<_>>());
     for StoredEntry { seq, record } in found {
         assert_eq!(record.head().unwrap().seq, seq);
         assert_eq!(record.content_digest, seq);
-        let found = running.log.find(shard, conversation(n), DEVICE, &message_id(seq)).unwrap();
+        let found = running.log.find(place(shard, n), DEVICE, &message_id(seq)).unwrap();
         assert_eq!(found, Some(answer(seq)));
     }
-    let beyond = running.log.find(shard, conversation(n), DEVICE, &message_id(last + 1)).unwrap();
+    let beyond = running.log.find(place(shard, n), DEVICE, &message_id(last + 1)).unwrap();
     assert_eq!(beyond, None);
-    let tail = running.log.tail(shard, conversation(n)).unwrap();
-    let expected = (last > 0).then_some(Tail { seq: last, ordinal: last, time_ms: 1_000 + last });
+    let tail = running.log.tail(place(shard, n)).unwrap();
+    let expected =
+        (last > 0).then_some(Position { seq: last, ordinal: last, time_ms: 1_000 + last });
     assert_eq!(tail, expected);
 }
 
@@ -235,7 +238,7 @@ fn commits_keep_the_order_of_each_shard(subject: &mut dyn Subject) {
         assert_holds(&running, shard, n, 50);
     }
     // The same id in another shard or conversation is another send.
-    assert_eq!(running.log.find(S1, conversation(1), DEVICE, &message_id(1)).unwrap(), None);
+    assert_eq!(running.log.find(place(S1, 1), DEVICE, &message_id(1)).unwrap(), None);
     let counts = running.log.counts();
     assert_eq!((counts.entries(), counts.appends()), (150, 150));
     assert_eq!(counts.syncs(), counts.batches());
@@ -290,7 +293,7 @@ fn nobody_sees_what_is_not_committed(subject: &mut dyn Subject) {
         assert_holds(&running, S0, 1, 3);
         let newest = |range| {
             let limit = ReadLimit { entries: 2, bytes: usize::MAX };
-            let found = running.log.read(S0, conversation(1), range, limit).unwrap();
+            let found = running.log.read(place(S0, 1), range, limit).unwrap();
             found.iter().map(|entry| entry.seq).collect::<Vec<_>>()
         };
         // What is hidden takes no room from what is not.
@@ -322,7 +325,7 @@ fn what_survives_is_a_prefix(subject: &mut dyn Subject) {
         });
         running.settle(3);
         let reopened = subject.open(Options::default());
-        let kept = reopened.log.tail(S0, conversation(1)).unwrap().expect("a tail").seq;
+        let kept = reopened.log.tail(place(S0, 1)).unwrap().expect("a tail").seq;
         assert!((last + 1..=last + 4).contains(&kept), "{kept} after {last}");
         assert_holds(&reopened, S0, 1, kept);
         last = kept;
@@ -392,7 +395,7 @@ fn a_failed_write_or_sync_is_the_end(subject: &mut dyn Subject) {
         (Call::Flush, Urgency::Written, Trouble::NoSpace),
     ] {
         let running = subject.open(Options::default());
-        last = running.log.tail(S0, conversation(1)).unwrap().map_or(last, |tail| tail.seq);
+        last = running.log.tail(place(S0, 1)).unwrap().map_or(last, |tail| tail.seq);
         running.append(send(S0, 1, last + 1, 10));
         running.settle(1);
         running.faults.fail_next(call, trouble);
@@ -449,8 +452,7 @@ fn reads_are_bounded_and_dense(subject: &mut dyn Subject) {
     }
     running.settle(300);
     let read = |range, entries, bytes| {
-        let found =
-            running.log.read(S0, conversation(2), range, ReadLimit { entries, bytes }).unwrap();
+        let found = running.log.read(place(S0, 2), range, ReadLimit { entries, bytes }).unwrap();
         found.iter().map(|entry| entry.seq).collect::<Vec<_>>()
     };
     let seqs = |range: std::ops::RangeInclusive<u64>| range.collect::<Vec<_>>();
@@ -473,7 +475,7 @@ fn reads_are_bounded_and_dense(subject: &mut dyn Subject) {
     assert_eq!(read(ReadRange::Around(50), 1, most), [50]);
     assert_eq!(read(ReadRange::After(0), 0, most), none);
     // One entry in any case, and not one byte more than asked beyond it.
-    let size = running.all(S0, conversation(2))[49].size_bytes();
+    let size = running.all(place(S0, 2))[49].size_bytes();
     assert_eq!(read(ReadRange::After(49), 10, 0), [50]);
     assert_eq!(read(ReadRange::Before(50), 10, 0), [49]);
     assert_eq!(read(ReadRange::Around(50), 10, 0), [50]);
@@ -501,7 +503,7 @@ fn random_histories_hold(subject: &mut dyn Subject) {
         let running = subject.open(options);
         for (n, told) in told.iter_mut().enumerate() {
             let (shard, n) = (ShardId(n as u16 % 3), n as u8);
-            let tail = running.log.tail(shard, conversation(n)).unwrap().map_or(0, |tail| tail.seq);
+            let tail = running.log.tail(place(shard, n)).unwrap().map_or(0, |tail| tail.seq);
             assert!(tail >= *told, "round {round}: {n} has {tail}, the sink was told of {told}");
             assert_holds(&running, shard, n, tail);
             *told = tail;

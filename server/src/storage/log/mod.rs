@@ -24,10 +24,11 @@ mod view;
 mod conformance;
 
 use bytes::Bytes;
+use parley_core::conversation::Position;
 use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
 
 use crate::storage::store::{
-    DedupeRow, EngineError, ReadLimit, ReadRange, StoreError, StoredEntry, Tail, Write,
+    DedupeRow, EngineError, Place, ReadLimit, ReadRange, StoreError, StoredEntry, Write,
 };
 
 pub use budget::Permit;
@@ -98,41 +99,36 @@ pub trait Log<T: Send>: Send + Sync {
     /// Committed entries, ascending and dense, bounded by `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row is damaged.
+    /// [`StoreError`].
     fn read(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         range: ReadRange,
         limit: ReadLimit,
     ) -> Result<Vec<StoredEntry>, StoreError> {
-        self.view().read(shard, conversation, range, limit)
+        self.view().read(place, range, limit)
     }
 
-    /// The last committed entry; `None` for a conversation without entries.
+    /// Where the last committed entry stands; `None` for a conversation without
+    /// entries.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row is damaged.
-    fn tail(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-    ) -> Result<Option<Tail>, StoreError> {
-        self.view().tail(shard, conversation)
+    /// [`StoreError`].
+    fn tail(&self, place: Place) -> Result<Option<Position>, StoreError> {
+        self.view().tail(place)
     }
 
     /// The answer a committed send got.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row is damaged.
+    /// [`StoreError`].
     fn find(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         device: DeviceId,
         client_message_id: &ClientMessageId,
     ) -> Result<Option<DedupeRow>, StoreError> {
-        self.view().find(shard, conversation, device, client_message_id)
+        self.view().find(place, device, client_message_id)
     }
 
     /// Whether over half of what may be on its way is: time to leave undone

@@ -7,11 +7,12 @@
 //! under a ceiling.
 
 use parking_lot::RwLock;
-use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
+use parley_core::conversation::Position;
+use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId};
 use rustc_hash::FxHashMap;
 
 use crate::storage::store::{
-    DedupeRow, Place, ReadLimit, ReadRange, Store, StoreError, StoredEntry, Table, Tail,
+    DedupeRow, Place, ReadLimit, ReadRange, Store, StoreError, StoredEntry, Table,
 };
 
 /// The store, seen up to what is committed: what [`Log`](super::Log) reads from.
@@ -53,14 +54,12 @@ impl View {
 
     pub(super) fn read(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         range: ReadRange,
         limit: ReadLimit,
     ) -> Result<Vec<StoredEntry>, StoreError> {
-        let place = Place { shard, conversation };
         let mut found = self.store.entries(place, range, limit)?;
-        let ceiling = self.ceiling(conversation);
+        let ceiling = self.ceiling(place.conversation);
         if found.last().is_some_and(|entry| entry.seq >= ceiling) {
             // Those in front of it may have been crowded out: read again below it.
             match range {
@@ -76,32 +75,26 @@ impl View {
         Ok(found)
     }
 
-    pub(super) fn tail(
-        &self,
-        shard: ShardId,
-        conversation: ConversationId,
-    ) -> Result<Option<Tail>, StoreError> {
+    pub(super) fn tail(&self, place: Place) -> Result<Option<Position>, StoreError> {
         let limit = ReadLimit { entries: 1, bytes: 0 };
-        let newest = self.read(shard, conversation, ReadRange::Before(u64::MAX), limit)?;
+        let newest = self.read(place, ReadRange::Before(u64::MAX), limit)?;
         let Some(StoredEntry { seq, record }) = newest.into_iter().next() else {
             return Ok(None);
         };
         let head = record
             .head()
-            .map_err(|_| StoreError::corrupt(Table::Entries, conversation.as_bytes()))?;
-        Ok(Some(Tail { seq, ordinal: head.ordinal, time_ms: head.time_ms }))
+            .map_err(|_| StoreError::corrupt(Table::Entries, place.conversation.as_bytes()))?;
+        Ok(Some(Position { seq, ..head.position() }))
     }
 
     pub(super) fn find(
         &self,
-        shard: ShardId,
-        conversation: ConversationId,
+        place: Place,
         device: DeviceId,
         client_message_id: &ClientMessageId,
     ) -> Result<Option<DedupeRow>, StoreError> {
-        let place = Place { shard, conversation };
         let found = self.store.dedupe(place, device, client_message_id)?;
-        let ceiling = self.ceiling(conversation);
+        let ceiling = self.ceiling(place.conversation);
         Ok(found.filter(|row| row.seq < ceiling))
     }
 }

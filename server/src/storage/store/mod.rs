@@ -35,7 +35,7 @@ pub use tables::dedupe::DedupeRow;
 pub use tables::deleted::DeletedRow;
 pub use tables::departures::DepartureRow;
 pub use tables::devices::{DeviceRow, DeviceToken};
-pub use tables::entries::{EntryHead, ReadLimit, ReadRange, Record, StoredEntry, Tail};
+pub use tables::entries::{EntryHead, ReadLimit, ReadRange, Record, StoredEntry};
 pub use tables::feed::{FeedPage, FeedRow};
 pub use tables::hidden::HiddenRow;
 pub use tables::invites::InviteRow;
@@ -52,7 +52,7 @@ pub use tables::steps::StepRow;
 pub use tables::tokens::TokenRow;
 pub use tables::users::UserRow;
 
-/// A read or write of the store failed.
+/// A read or write of the store failed: the disk, or a row on it that is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The engine failed.

@@ -71,12 +71,6 @@ impl MemoryEngine {
         let state = State { written: synced.clone(), synced, ..State::default() };
         Self { state: Mutex::new(state) }
     }
-
-    /// Batches a power cut could lose now.
-    #[must_use]
-    pub fn unsynced_batches(&self) -> usize {
-        self.state.lock().since_sync.len()
-    }
 }
 
 impl Engine for MemoryEngine {

@@ -120,17 +120,6 @@ pub struct StoredEntry {
     pub record: Record,
 }
 
-/// The end of a conversation's log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tail {
-    /// The last seq.
-    pub seq: u64,
-    /// Countable entries up to it.
-    pub ordinal: u64,
-    /// When the last entry was stamped, Unix milliseconds.
-    pub time_ms: u64,
-}
-
 /// Which entries to read. Whatever the range, they come ascending and without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadRange {
@@ -204,7 +193,7 @@ impl Store {
     /// One entry.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row is not a record.
+    /// [`StoreError`].
     pub fn entry(
         &self,
         Place { shard, conversation }: Place,
@@ -213,22 +202,12 @@ impl Store {
         self.row(&RowKey::Entry { shard, conversation, seq })
     }
 
-    /// The last entry.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row is not a record.
-    pub fn last_entry(&self, place: Place) -> Result<Option<StoredEntry>, StoreError> {
-        let limit = ReadLimit { entries: 1, bytes: 0 };
-        let newest = self.entries(place, ReadRange::Before(u64::MAX), limit)?;
-        Ok(newest.into_iter().next())
-    }
-
     /// Entries of one conversation, ascending, bounded by `limit`.
     ///
-    /// Gives what is written, synced or not; `Log::read` gives what is committed.
+    /// Returns what is written, synced or not; `Log::read` returns what is committed.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row is not a record.
+    /// [`StoreError`].
     pub fn entries(
         &self,
         place: Place,
