@@ -157,6 +157,17 @@ mod tests {
     }
 
     #[test]
+    fn the_hash_of_a_token_is_pinned() {
+        // Part of stored keys: it may never change. `sha256sum` of 32 times 07.
+        let pinned = [
+            0x4b, 0xb0, 0x6f, 0x8e, 0x4e, 0x3a, 0x77, 0x15, 0xd2, 0x01, 0xd5, 0x73, 0xd0, 0xaa,
+            0x42, 0x37, 0x62, 0xe5, 0x5d, 0xab, 0xd6, 0x1a, 0x2c, 0x02, 0x27, 0x8f, 0xa5, 0x6c,
+            0xc6, 0xd2, 0x94, 0xe0,
+        ];
+        assert_eq!(TokenHash::of(&[7; TOKEN_BYTES]), Some(TokenHash(pinned)));
+    }
+
+    #[test]
     fn the_cache_is_bounded_and_keeps_what_is_used() {
         let cache = Cache::new(10);
         let token = |number: u8| TokenHash([number; 32]);
