@@ -1,8 +1,9 @@
 //! What is true in Parley: the rules, and nothing that runs them.
 //!
 //! Everything here is a function of its arguments. There is no I/O, clock,
-//! random source or runtime; time comes in as Unix milliseconds. `handle_*`
-//! takes input and may refuse with a [`Code`](parley_protocol::Code), `apply`
+//! random source or runtime; time comes in as Unix milliseconds. `check*`,
+//! `stamp` and `send` refuse with a [`Code`](parley_protocol::Code) what breaks
+//! a rule; `handle_*` of a session returns the one action that follows; `apply`
 //! never fails. Outputs are plain values that the server carries out.
 //!
 //! - [`session`]: one connected device, from `Hello` to the last frame
@@ -12,7 +13,7 @@
 //! - [`ring`]: which nodes should hold which shard
 //!
 //! Only [`session`] knows the wire's messages; to the rest, bodies are opaque
-//! bytes and the protocol is its ids and error codes.
+//! bytes and the protocol is its ids, error codes and limits.
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]

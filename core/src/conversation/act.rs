@@ -21,16 +21,16 @@ pub enum Act {
     Edit(u64),
     /// Deletes a message for all.
     Delete {
-        /// Its seq.
+        /// Seq of the message.
         seq: u64,
-        /// Its ordinal, as the sender says.
+        /// Ordinal of the message, as the sender says.
         ordinal: u64,
     },
     /// Reacts to a message, or takes it back.
     React {
-        /// Its seq.
+        /// Seq of the message.
         seq: u64,
-        /// With what.
+        /// What it reacts with.
         emoji: String,
         /// It is taken back.
         removed: bool,
@@ -108,7 +108,7 @@ impl State {
     ///
     /// # Errors
     /// [`Code::NotFound`] for whoever never was a member, [`Code::Forbidden`],
-    /// [`Code::TargetInvalid`], or what [`State::check`] gives for a change.
+    /// [`Code::TargetInvalid`], or what [`State::check`] returns for a change.
     pub fn check_act(
         &self,
         actor: UserId,

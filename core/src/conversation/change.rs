@@ -45,7 +45,7 @@ pub enum Change {
     Erased(u64),
     /// A message is pinned, or no longer.
     Pinned {
-        /// Its seq.
+        /// Seq of the message.
         seq: u64,
         /// Whether the pin is taken off.
         removed: bool,

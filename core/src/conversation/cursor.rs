@@ -21,9 +21,9 @@ pub enum Move {
 /// Seqs `from..=to`, all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
-    /// First.
+    /// The first seq.
     pub from: u64,
-    /// Last.
+    /// The last seq.
     pub to: u64,
 }
 
@@ -92,7 +92,7 @@ pub struct MovedCursor {
 /// What others may learn of a member's cursors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
-    /// Both.
+    /// Both cursors.
     All,
     /// What was delivered; reading is hidden.
     Delivered,

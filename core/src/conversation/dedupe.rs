@@ -9,9 +9,9 @@ use super::Position;
 /// Names one send of one device within a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SendKey {
-    /// Where.
+    /// The conversation that is sent to.
     pub conversation: ConversationId,
-    /// By which device.
+    /// The device that sends.
     pub device: DeviceId,
     /// What the device calls it.
     pub id: ClientMessageId,

@@ -41,7 +41,7 @@ impl Conversation {
     /// # Errors
     /// [`Code::NotFound`] when the sender never was a member: whoever may not
     /// see a conversation can't tell it from one that does not exist. Else what
-    /// [`State::check_act`] gives.
+    /// [`State::check_act`] returns.
     pub fn stamp(&mut self, entry: &Admitted, now_ms: u64, most: usize) -> Result<Stamping, Code> {
         let Admitted { sender, act, target } = entry;
         let gone = |seq| self.deleted.contains(&seq);

@@ -76,7 +76,7 @@ impl Default for Settings {
 /// Somebody who is or was in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership {
-    /// Who.
+    /// Who is or was in.
     pub user: UserId,
     /// What they may do.
     pub role: Role,

@@ -122,7 +122,7 @@ impl Shard {
         self.conversations.touch(id)?.move_cursor(user, which, to)
     }
 
-    /// Takes a committed cursor move; gives the conversation for what follows.
+    /// Takes a committed cursor move. Returns the conversation, for what follows.
     pub fn apply_move(
         &mut self,
         id: ConversationId,

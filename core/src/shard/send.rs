@@ -36,7 +36,7 @@ impl Shard {
     /// [`Code::MessageIdReused`] for the same key with other content,
     /// [`Code::NotFound`] when the sender may not see the conversation or it
     /// isn't loaded, else what
-    /// [`stamp`](crate::conversation::Conversation::stamp) gives.
+    /// [`stamp`](crate::conversation::Conversation::stamp) returns.
     pub fn send(
         &mut self,
         command: SendCommand,

@@ -92,7 +92,7 @@ impl Reader<'_> {
         Ok(related)
     }
 
-    /// Newest edits, deletions and pins. Gives the bytes left after them.
+    /// Newest edits, deletions and pins. Returns the bytes left after them.
     fn changes(
         &self,
         page: &mut Vec<(u64, Bytes)>,

@@ -21,11 +21,10 @@ use crate::storage::store::{self, Place, Which, Write, tables};
 /// A move as its session gives it.
 #[derive(Debug, Clone)]
 pub struct MoveRequest {
-    /// Where.
     pub conversation: ConversationId,
     /// Which cursor.
     pub which: Move,
-    /// To which seq.
+    /// The seq it moves to.
     pub up_to: u64,
     /// What the session was given.
     pub given: Given,

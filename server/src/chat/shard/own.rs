@@ -10,8 +10,8 @@ use crate::storage::log::{Append, Op, Urgency};
 use crate::storage::store::Write;
 
 impl Shards {
-    /// Makes `rows` durable and merges `change` into the feed of `user`. Gives
-    /// the feed position after it. Dropped, it has done so or not.
+    /// Makes `rows` durable and merges `change` into the feed of `user`.
+    /// Returns the feed position after it. Dropped, it has done so or not.
     ///
     /// # Errors
     /// [`Error::Log`] when the log is full or closed.

@@ -41,7 +41,6 @@ pub struct PendingEntry {
     pub act: Act,
     /// The encoded entry.
     pub entry: Bytes,
-    /// Whom to answer.
     pub reply: ReplyTo,
 }
 
@@ -59,24 +58,19 @@ impl std::fmt::Debug for PendingEntry {
 /// A moved cursor.
 #[derive(Debug)]
 pub struct PendingCursor {
-    /// Where.
     pub conversation: ConversationId,
-    /// Whose.
     pub user: UserId,
     /// Where it stands.
     pub moved: MovedCursor,
     /// What others may learn of it.
     pub visibility: super::Visibility,
-    /// Whom to answer.
     pub reply: ReplyTo,
 }
 
 /// A user's own rows of a conversation.
 #[derive(Debug)]
 pub struct PendingOwn {
-    /// Where.
     pub conversation: ConversationId,
-    /// Whose.
     pub user: UserId,
     /// What they change in the user's feed.
     pub change: FeedEntry,
@@ -87,7 +81,6 @@ pub struct PendingOwn {
 /// The request to answer. The session may be gone by then.
 #[derive(Debug, Clone)]
 pub struct ReplyTo {
-    /// Its session.
     pub link: Arc<Link>,
     /// Its number; 0 wants no answer.
     pub request: u64,

@@ -207,5 +207,4 @@ pub struct FamilyUsage {
 }
 
 #[cfg(test)]
-#[path = "engine_tests.rs"]
 mod tests;

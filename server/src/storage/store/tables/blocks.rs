@@ -34,7 +34,7 @@ impl Store {
     /// Those a user blocked, by id, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn blocked(
         &self,
         shard: ShardId,
@@ -50,7 +50,7 @@ impl Store {
     /// Those who blocked a user, by id, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn blocked_by(
         &self,
         shard: ShardId,

@@ -30,7 +30,7 @@ impl Store {
     /// A user's contacts by id, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn contacts(
         &self,
         shard: ShardId,

@@ -103,7 +103,7 @@ impl Store {
     /// The conversations of a shard above `after`, by id, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn conversations(
         &self,
         shard: ShardId,
@@ -127,7 +127,7 @@ impl Store {
     /// What the conversation is.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn conversation(
         &self,
         Place { shard, conversation }: Place,

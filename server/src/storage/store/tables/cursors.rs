@@ -56,7 +56,7 @@ impl Store {
     /// How far one member is.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn cursor(
         &self,
         Place { shard, conversation }: Place,
@@ -69,7 +69,7 @@ impl Store {
     /// of them. Who never acknowledged anything has no row.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn cursors(
         &self,
         place: Place,

@@ -51,7 +51,7 @@ impl Store {
     /// with what is committed.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn dedupe(
         &self,
         Place { shard, conversation }: Place,

@@ -28,7 +28,7 @@ impl Store {
     /// deleted, counted up to [`COUNTED`].
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read.
+    /// [`StoreError`].
     pub fn count_deleted(
         &self,
         Place { shard, conversation }: Place,

@@ -38,7 +38,7 @@ impl Store {
     /// `limit`; none once all is gone.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read.
+    /// [`StoreError`].
     pub fn erasing(
         &self,
         shard: ShardId,
@@ -64,7 +64,7 @@ impl Store {
     /// A shard's accounts that are leaving, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn departures(
         &self,
         shard: ShardId,

@@ -59,7 +59,7 @@ impl Store {
     /// One device.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn device(
         &self,
         shard: ShardId,
@@ -72,7 +72,7 @@ impl Store {
     /// A user's devices by id, which is the order they were made in; at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn devices(
         &self,
         shard: ShardId,

@@ -82,7 +82,7 @@ impl Store {
     /// One conversation as it stands for one user.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn feed_row(
         &self,
         shard: ShardId,
@@ -95,7 +95,7 @@ impl Store {
     /// What changed after a version, at most `limit` conversations.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn feed_after(
         &self,
         shard: ShardId,
@@ -121,7 +121,7 @@ impl Store {
     /// The highest version in a user's feed, 0 while it is empty.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn feed_position(&self, shard: ShardId, user: UserId) -> Result<u64, StoreError> {
         let from = Key::prefix(Table::FeedIndex, shard).with(user.as_bytes());
         let (newest, _) = self.feed_index(shard, user, from, Order::Descending, 1)?;

@@ -41,7 +41,7 @@ impl Store {
     /// most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn hidden(
         &self,
         shard: ShardId,

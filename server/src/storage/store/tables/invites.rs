@@ -75,7 +75,7 @@ impl Store {
     /// One invite.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn invite(
         &self,
         Place { shard, conversation }: Place,
@@ -87,7 +87,7 @@ impl Store {
     /// The invites of a conversation, by id, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn invites(
         &self,
         place: Place,

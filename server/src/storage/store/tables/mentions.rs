@@ -38,7 +38,7 @@ impl Store {
     /// first, each once, at most `limit`; and whether there are more.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn mentions(
         &self,
         place: Place,
@@ -64,7 +64,7 @@ impl Store {
     /// `user` or everyone, counted up to `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn count_mentions(
         &self,
         place: Place,

@@ -64,9 +64,7 @@ fn under(prefix: &Key) -> (Key, Key) {
 }
 
 #[cfg(test)]
-#[path = "golden_tests.rs"]
 mod golden_tests;
 
 #[cfg(test)]
-#[path = "chat_tests.rs"]
 mod chat_tests;

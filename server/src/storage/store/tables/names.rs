@@ -28,7 +28,7 @@ impl Store {
     /// The user who has the name.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the value is not an id.
+    /// [`StoreError`].
     pub fn user_of_name(&self, shard: ShardId, name: &str) -> Result<Option<UserId>, StoreError> {
         let key = RowKey::Name { shard, name: name.to_owned() }.encode();
         self.value(Table::Names, &key)?

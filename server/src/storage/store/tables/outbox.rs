@@ -49,7 +49,7 @@ impl Store {
     /// Rows with an index above `after`, ascending, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn outbox(
         &self,
         shard: ShardId,
@@ -63,7 +63,7 @@ impl Store {
     /// The highest index there is, 0 if there is none.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn outbox_end(&self, shard: ShardId) -> Result<u64, StoreError> {
         let from = Key::prefix(Table::Outbox, shard);
         let newest = self.outbox_rows(shard, from, Order::Descending, 1)?;

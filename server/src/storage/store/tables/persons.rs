@@ -76,7 +76,7 @@ impl Store {
     /// What one user said; the default for whoever said nothing.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn person(&self, shard: ShardId, user: UserId) -> Result<PersonRow, StoreError> {
         Ok(self.row(&RowKey::Person { shard, user })?.unwrap_or_default())
     }

@@ -83,7 +83,7 @@ impl Store {
     /// What the user set for the conversation; nothing without a row.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn preferences(
         &self,
         shard: ShardId,

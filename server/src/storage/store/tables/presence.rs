@@ -30,7 +30,7 @@ impl Store {
     /// When a user was last online, if ever.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn presence(
         &self,
         shard: ShardId,

@@ -54,7 +54,7 @@ impl Store {
     /// `limit`, so that reactions are what is missing first.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn relations(
         &self,
         place: Place,
@@ -74,7 +74,7 @@ impl Store {
     /// `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn edits(
         &self,
         place: Place,
@@ -93,7 +93,7 @@ impl Store {
     /// most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn edits_before(
         &self,
         place: Place,
@@ -112,7 +112,7 @@ impl Store {
     /// conversation, newest first, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn changes_before(
         &self,
         place: Place,
@@ -130,7 +130,7 @@ impl Store {
     /// each was edited.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn newest_edits(
         &self,
         place: Place,
@@ -155,7 +155,7 @@ impl Store {
     /// The deletions of the messages `from..=to`, by target, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn deletions(
         &self,
         place: Place,
@@ -171,7 +171,7 @@ impl Store {
     /// most `limit`; and whether there are more.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn reactions(
         &self,
         place: Place,
@@ -186,7 +186,7 @@ impl Store {
     /// How many reactions of one user to one message stand, counted up to `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn count_reactions(
         &self,
         place: Place,
@@ -204,7 +204,7 @@ impl Store {
     /// Whether this relation to `target` stands, and the seq of its entry.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn relation(
         &self,
         Place { shard, conversation }: Place,

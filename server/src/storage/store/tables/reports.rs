@@ -57,7 +57,7 @@ impl Store {
     /// A shard's reports from `since_ms` on, oldest first, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn reports(
         &self,
         shard: ShardId,

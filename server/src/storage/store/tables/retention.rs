@@ -29,7 +29,7 @@ impl Store {
     /// How far the conversation's beginning is erased; not at all without a row.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn retention(
         &self,
         Place { shard, conversation }: Place,

@@ -31,7 +31,7 @@ impl Store {
     /// When a user's devices were last active, by id, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or a row doesn't decode.
+    /// [`StoreError`].
     pub fn seen(
         &self,
         shard: ShardId,

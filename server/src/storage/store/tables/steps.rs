@@ -34,7 +34,7 @@ impl Store {
     /// When a member's cursor came to `seq` or past it; `None` while it didn't.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn step(
         &self,
         Place { shard, conversation }: Place,

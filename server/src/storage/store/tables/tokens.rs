@@ -50,7 +50,7 @@ impl Store {
     /// The owner of the token with this hash.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn token(
         &self,
         shard: ShardId,

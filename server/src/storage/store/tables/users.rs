@@ -53,7 +53,7 @@ impl Store {
     /// One account.
     ///
     /// # Errors
-    /// [`StoreError`] when the disk can't be read or the row doesn't decode.
+    /// [`StoreError`].
     pub fn user(&self, shard: ShardId, user: UserId) -> Result<Option<UserRow>, StoreError> {
         self.row(&RowKey::User { shard, user })
     }
