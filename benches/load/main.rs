@@ -11,40 +11,17 @@
 //! scenarios wrote, `goals` runs them all. `impair` is a bad network in between. The binary measures a server from
 //! outside: it knows the protocol, never the server crate.
 
-mod accounts;
 mod args;
-mod audit;
-mod capacity;
-mod compare;
-mod course;
-mod crew;
-mod dialect;
-mod floor;
+mod driver;
 mod goals;
-mod group;
-mod handshake;
-mod html;
-mod idle;
-mod impair;
-mod link;
-mod mixed;
+mod measure;
 mod net;
-mod pacer;
-mod pairs;
 mod peers;
-mod player;
-mod plot;
-mod priority;
-mod probe;
 mod relay;
 mod report;
-mod run;
-mod session;
-mod spread;
-mod storm;
-mod sync;
-mod timeline;
-mod trust;
+mod scenario;
+mod threads;
+mod user;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -54,12 +31,15 @@ use clap::Parser as _;
 use serde::Serialize;
 
 use args::{Command, TargetArgs};
+use driver::priority;
+use report::{capacity, compare, html, servers};
+use scenario::{floor, group, handshake, idle, mixed, pairs, storm, sync};
 
 fn main() -> ExitCode {
     match args::Cli::try_parse() {
         Ok(cli) => {
             if let Some(threads) = cli.threads {
-                crew::limit(threads);
+                threads::limit(threads);
             }
             if cli.ordinary_priority {
                 priority::forbid();
@@ -95,7 +75,7 @@ fn start(command: &Command) -> anyhow::Result<ExitCode> {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Compare(args) => compare::run(args),
-            Command::Standing(args) => peers::standing::run(args),
+            Command::Standing(args) => servers::run(args),
             Command::Report(args) => {
                 let mut results = Vec::new();
                 for path in &args.results {
@@ -113,11 +93,11 @@ fn start(command: &Command) -> anyhow::Result<ExitCode> {
             }
             Command::Goals(args) => goals::run(args),
             Command::Impair(args) => {
-                impair::serve(args).await?;
+                relay::network::serve(args).await?;
                 Ok(ExitCode::SUCCESS)
             }
             Command::Relay(args) => {
-                relay::serve(args.transport).await?;
+                relay::server::serve(args.transport).await?;
                 Ok(ExitCode::SUCCESS)
             }
         }

@@ -21,11 +21,10 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use crate::args::GoalsArgs;
-use crate::compare;
-use crate::priority;
+use crate::driver::priority;
+use crate::report::compare;
 use server::Server;
 use steps::{Step, Work};
-pub(crate) use table::number;
 
 /// The flag of [`priority::forbid`].
 const ORDINARY: &str = "--ordinary-priority";

@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Round;
-use crate::timeline::median;
+use crate::measure::median;
+use crate::report::number::number;
 
 /// Which way is better.
 #[derive(Clone, Copy)]
@@ -189,11 +190,7 @@ fn row(
         Aim::Least(bound) => ("≥", bound),
     };
     let shown = |bound: f64| {
-        if bound.is_finite() {
-            format!("{sign} {}", super::table::number(bound))
-        } else {
-            String::new()
-        }
+        if bound.is_finite() { format!("{sign} {}", number(bound)) } else { String::new() }
     };
     Row {
         goal,

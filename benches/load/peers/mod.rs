@@ -9,9 +9,7 @@
 mod nats;
 mod redis;
 mod resp;
-pub(crate) mod standing;
 mod stanza;
-mod table;
 mod user;
 mod xmpp;
 
@@ -25,12 +23,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::args::PairsArgs;
-use crate::course::{self, Plan};
-use crate::crew::Crew;
-use crate::dialect::Mark;
-use crate::pairs;
+use crate::driver::workers::Crew;
+use crate::driver::{self, Plan};
+use crate::measure::run::Run;
+use crate::net::protocol::Mark;
 use crate::report::Result as Report;
-use crate::run::Run;
+use crate::user::conclude_pairs;
 use user::User;
 
 /// Patience with connecting, signing up and what else happens before the load.
@@ -172,22 +170,22 @@ pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Report> {
             let users =
                 open(&crew, args, &run, |index| xmpp::open(Arc::clone(&place), index)).await?;
             let stored = xmpp::stored(users.first().map(User::peer).context("no users")?);
-            (stored, course::drive(&plan, &run, &crew, users).await?)
+            (stored, driver::drive(&plan, &run, &crew, users).await?)
         }
         Kind::Nats => {
             let place = Arc::new(nats::prepare(address, run.id, args.users).await?);
             let users =
                 open(&crew, args, &run, |index| nats::open(Arc::clone(&place), index)).await?;
-            (nats::STORED.to_owned(), course::drive(&plan, &run, &crew, users).await?)
+            (nats::STORED.to_owned(), driver::drive(&plan, &run, &crew, users).await?)
         }
         Kind::Redis => {
             let stored = redis::stored(address).await?;
             let id = run.id;
             let users = open(&crew, args, &run, |index| redis::open(address, id, index)).await?;
-            (stored, course::drive(&plan, &run, &crew, users).await?)
+            (stored, driver::drive(&plan, &run, &crew, users).await?)
         }
     };
-    let mut result = pairs::conclude(&plan, &run, ran)?;
+    let mut result = conclude_pairs(&plan, &run, ran)?;
     result.durability = Some(args.durability.clone().unwrap_or(stored));
     Ok(result)
 }

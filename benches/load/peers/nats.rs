@@ -14,7 +14,7 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use serde_json::{Value, json};
 
 use super::{Event, Peer, SETUP_TIMEOUT, Stream};
-use crate::dialect::{self, Mark};
+use crate::net::protocol::{self, Mark};
 
 /// What a stream with file storage keeps. The server has no option for more.
 pub(super) const STORED: &str =
@@ -205,7 +205,7 @@ fn stream_seq(reply: &str) -> Option<u64> {
 
 impl Peer for Session {
     fn say(&mut self, mark: Mark, size: usize, out: &mut BytesMut) {
-        let text = dialect::text(mark, size);
+        let text = protocol::text(mark, size);
         let (to, answer) = (inbox(self.run, self.index ^ 1), answers(self.run, self.index));
         let mut line = String::with_capacity(128 + text.len());
         // Writing to memory can't fail.
@@ -232,7 +232,7 @@ impl Peer for Session {
                     let reply = reply.context("a message that can't be acknowledged")?;
                     let seq = stream_seq(&reply).context("an acknowledgement's subject")?;
                     let text = std::str::from_utf8(&payload).unwrap_or_default();
-                    if let Some(mark) = dialect::parse(text) {
+                    if let Some(mark) = protocol::parse(text) {
                         events.push(Event::Message { mark, bytes: payload.len(), seq });
                     }
                     self.owed = Some(reply);

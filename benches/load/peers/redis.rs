@@ -12,7 +12,7 @@ use bytes::BytesMut;
 
 use super::resp::{self, Value};
 use super::{Event, Peer, SETUP_TIMEOUT, Stream};
-use crate::dialect::{self, Mark};
+use crate::net::protocol::{self, Mark};
 
 /// Entries read back at a time.
 const PAGE: usize = 100;
@@ -84,7 +84,7 @@ impl Peer for Session {
 
     fn say(&mut self, mark: Mark, size: usize, out: &mut BytesMut) {
         self.waiting.push_back(mark.number);
-        resp::put(&["XADD", &self.key, "*", "m", &dialect::text(mark, size)], out);
+        resp::put(&["XADD", &self.key, "*", "m", &protocol::text(mark, size)], out);
     }
 
     fn read(
@@ -130,7 +130,7 @@ impl Peer for Session {
 /// The message's number in an entry: its id, then names and values.
 fn number(entry: &Value) -> Option<u64> {
     let fields = entry.list()?.get(1)?.list()?;
-    Some(dialect::parse(fields.get(1)?.text()?)?.number)
+    Some(protocol::parse(fields.get(1)?.text()?)?.number)
 }
 
 #[cfg(test)]
@@ -150,7 +150,7 @@ mod tests {
         session.say(Mark { number: 42, ..MARK }, 100, &mut out);
         let Some(Value::List(words)) = resp::next(&mut out).unwrap() else { panic!("no command") };
         assert_eq!(words[0].text(), Some("XADD"));
-        assert_eq!(dialect::parse(words[4].text().unwrap()), Some(MARK));
+        assert_eq!(protocol::parse(words[4].text().unwrap()), Some(MARK));
         let mut replies = BytesMut::from("$3\r\n1-0\r\n$3\r\n1-1\r\n");
         session.read(&mut replies, &mut events, &mut out).unwrap();
         assert_eq!(events, [Event::Sent { number: 41 }, Event::Sent { number: 42 }]);
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn an_entry_gives_its_number_back() {
         let text = |text: &str| Value::Text(text.as_bytes().to_vec().into());
-        let fields = Value::List(vec![text("m"), text(&dialect::text(MARK, 100))]);
+        let fields = Value::List(vec![text("m"), text(&protocol::text(MARK, 100))]);
         assert_eq!(number(&Value::List(vec![text("1-0"), fields])), Some(41));
         assert_eq!(number(&Value::List(vec![text("1-0")])), None);
     }

@@ -1,4 +1,4 @@
-//! One user of another server: says, takes and acknowledges as `crate::player` does with
+//! One user of another server: says, takes and acknowledges as `crate::user` does with
 //! Parley, and hands over the same samples and the same account for the audit.
 
 use std::collections::VecDeque;
@@ -12,11 +12,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Event, Peer, Stream};
-use crate::audit::{Heard, Said};
-use crate::course::{Actor, Phase, Source};
-use crate::dialect::Mark;
-use crate::player::{self, Outcome};
-use crate::run::{Run, Samples};
+use crate::driver::{Actor, Phase, Source};
+use crate::measure::audit::{Heard, Said};
+use crate::measure::run::{Run, Samples};
+use crate::net::protocol::Mark;
+use crate::user::{self, Outcome};
 
 /// Least time between two acknowledgements, as with Parley.
 const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(100);
@@ -78,7 +78,7 @@ impl<P: Peer> User<P> {
                     more?;
                     self.read(&mut events)?;
                 }
-                count = player::take(source, &mut due) => {
+                count = user::take(source, &mut due) => {
                     if count == 0 {
                         *source = Source::Silent;
                     }

@@ -16,7 +16,7 @@ use bytes::{BufMut as _, BytesMut};
 
 use super::stanza::{self, Stanza};
 use super::{Event, Peer, Stream};
-use crate::dialect::{self, Mark};
+use crate::net::protocol::{self, Mark};
 
 /// The feature of an archive.
 const ARCHIVE: &str = "urn:xmpp:mam:2";
@@ -140,7 +140,7 @@ async fn receive(stream: &mut Stream) -> anyhow::Result<Stanza> {
 impl Peer for Session {
     fn say(&mut self, mark: Mark, size: usize, out: &mut BytesMut) {
         // Nothing of it needs to be escaped.
-        let body = dialect::text(mark, size);
+        let body = protocol::text(mark, size);
         let (to, number) = (&self.to, mark.number);
         put(
             out,
@@ -176,7 +176,7 @@ fn take(stanza: &Stanza, events: &mut Vec<Event>, out: &mut BytesMut) -> anyhow:
         events.push(Event::Sent { number: number.parse().context("a receipt's id")? });
     }
     let Some(body) = &stanza.body else { return Ok(()) };
-    if let Some(mark) = dialect::parse(body) {
+    if let Some(mark) = protocol::parse(body) {
         events.push(Event::Message { mark, bytes: body.len(), seq: 0 });
     }
     if let (true, Some(from), Some(id)) = (stanza.asks_receipt, &stanza.from, &stanza.id) {

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod arrows;
+mod circles;
 mod documents;
+mod paths;
 mod shape;
 mod wings;
 

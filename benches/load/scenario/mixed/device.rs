@@ -1,0 +1,494 @@
+//! One device of one user, in several conversations, that now and then loses its connection.
+//!
+//! It does what the SDK does: sends with an id, takes what is pushed, fetches what is missing,
+//! acknowledges cumulatively, and after a reconnect goes on from its feed position, sending again
+//! what has no answer. The first device of a user reads, the others only hold. What it waits for
+//! while it reconnects is in the latencies.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use parley_protocol::Code;
+use parley_protocol::wire::client_envelope::Kind as Ask;
+use parley_protocol::wire::server_envelope::Kind as Say;
+use parley_protocol::wire::{self, send};
+use prost::Message as _;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::cast;
+use super::room::Room;
+use super::tally::{Id, Tally, Way};
+use crate::driver::{Actor, Phase, Source};
+use crate::measure::run::{Run, Samples};
+use crate::net::Connector;
+use crate::net::link::Link;
+use crate::net::protocol::{self, FIRST_SEND, Mark, PING};
+use crate::net::session::{self, Ground, Session, name};
+use crate::user::{Large, take};
+
+/// Request numbers: the conversation's place among the device's own is added.
+const CURSOR: u64 = 4;
+const FETCH: u64 = CURSOR + cast::KINDS as u64;
+const SYNC: u64 = FETCH + cast::KINDS as u64;
+const _: () = assert!(SYNC < FIRST_SEND && CURSOR > PING);
+
+/// What all devices of a run share.
+pub(crate) struct Shared {
+    pub(crate) run: Arc<Run>,
+    pub(crate) size: usize,
+    pub(crate) large: Large,
+    /// Mean time between two losses of a device's connection.
+    pub(crate) reconnect_every: Option<Duration>,
+}
+
+/// One device with an open session.
+pub(crate) struct Device {
+    shared: Arc<Shared>,
+    connector: Arc<Connector>,
+    index: u32,
+    token: Bytes,
+    /// Whether its user looks at it.
+    reads: bool,
+    link: Link,
+    heartbeat: Duration,
+    rooms: Vec<Room>,
+    feed_position: u64,
+    /// Pages of the feed are still to come.
+    paging: bool,
+    waiting: VecDeque<Waiting>,
+    next_request: u64,
+    out: Vec<Bytes>,
+    samples: Samples,
+    random: fastrand::Rng,
+    /// The generator can't be late with what was due before.
+    ready_ns: u64,
+    /// When the connection was lost, until everything missed is held.
+    lost_at: Option<Instant>,
+    settled: bool,
+    report: Report,
+}
+
+/// A message without an answer.
+struct Waiting {
+    request: u64,
+    room: usize,
+    id: Id,
+    intended_ns: u64,
+    large: bool,
+    written: bool,
+    envelope: Bytes,
+}
+
+/// What a device counted.
+#[derive(Default)]
+pub(crate) struct Report {
+    pub(crate) messages: u64,
+    pub(crate) unanswered: u64,
+    pub(crate) reconnects: u64,
+    pub(crate) reconnect_us: Vec<u64>,
+    pub(crate) gaps_fetched: u64,
+    /// Of each acknowledged message: conversation, seq, message.
+    pub(crate) answered: Vec<(usize, u64, Id)>,
+    pub(crate) broke: Option<String>,
+}
+
+/// What a device knows at the end.
+pub(crate) struct Outcome {
+    pub(crate) report: Report,
+    /// Of each of its conversations, by place in the cast.
+    pub(crate) tallies: Vec<(usize, Tally)>,
+}
+
+impl Device {
+    /// A device on an open session, which holds the feed up to `feed_position`.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        connector: Arc<Connector>,
+        index: u32,
+        (token, reads): (Bytes, bool),
+        (session, heartbeat, feed_position): (Session, Duration, u64),
+        rooms: Vec<Room>,
+    ) -> Self {
+        Self {
+            shared,
+            connector,
+            index,
+            token,
+            reads,
+            link: session.link,
+            heartbeat,
+            rooms,
+            feed_position,
+            paging: false,
+            waiting: VecDeque::new(),
+            next_request: FIRST_SEND,
+            out: Vec::new(),
+            samples: Samples::default(),
+            random: fastrand::Rng::new(),
+            ready_ns: 0,
+            lost_at: None,
+            settled: false,
+            report: Report::default(),
+        }
+    }
+
+    async fn rounds(
+        &mut self,
+        source: &mut Source,
+        phase: &mut watch::Receiver<Phase>,
+    ) -> anyhow::Result<()> {
+        // Heartbeats of many connections must not come together.
+        let first = Instant::now() + self.heartbeat.mul_f64(fastrand::f64());
+        let mut heartbeat = tokio::time::interval_at(first, self.heartbeat);
+        let mut loses_at = self.next_loss();
+        let (mut envelopes, mut due) = (Vec::new(), Vec::new());
+        loop {
+            let acknowledges_at = self.rooms.iter().filter_map(Room::acknowledges_at).min();
+            let far = Instant::now() + Duration::from_secs(3600);
+            let mut loses = false;
+            tokio::select! {
+                received = self.link.receive(&mut envelopes) => {
+                    received?;
+                    let now_ns = self.shared.run.now_ns();
+                    for envelope in envelopes.drain(..) {
+                        self.handle(envelope, now_ns)?;
+                    }
+                }
+                count = take(source, &mut due) => {
+                    if count == 0 {
+                        *source = Source::Silent;
+                    }
+                }
+                () = tokio::time::sleep_until(acknowledges_at.unwrap_or(far)),
+                    if acknowledges_at.is_some() => {}
+                () = tokio::time::sleep_until(loses_at.unwrap_or(far)), if loses_at.is_some() => {
+                    loses = true;
+                }
+                _ = heartbeat.tick() => {
+                    self.out.push(protocol::ask(PING, Ask::Ping(wire::Ping::default())));
+                }
+                changed = phase.changed() => changed.context("the run was given up")?,
+            }
+            let now = *phase.borrow();
+            if now == Phase::Ended {
+                return Ok(());
+            }
+            if loses {
+                loses_at = self.next_loss();
+                if now == Phase::Sending {
+                    self.reconnect().await?;
+                }
+            }
+            self.say(source, &mut due, now);
+            self.acknowledge(now == Phase::Settling);
+            self.flush().await?;
+            self.note_back();
+            if now == Phase::Settling && !self.settled && self.rooms.iter().all(Room::is_settled) {
+                self.settled = true;
+                self.shared.run.settled.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn next_loss(&mut self) -> Option<Instant> {
+        let mean = self.shared.reconnect_every?;
+        // 1 - f64() is never 0, so the logarithm is finite.
+        Some(Instant::now() + mean.mul_f64(-(1.0 - self.random.f64()).ln()))
+    }
+
+    /// Queues what is to be said now.
+    fn say(&mut self, source: &Source, due: &mut Vec<u64>, phase: Phase) {
+        for intended_ns in due.drain(..) {
+            self.push(intended_ns);
+        }
+        if let (Source::Window(window), Phase::Sending) = (source, phase) {
+            while self.waiting.len() < *window {
+                self.push(self.shared.run.now_ns());
+            }
+        }
+    }
+
+    fn push(&mut self, intended_ns: u64) {
+        let kind = cast::draw(&mut self.random);
+        let Some(room) = self.rooms.get_mut(kind) else { return };
+        let id = Id { device: self.index, number: room.next_number };
+        room.next_number += 1;
+        let number = u64::from(id.device) << 32 | u64::from(id.number);
+        let mark = Mark { run: self.shared.run.id, number, intended_ns };
+        let large = self.shared.large.draw();
+        let size = if large { self.shared.large.size } else { self.shared.size };
+        let to = send::To::Conversation(room.conversation.clone());
+        let request = self.next_request;
+        let envelope = protocol::ask(request, Ask::Send(protocol::send(to, mark, size)));
+        self.next_request += 1;
+        self.report.messages += 1;
+        self.shared.run.written.fetch_add(1, Ordering::Relaxed);
+        self.out.push(envelope.clone());
+        let (room, written) = (kind, false);
+        self.waiting.push_back(Waiting {
+            request,
+            room,
+            id,
+            intended_ns,
+            large,
+            written,
+            envelope,
+        });
+    }
+
+    fn acknowledge(&mut self, at_the_end: bool) {
+        for (room, request) in self.rooms.iter_mut().zip(CURSOR..) {
+            if let Some(up_to) = room.acknowledge(at_the_end) {
+                let conversation = room.conversation.clone();
+                self.out.push(protocol::ask(
+                    request,
+                    match self.reads {
+                        true => Ask::Read(wire::Read { conversation, up_to }),
+                        false => Ask::Delivered(wire::Delivered { conversation, up_to }),
+                    },
+                ));
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> anyhow::Result<()> {
+        if !self.out.is_empty() {
+            let fresh = self.out.len();
+            self.link.send(&mut self.out).await?;
+            let now_ns = self.shared.run.now_ns();
+            // What this write carried is at the end of the queue; the rest of it were requests.
+            for waiting in self.waiting.iter_mut().rev().take(fresh) {
+                if !std::mem::replace(&mut waiting.written, true)
+                    && waiting.intended_ns >= self.ready_ns
+                {
+                    let late = now_ns.saturating_sub(waiting.intended_ns);
+                    self.samples.late.push((waiting.intended_ns, late));
+                }
+            }
+        }
+        self.shared.run.record(self.index as usize, &mut self.samples);
+        Ok(())
+    }
+
+    /// Loses the connection without a word, and comes back.
+    async fn reconnect(&mut self) -> anyhow::Result<()> {
+        self.lost_at = Some(Instant::now());
+        self.report.reconnects += 1;
+        self.link = Link::gone();
+        self.out.clear();
+        self.rooms.iter_mut().for_each(Room::reconnect);
+        let link = self.connector.open().await?;
+        let opened =
+            session::welcome(link, self.token.clone(), self.feed_position, Ground::Front).await?;
+        self.link = opened.session.link;
+        self.ready_ns = self.shared.run.now_ns();
+        let named: Vec<Bytes> =
+            opened.changes.entries.iter().map(|entry| entry.conversation.clone()).collect();
+        self.take_changes(&opened.changes);
+        for at in 0..self.rooms.len() {
+            let Some(room) = self.rooms.get(at) else { continue };
+            if !named.contains(&room.conversation)
+                && let Some(held) = room.unconfirmed()
+            {
+                self.fetch(at, held);
+            }
+        }
+        for envelope in opened.session.aside {
+            self.handle(envelope, self.ready_ns)?;
+        }
+        self.out.extend(self.waiting.iter().map(|waiting| waiting.envelope.clone()));
+        Ok(())
+    }
+
+    /// Everything missed is held again.
+    fn note_back(&mut self) {
+        if !self.paging
+            && self.rooms.iter().all(|room| !room.fetching)
+            && let Some(lost_at) = self.lost_at.take()
+        {
+            let us = u64::try_from(lost_at.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.report.reconnect_us.push(us);
+        }
+    }
+
+    fn take_changes(&mut self, changes: &wire::Changes) {
+        for entry in &changes.entries {
+            let at = self.rooms.iter().position(|room| room.conversation == entry.conversation);
+            if let Some(at) = at
+                && let Some(room) = self.rooms.get(at)
+                && let Some(held) = room.missing(entry.last_seq, entry.delivered)
+            {
+                self.fetch(at, held);
+            }
+        }
+        self.feed_position = self.feed_position.max(changes.feed_position);
+        self.paging = changes.more;
+        if changes.more {
+            let sync = wire::Sync { feed_position: changes.feed_position };
+            self.out.push(protocol::ask(SYNC, Ask::Sync(sync)));
+        }
+    }
+
+    fn fetch(&mut self, at: usize, held: u64) {
+        if let Some(room) = self.rooms.get_mut(at) {
+            room.fetching = true;
+            let ask = session::after(&room.conversation, held);
+            self.out.push(protocol::ask(FETCH + at as u64, ask));
+        }
+    }
+
+    fn handle(&mut self, envelope: Bytes, now_ns: u64) -> anyhow::Result<()> {
+        let wire::ServerEnvelope { request, kind } = wire::ServerEnvelope::decode(envelope)?;
+        match kind {
+            Some(Say::Sent(sent)) => self.handle_sent(request, &sent, now_ns),
+            Some(Say::Deliver(deliver)) => {
+                self.know(deliver.feed_position);
+                let own = |room: &Room| room.conversation == deliver.conversation;
+                if let Some(at) = self.rooms.iter().position(own) {
+                    for entry in deliver.entries {
+                        self.take_entry(at, entry, Way::Pushed, now_ns)?;
+                    }
+                    if let Some(room) = self.rooms.get(at)
+                        && room.tally.has_gap()
+                        && !room.fetching
+                    {
+                        self.report.gaps_fetched += 1;
+                        self.fetch(at, room.tally.held());
+                    }
+                }
+            }
+            Some(Say::Fetched(page)) => {
+                let at = request.saturating_sub(FETCH) as usize;
+                let room = self.rooms.get_mut(at).context("an answer to nothing")?;
+                room.fetching = false;
+                let mut last = None;
+                for entry in page.entries {
+                    last = Some(self.take_entry(at, entry, Way::Asked, now_ns)?);
+                }
+                if let Some(last) = last.filter(|_| !page.at_end) {
+                    self.fetch(at, last);
+                }
+            }
+            Some(Say::Moved(moved)) => {
+                let at = request.saturating_sub(CURSOR) as usize;
+                let up_to = if self.reads { moved.read } else { moved.delivered };
+                if let Some(room) = self.rooms.get_mut(at) {
+                    room.confirm(up_to);
+                }
+            }
+            Some(Say::Receipt(receipt)) => {
+                self.know(receipt.feed_position);
+                self.shared.run.count_receipt(now_ns);
+            }
+            Some(Say::Changes(changes)) => self.take_changes(&changes),
+            Some(Say::Failure(failure)) => self.handle_failure(request, failure.code)?,
+            Some(Say::Close(close)) => bail!("the server closed with {}", name(close.code)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn handle_sent(&mut self, request: u64, sent: &wire::Sent, now_ns: u64) {
+        self.know(sent.feed_position);
+        let Some(waiting) = self.answered(request) else { return };
+        let Some(room) = self.rooms.get_mut(waiting.room) else { return };
+        room.tally.take(sent.seq, Some(waiting.id), Way::Asked);
+        self.report.answered.push((room.index, sent.seq, waiting.id));
+        self.shared.run.count_acknowledged(now_ns, room.takers);
+        if !waiting.large {
+            let latency = now_ns.saturating_sub(waiting.intended_ns);
+            self.samples.sent.push((waiting.intended_ns, latency));
+        }
+    }
+
+    fn handle_failure(&mut self, request: u64, code: u32) -> anyhow::Result<()> {
+        let known = Code::from_number(code);
+        if request >= FIRST_SEND {
+            if self.answered(request).is_some() {
+                self.shared.run.refused.fetch_add(1, Ordering::Relaxed);
+            }
+            // Only being pushed back is part of a measurement.
+            if matches!(known, Some(Code::Overloaded | Code::TooManyRequests | Code::RateLimited)) {
+                return Ok(());
+            }
+        } else if known == Some(Code::CursorAhead) {
+            // After a reconnect, an own send that was answered as a repeat was not given to
+            // this session: it has to be asked for.
+            let at = request.saturating_sub(CURSOR) as usize;
+            let room = self.rooms.get_mut(at).context("an answer to nothing")?;
+            let held = room.refused();
+            self.fetch(at, held);
+            return Ok(());
+        }
+        bail!("a request failed with {}", name(code))
+    }
+
+    /// Takes an entry; gives its seq.
+    fn take_entry(
+        &mut self,
+        at: usize,
+        entry: Bytes,
+        way: Way,
+        now_ns: u64,
+    ) -> anyhow::Result<u64> {
+        let entry = wire::Entry::decode(entry)?;
+        let room = self.rooms.get_mut(at).context("no such conversation")?;
+        let text = wire::Text::decode(entry.body).unwrap_or_default().text;
+        let mark = protocol::parse(&text).filter(|mark| mark.run == self.shared.run.id);
+        let id = mark.and_then(|mark| {
+            let device = u32::try_from(mark.number >> 32).ok()?;
+            Some(Id { device, number: u32::try_from(mark.number & u64::from(u32::MAX)).ok()? })
+        });
+        let new = room.tally.take(entry.seq, id, way);
+        let Some(mark) = mark.filter(|_| id.is_some_and(|id| id.device != self.index)) else {
+            return Ok(entry.seq);
+        };
+        room.want(entry.seq);
+        if new {
+            let sample = (mark.intended_ns, now_ns.saturating_sub(mark.intended_ns));
+            if self.shared.large.share > 0.0 && text.len() == self.shared.large.size {
+                self.samples.large.push(sample);
+            } else {
+                self.samples.delivery.push(sample);
+            }
+            self.shared.run.count_delivered(now_ns);
+        }
+        Ok(entry.seq)
+    }
+
+    /// The feed is known up to here, unless pages of it are still to come.
+    fn know(&mut self, feed_position: u64) {
+        if !self.paging {
+            self.feed_position = self.feed_position.max(feed_position);
+        }
+    }
+
+    fn answered(&mut self, request: u64) -> Option<Waiting> {
+        let at = self.waiting.iter().position(|waiting| waiting.request == request)?;
+        self.waiting.remove(at)
+    }
+}
+
+impl Actor for Device {
+    type Outcome = Outcome;
+
+    fn sends(&self) -> bool {
+        true
+    }
+
+    async fn play(mut self, mut source: Source, mut phase: watch::Receiver<Phase>) -> Outcome {
+        if let Err(error) = self.rounds(&mut source, &mut phase).await {
+            self.report.broke = Some(format!("{error:#}"));
+        }
+        self.shared.run.record(self.index as usize, &mut self.samples);
+        self.report.unanswered = self.waiting.len() as u64;
+        Session { link: self.link, aside: Vec::new() }.close().await;
+        let tallies = self.rooms.into_iter().map(|room| (room.index, room.tally)).collect();
+        Outcome { report: self.report, tallies }
+    }
+}

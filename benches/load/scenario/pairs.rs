@@ -1,0 +1,56 @@
+//! 1:1 conversations: user 0 with 1, 2 with 3, and so on; each sends to the other.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+
+use crate::args::{LoadArgs, PairsArgs};
+use crate::driver::workers::Crew;
+use crate::driver::{self, Plan};
+use crate::measure::run::Run;
+use crate::net::accounts;
+use crate::peers;
+use crate::report::Result;
+use crate::user::{self, Player};
+
+/// What Parley makes durable before it acknowledges.
+const DURABILITY: &str = "synced (RocksDB's log, fdatasync) before `Sent`";
+
+/// The scenario: makes users, connects, drives.
+///
+/// # Errors
+/// When the server can't be reached or refuses, or the arguments make no sense.
+pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Result> {
+    let mut load = args.load.clone();
+    if let Some(minutes) = args.soak {
+        load.seconds = minutes * 60.0;
+    }
+    check(args.users, &load)?;
+    let target = &args.target;
+    if peers::is_peer(&target.server) {
+        return peers::measure(&PairsArgs { load, ..args.clone() }).await;
+    }
+    let crew = Crew::start(&target.server, target.trust.as_deref()).await?;
+    let accounts = accounts::prepare(target, args.users, 1).await?;
+    let run = Arc::new(Run::new()?);
+    let load = &load;
+    let players = crew
+        .open(0..args.users, |index, connector| {
+            let own = accounts.get(index).context("too few users")?.clone();
+            let peer = accounts.get(index ^ 1).context("too few users")?.clone();
+            let (run, load) = (Arc::clone(&run), load.clone());
+            Ok(async move { Player::parley(&connector, &run, index, &load, &own, &peer).await })
+        })
+        .await?;
+    let plan = Plan::of("pairs", crew.transport().name(), target, load);
+    let ran = driver::drive(&plan, &run, &crew, players).await?;
+    let mut result = user::conclude_pairs(&plan, &run, ran)?;
+    result.durability = Some(args.durability.clone().unwrap_or_else(|| DURABILITY.to_owned()));
+    Ok(result)
+}
+
+/// Whether pairs can be made of so many users, with messages of that size.
+pub(crate) fn check(users: usize, load: &LoadArgs) -> anyhow::Result<()> {
+    ensure!(users >= 2 && users.is_multiple_of(2), "--users is an even number above 0");
+    driver::check_load(load)
+}
