@@ -5,10 +5,10 @@
 //! standard error. It exits with 1 when messages were lost, doubled or out of
 //! order, and with 2 when the run is void: the generator itself fell behind.
 //!
-//! A scenario is one file. They share the connections (`net`, `link`, `session`), the
-//! accounts, the task that plays one user (`player`; in `peers` that of other servers) on one thread of the `crew` (`priority`), the course of a run (`course`, `pacer`),
-//! the measuring (`run`, `probe`, `timeline`) and the audit. `compare`, `html` and `plot` read what the
-//! scenarios wrote, `goals` runs them all. `impair` is a bad network in between. The binary measures a server from
+//! Rooms, each of which uses only those behind it: `goals` (runs everything), `scenario` (one file each),
+//! `peers` (other servers), `user` (one user on one connection), `driver` (threads, schedule, phases of a run),
+//! `relay` (processes beside the server), `report` (results, and what is made of them), `net`
+//! (connections and envelopes), `measure` (clock, histograms, processors, audit). The binary measures a server from
 //! outside: it knows the protocol, never the server crate.
 
 mod args;

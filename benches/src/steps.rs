@@ -29,7 +29,7 @@ pub struct Step {
     pub name: &'static str,
     /// How many messages take it at once; it is counted so much less often.
     pub messages: u64,
-    /// Makes its state; each call of what it gives takes the step once.
+    /// Makes its state; each call of what it returns takes the step once.
     pub start: fn() -> Box<dyn FnMut()>,
 }
 

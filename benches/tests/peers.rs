@@ -76,7 +76,7 @@ impl Peer {
         result
     }
 
-    /// A closed and an open load; gives how many messages there were.
+    /// A closed and an open load; returns how many messages there were.
     fn both_loads(&self) -> u64 {
         let closed = self.pairs(&["--window", "3"]);
         assert_eq!(closed["window"], 3);
@@ -88,7 +88,7 @@ impl Peer {
         messages + closed["messages"].as_u64().unwrap()
     }
 
-    /// Ends it in order; gives what it said at the end. Nothing listens any more.
+    /// Ends it in order; returns what it said at the end. Nothing listens any more.
     fn stop(mut self) -> String {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").arg(pid).status().unwrap().success());

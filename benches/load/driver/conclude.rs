@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::phases::{Plan, Ran};
+use super::phases::{Finished, Plan};
 use crate::args::Load;
 use crate::measure::histogram::{Percentiles, curve};
 use crate::measure::per;
@@ -13,7 +13,7 @@ use crate::report::{self, Result};
 /// A generator later than this at p99 measured itself.
 pub(crate) const LATE_P99_US: u64 = 1000;
 
-/// A server that acknowledges a smaller share of what was due, or was said, was not measured: it was
+/// A server that acknowledges a smaller share of what was due, or was sent, was not measured: it was
 /// overloaded or dead. In percent.
 const ANSWERED: u64 = 95;
 
@@ -25,7 +25,7 @@ const ANSWERED: u64 = 95;
 pub(crate) fn conclude<T>(
     plan: &Plan<'_>,
     run: &Run,
-    ran: Ran<T>,
+    finished: Finished<T>,
     broke: &[&str],
 ) -> anyhow::Result<Result> {
     let load = plan.load.load()?;
@@ -35,7 +35,7 @@ pub(crate) fn conclude<T>(
     let delivered = run.window_delivered.load(Ordering::Relaxed);
     let (rate, arrivals, window) = report::load_fields(load);
     let large_share = plan.load.large_share.unwrap_or(0.0);
-    let Ran { outcomes, usage, overflow, planned, priority, timeline } = ran;
+    let Finished { outcomes, usage, overflow, planned, priority, timeline } = finished;
     let mut result = Result {
         size_bytes: plan.load.size,
         rate,
@@ -85,7 +85,7 @@ pub(crate) fn conclude<T>(
 }
 
 /// Why too little was acknowledged for the run to say something: of what was due within the
-/// window too little within it, or of all that was said too little ever.
+/// window too little within it, or of all that was sent too little ever.
 fn unanswered(run: &Run, planned: Option<u64>) -> Option<String> {
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let too_few = |of: u64, all: u64| of.saturating_mul(100) < all.saturating_mul(ANSWERED);

@@ -11,4 +11,4 @@ mod timer;
 pub(crate) mod workers;
 
 pub(crate) use conclude::{LATE_P99_US, conclude};
-pub(crate) use phases::{Actor, Phase, Plan, Ran, Source, check_load, drive};
+pub(crate) use phases::{Actor, Finished, Phase, Plan, Source, check_load, drive};

@@ -1,5 +1,5 @@
-//! The course of every run with messages, also of those against the bare relay: warm-up,
-//! window, drain, settle, and what all of them report.
+//! The phases of every run with messages, also of those against the bare relay: warm-up,
+//! window, drain, settle. What all of them report is in `conclude`.
 //!
 //! The samples of the server are taken at both ends of the window. Who the actors are and
 //! how they are audited is the scenario's.
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::priority;
 use super::schedule::{self, Schedule};
-use super::workers::Crew;
+use super::workers::Workers;
 use crate::args::{Load, LoadArgs, TargetArgs};
 use crate::measure::run::Run;
 use crate::measure::system::{self, Usage};
@@ -43,7 +43,7 @@ pub(crate) enum Phase {
 
 /// What makes an actor send.
 pub(crate) enum Source {
-    /// Times that the pacer gives.
+    /// Times that the schedule gives.
     Schedule(mpsc::Receiver<u64>),
     /// As many as this may wait for their `Sent`.
     Window(usize),
@@ -60,7 +60,7 @@ pub(crate) trait Actor: Send + 'static {
     fn sends(&self) -> bool;
 
     /// Plays until the phase is [`Phase::Ended`] or the connection breaks.
-    fn play(
+    fn run(
         self,
         source: Source,
         phase: watch::Receiver<Phase>,
@@ -76,8 +76,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) metrics: Option<&'a str>,
 }
 
-/// What a run gave.
-pub(crate) struct Ran<T> {
+/// What a run left: its actors' outcomes and what it used.
+pub(crate) struct Finished<T> {
     pub(crate) outcomes: Vec<T>,
     pub(super) usage: Usage,
     /// Messages that found their sender's queue full.
@@ -124,9 +124,9 @@ pub(crate) fn check_load(load: &LoadArgs) -> anyhow::Result<()> {
 pub(crate) async fn drive<A: Actor>(
     plan: &Plan<'_>,
     run: &Arc<Run>,
-    crew: &Crew,
+    workers: &Workers,
     actors: Vec<A>,
-) -> anyhow::Result<Ran<A::Outcome>> {
+) -> anyhow::Result<Finished<A::Outcome>> {
     let load = plan.load.load()?;
     let users = actors.len();
     let (phase, watcher) = watch::channel(Phase::Waiting);
@@ -140,12 +140,12 @@ pub(crate) async fn drive<A: Actor>(
                 _ if !actor.sends() => Source::Silent,
                 Load::Open { .. } => {
                     let (queue, due) = mpsc::channel(schedule::QUEUE);
-                    queues.push((crew.place(index), queue));
+                    queues.push((workers.thread_of(index), queue));
                     Source::Schedule(due)
                 }
                 Load::Closed { window } => Source::Window(window),
             };
-            crew.spawn(index, actor.play(source, watcher.clone()))
+            workers.spawn(index, actor.run(source, watcher.clone()))
         })
         .collect::<anyhow::Result<_>>()?;
 
@@ -157,13 +157,13 @@ pub(crate) async fn drive<A: Actor>(
     let mut priority = priority::ORDINARY.to_owned();
     let pacers = match load {
         Load::Open { rate, arrivals } => {
-            priority = crew.hurry().await?;
+            priority = workers.raise_priority().await?;
             // Each thread goes through the whole schedule and keeps the times of its own users.
             let schedule = Schedule::new(queues.len(), rate, arrivals, start_ns, run.id);
             let due = schedule.clone().map(|(due_ns, _)| due_ns);
             let due = due.take_while(|due_ns| *due_ns < to_ns);
             planned = Some(due.filter(|due_ns| *due_ns >= from_ns).count() as u64);
-            crew.spawn_on_each(|thread| {
+            workers.spawn_on_each(|thread| {
                 let own = |(place, queue): &(usize, mpsc::Sender<u64>)| {
                     (*place == thread).then(|| queue.clone())
                 };
@@ -199,10 +199,10 @@ pub(crate) async fn drive<A: Actor>(
         outcomes.push(task.await?);
     }
     let usage = Usage::between(&before, &after, sampled_s);
-    Ok(Ran { outcomes, usage, overflow, planned, priority, timeline: timeline.await? })
+    Ok(Finished { outcomes, usage, overflow, planned, priority, timeline: timeline.await? })
 }
 
-/// Waits until all that was acknowledged is delivered and all that was said is answered. An
+/// Waits until all that was acknowledged is delivered and all that was sent is answered. An
 /// overloaded server may be long at it: what comes late is not lost.
 async fn drain(run: &Run) {
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Real-time priority for the threads that play users in an open loop.
+//! Real-time priority for the threads that run users in an open loop.
 //!
 //! A server that has much to do takes both processors of a small machine, and a generator that has
 //! to wait for one sends late and voids the run. Before the server it keeps its schedule with the

@@ -1,6 +1,6 @@
 //! The schedule of an open loop, and what keeps it.
 //!
-//! Each thread that plays users keeps the times of its own, with a timer of the kernel
+//! Each thread that runs users keeps the times of its own, with a timer of the kernel
 //! that is good to microseconds; the runtime's are only good to a millisecond. It
 //! never waits for the server: each due time goes to its user's queue, and a full queue is
 //! counted and voids the run.
@@ -63,11 +63,11 @@ impl Iterator for Schedule {
     }
 }
 
-/// Runs the schedule until `end_ns` for those users who have a queue here; gives the number of
+/// Runs the schedule until `end_ns` for those users who have a queue here; returns the number of
 /// messages that found a full one.
 ///
 /// # Errors
-/// When the system gives no timer.
+/// When the system has no timer for it.
 pub(crate) async fn keep(
     clock: Clock,
     schedule: Schedule,

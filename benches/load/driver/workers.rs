@@ -1,4 +1,4 @@
-//! The threads that play users: one for each processor, each with a runtime of its own.
+//! The threads that run users: one for each processor, each with a runtime of its own.
 //!
 //! Everything of a user is on one thread: connection, timers, due times. So nothing a user does
 //! wakes another thread, which would cost more than what it does; one wait of the thread brings
@@ -24,7 +24,7 @@ use crate::threads;
 pub(crate) const PARALLEL: usize = 64;
 
 /// The threads, each with its own way to the server.
-pub(crate) struct Crew {
+pub(crate) struct Workers {
     /// Those of ordinary users, then those of groups' senders.
     workers: Vec<Worker>,
     /// Members of each group, whose first has a thread apart.
@@ -40,29 +40,29 @@ struct Worker {
     _thread: ThreadHandle<()>,
 }
 
-impl Crew {
+impl Workers {
     /// Starts the threads; each makes its own sockets.
     ///
     /// # Errors
     /// For what [`Connector::new`] says, and when there are no threads.
     pub(crate) async fn start(url: &str, fingerprint: Option<&str>) -> anyhow::Result<Self> {
-        Self::start_alone()?.connected(url, fingerprint).await
+        Self::start_unconnected()?.connected(url, fingerprint).await
     }
 
     /// Starts the threads for so many groups of so many members, of whom the first sends to the
     /// others.
     ///
     /// # Errors
-    /// As [`Crew::start`].
+    /// As [`Workers::start`].
     pub(crate) async fn start_for_groups(
         url: &str,
         fingerprint: Option<&str>,
         groups: usize,
         members: usize,
     ) -> anyhow::Result<Self> {
-        let crew =
+        let workers =
             Self::with_threads(threads::count() + groups.min(threads::count()), Some(members))?;
-        crew.connected(url, fingerprint).await
+        workers.connected(url, fingerprint).await
     }
 
     async fn connected(mut self, url: &str, fingerprint: Option<&str>) -> anyhow::Result<Self> {
@@ -78,7 +78,7 @@ impl Crew {
     ///
     /// # Errors
     /// When there are none.
-    pub(crate) fn start_alone() -> anyhow::Result<Self> {
+    pub(crate) fn start_unconnected() -> anyhow::Result<Self> {
         Self::with_threads(threads::count(), None)
     }
 
@@ -118,8 +118,8 @@ impl Crew {
         Ok(self.worker(index)?.runtime.spawn(work))
     }
 
-    /// Which thread plays this user.
-    pub(crate) fn place(&self, user: usize) -> usize {
+    /// Which thread runs this user.
+    pub(crate) fn thread_of(&self, user: usize) -> usize {
         match self.members {
             Some(members) if user.is_multiple_of(members) => {
                 let apart = self.workers.len().saturating_sub(threads::count()).max(1);
@@ -135,7 +135,7 @@ impl Crew {
     ///
     /// # Errors
     /// When a thread ended, which is a bug.
-    pub(crate) async fn hurry(&self) -> anyhow::Result<String> {
+    pub(crate) async fn raise_priority(&self) -> anyhow::Result<String> {
         let groups = self.members.is_some();
         let raise = |number| async move {
             match number < threads::count() {
@@ -173,14 +173,14 @@ impl Crew {
         F: Future<Output = anyhow::Result<T>> + Send + 'static,
         T: Send + 'static,
     {
-        self.open_alone(users, |index| open(index, Arc::clone(self.connector(index)?))).await
+        self.open_unconnected(users, |index| open(index, Arc::clone(self.connector(index)?))).await
     }
 
     /// The same for those who have their own way to a server.
     ///
     /// # Errors
     /// The first of theirs.
-    pub(crate) async fn open_alone<T, F>(
+    pub(crate) async fn open_unconnected<T, F>(
         &self,
         users: Range<usize>,
         open: impl Fn(usize) -> anyhow::Result<F>,
@@ -200,7 +200,7 @@ impl Crew {
     }
 
     fn worker(&self, index: usize) -> anyhow::Result<&Worker> {
-        self.workers.get(self.place(index)).context("no such thread")
+        self.workers.get(self.thread_of(index)).context("no such thread")
     }
 }
 
@@ -212,13 +212,13 @@ mod tests {
     fn who_sends_to_a_group_shares_no_thread_with_those_who_take() {
         for groups in [1, 2, 7] {
             let apart = groups.min(threads::count());
-            let crew = Crew::with_threads(threads::count() + apart, Some(4)).unwrap();
+            let workers = Workers::with_threads(threads::count() + apart, Some(4)).unwrap();
             let senders: std::collections::BTreeSet<_> =
-                (0..groups).map(|group| crew.place(4 * group)).collect();
+                (0..groups).map(|group| workers.thread_of(4 * group)).collect();
             assert_eq!(senders, (threads::count()..threads::count() + apart).collect());
-            let mut takers = (0..4 * groups).filter(|user| !user.is_multiple_of(4));
-            assert!(takers.all(|user| crew.place(user) < threads::count()));
-            assert!((0..4 * groups).all(|user| crew.worker(user).is_ok()));
+            let mut recipients = (0..4 * groups).filter(|user| !user.is_multiple_of(4));
+            assert!(recipients.all(|user| workers.thread_of(user) < threads::count()));
+            assert!((0..4 * groups).all(|user| workers.worker(user).is_ok()));
         }
     }
 }

@@ -1,15 +1,15 @@
 //! Loss, duplicates and order, for every message of a run.
 //!
-//! The receiver's [`Heard`] takes every message as it comes; the sender's [`Said`] knows
+//! The receiver's [`ReceivedLog`] takes every message as it comes; the sender's [`SentLog`] knows
 //! which were acknowledged. Once both are at rest [`check`] compares them: an
 //! acknowledged message that the peer never got is lost. Messages without an answer
 //! may or may not arrive; both are right.
 
 use std::collections::BTreeSet;
 
-/// What one user heard from the peer.
+/// What one user received from the peer.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct ReceivedLog {
     next: u64,
     holes: BTreeSet<u64>,
     last_seq: u64,
@@ -21,10 +21,10 @@ pub(crate) struct Heard {
     pub(crate) reordered: u64,
 }
 
-/// What one user said and what became of it.
+/// What one user sent and what became of it.
 #[derive(Debug, Default)]
-pub(crate) struct Said {
-    /// Messages said: numbers below this.
+pub(crate) struct SentLog {
+    /// Messages sent: numbers below this.
     pub(crate) next: u64,
     /// Those the server did not acknowledge, because it refused or never answered.
     pub(crate) not_acknowledged: BTreeSet<u64>,
@@ -46,7 +46,7 @@ pub(crate) struct Verdict {
     pub(crate) reordered: u64,
 }
 
-impl Heard {
+impl ReceivedLog {
     /// Takes message `number` with its `seq`, 0 where there is none.
     pub(crate) fn take(&mut self, number: u64, seq: u64) {
         if number >= self.next {
@@ -99,58 +99,58 @@ impl std::ops::AddAssign for Verdict {
     }
 }
 
-/// Compares what one user said with what the peer heard.
-pub(crate) fn check(said: &Said, heard: &Heard) -> Verdict {
-    let lost = (heard.next..said.next)
-        .chain(heard.holes.iter().copied())
-        .filter(|number| !said.not_acknowledged.contains(number) && !heard.has(*number))
+/// Compares what one user sent with what the peer received.
+pub(crate) fn check(sent: &SentLog, received: &ReceivedLog) -> Verdict {
+    let lost = (received.next..sent.next)
+        .chain(received.holes.iter().copied())
+        .filter(|number| !sent.not_acknowledged.contains(number) && !received.has(*number))
         .count();
-    Verdict { lost: lost as u64, duplicates: heard.duplicates, reordered: heard.reordered }
+    Verdict { lost: lost as u64, duplicates: received.duplicates, reordered: received.reordered }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn heard(messages: &[(u64, u64)]) -> Heard {
-        let mut heard = Heard::default();
+    fn received(messages: &[(u64, u64)]) -> ReceivedLog {
+        let mut received = ReceivedLog::default();
         for (number, seq) in messages {
-            heard.take(*number, *seq);
+            received.take(*number, *seq);
         }
-        heard
+        received
     }
 
-    fn said(next: u64, not_acknowledged: &[u64]) -> Said {
-        Said { next, not_acknowledged: not_acknowledged.iter().copied().collect() }
+    fn sent(next: u64, not_acknowledged: &[u64]) -> SentLog {
+        SentLog { next, not_acknowledged: not_acknowledged.iter().copied().collect() }
     }
 
     #[test]
     fn a_clean_run_is_clean() {
-        let heard = heard(&[(0, 4), (1, 6), (2, 7)]);
-        assert_eq!(check(&said(3, &[]), &heard), Verdict::default());
-        assert_eq!(heard.count, 3);
+        let received = received(&[(0, 4), (1, 6), (2, 7)]);
+        assert_eq!(check(&sent(3, &[]), &received), Verdict::default());
+        assert_eq!(received.count, 3);
     }
 
     #[test]
     fn a_message_lost_in_the_middle_or_at_the_end_is_found() {
-        assert_eq!(check(&said(4, &[]), &heard(&[(0, 1), (2, 3)])).lost, 2);
-        assert_eq!(check(&said(1, &[]), &Heard::default()).lost, 1);
+        assert_eq!(check(&sent(4, &[]), &received(&[(0, 1), (2, 3)])).lost, 2);
+        assert_eq!(check(&sent(1, &[]), &ReceivedLog::default()).lost, 1);
     }
 
     #[test]
     fn a_message_nobody_acknowledged_may_be_missing_or_there() {
-        assert_eq!(check(&said(3, &[1, 2]), &heard(&[(0, 1)])).lost, 0);
-        assert_eq!(check(&said(3, &[1, 2]), &heard(&[(0, 1), (1, 2)])).lost, 0);
+        assert_eq!(check(&sent(3, &[1, 2]), &received(&[(0, 1)])).lost, 0);
+        assert_eq!(check(&sent(3, &[1, 2]), &received(&[(0, 1), (1, 2)])).lost, 0);
     }
 
     #[test]
     fn duplicates_and_order_are_told_apart() {
-        let twice = heard(&[(0, 1), (1, 2), (1, 2)]);
+        let twice = received(&[(0, 1), (1, 2), (1, 2)]);
         assert_eq!((twice.duplicates, twice.reordered, twice.count), (1, 0, 2));
-        let late = heard(&[(0, 1), (2, 3), (1, 2)]);
+        let late = received(&[(0, 1), (2, 3), (1, 2)]);
         assert_eq!((late.duplicates, late.reordered, late.count), (0, 1, 3));
-        assert_eq!(check(&said(3, &[]), &late).lost, 0);
-        let falling = heard(&[(0, 5), (1, 4)]);
+        assert_eq!(check(&sent(3, &[]), &late).lost, 0);
+        let falling = received(&[(0, 5), (1, 4)]);
         assert_eq!(falling.reordered, 1);
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct Process {
 ///
 /// # Errors
 /// When the process itself is gone. One of the others may end at any time: its CPU is then
-/// that of whoever waited for it.
+/// that of the process that waited for it.
 pub(super) fn with_family(pid: u32) -> anyhow::Result<Process> {
     let (root, others) = family(pid)?;
     let mut sum = with_children_waited_for(root)?;
@@ -63,7 +63,7 @@ pub(crate) fn family(pid: u32) -> anyhow::Result<(u32, Vec<u32>)> {
     Ok((pid, descendants(pid, &parents)))
 }
 
-/// Whoever has `pid` among its ancestors; `parents` are pairs of child and parent.
+/// Returns what has `pid` among its ancestors; `parents` are pairs of child and parent.
 fn descendants(pid: u32, parents: &[(u32, u32)]) -> Vec<u32> {
     let mut found = Vec::new();
     let mut generation = vec![pid];

@@ -2,7 +2,7 @@
 //!
 //! Latencies count when their *intended* time lies in the window, so that a
 //! stalled server can't hide behind messages that were sent late. Rates count
-//! what arrived within it. Each thread that plays users has its own histograms, so that
+//! what arrived within it. Each thread that runs users has its own histograms, so that
 //! nobody waits for their lock, and users hand theirs over in batches.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +36,7 @@ pub(crate) struct Run {
     pub(crate) window_acknowledged: AtomicU64,
     /// Messages delivered within the window.
     pub(crate) window_delivered: AtomicU64,
-    /// Receipts heard within the window.
+    /// Receipts received within the window.
     pub(crate) window_receipts: AtomicU64,
     /// Users whose acknowledgements and receipts are complete.
     pub(crate) settled: AtomicU64,
@@ -138,8 +138,8 @@ impl Run {
     }
 
     /// Counts a message acknowledged at `now_ns` that so many are to receive.
-    pub(crate) fn count_acknowledged(&self, now_ns: u64, takers: u64) {
-        self.expected.fetch_add(takers, Ordering::Relaxed);
+    pub(crate) fn count_acknowledged(&self, now_ns: u64, recipients: u64) {
+        self.expected.fetch_add(recipients, Ordering::Relaxed);
         self.acknowledged.fetch_add(1, Ordering::Relaxed);
         if self.measures(now_ns) {
             self.window_acknowledged.fetch_add(1, Ordering::Relaxed);
@@ -154,7 +154,7 @@ impl Run {
         }
     }
 
-    /// Counts a receipt heard at `now_ns`.
+    /// Counts a receipt received at `now_ns`.
     pub(crate) fn count_receipt(&self, now_ns: u64) {
         if self.measures(now_ns) {
             self.window_receipts.fetch_add(1, Ordering::Relaxed);

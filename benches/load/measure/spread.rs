@@ -1,6 +1,6 @@
 //! From the first recipient of a message to the last.
 //!
-//! The recipients of one group share a [`Spreads`]; whoever is the last to get a message
+//! The recipients of one group share a [`Spreads`]; the last to get a message
 //! has its spread. Messages that somebody never gets stay here until the run ends.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Messages on their way to the recipients of one group.
 pub(crate) struct Spreads {
-    takers: usize,
+    recipients: usize,
     messages: Mutex<HashMap<u64, Message>>,
 }
 
@@ -20,11 +20,11 @@ struct Message {
 
 impl Spreads {
     /// For a group in which each message has so many recipients.
-    pub(crate) fn new(takers: usize) -> Self {
-        Self { takers, messages: Mutex::new(HashMap::new()) }
+    pub(crate) fn new(recipients: usize) -> Self {
+        Self { recipients, messages: Mutex::new(HashMap::new()) }
     }
 
-    /// Somebody got `message` at `now_ns`, for the first time. Gives the spread when
+    /// Somebody got `message` at `now_ns`, for the first time. Returns the spread when
     /// nobody is left.
     pub(crate) fn take(&self, message: u64, now_ns: u64) -> Option<u64> {
         let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
@@ -32,7 +32,7 @@ impl Spreads {
         let mut entry = match entry {
             Entry::Occupied(entry) => entry,
             Entry::Vacant(entry) => {
-                entry.insert_entry(Message { first_ns: now_ns, left: self.takers })
+                entry.insert_entry(Message { first_ns: now_ns, left: self.recipients })
             }
         };
         let known = entry.get_mut();

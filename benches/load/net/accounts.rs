@@ -67,7 +67,7 @@ impl Account {
     }
 }
 
-/// Gives `users` users with so many devices each, from the file as far as it goes, the
+/// Returns `users` users with so many devices each, from the file as far as it goes, the
 /// rest by sign-up.
 ///
 /// # Errors
@@ -118,18 +118,18 @@ async fn sign_up(
 async fn one(api: &HttpApi, name: &str, devices: usize) -> anyhow::Result<Account> {
     // Nobody needs to know it: the tokens are what opens sessions.
     let password = &SecretString::from(format!("{:032x}", fastrand::u128(..)));
-    let first = patiently(|| api.sign_up(name, password, "bench", "bench")).await?;
+    let first = with_retries(|| api.sign_up(name, password, "bench", "bench")).await?;
     let mut account = Account { user: first.user_id, token: first.token, more: Vec::new() };
     for device in 1..devices {
         let device = format!("bench-{device}");
-        let more = patiently(|| api.login(name, password, &device, "bench")).await?;
+        let more = with_retries(|| api.login(name, password, &device, "bench")).await?;
         account.more.push(more.token);
     }
     Ok(account)
 }
 
 /// Tries again as long as the server says so.
-async fn patiently<F>(mut call: impl FnMut() -> F) -> anyhow::Result<SignedIn>
+async fn with_retries<F>(mut call: impl FnMut() -> F) -> anyhow::Result<SignedIn>
 where
     F: Future<Output = Result<SignedIn, Error>>,
 {

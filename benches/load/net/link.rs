@@ -1,6 +1,6 @@
 //! One connection, as envelopes: several in, several out.
 //!
-//! Both directions batch: [`Link::receive`] gives everything one read brought,
+//! Both directions batch: [`Link::receive`] returns everything one read brought,
 //! [`Link::send`] writes everything at once, so that the generator's own cost
 //! stays small beside the server's.
 

@@ -1,12 +1,12 @@
-//! What is said on a connection: Parley's envelopes, or the bare relay's bytes.
+//! What goes over a connection: Parley's envelopes, or the bare relay's bytes.
 //!
-//! Every message carries who said it in which run, its number and its intended
+//! Every message carries who sent it in which run, its number and its intended
 //! time, so that the receiver alone knows the latency and the audit knows each
 //! message. The relay's frames are padded to about the same length.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use parley_protocol::wire::client_envelope::Kind as Ask;
-use parley_protocol::wire::server_envelope::Kind as Say;
+use parley_protocol::wire::client_envelope::Kind as ClientKind;
+use parley_protocol::wire::server_envelope::Kind as ServerKind;
 use parley_protocol::wire::{self, EntryKind, Text, send};
 use prost::Message as _;
 
@@ -42,7 +42,7 @@ pub(crate) struct Mark {
 pub(crate) enum Event {
     /// The server has message `number`.
     Sent { number: u64, seq: u64, conversation: Bytes },
-    /// The peer said something, a text of so many bytes; one of the entries.
+    /// A message of the peer, a text of so many bytes; one of the entries.
     Message { mark: Option<Mark>, bytes: usize, seq: u64, conversation: Bytes },
     /// The peer holds everything up to this seq.
     Receipt { delivered: u64 },
@@ -54,9 +54,9 @@ pub(crate) enum Event {
     Close { code: u32 },
 }
 
-/// How a connection speaks.
+/// What is spoken on a connection.
 #[derive(Clone)]
-pub(crate) enum Dialect {
+pub(crate) enum Protocol {
     /// Parley, to the peer with this user id.
     Parley { own: Bytes, peer: Bytes, background: bool },
     /// The bare relay.
@@ -70,7 +70,7 @@ pub(crate) const ACKNOWLEDGE: u64 = 1;
 /// Request number of `Ping`.
 pub(crate) const PING: u64 = 2;
 
-impl Dialect {
+impl Protocol {
     /// Message `mark` of `size` bytes, to `conversation` once it is known.
     pub(crate) fn message(&self, mark: Mark, size: usize, conversation: Option<&Bytes>) -> Bytes {
         match self {
@@ -89,7 +89,7 @@ impl Dialect {
                     Some(conversation) => send::To::Conversation(conversation.clone()),
                     None => send::To::Peer(peer.clone()),
                 };
-                ask(FIRST_SEND + mark.number, Ask::Send(send(to, mark, size)))
+                request(FIRST_SEND + mark.number, ClientKind::Send(send(to, mark, size)))
             }
         }
     }
@@ -100,7 +100,7 @@ impl Dialect {
             Self::Relay => None,
             Self::Parley { .. } => {
                 let delivered = wire::Delivered { conversation: conversation.clone(), up_to };
-                Some(ask(ACKNOWLEDGE, Ask::Delivered(delivered)))
+                Some(request(ACKNOWLEDGE, ClientKind::Delivered(delivered)))
             }
         }
     }
@@ -110,7 +110,7 @@ impl Dialect {
         match self {
             Self::Relay => None,
             Self::Parley { background, .. } => {
-                Some(ask(PING, Ask::Ping(wire::Ping { background: *background })))
+                Some(request(PING, ClientKind::Ping(wire::Ping { background: *background })))
             }
         }
     }
@@ -142,19 +142,19 @@ pub(crate) fn send(to: send::To, mark: Mark, size: usize) -> wire::Send {
 }
 
 /// An envelope with a request.
-pub(crate) fn ask(request: u64, kind: Ask) -> Bytes {
+pub(crate) fn request(request: u64, kind: ClientKind) -> Bytes {
     wire::ClientEnvelope { request, kind: Some(kind) }.encode_to_vec().into()
 }
 
 fn read_parley(envelope: Bytes, own: &Bytes, into: &mut Vec<Event>) -> anyhow::Result<()> {
     let wire::ServerEnvelope { request, kind } = wire::ServerEnvelope::decode(envelope)?;
     match kind {
-        Some(Say::Sent(sent)) => into.push(Event::Sent {
+        Some(ServerKind::Sent(sent)) => into.push(Event::Sent {
             number: request.saturating_sub(FIRST_SEND),
             seq: sent.seq,
             conversation: sent.conversation,
         }),
-        Some(Say::Deliver(deliver)) => {
+        Some(ServerKind::Deliver(deliver)) => {
             for entry in deliver.entries {
                 let entry = wire::Entry::decode(entry)?;
                 // Our own come as Sent.
@@ -169,14 +169,14 @@ fn read_parley(envelope: Bytes, own: &Bytes, into: &mut Vec<Event>) -> anyhow::R
                 }
             }
         }
-        Some(Say::Receipt(receipt)) if receipt.user != *own => {
+        Some(ServerKind::Receipt(receipt)) if receipt.user != *own => {
             into.push(Event::Receipt { delivered: receipt.delivered });
         }
-        Some(Say::Moved(moved)) => into.push(Event::Moved { delivered: moved.delivered }),
-        Some(Say::Failure(failure)) => {
+        Some(ServerKind::Moved(moved)) => into.push(Event::Moved { delivered: moved.delivered }),
+        Some(ServerKind::Failure(failure)) => {
             into.push(Event::Failure { request, code: failure.code });
         }
-        Some(Say::Close(close)) => into.push(Event::Close { code: close.code }),
+        Some(ServerKind::Close(close)) => into.push(Event::Close { code: close.code }),
         _ => {}
     }
     Ok(())
@@ -190,7 +190,7 @@ fn read_relay(frame: &[u8], into: &mut Vec<Event>) -> anyhow::Result<()> {
     match frame.first() {
         Some(&relay::DATA) => {
             let mark = Mark { run: word(1)?, number: word(9)?, intended_ns: word(17)? };
-            // The relay keeps order but gives no seq.
+            // The relay keeps order but has no seq.
             let bytes = frame.len().saturating_sub(SEND_OVERHEAD_BYTES);
             let conversation = Bytes::new();
             into.push(Event::Message { mark: Some(mark), bytes, seq: 0, conversation });
@@ -253,13 +253,13 @@ mod tests {
 
     const MARK: Mark = Mark { run: 7, number: 41, intended_ns: 1_234_567 };
 
-    fn parley() -> Dialect {
-        Dialect::Parley { own: vec![1; 16].into(), peer: vec![2; 16].into(), background: false }
+    fn parley() -> Protocol {
+        Protocol::Parley { own: vec![1; 16].into(), peer: vec![2; 16].into(), background: false }
     }
 
-    fn read(dialect: &Dialect, envelope: Bytes) -> Vec<Event> {
+    fn read(protocol: &Protocol, envelope: Bytes) -> Vec<Event> {
         let mut events = Vec::new();
-        dialect.read(envelope, &mut events).unwrap();
+        protocol.read(envelope, &mut events).unwrap();
         events
     }
 
@@ -276,7 +276,7 @@ mod tests {
     fn the_relays_frames_are_about_as_long_as_parleys() {
         let conversation = Bytes::from(vec![3; 16]);
         let parley = parley().message(MARK, 100, Some(&conversation));
-        let relay = Dialect::Relay.message(MARK, 100, None);
+        let relay = Protocol::Relay.message(MARK, 100, None);
         assert!(parley.len().abs_diff(relay.len()) <= 8, "{} {}", parley.len(), relay.len());
         let sent = wire::Sent {
             conversation,
@@ -286,21 +286,21 @@ mod tests {
             duplicate: false,
             feed_position: 100_000,
         };
-        let sent = wire::ServerEnvelope { request: 100_000, kind: Some(Say::Sent(sent)) };
+        let sent = wire::ServerEnvelope { request: 100_000, kind: Some(ServerKind::Sent(sent)) };
         let relay = relay_sent(&relay).unwrap();
         assert!(sent.encoded_len().abs_diff(relay.len()) <= 8, "{}", sent.encoded_len());
     }
 
     #[test]
     fn the_relays_frames_read_back() {
-        let data = Dialect::Relay.message(MARK, 100, None);
+        let data = Protocol::Relay.message(MARK, 100, None);
         let sent = relay_sent(&data).unwrap();
         let conversation = Bytes::new();
         let message = Event::Message { mark: Some(MARK), bytes: 100, seq: 0, conversation };
-        assert_eq!(read(&Dialect::Relay, data), [message]);
+        assert_eq!(read(&Protocol::Relay, data), [message]);
         let answer = Event::Sent { number: 41, seq: 0, conversation: Bytes::new() };
-        assert_eq!(read(&Dialect::Relay, sent), [answer]);
-        assert!(Dialect::Relay.read(Bytes::from_static(&[relay::DATA, 1]), &mut vec![]).is_err());
+        assert_eq!(read(&Protocol::Relay, sent), [answer]);
+        assert!(Protocol::Relay.read(Bytes::from_static(&[relay::DATA, 1]), &mut vec![]).is_err());
     }
 
     #[test]
@@ -321,7 +321,8 @@ mod tests {
             feed_position: 9,
             entries: vec![entry(2, 5), entry(1, 6), entry(2, 7)],
         };
-        let envelope = wire::ServerEnvelope { request: 0, kind: Some(Say::Deliver(deliver)) };
+        let envelope =
+            wire::ServerEnvelope { request: 0, kind: Some(ServerKind::Deliver(deliver)) };
         let message = |seq| Event::Message {
             mark: Some(MARK),
             bytes: 60,

@@ -1,13 +1,13 @@
 //! Opening a session and asking one thing at a time, before or beside the measured load.
 //!
-//! Whoever measures many answers at once reads the link itself (`player`, `mixed`).
+//! What measures many answers at once reads the link itself (`user`, `mixed`).
 
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
-use parley_protocol::wire::client_envelope::Kind as Ask;
-use parley_protocol::wire::server_envelope::Kind as Say;
+use parley_protocol::wire::client_envelope::Kind as ClientKind;
+use parley_protocol::wire::server_envelope::Kind as ServerKind;
 use parley_protocol::wire::{self, fetch};
 use parley_protocol::{Code, version};
 use prost::Message as _;
@@ -20,13 +20,13 @@ use super::protocol::{self, FIRST_SEND};
 /// Sends without an answer yet in [`Session::send_many`].
 const IN_FLIGHT: usize = 64;
 
-/// Request number of [`Session::ask`].
+/// Request number of [`Session::request`].
 const REQUEST: u64 = 3;
 
 /// An open session.
 pub(crate) struct Session {
     pub(crate) link: Link,
-    /// What the server said by itself while an answer was awaited, oldest first.
+    /// What the server sent by itself while an answer was awaited, oldest first.
     pub(crate) aside: Vec<Bytes>,
 }
 
@@ -39,14 +39,14 @@ pub(crate) struct Opened {
 
 /// Whether the app is in front of its user: in the background heartbeats are rare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ground {
-    Front,
-    Back,
+pub(crate) enum Visibility {
+    Foreground,
+    Background,
 }
 
 /// The first frame of every session.
-fn hello(token: Bytes, feed_position: u64, ground: Ground) -> Ask {
-    Ask::Hello(wire::Hello {
+fn hello(token: Bytes, feed_position: u64, visibility: Visibility) -> ClientKind {
+    ClientKind::Hello(wire::Hello {
         version_min: version::OLDEST,
         version_max: version::NEWEST,
         token,
@@ -54,7 +54,7 @@ fn hello(token: Bytes, feed_position: u64, ground: Ground) -> Ask {
         client_version: env!("CARGO_PKG_VERSION").to_owned(),
         features: vec![wire::Feature::Receipts as i32],
         feed_position,
-        background: ground == Ground::Back,
+        background: visibility == Visibility::Background,
     })
 }
 
@@ -69,7 +69,7 @@ pub(crate) async fn open(
     feed_position: u64,
 ) -> anyhow::Result<Opened> {
     let link = connector.open().await?;
-    welcome(link, account.token(device)?, feed_position, Ground::Front).await
+    welcome(link, account.token(device)?, feed_position, Visibility::Foreground).await
 }
 
 /// Opens a session on a connection.
@@ -80,15 +80,17 @@ pub(crate) async fn welcome(
     link: Link,
     token: Bytes,
     feed_position: u64,
-    ground: Ground,
+    visibility: Visibility,
 ) -> anyhow::Result<Opened> {
     let mut session = Session { link, aside: Vec::new() };
-    let Say::Welcome(welcome) = session.ask(hello(token, feed_position, ground)).await? else {
+    let ServerKind::Welcome(welcome) =
+        session.request(hello(token, feed_position, visibility)).await?
+    else {
         bail!("no Welcome (are the users of --tokens from another data folder?)");
     };
-    let heartbeat_ms = match ground {
-        Ground::Front => welcome.heartbeat_ms,
-        Ground::Back => welcome.background_heartbeat_ms,
+    let heartbeat_ms = match visibility {
+        Visibility::Foreground => welcome.heartbeat_ms,
+        Visibility::Background => welcome.background_heartbeat_ms,
     };
     let heartbeat = Duration::from_millis(u64::from(heartbeat_ms.max(100)));
     Ok(Opened { session, heartbeat, changes: welcome.changes.unwrap_or_default() })
@@ -99,20 +101,20 @@ impl Session {
     ///
     /// # Errors
     /// When the request fails or the session ends.
-    pub(crate) async fn ask(&mut self, kind: Ask) -> anyhow::Result<Say> {
-        self.link.send(&mut vec![protocol::ask(REQUEST, kind)]).await?;
+    pub(crate) async fn request(&mut self, kind: ClientKind) -> anyhow::Result<ServerKind> {
+        self.link.send(&mut vec![protocol::request(REQUEST, kind)]).await?;
         let mut answers = Vec::new();
         let mut found = None;
         while found.is_none() {
             self.link.receive(&mut answers).await?;
             for answer in answers.drain(..) {
                 match wire::ServerEnvelope::decode(answer.clone())? {
-                    wire::ServerEnvelope { kind: Some(Say::Close(close)), .. } => {
+                    wire::ServerEnvelope { kind: Some(ServerKind::Close(close)), .. } => {
                         bail!("the server closed with {}", name(close.code));
                     }
                     wire::ServerEnvelope {
                         request: REQUEST,
-                        kind: Some(Say::Failure(failure)),
+                        kind: Some(ServerKind::Failure(failure)),
                     } => {
                         bail!("a request failed with {}", name(failure.code));
                     }
@@ -126,10 +128,10 @@ impl Session {
         found.context("no answer")
     }
 
-    /// Sends all of them, several at a time; gives the answers in the same order.
+    /// Sends all of them, several at a time; returns the answers in the same order.
     ///
     /// # Errors
-    /// As [`Session::ask`].
+    /// As [`Session::request`].
     pub(crate) async fn send_many(
         &mut self,
         sends: Vec<wire::Send>,
@@ -141,7 +143,7 @@ impl Session {
             let mut out: Vec<Bytes> = sends
                 .by_ref()
                 .take(IN_FLIGHT - waiting)
-                .map(|(request, send)| protocol::ask(request, Ask::Send(send)))
+                .map(|(request, send)| protocol::request(request, ClientKind::Send(send)))
                 .collect();
             waiting += out.len();
             if waiting == 0 {
@@ -153,15 +155,17 @@ impl Session {
             for envelope in received {
                 let envelope = wire::ServerEnvelope::decode(envelope)?;
                 match envelope.kind {
-                    Some(Say::Sent(sent)) => {
+                    Some(ServerKind::Sent(sent)) => {
                         let at = envelope.request.saturating_sub(FIRST_SEND) as usize;
                         *answers.get_mut(at).context("an answer to nothing")? = Some(sent);
                         waiting -= 1;
                     }
-                    Some(Say::Failure(failure)) => {
+                    Some(ServerKind::Failure(failure)) => {
                         bail!("a send failed with {}", name(failure.code))
                     }
-                    Some(Say::Close(close)) => bail!("the server closed with {}", name(close.code)),
+                    Some(ServerKind::Close(close)) => {
+                        bail!("the server closed with {}", name(close.code))
+                    }
                     _ => {}
                 }
             }
@@ -172,7 +176,7 @@ impl Session {
     /// position behind it.
     ///
     /// # Errors
-    /// As [`Session::ask`].
+    /// As [`Session::request`].
     pub(crate) async fn rest_of_feed(
         &mut self,
         mut changes: wire::Changes,
@@ -180,7 +184,7 @@ impl Session {
         let mut entries = std::mem::take(&mut changes.entries);
         while changes.more {
             let sync = wire::Sync { feed_position: changes.feed_position };
-            let Say::Changes(page) = self.ask(Ask::Sync(sync)).await? else {
+            let ServerKind::Changes(page) = self.request(ClientKind::Sync(sync)).await? else {
                 bail!("no Changes");
             };
             changes = page;
@@ -189,10 +193,10 @@ impl Session {
         Ok((entries, changes.feed_position))
     }
 
-    /// Fetches a conversation's entries above `held` up to its end, and gives each to `take`.
+    /// Fetches a conversation's entries above `held` up to its end, and hands each to `take`.
     ///
     /// # Errors
-    /// As [`Session::ask`], and when an entry can't be read.
+    /// As [`Session::request`], and when an entry can't be read.
     pub(crate) async fn fetch(
         &mut self,
         conversation: &Bytes,
@@ -200,7 +204,7 @@ impl Session {
         mut take: impl FnMut(wire::Entry),
     ) -> anyhow::Result<u64> {
         loop {
-            let Say::Fetched(page) = self.ask(after(conversation, held)).await? else {
+            let ServerKind::Fetched(page) = self.request(after(conversation, held)).await? else {
                 bail!("no Fetched");
             };
             for entry in page.entries {
@@ -217,20 +221,20 @@ impl Session {
     /// Says that everything up to `up_to` is held here.
     ///
     /// # Errors
-    /// As [`Session::ask`].
+    /// As [`Session::request`].
     pub(crate) async fn delivered(
         &mut self,
         conversation: &Bytes,
         up_to: u64,
     ) -> anyhow::Result<()> {
         let delivered = wire::Delivered { conversation: conversation.clone(), up_to };
-        self.ask(Ask::Delivered(delivered)).await.map(|_| ())
+        self.request(ClientKind::Delivered(delivered)).await.map(|_| ())
     }
 
     /// Takes and acknowledges what an earlier run left behind.
     ///
     /// # Errors
-    /// As [`Session::ask`].
+    /// As [`Session::request`].
     pub(crate) async fn catch_up(&mut self, entry: &wire::FeedEntry) -> anyhow::Result<()> {
         if entry.delivered < entry.last_seq {
             let held = self.fetch(&entry.conversation, entry.delivered, |_| {}).await?;
@@ -239,17 +243,18 @@ impl Session {
         Ok(())
     }
 
-    /// Makes a group of this user and `members`; `id` is 1 to 64 bytes and gives the
+    /// Makes a group of this user and `members`; `id` is 1 to 64 bytes and makes the
     /// group's id.
     ///
     /// # Errors
-    /// As [`Session::ask`].
+    /// As [`Session::request`].
     pub(crate) async fn create_group(
         &mut self,
         id: Bytes,
         members: Vec<Bytes>,
     ) -> anyhow::Result<wire::Sent> {
-        let Say::Sent(sent) = self.ask(Ask::Send(new_group(id, members))).await? else {
+        let ServerKind::Sent(sent) = self.request(ClientKind::Send(new_group(id, members))).await?
+        else {
             bail!("no Sent")
         };
         Ok(sent)
@@ -257,7 +262,7 @@ impl Session {
 
     /// Ends the session in order.
     pub(crate) async fn close(mut self) {
-        let goodbye = protocol::ask(0, Ask::Goodbye(wire::Goodbye {}));
+        let goodbye = protocol::request(0, ClientKind::Goodbye(wire::Goodbye {}));
         let _ = self.link.send(&mut vec![goodbye]).await;
         self.link.close().await;
     }
@@ -276,8 +281,8 @@ pub(crate) fn new_group(id: Bytes, members: Vec<Bytes>) -> wire::Send {
 }
 
 /// The question for what comes after a seq.
-pub(crate) fn after(conversation: &Bytes, held: u64) -> Ask {
-    Ask::Fetch(wire::Fetch {
+pub(crate) fn after(conversation: &Bytes, held: u64) -> ClientKind {
+    ClientKind::Fetch(wire::Fetch {
         conversation: conversation.clone(),
         from: Some(fetch::From::AfterSeq(held)),
         limit: 0,

@@ -23,13 +23,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::args::PairsArgs;
-use crate::driver::workers::Crew;
+use crate::driver::workers::Workers;
 use crate::driver::{self, Plan};
 use crate::measure::run::Run;
 use crate::net::protocol::Mark;
 use crate::report::Result as Report;
 use crate::user::conclude_pairs;
-use user::User;
+use user::PeerUser;
 
 /// Patience with connecting, signing up and what else happens before the load.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(120);
@@ -42,7 +42,7 @@ const READ_BYTES: usize = 16 * 1024;
 enum Event {
     /// Own message `number` is acknowledged.
     Sent { number: u64 },
-    /// The peer said something; `seq` grows, 0 where there is none.
+    /// A message of the other user; `seq` grows, 0 where there is none.
     Message { mark: Mark, bytes: usize, seq: u64 },
 }
 
@@ -53,7 +53,7 @@ trait Peer: Send + Sized + 'static {
     const DELIVERS: bool = true;
 
     /// Writes message `mark` of `size` bytes.
-    fn say(&mut self, mark: Mark, size: usize, out: &mut BytesMut);
+    fn write_message(&mut self, mark: Mark, size: usize, out: &mut BytesMut);
 
     /// Takes everything whole off `input`; answers go to `out`.
     ///
@@ -67,14 +67,14 @@ trait Peer: Send + Sized + 'static {
     ) -> anyhow::Result<()>;
 
     /// Whether messages were taken that [`Peer::acknowledge`] would acknowledge.
-    fn owes(&self) -> bool {
+    fn has_unacknowledged(&self) -> bool {
         false
     }
 
     /// Writes the cumulative acknowledgement of what was taken.
     fn acknowledge(&mut self, _out: &mut BytesMut) {}
 
-    /// Fetches what the server kept of what the other user said, as numbers in their order.
+    /// Fetches what the server kept of what the other user sent, as numbers in their order.
     ///
     /// # Errors
     /// When the connection breaks.
@@ -150,8 +150,8 @@ pub(crate) fn is_peer(url: &str) -> bool {
 pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Report> {
     let url = &args.target.server;
     let kind = Kind::of(url).context("not another server")?;
-    let (_, place) = url.split_once("://").context("--server is a URL")?;
-    let (authority, domain) = place.split_once('/').unwrap_or((place, ""));
+    let (_, server) = url.split_once("://").context("--server is a URL")?;
+    let (authority, domain) = server.split_once('/').unwrap_or((server, ""));
     let address = tokio::net::lookup_host(authority)
         .await
         .context("--server is a URL such as nats://127.0.0.1:4222")?
@@ -161,58 +161,59 @@ pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Report> {
     ensure!(load.large_share.is_none(), "--large-share is for Parley only");
     ensure!(args.target.metrics.is_none(), "--metrics is for Parley only");
     let run = Arc::new(Run::new()?);
-    let crew = Crew::start_alone()?;
+    let workers = Workers::start_unconnected()?;
     let plan = Plan::of("pairs", kind.name(), &args.target, load);
-    let (stored, ran) = match kind {
+    let (stored, finished) = match kind {
         Kind::Xmpp => {
             let domain = if domain.is_empty() { "localhost" } else { domain };
-            let place = Arc::new(xmpp::Place::new(address, domain, run.id));
+            let server = Arc::new(xmpp::Server::new(address, domain, run.id));
             let users =
-                open(&crew, args, &run, |index| xmpp::open(Arc::clone(&place), index)).await?;
-            let stored = xmpp::stored(users.first().map(User::peer).context("no users")?);
-            (stored, driver::drive(&plan, &run, &crew, users).await?)
+                open(&workers, args, &run, |index| xmpp::open(Arc::clone(&server), index)).await?;
+            let stored = xmpp::stored(users.first().map(PeerUser::peer).context("no users")?);
+            (stored, driver::drive(&plan, &run, &workers, users).await?)
         }
         Kind::Nats => {
-            let place = Arc::new(nats::prepare(address, run.id, args.users).await?);
+            let server = Arc::new(nats::prepare(address, run.id, args.users).await?);
             let users =
-                open(&crew, args, &run, |index| nats::open(Arc::clone(&place), index)).await?;
-            (nats::STORED.to_owned(), driver::drive(&plan, &run, &crew, users).await?)
+                open(&workers, args, &run, |index| nats::open(Arc::clone(&server), index)).await?;
+            (nats::STORED.to_owned(), driver::drive(&plan, &run, &workers, users).await?)
         }
         Kind::Redis => {
             let stored = redis::stored(address).await?;
             let id = run.id;
-            let users = open(&crew, args, &run, |index| redis::open(address, id, index)).await?;
-            (stored, driver::drive(&plan, &run, &crew, users).await?)
+            let users = open(&workers, args, &run, |index| redis::open(address, id, index)).await?;
+            (stored, driver::drive(&plan, &run, &workers, users).await?)
         }
     };
-    let mut result = conclude_pairs(&plan, &run, ran)?;
+    let mut result = conclude_pairs(&plan, &run, finished)?;
     result.durability = Some(args.durability.clone().unwrap_or(stored));
     Ok(result)
 }
 
-/// Opens everybody's session, each on the thread that will play it.
+/// Opens everybody's session, each on the thread that will run it.
 async fn open<P, F>(
-    crew: &Crew,
+    workers: &Workers,
     args: &PairsArgs,
     run: &Arc<Run>,
     one: impl Fn(usize) -> F,
-) -> anyhow::Result<Vec<User<P>>>
+) -> anyhow::Result<Vec<PeerUser<P>>>
 where
     P: Peer,
     F: Future<Output = anyhow::Result<(Stream, P)>> + Send + 'static,
 {
-    crew.open_alone(0..args.users, |index| {
-        let (run, size, opening) = (Arc::clone(run), args.load.size, one(index));
-        Ok(async move {
-            let opened = tokio::time::timeout(SETUP_TIMEOUT, opening).await;
-            let Ok(opened) = opened else {
-                bail!("user {index} had no session after {} s", SETUP_TIMEOUT.as_secs())
-            };
-            let (stream, peer) = opened.with_context(|| format!("user {index}"))?;
-            Ok(User::new(run, index, size, stream, peer))
+    workers
+        .open_unconnected(0..args.users, |index| {
+            let (run, size, opening) = (Arc::clone(run), args.load.size, one(index));
+            Ok(async move {
+                let opened = tokio::time::timeout(SETUP_TIMEOUT, opening).await;
+                let Ok(opened) = opened else {
+                    bail!("user {index} had no session after {} s", SETUP_TIMEOUT.as_secs())
+                };
+                let (stream, peer) = opened.with_context(|| format!("user {index}"))?;
+                Ok(PeerUser::new(run, index, size, stream, peer))
+            })
         })
-    })
-    .await
+        .await
 }
 
 #[cfg(test)]

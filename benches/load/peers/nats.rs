@@ -34,7 +34,7 @@ const MESSAGES: &str = "1";
 const ANSWERS: &str = "2";
 
 /// The server, and the names of this run's stream and subjects.
-pub(super) struct Place {
+pub(super) struct Server {
     address: SocketAddr,
     run: u64,
 }
@@ -56,7 +56,7 @@ enum Line {
     Other,
 }
 
-impl Place {
+impl Server {
     fn stream(&self) -> String {
         format!("bench-{:016x}", self.run)
     }
@@ -74,10 +74,10 @@ fn answers(run: u64, index: usize) -> String {
 ///
 /// # Errors
 /// When the server refuses it.
-pub(super) async fn prepare(address: SocketAddr, run: u64, users: usize) -> anyhow::Result<Place> {
-    let place = Place { address, run };
+pub(super) async fn prepare(address: SocketAddr, run: u64, users: usize) -> anyhow::Result<Server> {
+    let server = Server { address, run };
     let config = json!({
-        "name": place.stream(),
+        "name": server.stream(),
         "subjects": [format!("parley.{run:016x}.to.*")],
         "storage": "file",
         "retention": "limits",
@@ -86,28 +86,28 @@ pub(super) async fn prepare(address: SocketAddr, run: u64, users: usize) -> anyh
     });
     let made = async {
         let mut stream = connect(address).await?;
-        let subject = format!("$JS.API.STREAM.CREATE.{}", place.stream());
+        let subject = format!("$JS.API.STREAM.CREATE.{}", server.stream());
         request(&mut stream, &answers(run, users), &subject, &config).await
     };
     tokio::time::timeout(SETUP_TIMEOUT, made)
         .await
         .context("the server did not answer")?
         .context("making the stream")?;
-    Ok(place)
+    Ok(server)
 }
 
 /// Connects a user and makes the consumer.
 ///
 /// # Errors
 /// When the server refuses it.
-pub(super) async fn open(place: Arc<Place>, index: usize) -> anyhow::Result<(Stream, Session)> {
-    let run = place.run;
-    let mut stream = connect(place.address).await?;
+pub(super) async fn open(server: Arc<Server>, index: usize) -> anyhow::Result<(Stream, Session)> {
+    let run = server.run;
+    let mut stream = connect(server.address).await?;
     let deliver = format!("deliver.{run:016x}.{index}");
     stream.write(format!("SUB {deliver} {MESSAGES}\r\n").as_bytes()).await?;
     let name = format!("user-{index}");
     let config = json!({
-        "stream_name": place.stream(),
+        "stream_name": server.stream(),
         "config": {
             "durable_name": name,
             "deliver_subject": deliver,
@@ -117,7 +117,7 @@ pub(super) async fn open(place: Arc<Place>, index: usize) -> anyhow::Result<(Str
             "max_ack_pending": MAX_ACK_PENDING,
         },
     });
-    let subject = format!("$JS.API.CONSUMER.DURABLE.CREATE.{}.{name}", place.stream());
+    let subject = format!("$JS.API.CONSUMER.DURABLE.CREATE.{}.{name}", server.stream());
     request(&mut stream, &answers(run, index), &subject, &config).await.context("a consumer")?;
     Ok((stream, Session { run, index, owed: None }))
 }
@@ -204,7 +204,7 @@ fn stream_seq(reply: &str) -> Option<u64> {
 }
 
 impl Peer for Session {
-    fn say(&mut self, mark: Mark, size: usize, out: &mut BytesMut) {
+    fn write_message(&mut self, mark: Mark, size: usize, out: &mut BytesMut) {
         let text = protocol::text(mark, size);
         let (to, answer) = (inbox(self.run, self.index ^ 1), answers(self.run, self.index));
         let mut line = String::with_capacity(128 + text.len());
@@ -245,7 +245,7 @@ impl Peer for Session {
         Ok(())
     }
 
-    fn owes(&self) -> bool {
+    fn has_unacknowledged(&self) -> bool {
         self.owed.is_some()
     }
 
@@ -268,11 +268,11 @@ mod tests {
 
     #[test]
     fn what_is_published_is_taken_and_acknowledged_cumulatively() {
-        let mut said = BytesMut::new();
-        session(0).say(MARK, 100, &mut said);
-        let said = String::from_utf8(said.to_vec()).unwrap();
-        let text = said.lines().nth(1).unwrap();
-        assert!(said.starts_with(&format!("PUB {} {}.41 100\r\n", inbox(7, 1), answers(7, 0))));
+        let mut written = BytesMut::new();
+        session(0).write_message(MARK, 100, &mut written);
+        let written = String::from_utf8(written.to_vec()).unwrap();
+        let text = written.lines().nth(1).unwrap();
+        assert!(written.starts_with(&format!("PUB {} {}.41 100\r\n", inbox(7, 1), answers(7, 0))));
         let ack = |seq: u64| format!("$JS.ACK.bench.user-1.1.{seq}.{seq}.16.0");
         let mut input = BytesMut::new();
         for seq in [3, 9] {
@@ -280,14 +280,14 @@ mod tests {
                 format!("MSG {} 1 {} 100\r\n{text}\r\n", inbox(7, 1), ack(seq)).as_bytes(),
             );
         }
-        let (mut taker, mut events, mut out) = (session(1), Vec::new(), BytesMut::new());
-        taker.read(&mut input, &mut events, &mut out).unwrap();
+        let (mut recipient, mut events, mut out) = (session(1), Vec::new(), BytesMut::new());
+        recipient.read(&mut input, &mut events, &mut out).unwrap();
         let message = |seq| Event::Message { mark: MARK, bytes: 100, seq };
         assert_eq!(events, [message(3), message(9)]);
-        assert!(out.is_empty() && taker.owes());
-        taker.acknowledge(&mut out);
+        assert!(out.is_empty() && recipient.has_unacknowledged());
+        recipient.acknowledge(&mut out);
         assert_eq!(out, format!("PUB {} 4\r\n+ACK\r\n", ack(9)).as_bytes());
-        assert!(!taker.owes());
+        assert!(!recipient.has_unacknowledged());
     }
 
     #[test]

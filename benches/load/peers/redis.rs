@@ -46,7 +46,7 @@ pub(super) async fn stored(address: SocketAddr) -> anyhow::Result<String> {
 }
 
 async fn setting(stream: &mut Stream, name: &str) -> anyhow::Result<String> {
-    let answer = ask(stream, &["CONFIG", "GET", name]).await?;
+    let answer = request(stream, &["CONFIG", "GET", name]).await?;
     let value = answer.list().and_then(|pair| pair.get(1)).and_then(Value::text);
     Ok(value.with_context(|| format!("the setting {name}"))?.to_owned())
 }
@@ -61,12 +61,12 @@ pub(super) async fn open(
     index: usize,
 ) -> anyhow::Result<(Stream, Session)> {
     let mut stream = Stream::open(address).await?;
-    ask(&mut stream, &["PING"]).await?;
+    request(&mut stream, &["PING"]).await?;
     let key = |index: usize| format!("bench:{run:016x}:{index}");
     Ok((stream, Session { key: key(index), other: key(index ^ 1), waiting: VecDeque::new() }))
 }
 
-async fn ask(stream: &mut Stream, words: &[&str]) -> anyhow::Result<Value> {
+async fn request(stream: &mut Stream, words: &[&str]) -> anyhow::Result<Value> {
     let mut out = BytesMut::new();
     resp::put(words, &mut out);
     stream.write(&out).await?;
@@ -82,7 +82,7 @@ async fn ask(stream: &mut Stream, words: &[&str]) -> anyhow::Result<Value> {
 impl Peer for Session {
     const DELIVERS: bool = false;
 
-    fn say(&mut self, mark: Mark, size: usize, out: &mut BytesMut) {
+    fn write_message(&mut self, mark: Mark, size: usize, out: &mut BytesMut) {
         self.waiting.push_back(mark.number);
         resp::put(&["XADD", &self.key, "*", "m", &protocol::text(mark, size)], out);
     }
@@ -115,7 +115,7 @@ impl Peer for Session {
         }
         loop {
             let page =
-                ask(&mut stream, &["XRANGE", &self.other, &from, "+", "COUNT", &count]).await?;
+                request(&mut stream, &["XRANGE", &self.other, &from, "+", "COUNT", &count]).await?;
             let page = page.list().context("a page")?;
             let Some(last) = page.last() else { return Ok(numbers) };
             for entry in page {
@@ -146,8 +146,8 @@ mod tests {
     #[test]
     fn replies_acknowledge_in_order() {
         let (mut session, mut out, mut events) = (session(), BytesMut::new(), Vec::new());
-        session.say(MARK, 100, &mut out);
-        session.say(Mark { number: 42, ..MARK }, 100, &mut out);
+        session.write_message(MARK, 100, &mut out);
+        session.write_message(Mark { number: 42, ..MARK }, 100, &mut out);
         let Some(Value::List(words)) = resp::next(&mut out).unwrap() else { panic!("no command") };
         assert_eq!(words[0].text(), Some("XADD"));
         assert_eq!(protocol::parse(words[4].text().unwrap()), Some(MARK));
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn an_error_ends_the_run() {
         let mut session = session();
-        session.say(MARK, 100, &mut BytesMut::new());
+        session.write_message(MARK, 100, &mut BytesMut::new());
         let mut error = BytesMut::from("-MISCONF no disk\r\n");
         assert!(session.read(&mut error, &mut Vec::new(), &mut BytesMut::new()).is_err());
     }

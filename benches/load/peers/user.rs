@@ -1,4 +1,4 @@
-//! One user of another server: says, takes and acknowledges as `crate::user` does with
+//! One user of another server: sends, receives and acknowledges as `crate::user` does with
 //! Parley, and hands over the same samples and the same account for the audit.
 
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{Event, Peer, Stream};
 use crate::driver::{Actor, Phase, Source};
-use crate::measure::audit::{Heard, Said};
+use crate::measure::audit::{ReceivedLog, SentLog};
 use crate::measure::run::{Run, Samples};
 use crate::net::protocol::Mark;
 use crate::user::{self, Outcome};
@@ -22,24 +22,24 @@ use crate::user::{self, Outcome};
 const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(100);
 
 /// One user on an open session.
-pub(super) struct User<P> {
+pub(super) struct PeerUser<P> {
     run: Arc<Run>,
     index: usize,
     size: usize,
     stream: Stream,
     peer: P,
-    said: Said,
+    sent: SentLog,
     /// Messages written: numbers below this.
     written: u64,
-    /// Said without an acknowledgement: number and intended time, in order.
+    /// Sent without an acknowledgement: number and intended time, in order.
     waiting: VecDeque<(u64, u64)>,
-    heard: Heard,
+    received: ReceivedLog,
     out: BytesMut,
     samples: Samples,
     settled: bool,
 }
 
-impl<P: Peer> User<P> {
+impl<P: Peer> PeerUser<P> {
     pub(super) fn new(run: Arc<Run>, index: usize, size: usize, stream: Stream, peer: P) -> Self {
         Self {
             run,
@@ -47,10 +47,10 @@ impl<P: Peer> User<P> {
             size,
             stream,
             peer,
-            said: Said::default(),
+            sent: SentLog::default(),
             written: 0,
             waiting: VecDeque::new(),
-            heard: Heard::default(),
+            received: ReceivedLog::default(),
             out: BytesMut::new(),
             samples: Samples::default(),
             settled: false,
@@ -61,7 +61,7 @@ impl<P: Peer> User<P> {
         &self.peer
     }
 
-    async fn rounds(
+    async fn run_phases(
         &mut self,
         source: &mut Source,
         phase: &mut watch::Receiver<Phase>,
@@ -72,7 +72,7 @@ impl<P: Peer> User<P> {
         // What came with the last answer of the opening is read first.
         self.read(&mut events)?;
         loop {
-            let owes = self.peer.owes();
+            let unacknowledged = self.peer.has_unacknowledged();
             tokio::select! {
                 more = self.stream.more() => {
                     more?;
@@ -83,15 +83,15 @@ impl<P: Peer> User<P> {
                         *source = Source::Silent;
                     }
                 }
-                () = &mut spacing, if owes => {}
+                () = &mut spacing, if unacknowledged => {}
                 changed = phase.changed() => changed.context("the run was given up")?,
             }
             let now = *phase.borrow();
             if now == Phase::Ended {
                 return Ok(());
             }
-            self.say(source, &mut due, now);
-            if self.peer.owes() && (now == Phase::Settling || spacing.is_elapsed()) {
+            self.send_due(source, &mut due, now);
+            if self.peer.has_unacknowledged() && (now == Phase::Settling || spacing.is_elapsed()) {
                 self.peer.acknowledge(&mut self.out);
                 spacing.as_mut().reset(Instant::now() + ACKNOWLEDGE_EVERY);
             }
@@ -110,9 +110,9 @@ impl<P: Peer> User<P> {
             match event {
                 Event::Sent { number } => self.acknowledged(number, now_ns),
                 Event::Message { mark, seq, .. } if mark.run == self.run.id => {
-                    let before = self.heard.count;
-                    self.heard.take(mark.number, seq);
-                    if self.heard.count > before {
+                    let before = self.received.count;
+                    self.received.take(mark.number, seq);
+                    if self.received.count > before {
                         self.count_delivered(mark.intended_ns, now_ns);
                     }
                 }
@@ -140,8 +140,8 @@ impl<P: Peer> User<P> {
         self.run.count_delivered(now_ns);
     }
 
-    /// Queues what is to be said now.
-    fn say(&mut self, source: &Source, due: &mut Vec<u64>, phase: Phase) {
+    /// Queues what is to be sent now.
+    fn send_due(&mut self, source: &Source, due: &mut Vec<u64>, phase: Phase) {
         for intended_ns in due.drain(..) {
             self.push(intended_ns);
         }
@@ -153,11 +153,11 @@ impl<P: Peer> User<P> {
     }
 
     fn push(&mut self, intended_ns: u64) {
-        let number = self.said.next;
+        let number = self.sent.next;
         let mark = Mark { run: self.run.id, number, intended_ns };
-        self.peer.say(mark, self.size, &mut self.out);
+        self.peer.write_message(mark, self.size, &mut self.out);
         self.waiting.push_back((number, intended_ns));
-        self.said.next += 1;
+        self.sent.next += 1;
     }
 
     async fn flush(&mut self) -> anyhow::Result<()> {
@@ -169,30 +169,30 @@ impl<P: Peer> User<P> {
             let fresh = self.waiting.iter().rev().take_while(|(number, _)| *number >= written);
             let late = fresh.map(|(_, intended)| (*intended, now_ns.saturating_sub(*intended)));
             self.samples.late.extend(late);
-            self.run.written.fetch_add(self.said.next - self.written, Ordering::Relaxed);
-            self.written = self.said.next;
+            self.run.written.fetch_add(self.sent.next - self.written, Ordering::Relaxed);
+            self.written = self.sent.next;
         }
         self.run.record(self.index, &mut self.samples);
         Ok(())
     }
 }
 
-impl<P: Peer> Actor for User<P> {
+impl<P: Peer> Actor for PeerUser<P> {
     type Outcome = Outcome;
 
     fn sends(&self) -> bool {
         true
     }
 
-    async fn play(mut self, mut source: Source, mut phase: watch::Receiver<Phase>) -> Outcome {
-        let mut broke = self.rounds(&mut source, &mut phase).await.err();
+    async fn run(mut self, mut source: Source, mut phase: watch::Receiver<Phase>) -> Outcome {
+        let mut broke = self.run_phases(&mut source, &mut phase).await.err();
         self.run.record(self.index, &mut self.samples);
-        self.said.not_acknowledged.extend(self.waiting.iter().map(|(number, _)| *number));
+        self.sent.not_acknowledged.extend(self.waiting.iter().map(|(number, _)| *number));
         if broke.is_none() && !P::DELIVERS {
             match self.peer.read_back(self.stream).await {
                 Ok(numbers) => {
                     for number in numbers {
-                        self.heard.take(number, 0);
+                        self.received.take(number, 0);
                     }
                 }
                 Err(error) => broke = Some(error.context("reading back")),
@@ -201,8 +201,8 @@ impl<P: Peer> Actor for User<P> {
         Outcome {
             gaps: 0,
             without_receipt: false,
-            said: self.said,
-            heard: self.heard,
+            sent: self.sent,
+            received: self.received,
             broke: broke.map(|error| format!("{error:#}")),
         }
     }

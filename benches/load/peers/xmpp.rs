@@ -22,7 +22,7 @@ use crate::net::protocol::{self, Mark};
 const ARCHIVE: &str = "urn:xmpp:mam:2";
 
 /// The server, and the names of this run's users.
-pub(super) struct Place {
+pub(super) struct Server {
     address: SocketAddr,
     domain: String,
     run: u64,
@@ -35,7 +35,7 @@ pub(super) struct Session {
     archived: bool,
 }
 
-impl Place {
+impl Server {
     pub(super) fn new(address: SocketAddr, domain: &str, run: u64) -> Self {
         Self { address, domain: domain.to_owned(), run }
     }
@@ -49,9 +49,9 @@ impl Place {
 ///
 /// # Errors
 /// When the server refuses.
-pub(super) async fn open(place: Arc<Place>, index: usize) -> anyhow::Result<(Stream, Session)> {
-    let mut stream = Stream::open(place.address).await?;
-    let (user, domain) = (place.user(index), &place.domain);
+pub(super) async fn open(server: Arc<Server>, index: usize) -> anyhow::Result<(Stream, Session)> {
+    let mut stream = Stream::open(server.address).await?;
+    let (user, domain) = (server.user(index), &server.domain);
     // Nobody needs to know it later.
     let password = format!("{:032x}", fastrand::u128(..));
     begin(&mut stream, domain).await?;
@@ -59,7 +59,7 @@ pub(super) async fn open(place: Arc<Place>, index: usize) -> anyhow::Result<(Str
         "<iq type='set' id='register' to='{domain}'><query xmlns='jabber:iq:register'>\
          <username>{user}</username><password>{password}</password></query></iq>"
     );
-    ask(&mut stream, &form).await.context("signing up")?;
+    request(&mut stream, &form).await.context("signing up")?;
     let plain = BASE64_STANDARD.encode(format!("\0{user}\0{password}"));
     let auth =
         format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>");
@@ -69,13 +69,13 @@ pub(super) async fn open(place: Arc<Place>, index: usize) -> anyhow::Result<(Str
     begin(&mut stream, domain).await?;
     let bind = "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
                 <resource>bench</resource></bind></iq>";
-    ask(&mut stream, bind).await.context("binding")?;
+    request(&mut stream, bind).await.context("binding")?;
     let features = format!(
         "<iq type='get' id='features' to='{user}@{domain}'>\
          <query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
     );
     // Without service discovery there is no archive either.
-    let archived = match ask(&mut stream, &features).await {
+    let archived = match request(&mut stream, &features).await {
         Ok(answer) => answer.mentions(ARCHIVE),
         Err(_) => false,
     };
@@ -83,7 +83,7 @@ pub(super) async fn open(place: Arc<Place>, index: usize) -> anyhow::Result<(Str
     // The server tells it to all resources of the user, so also to this one: from now on
     // messages to the user come here.
     while receive(&mut stream).await?.name != "presence" {}
-    let to = format!("{}@{domain}", place.user(index ^ 1));
+    let to = format!("{}@{domain}", server.user(index ^ 1));
     Ok((stream, Session { to, archived }))
 }
 
@@ -115,7 +115,7 @@ async fn begin(stream: &mut Stream, domain: &str) -> anyhow::Result<()> {
 }
 
 /// Sends an `iq`, and waits for its answer.
-async fn ask(stream: &mut Stream, request: &str) -> anyhow::Result<Stanza> {
+async fn request(stream: &mut Stream, request: &str) -> anyhow::Result<Stanza> {
     stream.write(request.as_bytes()).await?;
     let answer = loop {
         let stanza = receive(stream).await?;
@@ -138,7 +138,7 @@ async fn receive(stream: &mut Stream) -> anyhow::Result<Stanza> {
 }
 
 impl Peer for Session {
-    fn say(&mut self, mark: Mark, size: usize, out: &mut BytesMut) {
+    fn write_message(&mut self, mark: Mark, size: usize, out: &mut BytesMut) {
         // Nothing of it needs to be escaped.
         let body = protocol::text(mark, size);
         let (to, number) = (&self.to, mark.number);
@@ -219,9 +219,9 @@ mod tests {
 
     #[test]
     fn a_message_is_taken_and_its_receipt_acknowledges_it() {
-        let mut said = BytesMut::new();
-        session().say(MARK, 100, &mut said);
-        let (events, receipt) = read("a@localhost/bench", &said);
+        let mut written = BytesMut::new();
+        session().write_message(MARK, 100, &mut written);
+        let (events, receipt) = read("a@localhost/bench", &written);
         assert_eq!(events, [Event::Message { mark: MARK, bytes: 100, seq: 0 }]);
         assert!(receipt.starts_with(b"<message to='a@localhost/bench'"), "{receipt:?}");
         let (events, answer) = read("b@localhost/bench", &receipt);

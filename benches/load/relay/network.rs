@@ -94,7 +94,7 @@ async fn streams(listener: TcpListener, server: SocketAddr, path: Path) -> anyho
     loop {
         let (client, _) = listener.accept().await?;
         tokio::spawn(async move {
-            // Whoever ends first ends both.
+            // The first to end ends both.
             if let Ok(server) = TcpStream::connect(server).await
                 && client.set_nodelay(true).is_ok()
                 && server.set_nodelay(true).is_ok()

@@ -37,7 +37,7 @@ pub(crate) struct Group {
     pub(crate) members: usize,
     /// Whether the members acknowledge.
     pub(crate) receipts: bool,
-    /// Receipts that the senders heard, within the window.
+    /// Receipts that the senders received, within the window.
     pub(crate) receipts_per_s: f64,
     /// From the first recipient of a message to the last.
     pub(crate) spread_us: Percentiles,

@@ -49,7 +49,7 @@ pub(crate) struct Result {
     pub(crate) sent_latency_us: Option<Percentiles>,
     /// Intended send to the generator's write.
     pub(crate) late_us: Option<Percentiles>,
-    /// What the threads that play users ran at.
+    /// What the threads that run users ran at.
     pub(crate) generator_priority: Option<String>,
     /// Messages of an open loop that were due within the window.
     pub(crate) planned: Option<u64>,

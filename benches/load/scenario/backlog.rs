@@ -4,7 +4,7 @@ use bytes::Bytes;
 use parley_protocol::wire::{self, send};
 use prost::Message as _;
 
-use crate::measure::audit::Heard;
+use crate::measure::audit::ReceivedLog;
 use crate::net::protocol::{self, Mark};
 
 /// So many texts of a run to `peer`.
@@ -18,12 +18,12 @@ pub(crate) fn messages(run: u64, peer: &Bytes, count: usize, size: usize) -> Vec
 }
 
 /// Takes an entry into the audit when it is of this run and not by `own`.
-pub(crate) fn hear(heard: &mut Heard, entry: wire::Entry, run: u64, own: &Bytes) {
+pub(crate) fn receive(received: &mut ReceivedLog, entry: wire::Entry, run: u64, own: &Bytes) {
     let text = wire::Text::decode(entry.body).ok();
     if let Some(mark) = text.and_then(|text| protocol::parse(&text.text))
         && mark.run == run
         && entry.sender != *own
     {
-        heard.take(mark.number, entry.seq);
+        received.take(mark.number, entry.seq);
     }
 }

@@ -19,14 +19,14 @@ use serde::Serialize;
 
 use super::{handshake, pairs};
 use crate::args::{Floor, FloorArgs, LoadArgs, RelayTransport};
-use crate::driver::workers::Crew;
+use crate::driver::workers::Workers;
 use crate::driver::{self, Plan};
 use crate::measure::histogram::Percentiles;
 use crate::measure::run::Run;
 use crate::net::Connector;
 use crate::relay;
 use crate::report::Result;
-use crate::user::{self, Player};
+use crate::user::{self, User};
 
 /// Bytes of one synced write.
 const BLOCK: usize = 4096;
@@ -140,12 +140,12 @@ async fn relay(
 ) -> anyhow::Result<Result> {
     eprintln!("bare relay over {}", transport.name());
     let (process, ready) = tokio::task::spawn_blocking(move || relay::start(transport)).await??;
-    let crew = Crew::start(&ready.url, Some(&ready.fingerprint)).await?;
+    let workers = Workers::start(&ready.url, Some(&ready.fingerprint)).await?;
     let run = Arc::new(Run::new()?);
-    let players = crew
+    let users = workers
         .open(0..args.users, |index, connector| {
             let (run, size) = (Arc::clone(&run), load.size);
-            Ok(async move { Player::relay(&connector, &run, index, size).await })
+            Ok(async move { User::relay(&connector, &run, index, size).await })
         })
         .await?;
     // The relay answers no hello: give the last one time to be read.
@@ -157,7 +157,7 @@ async fn relay(
         server_pid: Some(process.pid()),
         metrics: None,
     };
-    user::conclude_pairs(&plan, &run, driver::drive(&plan, &run, &crew, players).await?)
+    user::conclude_pairs(&plan, &run, driver::drive(&plan, &run, &workers, users).await?)
 }
 
 async fn handshakes(args: &FloorArgs, transport: RelayTransport) -> anyhow::Result<Result> {

@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context as _, ensure};
 
 use crate::args::GroupArgs;
-use crate::driver::workers::Crew;
+use crate::driver::workers::Workers;
 use crate::driver::{self, Plan};
 use crate::measure::histogram::Percentiles;
 use crate::measure::run::Run;
 use crate::measure::spread::Spreads;
 use crate::net::accounts;
 use crate::report::{Details, Group, Result};
-use crate::user::{self, Player};
+use crate::user::{self, User};
 
 /// The scenario: makes users and groups, connects, drives.
 ///
@@ -29,47 +29,48 @@ pub(crate) async fn measure(args: &GroupArgs) -> anyhow::Result<Result> {
     driver::check_load(&args.load)?;
     let target = &args.target;
     let trust = target.trust.as_deref();
-    let crew = Crew::start_for_groups(&target.server, trust, args.users / members, members).await?;
+    let workers =
+        Workers::start_for_groups(&target.server, trust, args.users / members, members).await?;
     let accounts = accounts::prepare(target, args.users, 1).await?;
     let run = Arc::new(Run::new()?);
-    let mut players = Vec::with_capacity(args.users);
+    let mut users = Vec::with_capacity(args.users);
     for first in (0..args.users).step_by(members) {
         let group = accounts.get(first..first + members).context("too few users")?;
         let (owner, others) = group.split_first().context("an empty group")?;
         let spreads = Arc::new(Spreads::new(others.len()));
         // The others join once the group is there, and take its first entry as what
         // they missed.
-        let founder = crew.open(first..first + 1, |index, connector| {
+        let creator = workers.open(first..first + 1, |index, connector| {
             let (run, load, owner) = (Arc::clone(&run), args.load.clone(), owner.clone());
             let others = others.to_vec();
             Ok(async move {
-                let sender = Player::parley(&connector, &run, index, &load, &owner, &owner).await?;
-                sender.found_group(&others).await
+                let sender = User::parley(&connector, &run, index, &load, &owner, &owner).await?;
+                sender.create_group(&others).await
             })
         });
-        players.extend(founder.await?);
-        let takers = crew.open(first + 1..first + members, |index, connector| {
+        users.extend(creator.await?);
+        let recipients = workers.open(first + 1..first + members, |index, connector| {
             let (run, load, owner) = (Arc::clone(&run), args.load.clone(), owner.clone());
             let account = accounts.get(index).context("too few users")?.clone();
             let spreads = Arc::clone(&spreads);
             Ok(async move {
-                let mut taker =
-                    Player::parley(&connector, &run, index, &load, &account, &owner).await?;
-                taker.only_take(members, account.user_id()?, spreads);
-                Ok(taker)
+                let mut recipient =
+                    User::parley(&connector, &run, index, &load, &account, &owner).await?;
+                recipient.receive_only(members, account.user_id()?, spreads);
+                Ok(recipient)
             })
         });
-        players.extend(takers.await?);
+        users.extend(recipients.await?);
     }
     if args.no_receipts {
-        players.iter_mut().for_each(Player::stay_quiet);
+        users.iter_mut().for_each(User::send_no_receipts);
     }
-    let plan = Plan::of("group", crew.transport().name(), target, &args.load);
-    let ran = driver::drive(&plan, &run, &crew, players).await?;
-    let audits = (0..ran.outcomes.len())
+    let plan = Plan::of("group", workers.transport().name(), target, &args.load);
+    let finished = driver::drive(&plan, &run, &workers, users).await?;
+    let audits = (0..finished.outcomes.len())
         .filter(|index| !index.is_multiple_of(members))
         .map(|index| (index - index % members, index));
-    let mut result = user::conclude(&plan, &run, ran, audits)?;
+    let mut result = user::conclude(&plan, &run, finished, audits)?;
     let receipts = run.window_receipts.load(Ordering::Relaxed);
     result.details = Some(Details::Group(Group {
         members,

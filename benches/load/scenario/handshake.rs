@@ -20,7 +20,7 @@ use crate::measure::run::{Run, Samples};
 use crate::measure::system::{self, Usage};
 use crate::net::Connector;
 use crate::net::accounts;
-use crate::net::session::{self, Ground};
+use crate::net::session::{self, Visibility};
 use crate::report::{self, Details, Handshake, Result};
 
 /// Handshakes on their way in an open loop, at most; more void the run.
@@ -124,7 +124,7 @@ pub(crate) async fn drive(
     Ok(result)
 }
 
-/// Opens until `to_ns`; gives how many found no room.
+/// Opens until `to_ns`; returns how many found no room.
 async fn generate(
     shared: Arc<Shared>,
     load: Load,
@@ -198,7 +198,7 @@ impl Shared {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) as usize % tokens.len().max(1);
             let token = tokens.get(turn).context("no users")?.clone();
             // From the end of the feed: what it holds is not measured here.
-            session::welcome(link, token, u64::MAX, Ground::Front).await?;
+            session::welcome(link, token, u64::MAX, Visibility::Foreground).await?;
         }
         Ok(())
     }

@@ -14,19 +14,19 @@ use anyhow::{Context as _, ensure};
 use tokio::sync::watch;
 
 use crate::args::IdleArgs;
-use crate::driver::workers::Crew;
+use crate::driver::workers::Workers;
 use crate::driver::{Actor as _, Phase, Source};
 use crate::measure::run::Run;
 use crate::measure::system::{self, Sample, Usage};
 use crate::net::accounts::{self, Account};
 use crate::report::{Details, Idle, Result};
-use crate::user::Player;
+use crate::user::User;
 
 /// How long the server's memory settles before a sample of it: jemalloc gives unused pages
 /// back over 10 s, and a moment more after that.
 const SETTLE: Duration = Duration::from_secs(25);
 
-/// Connections opened before they begin to play.
+/// Connections opened before they run.
 const BATCH: usize = 500;
 
 /// The scenario.
@@ -38,21 +38,21 @@ pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<Result> {
     ensure!(args.per_user >= 1, "--per-user is at least 1");
     let connections = args.users * args.per_user;
     let target = &args.target;
-    let crew = Crew::start(&target.server, target.trust.as_deref()).await?;
+    let workers = Workers::start(&target.server, target.trust.as_deref()).await?;
     let accounts = accounts::prepare(target, args.users, 1).await?;
     let run = Arc::new(Run::new()?);
     let (phase, watcher) = watch::channel(Phase::Waiting);
     let sample = || system::sample(target.server_pid, target.metrics.as_deref());
 
     let first = connections / 10;
-    // Each plays from the moment it is open: the heartbeats must go on.
-    let spawn = |(index, player): (usize, Player)| {
-        crew.spawn(index, player.play(Source::Silent, watcher.clone()))
+    // Each runs from the moment it is open: the heartbeats must go on.
+    let spawn = |(index, user): (usize, User)| {
+        workers.spawn(index, user.run(Source::Silent, watcher.clone()))
     };
     let mut tasks = Vec::with_capacity(connections);
-    let players = open(&crew, &run, &accounts, 0..first).await?;
-    let heartbeat_s = players.first().map(|player| player.heartbeat().as_secs_f64());
-    for playing in players.into_iter().enumerate().map(spawn) {
+    let users = open(&workers, &run, &accounts, 0..first).await?;
+    let heartbeat_s = users.first().map(|user| user.heartbeat().as_secs_f64());
+    for playing in users.into_iter().enumerate().map(spawn) {
         tasks.push(playing?);
     }
     tokio::time::sleep(SETTLE).await;
@@ -60,8 +60,8 @@ pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<Result> {
     let began = Instant::now();
     for from in (first..connections).step_by(BATCH) {
         let batch = from..connections.min(from + BATCH);
-        let players = open(&crew, &run, &accounts, batch).await?;
-        for playing in (from..).zip(players).map(spawn) {
+        let users = open(&workers, &run, &accounts, batch).await?;
+        for playing in (from..).zip(users).map(spawn) {
             tasks.push(playing?);
         }
     }
@@ -106,7 +106,7 @@ pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<Result> {
             opened_per_s: counted / opening_s,
         })),
         usage,
-        ..Result::new("idle", crew.transport().name(), args.users)
+        ..Result::new("idle", workers.transport().name(), args.users)
     };
     if let Some(reason) = broken.first() {
         result.void(format!("{} connections broke, one because {reason}", broken.len()));
@@ -115,15 +115,16 @@ pub(crate) async fn measure(args: &IdleArgs) -> anyhow::Result<Result> {
 }
 
 async fn open(
-    crew: &Crew,
+    workers: &Workers,
     run: &Arc<Run>,
     accounts: &[Account],
     range: std::ops::Range<usize>,
-) -> anyhow::Result<Vec<Player>> {
-    crew.open(range, |index, connector| {
-        let own = accounts.get(index % accounts.len()).context("too few users")?.clone();
-        let run = Arc::clone(run);
-        Ok(async move { Player::idle(&connector, &run, index, &own).await })
-    })
-    .await
+) -> anyhow::Result<Vec<User>> {
+    workers
+        .open(range, |index, connector| {
+            let own = accounts.get(index % accounts.len()).context("too few users")?.clone();
+            let run = Arc::clone(run);
+            Ok(async move { User::idle(&connector, &run, index, &own).await })
+        })
+        .await
 }

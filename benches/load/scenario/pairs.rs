@@ -5,13 +5,13 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 
 use crate::args::{LoadArgs, PairsArgs};
-use crate::driver::workers::Crew;
+use crate::driver::workers::Workers;
 use crate::driver::{self, Plan};
 use crate::measure::run::Run;
 use crate::net::accounts;
 use crate::peers;
 use crate::report::Result;
-use crate::user::{self, Player};
+use crate::user::{self, User};
 
 /// What Parley makes durable before it acknowledges.
 const DURABILITY: &str = "synced (RocksDB's log, fdatasync) before `Sent`";
@@ -30,21 +30,21 @@ pub(crate) async fn measure(args: &PairsArgs) -> anyhow::Result<Result> {
     if peers::is_peer(&target.server) {
         return peers::measure(&PairsArgs { load, ..args.clone() }).await;
     }
-    let crew = Crew::start(&target.server, target.trust.as_deref()).await?;
+    let workers = Workers::start(&target.server, target.trust.as_deref()).await?;
     let accounts = accounts::prepare(target, args.users, 1).await?;
     let run = Arc::new(Run::new()?);
     let load = &load;
-    let players = crew
+    let users = workers
         .open(0..args.users, |index, connector| {
             let own = accounts.get(index).context("too few users")?.clone();
             let peer = accounts.get(index ^ 1).context("too few users")?.clone();
             let (run, load) = (Arc::clone(&run), load.clone());
-            Ok(async move { Player::parley(&connector, &run, index, &load, &own, &peer).await })
+            Ok(async move { User::parley(&connector, &run, index, &load, &own, &peer).await })
         })
         .await?;
-    let plan = Plan::of("pairs", crew.transport().name(), target, load);
-    let ran = driver::drive(&plan, &run, &crew, players).await?;
-    let mut result = user::conclude_pairs(&plan, &run, ran)?;
+    let plan = Plan::of("pairs", workers.transport().name(), target, load);
+    let finished = driver::drive(&plan, &run, &workers, users).await?;
+    let mut result = user::conclude_pairs(&plan, &run, finished)?;
     result.durability = Some(args.durability.clone().unwrap_or_else(|| DURABILITY.to_owned()));
     Ok(result)
 }

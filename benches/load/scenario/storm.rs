@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use super::backlog;
 use crate::args::{RelayTransport, StormArgs};
 use crate::driver::workers::PARALLEL;
-use crate::measure::audit::Heard;
+use crate::measure::audit::ReceivedLog;
 use crate::measure::histogram::{self, Percentiles, curve};
 use crate::measure::per;
 use crate::measure::process;
@@ -75,9 +75,9 @@ pub(crate) async fn measure(args: &StormArgs) -> anyhow::Result<Result> {
     let back = each(&accounts, parallel, |index, own| {
         let position = positions.get(index).copied().unwrap_or_default();
         async move {
-            let (link, heard) = come_back(connector, own, position, run_id, retries).await?;
+            let (link, received) = reconnect(connector, own, position, run_id, retries).await?;
             // Held until all are back.
-            anyhow::Ok((link, heard, began.elapsed()))
+            anyhow::Ok((link, received, began.elapsed()))
         }
     })
     .await?;
@@ -87,11 +87,11 @@ pub(crate) async fn measure(args: &StormArgs) -> anyhow::Result<Result> {
 
     let mut latencies = histogram::histogram()?;
     let mut result = Result::new("storm", connector.transport.name(), args.users);
-    for (_, heard, took) in &back {
+    for (_, received, took) in &back {
         latencies.saturating_record(u64::try_from(took.as_micros())?.max(1));
-        result.lost += (args.missed as u64).saturating_sub(heard.count);
-        result.duplicates += heard.duplicates;
-        result.reordered += heard.reordered;
+        result.lost += (args.missed as u64).saturating_sub(received.count);
+        result.duplicates += received.duplicates;
+        result.reordered += received.reordered;
     }
     // Gone before as many are opened again: both would take twice the descriptors.
     for (session, ..) in back {
@@ -143,7 +143,7 @@ where
         .await
 }
 
-/// Takes everything there is; gives the feed position behind it.
+/// Takes everything there is; returns the feed position behind it.
 async fn sync(connector: &Connector, account: &Account) -> anyhow::Result<u64> {
     let opened = session::open(connector, account, 0, 0).await?;
     let mut session = opened.session;
@@ -155,26 +155,26 @@ async fn sync(connector: &Connector, account: &Account) -> anyhow::Result<u64> {
     Ok(position)
 }
 
-async fn come_back(
+async fn reconnect(
     connector: &Connector,
     account: &Account,
     position: u64,
     run: u64,
     retries: &AtomicU64,
-) -> anyhow::Result<(Session, Heard)> {
+) -> anyhow::Result<(Session, ReceivedLog)> {
     for _ in 0..ATTEMPTS {
         match session::open(connector, account, 0, position).await {
             Ok(opened) => {
                 let mut session = opened.session;
                 let (entries, _) = session.rest_of_feed(opened.changes).await?;
                 let own = account.user()?;
-                let mut heard = Heard::default();
+                let mut received = ReceivedLog::default();
                 for entry in entries.iter().filter(|entry| entry.last_seq > entry.delivered) {
-                    let take = |entry| backlog::hear(&mut heard, entry, run, &own);
+                    let take = |entry| backlog::receive(&mut received, entry, run, &own);
                     let held = session.fetch(&entry.conversation, entry.delivered, take).await?;
                     session.delivered(&entry.conversation, held).await?;
                 }
-                return Ok((session, heard));
+                return Ok((session, received));
             }
             Err(_) => {
                 retries.fetch_add(1, Ordering::Relaxed);

@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
-use parley_protocol::wire::server_envelope::Kind as Say;
+use parley_protocol::wire::server_envelope::Kind as ServerKind;
 use parley_protocol::wire::{self, send};
 use prost::Message as _;
 
 use super::backlog;
 use crate::args::SyncArgs;
-use crate::measure::audit::{self, Heard, Said, Verdict};
+use crate::measure::audit::{self, ReceivedLog, SentLog, Verdict};
 use crate::measure::histogram::{self, Percentiles, curve};
 use crate::measure::per;
 use crate::measure::run::{Run, Samples};
@@ -28,7 +28,7 @@ use crate::measure::system::{self, Usage};
 use crate::net::Connector;
 use crate::net::accounts::{self, Account};
 use crate::net::protocol::{self, FIRST_SEND, Mark};
-use crate::net::session::{self, Ground, Session};
+use crate::net::session::{self, Session, Visibility};
 use crate::report::{Details, Reconnect, Result, Sync};
 
 /// The scenario.
@@ -156,12 +156,12 @@ impl Client {
         shared: Arc<Shared>,
         to_ns: u64,
     ) -> anyhow::Result<Verdict> {
-        let said = Said { next: shared.backlog as u64, ..Said::default() };
+        let sent = SentLog { next: shared.backlog as u64, ..SentLog::default() };
         let mut found = Verdict::default();
         let mut samples = Samples::default();
         while shared.run.now_ns() < to_ns {
             let began_ns = shared.run.now_ns();
-            let (mut session, heard, held) = self.catch_up(&shared).await?;
+            let (mut session, received, held) = self.catch_up(&shared).await?;
             let now_ns = shared.run.now_ns();
             samples.delivery.push((began_ns, now_ns - began_ns));
             shared.run.record(index, &mut samples);
@@ -169,7 +169,7 @@ impl Client {
             if shared.run.measures(now_ns) {
                 shared.bytes.fetch_add(session.link.received_bytes, Ordering::Relaxed);
             }
-            found += audit::check(&said, &heard);
+            found += audit::check(&sent, &received);
             if now_ns >= to_ns {
                 session.delivered(&self.conversation, held).await?;
                 session.close().await;
@@ -178,18 +178,18 @@ impl Client {
         Ok(found)
     }
 
-    async fn catch_up(&self, shared: &Shared) -> anyhow::Result<(Session, Heard, u64)> {
+    async fn catch_up(&self, shared: &Shared) -> anyhow::Result<(Session, ReceivedLog, u64)> {
         let link = shared.connector.open_briefly().await?;
-        let opened = session::welcome(link, self.token.clone(), 0, Ground::Front).await?;
+        let opened = session::welcome(link, self.token.clone(), 0, Visibility::Foreground).await?;
         let mut session = opened.session;
         let (entries, _) = session.rest_of_feed(opened.changes).await?;
         if !entries.iter().any(|entry| entry.conversation == self.conversation) {
             bail!("the feed doesn't name the conversation");
         }
-        let mut heard = Heard::default();
-        let take = |entry| backlog::hear(&mut heard, entry, shared.run.id, &self.own);
+        let mut received = ReceivedLog::default();
+        let take = |entry| backlog::receive(&mut received, entry, shared.run.id, &self.own);
         let held = session.fetch(&self.conversation, self.base, take).await?;
-        Ok((session, heard, held))
+        Ok((session, received, held))
     }
 }
 
@@ -236,7 +236,8 @@ async fn reconnect(
         let began = Instant::now();
         let link = connector.open().await?;
         let hello = Instant::now();
-        let opened = session::welcome(link, reader.token(0)?, position, Ground::Front).await?;
+        let opened =
+            session::welcome(link, reader.token(0)?, position, Visibility::Foreground).await?;
         welcome.saturating_record(us(hello));
         let mut session = opened.session;
         welcome_bytes = session.link.received_bytes.max(welcome_bytes);
@@ -265,7 +266,7 @@ async fn reconnect(
 }
 
 /// Asks for what each of them has above what was there when its group was made, all at
-/// once; gives how many entries came.
+/// once; returns how many entries came.
 async fn fetch_together(
     session: &mut Session,
     entries: &[wire::FeedEntry],
@@ -275,7 +276,7 @@ async fn fetch_together(
         .map(|(request, entry)| {
             // The entry that made the group was seen before.
             let held = entry.last_seq.saturating_sub(1);
-            protocol::ask(request, session::after(&entry.conversation, held))
+            protocol::request(request, session::after(&entry.conversation, held))
         })
         .collect();
     let (mut waiting, mut came) = (out.len(), 0);
@@ -285,11 +286,11 @@ async fn fetch_together(
         session.link.receive(&mut received).await?;
         for envelope in received.drain(..) {
             match wire::ServerEnvelope::decode(envelope)?.kind {
-                Some(Say::Fetched(page)) => {
+                Some(ServerKind::Fetched(page)) => {
                     came += page.entries.len();
                     waiting -= 1;
                 }
-                Some(Say::Failure(failure)) => {
+                Some(ServerKind::Failure(failure)) => {
                     bail!("a request failed with {}", session::name(failure.code))
                 }
                 _ => {}

@@ -1,13 +1,15 @@
-//! One user on one connection: sends, takes, acknowledges as a client does.
+//! One user on one connection: sends, receives, acknowledges as a client does.
 //!
-//! A [`Player`] is opened (Hello, and what an earlier run left is caught up), then run as a task
-//! through the phases of the whole run. Acknowledgements are cumulative, at
-//! most one on its way and as often as the SDK says them. The pair's two
-//! players meet again in the audit.
+//! A [`User`] is opened (Hello, and what an earlier run left is caught up), then run as a task
+//! through the phases of the whole run. It moves envelopes between the link and its parts: what it
+//! sends (`outgoing`), what it receives (`incoming`) and what it acknowledges (`acknowledging`).
+//! The pair's two users meet again in the audit (`outcome`).
 
+mod acknowledging;
+mod incoming;
 mod outcome;
+mod outgoing;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,69 +17,47 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use parley_protocol::cursors::delivered_every_ms;
-use parley_protocol::wire::client_envelope::Kind as Ask;
+use parley_protocol::wire::client_envelope::Kind as ClientKind;
 use parley_protocol::{Code, UserId, wire};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::args::LoadArgs;
 use crate::driver::{Actor, Phase, Source};
-use crate::measure::audit::{Heard, Said, Seqs};
 use crate::measure::run::{Run, Samples};
 use crate::measure::spread::Spreads;
 use crate::net::Connector;
 use crate::net::accounts::Account;
 use crate::net::link::Link;
-use crate::net::protocol::{self, ACKNOWLEDGE, Dialect, Event, FIRST_SEND, Mark};
-use crate::net::session::{self, Ground, Session, name};
+use crate::net::protocol::{self, ACKNOWLEDGE, Event, FIRST_SEND, Mark, Protocol};
+use crate::net::session::{self, Session, Visibility, name};
+use acknowledging::Acknowledging;
+use incoming::Incoming;
 pub(crate) use outcome::{Outcome, conclude, conclude_pairs};
+use outgoing::Outgoing;
+
+/// Least time between two acknowledgements in a 1:1, as in the SDK.
+const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(100);
 
 /// Messages taken from the schedule at once; more make the write larger, not later.
 const TAKE: usize = 64;
 
 /// One user on an open connection.
-pub(crate) struct Player {
+pub(crate) struct User {
     index: usize,
-    size: usize,
-    large: Large,
     run: Arc<Run>,
     link: Link,
-    dialect: Dialect,
+    protocol: Protocol,
     heartbeat: Duration,
+    /// Where messages go, once it is known.
     conversation: Option<Bytes>,
-    said: Said,
-    /// Messages written: numbers below this.
-    written: u64,
-    heard: Heard,
-    seqs: Seqs,
-    /// Sent without an answer, in order.
-    waiting: VecDeque<Waiting>,
+    outgoing: Outgoing,
+    incoming: Incoming,
+    acknowledging: Acknowledging,
+    /// Envelopes for the next write.
     out: Vec<Bytes>,
     samples: Samples,
-    /// The highest seq of the peer's.
-    wanted: u64,
-    confirmed: u64,
-    acknowledging: bool,
-    acknowledged_at: Option<Instant>,
-    /// Least time between two acknowledgements, as in the SDK.
-    acknowledge_every: Duration,
-    /// The highest own seq, and how far the peer says it holds.
-    own_seq: u64,
-    receipt: u64,
     settled: bool,
-    /// Acknowledges nothing.
-    quiet: bool,
-    /// Recipients of one message.
-    takers: u64,
-    /// Sends nothing; its group's spreads.
-    spreads: Option<Arc<Spreads>>,
-}
-
-/// A message without an answer.
-struct Waiting {
-    number: u64,
-    intended_ns: u64,
-    large: bool,
 }
 
 /// Which messages are large.
@@ -99,7 +79,7 @@ impl Large {
     }
 }
 
-impl Player {
+impl User {
     /// Connects to Parley as `account`, to talk to `peer`.
     ///
     /// # Errors
@@ -113,15 +93,15 @@ impl Player {
         peer: &Account,
     ) -> anyhow::Result<Self> {
         let large = Large::of(load, 0.0);
-        let dialect =
-            Dialect::Parley { own: account.user()?, peer: peer.user()?, background: false };
-        Self::open(connector, run, index, (load.size, large), account, dialect).await
+        let protocol =
+            Protocol::Parley { own: account.user()?, peer: peer.user()?, background: false };
+        Self::open(connector, run, index, (load.size, large), account, protocol).await
     }
 
-    /// Connects to Parley as `account`, to say nothing, with the app in the background.
+    /// Connects to Parley as `account`, to send nothing, with the app in the background.
     ///
     /// # Errors
-    /// As [`Player::parley`].
+    /// As [`User::parley`].
     pub(crate) async fn idle(
         connector: &Connector,
         run: &Arc<Run>,
@@ -131,8 +111,8 @@ impl Player {
         let size = protocol::LEAST_BYTES;
         let large = Large { share: 0.0, size };
         let own = account.user()?;
-        let dialect = Dialect::Parley { own: own.clone(), peer: own, background: true };
-        Self::open(connector, run, index, (size, large), account, dialect).await
+        let protocol = Protocol::Parley { own: own.clone(), peer: own, background: true };
+        Self::open(connector, run, index, (size, large), account, protocol).await
     }
 
     async fn open(
@@ -141,31 +121,31 @@ impl Player {
         index: usize,
         (size, large): (usize, Large),
         account: &Account,
-        dialect: Dialect,
+        protocol: Protocol,
     ) -> anyhow::Result<Self> {
-        let ground = match dialect {
-            Dialect::Parley { background: true, .. } => Ground::Back,
-            _ => Ground::Front,
+        let visibility = match protocol {
+            Protocol::Parley { background: true, .. } => Visibility::Background,
+            _ => Visibility::Foreground,
         };
         let link = connector.open().await?;
-        let opened = session::welcome(link, account.token(0)?, 0, ground).await?;
+        let opened = session::welcome(link, account.token(0)?, 0, visibility).await?;
         let mut session = opened.session;
         let (entries, _) = session.rest_of_feed(opened.changes).await?;
         for entry in entries {
             session.catch_up(&entry).await?;
         }
         let run = Arc::clone(run);
-        Ok(Self::new(session.link, run, index, size, large, dialect, opened.heartbeat))
+        Ok(Self::new(session.link, run, index, size, large, protocol, opened.heartbeat))
     }
 
     /// Makes a group of this user and `others`; what is sent goes there.
     ///
     /// # Errors
     /// When the server refuses it.
-    pub(crate) async fn found_group(mut self, others: &[Account]) -> anyhow::Result<Self> {
+    pub(crate) async fn create_group(mut self, others: &[Account]) -> anyhow::Result<Self> {
         let members: Vec<Bytes> =
             others.iter().map(Account::user).collect::<anyhow::Result<_>>()?;
-        self.takers = members.len() as u64;
+        self.outgoing.set_recipients(members.len() as u64);
         let id = self.run.id.to_be_bytes().to_vec().into();
         let mut session = Session { link: self.link, aside: Vec::new() };
         let sent = session.create_group(id, members).await?;
@@ -176,14 +156,15 @@ impl Player {
 
     /// Sends nothing, as `user` in a group of `members`, and measures how far apart the
     /// recipients of a message are.
-    pub(crate) fn only_take(&mut self, members: usize, user: UserId, spreads: Arc<Spreads>) {
-        self.acknowledge_every = Duration::from_millis(delivered_every_ms(members, user));
-        self.spreads = Some(spreads);
+    pub(crate) fn receive_only(&mut self, members: usize, user: UserId, spreads: Arc<Spreads>) {
+        let every = Duration::from_millis(delivered_every_ms(members, user));
+        self.acknowledging.set_every(every);
+        self.incoming.set_spreads(spreads);
     }
 
     /// Acknowledges nothing from now on.
-    pub(crate) const fn stay_quiet(&mut self) {
-        self.quiet = true;
+    pub(crate) const fn send_no_receipts(&mut self) {
+        self.acknowledging.disable();
     }
 
     /// Connects to the bare relay.
@@ -200,7 +181,7 @@ impl Player {
         link.send(&mut vec![protocol::relay_hello(u32::try_from(index)?)]).await?;
         let never = Duration::from_secs(3600);
         let large = Large { share: 0.0, size };
-        Ok(Self::new(link, Arc::clone(run), index, size, large, Dialect::Relay, never))
+        Ok(Self::new(link, Arc::clone(run), index, size, large, Protocol::Relay, never))
     }
 
     fn new(
@@ -209,36 +190,22 @@ impl Player {
         index: usize,
         size: usize,
         large: Large,
-        dialect: Dialect,
+        protocol: Protocol,
         heartbeat: Duration,
     ) -> Self {
         Self {
             index,
-            size: size.max(protocol::LEAST_BYTES),
-            large,
             run,
             link,
-            dialect,
+            protocol,
             heartbeat,
             conversation: None,
-            said: Said::default(),
-            written: 0,
-            heard: Heard::default(),
-            seqs: Seqs::default(),
-            waiting: VecDeque::new(),
+            outgoing: Outgoing::new(size, large),
+            incoming: Incoming::new(large),
+            acknowledging: Acknowledging::new(ACKNOWLEDGE_EVERY),
             out: Vec::new(),
             samples: Samples::default(),
-            wanted: 0,
-            confirmed: 0,
-            acknowledging: false,
-            acknowledged_at: None,
-            acknowledge_every: Duration::from_millis(100),
-            own_seq: 0,
-            receipt: 0,
             settled: false,
-            quiet: false,
-            takers: 1,
-            spreads: None,
         }
     }
 
@@ -247,7 +214,7 @@ impl Player {
         self.heartbeat
     }
 
-    async fn rounds(
+    async fn run_phases(
         &mut self,
         source: &mut Source,
         phase: watch::Receiver<Phase>,
@@ -262,13 +229,13 @@ impl Player {
         let mut changed = Box::pin(next(phase));
         let (mut envelopes, mut events, mut due) = (Vec::new(), Vec::new(), Vec::new());
         loop {
-            let wants_spacing = self.has_to_acknowledge();
+            let wants_spacing = self.acknowledging.is_wanted();
             tokio::select! {
                 received = self.link.receive(&mut envelopes) => {
                     received?;
                     let now_ns = self.run.now_ns();
                     for envelope in envelopes.drain(..) {
-                        self.dialect.read(envelope, &mut events)?;
+                        self.protocol.read(envelope, &mut events)?;
                     }
                     for event in events.drain(..) {
                         self.handle(event, now_ns)?;
@@ -280,7 +247,7 @@ impl Player {
                     }
                 }
                 () = &mut spacing, if wants_spacing => {}
-                _ = heartbeat.tick() => self.out.extend(self.dialect.ping()),
+                _ = heartbeat.tick() => self.out.extend(self.protocol.ping()),
                 phase = &mut changed => {
                     let phase = phase?;
                     now = *phase.borrow();
@@ -290,9 +257,9 @@ impl Player {
             if now == Phase::Ended {
                 return Ok(());
             }
-            self.say(source, &mut due, now);
+            self.send_due(source, &mut due, now);
             if self.acknowledge(now) {
-                spacing.as_mut().reset(Instant::now() + self.acknowledge_every);
+                spacing.as_mut().reset(Instant::now() + self.acknowledging.every());
             }
             self.flush().await?;
             if now == Phase::Settling {
@@ -301,70 +268,48 @@ impl Player {
         }
     }
 
-    /// Queues what is to be said now.
-    fn say(&mut self, source: &Source, due: &mut Vec<u64>, phase: Phase) {
+    /// Queues what is to be sent now.
+    fn send_due(&mut self, source: &Source, due: &mut Vec<u64>, phase: Phase) {
         for intended_ns in due.drain(..) {
             self.push(intended_ns);
         }
         if let (Source::Window(window), Phase::Sending) = (source, phase) {
             // The first message makes the conversation known.
-            let window = if self.said.next == 0 || self.needs_conversation() { 1 } else { *window };
-            while self.waiting.len() < window {
+            let first = self.outgoing.is_fresh() || self.needs_conversation();
+            for _ in 0..self.outgoing.room(if first { 1 } else { *window }) {
                 self.push(self.run.now_ns());
             }
         }
     }
 
     fn needs_conversation(&self) -> bool {
-        matches!(self.dialect, Dialect::Parley { .. }) && self.conversation.is_none()
+        matches!(self.protocol, Protocol::Parley { .. }) && self.conversation.is_none()
     }
 
     fn push(&mut self, intended_ns: u64) {
-        let number = self.said.next;
+        let (number, size) = self.outgoing.next(intended_ns);
         let mark = Mark { run: self.run.id, number, intended_ns };
-        let large = self.large.draw();
-        let size = if large { self.large.size } else { self.size };
-        self.out.push(self.dialect.message(mark, size, self.conversation.as_ref()));
-        self.waiting.push_back(Waiting { number, intended_ns, large });
-        self.said.next += 1;
+        self.out.push(self.protocol.message(mark, size, self.conversation.as_ref()));
     }
 
-    /// Whether there is something to acknowledge and no answer to wait for before. Never for the
-    /// quiet: the timer would ring for them again and again.
-    const fn has_to_acknowledge(&self) -> bool {
-        !self.quiet && !self.acknowledging && self.wanted > self.confirmed
-    }
-
-    /// Queues an acknowledgement when one is due; says whether it did.
+    /// Queues an acknowledgement when one is due; returns whether it did.
     fn acknowledge(&mut self, phase: Phase) -> bool {
-        let settling = matches!(phase, Phase::Settling);
-        if !self.has_to_acknowledge() {
+        let settling = phase == Phase::Settling;
+        let Some(conversation) = &self.conversation else { return false };
+        if !self.acknowledging.begin(settling) {
             return false;
         }
-        let early = self.acknowledged_at.is_some_and(|at| at.elapsed() < self.acknowledge_every);
-        let Some(conversation) = self.conversation.as_ref().filter(|_| settling || !early) else {
-            return false;
-        };
         // At the end own ones too, so that the next run has nothing to catch up.
-        let up_to = if settling { self.seqs.highest() } else { self.wanted };
-        self.out.extend(self.dialect.delivered(conversation, up_to));
-        self.acknowledging = true;
-        self.acknowledged_at = Some(Instant::now());
+        let up_to = if settling { self.incoming.highest() } else { self.acknowledging.wanted() };
+        self.out.extend(self.protocol.delivered(conversation, up_to));
         true
     }
 
     async fn flush(&mut self) -> anyhow::Result<()> {
         if !self.out.is_empty() {
             self.link.send(&mut self.out).await?;
-            let now_ns = self.run.now_ns();
-            // What this write carried is at the end of the queue.
-            let written = self.written;
-            let fresh = self.waiting.iter().rev().take_while(|message| message.number >= written);
-            let late = fresh
-                .map(|message| (message.intended_ns, now_ns.saturating_sub(message.intended_ns)));
-            self.samples.late.extend(late);
-            self.run.written.fetch_add(self.said.next - self.written, Ordering::Relaxed);
-            self.written = self.said.next;
+            let written = self.outgoing.note_written(self.run.now_ns(), &mut self.samples.late);
+            self.run.written.fetch_add(written, Ordering::Relaxed);
         }
         self.run.record(self.index, &mut self.samples);
         Ok(())
@@ -374,71 +319,46 @@ impl Player {
         match event {
             Event::Sent { number, seq, conversation } => {
                 self.know(&conversation);
-                self.seqs.take(seq);
-                self.own_seq = self.own_seq.max(seq);
-                if let Some(Waiting { intended_ns, large, .. }) = self.answered(number) {
-                    if !large {
-                        let latency = now_ns.saturating_sub(intended_ns);
-                        self.samples.sent.push((intended_ns, latency));
+                self.incoming.note_own(seq);
+                if let Some(message) = self.outgoing.handle_sent(number, seq) {
+                    if !message.large {
+                        let latency = now_ns.saturating_sub(message.intended_ns);
+                        self.samples.sent.push((message.intended_ns, latency));
                     }
-                    self.run.count_acknowledged(now_ns, self.takers);
+                    self.run.count_acknowledged(now_ns, self.outgoing.recipients());
                 }
             }
             Event::Message { mark: Some(mark), bytes, seq, conversation }
                 if mark.run == self.run.id =>
             {
                 self.know(&conversation);
-                self.take(mark, bytes, seq, now_ns);
+                if self.incoming.take(mark, bytes, seq, now_ns, &mut self.samples) {
+                    self.run.count_delivered(now_ns);
+                }
+                self.acknowledging.want(seq);
             }
             Event::Message { .. } => {}
             Event::Receipt { delivered } => {
                 self.run.count_receipt(now_ns);
-                self.receipt = self.receipt.max(delivered);
+                self.outgoing.handle_receipt(delivered);
             }
-            Event::Moved { delivered } => {
-                self.acknowledging = false;
-                self.confirmed = self.confirmed.max(delivered);
-            }
+            Event::Moved { delivered } => self.acknowledging.confirm(delivered),
             Event::Failure { request, code } if request >= FIRST_SEND => {
-                if self.answered(request - FIRST_SEND).is_some() {
-                    self.said.not_acknowledged.insert(request - FIRST_SEND);
+                if self.outgoing.handle_refused(request - FIRST_SEND) {
                     self.run.refused.fetch_add(1, Ordering::Relaxed);
                 }
                 if !pushes_back(code) {
                     bail!("a send failed with {}", name(code));
                 }
             }
-            // Said again with the next one.
+            // Repeated with the next one.
             Event::Failure { request: ACKNOWLEDGE, code } if pushes_back(code) => {
-                self.acknowledging = false;
+                self.acknowledging.refuse();
             }
             Event::Failure { code, .. } => bail!("a request failed with {}", name(code)),
             Event::Close { code } => bail!("the server closed with {}", name(code)),
         }
         Ok(())
-    }
-
-    /// Takes a message of this run.
-    fn take(&mut self, mark: Mark, bytes: usize, seq: u64, now_ns: u64) {
-        let before = self.heard.count;
-        self.heard.take(mark.number, seq);
-        if self.heard.count > before {
-            self.seqs.take(seq);
-            let latency = now_ns.saturating_sub(mark.intended_ns);
-            let sample = (mark.intended_ns, latency);
-            if self.large.share > 0.0 && bytes == self.large.size {
-                self.samples.large.push(sample);
-            } else {
-                self.samples.delivery.push(sample);
-            }
-            self.run.count_delivered(now_ns);
-            if let Some(spreads) = &self.spreads
-                && let Some(spread_ns) = spreads.take(mark.number, now_ns)
-            {
-                self.samples.spread.push((mark.intended_ns, spread_ns));
-            }
-        }
-        self.wanted = self.wanted.max(seq);
     }
 
     fn know(&mut self, conversation: &Bytes) {
@@ -448,15 +368,9 @@ impl Player {
         }
     }
 
-    /// Takes `number` off those without an answer.
-    fn answered(&mut self, number: u64) -> Option<Waiting> {
-        let at = self.waiting.iter().position(|waiting| waiting.number == number)?;
-        self.waiting.remove(at)
-    }
-
     fn settle(&mut self) {
-        let complete =
-            self.quiet || (self.wanted <= self.confirmed && self.own_seq <= self.receipt);
+        let complete = !self.acknowledging.is_enabled()
+            || self.acknowledging.is_complete() && self.outgoing.has_receipt();
         if complete && !self.settled {
             self.settled = true;
             self.run.settled.fetch_add(1, Ordering::Relaxed);
@@ -464,34 +378,30 @@ impl Player {
     }
 }
 
-impl Actor for Player {
+impl Actor for User {
     type Outcome = Outcome;
 
     fn sends(&self) -> bool {
-        self.spreads.is_none()
+        !self.incoming.is_all()
     }
 
-    async fn play(mut self, mut source: Source, phase: watch::Receiver<Phase>) -> Outcome {
-        let broke = match self.rounds(&mut source, phase).await {
+    async fn run(mut self, mut source: Source, phase: watch::Receiver<Phase>) -> Outcome {
+        let broke = match self.run_phases(&mut source, phase).await {
             Ok(()) => None,
             Err(error) => Some(format!("{error:#}")),
         };
         self.run.record(self.index, &mut self.samples);
-        self.said.not_acknowledged.extend(self.waiting.iter().map(|waiting| waiting.number));
         if broke.is_none() {
-            self.out.push(protocol::ask(0, Ask::Goodbye(wire::Goodbye {})));
-            if matches!(self.dialect, Dialect::Parley { .. }) {
+            self.out.push(protocol::request(0, ClientKind::Goodbye(wire::Goodbye {})));
+            if matches!(self.protocol, Protocol::Parley { .. }) {
                 let _ = self.link.send(&mut self.out).await;
             }
             self.link.close().await;
         }
-        Outcome {
-            gaps: self.seqs.gaps(),
-            without_receipt: !self.quiet && self.receipt < self.own_seq,
-            said: self.said,
-            heard: self.heard,
-            broke,
-        }
+        let receipts = self.acknowledging.is_enabled();
+        let without_receipt = receipts && !self.outgoing.has_receipt();
+        let (received, gaps) = self.incoming.into_log();
+        Outcome { sent: self.outgoing.into_log(), received, gaps, without_receipt, broke }
     }
 }
 
@@ -514,26 +424,5 @@ pub(crate) async fn take(source: &mut Source, due: &mut Vec<u64>) -> usize {
     match source {
         Source::Schedule(queue) => queue.recv_many(due, TAKE).await,
         Source::Window(_) | Source::Silent => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_waits_for_the_acknowledgements_of_the_quiet() {
-        let run = Arc::new(Run::new().unwrap());
-        let large = Large { share: 0.0, size: 100 };
-        let never = Duration::from_secs(3600);
-        let mut player = Player::new(Link::gone(), run, 0, 100, large, Dialect::Relay, never);
-        assert!(!player.has_to_acknowledge());
-        player.wanted = 5;
-        assert!(player.has_to_acknowledge());
-        player.acknowledging = true;
-        assert!(!player.has_to_acknowledge());
-        player.acknowledging = false;
-        player.stay_quiet();
-        assert!(!player.has_to_acknowledge());
     }
 }

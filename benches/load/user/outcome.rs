@@ -2,15 +2,15 @@
 
 use anyhow::bail;
 
-use crate::driver::{self, Plan, Ran};
-use crate::measure::audit::{self, Heard, Said};
+use crate::driver::{self, Finished, Plan};
+use crate::measure::audit::{self, ReceivedLog, SentLog};
 use crate::measure::run::Run;
 use crate::report::Result as Report;
 
-/// What a player knows at the end.
+/// What a user knows at the end of a run.
 pub(crate) struct Outcome {
-    pub(crate) said: Said,
-    pub(crate) heard: Heard,
+    pub(crate) sent: SentLog,
+    pub(crate) received: ReceivedLog,
     pub(crate) gaps: u64,
     /// Own messages for which the peer's acknowledgement never came.
     pub(crate) without_receipt: bool,
@@ -18,35 +18,35 @@ pub(crate) struct Outcome {
     pub(crate) broke: Option<String>,
 }
 
-/// Reports on players: each of `audits` is somebody who said and somebody who heard it.
+/// Reports on users: each of `audits` is somebody who sent and somebody who received it.
 ///
 /// # Errors
 /// When the histograms can't be added, which is a bug.
 pub(crate) fn conclude(
     plan: &Plan<'_>,
     run: &Run,
-    ran: Ran<Outcome>,
+    finished: Finished<Outcome>,
     audits: impl Iterator<Item = (usize, usize)>,
 ) -> anyhow::Result<Report> {
-    let outcomes = &ran.outcomes;
+    let outcomes = &finished.outcomes;
     let count = |what: fn(&Outcome) -> u64| outcomes.iter().map(what).sum::<u64>();
-    let messages = count(|outcome| outcome.said.next);
+    let messages = count(|outcome| outcome.sent.next);
     let gaps = count(|outcome| outcome.gaps);
     let without_receipt = count(|outcome| u64::from(outcome.without_receipt));
-    let not_acknowledged = count(|outcome| outcome.said.not_acknowledged.len() as u64);
+    let not_acknowledged = count(|outcome| outcome.sent.not_acknowledged.len() as u64);
     let mut found = audit::Verdict::default();
     for (from, to) in audits {
         let (Some(from), Some(to)) = (outcomes.get(from), outcomes.get(to)) else {
             bail!("nobody to audit");
         };
-        // Whoever's connection broke could not hear; the run is void for it.
+        // A user whose connection broke could not receive; the run is void for it.
         if to.broke.is_none() {
-            found += audit::check(&from.said, &to.heard);
+            found += audit::check(&from.sent, &to.received);
         }
     }
     let broke: Vec<String> = outcomes.iter().filter_map(|outcome| outcome.broke.clone()).collect();
     let broke: Vec<&str> = broke.iter().map(String::as_str).collect();
-    let mut result = driver::conclude(plan, run, ran, &broke)?;
+    let mut result = driver::conclude(plan, run, finished, &broke)?;
     result.messages = messages;
     result.unanswered = not_acknowledged.saturating_sub(result.refused);
     result.lost = found.lost;
@@ -64,12 +64,12 @@ pub(crate) fn conclude(
 pub(crate) fn conclude_pairs(
     plan: &Plan<'_>,
     run: &Run,
-    ran: Ran<Outcome>,
+    finished: Finished<Outcome>,
 ) -> anyhow::Result<Report> {
-    let talks = ran.outcomes.len() / 2;
+    let talks = finished.outcomes.len() / 2;
     let audits = (0..talks).flat_map(|talk| {
         let (one, other) = (2 * talk, 2 * talk + 1);
         [(one, other), (other, one)]
     });
-    conclude(plan, run, ran, audits)
+    conclude(plan, run, finished, audits)
 }

@@ -100,7 +100,7 @@ type Results = BTreeMap<String, BTreeMap<String, Runs>>;
 
 /// What is written as JSON.
 #[derive(Serialize)]
-pub(super) struct Standing {
+pub(super) struct Comparison {
     pub(super) conditions: Vec<String>,
     pub(super) loads: BTreeMap<String, Load>,
     pub(super) verdicts: Vec<Outcome>,
@@ -147,7 +147,7 @@ pub(super) struct Outcome {
     pub(super) met: Option<bool>,
 }
 
-/// Prints and writes the standing. Exit status: 1 when Parley broke a promise, 2 when a run is void
+/// Prints and writes the comparison. Exit status: 1 when Parley broke a promise, 2 when a run is void
 /// or failed.
 ///
 /// # Errors
@@ -155,16 +155,16 @@ pub(super) struct Outcome {
 pub(crate) fn run(args: &StandingArgs) -> anyhow::Result<ExitCode> {
     let results = load(&args.results)?;
     let conditions = fs::read_to_string(args.results.join("conditions.txt")).unwrap_or_default();
-    let standing = Standing::of(&results, conditions.lines().map(str::to_owned).collect());
-    let text = table::markdown(&standing);
+    let comparison = Comparison::of(&results, conditions.lines().map(str::to_owned).collect());
+    let text = table::markdown(&comparison);
     print!("{text}");
     if let Some(path) = &args.markdown {
         fs::write(path, &text).with_context(|| format!("writing {}", path.display()))?;
     }
     if args.json.is_some() {
-        write(&standing, args.json.as_deref())?;
+        write(&comparison, args.json.as_deref())?;
     }
-    Ok(ExitCode::from(standing.status()))
+    Ok(ExitCode::from(comparison.status()))
 }
 
 /// Reads LOAD/SERVER/ROUND.json, or ROUND.failed where there is no result.
@@ -241,9 +241,9 @@ fn ratio(parley: &Runs, other: &Runs, figure: &str) -> Option<Spread> {
     Spread::over(&parley.keys().filter_map(of_round).collect::<Vec<_>>())
 }
 
-impl Standing {
+impl Comparison {
     fn of(results: &Results, conditions: Vec<String>) -> Self {
-        let mut standing = Self {
+        let mut comparison = Self {
             conditions,
             loads: BTreeMap::new(),
             verdicts: Vec::new(),
@@ -266,13 +266,13 @@ impl Standing {
             }
             let closed = |runs: &Runs| runs.values().flatten().any(|run| run["window"].is_u64());
             if servers.values().any(closed) {
-                standing.verdicts.extend(goals(name, &ratios));
+                comparison.verdicts.extend(goals(name, &ratios));
             }
             let servers = servers.iter().map(|(name, runs)| (name.clone(), Server::of(runs)));
-            standing.loads.insert(name.clone(), Load { servers: servers.collect(), ratios });
+            comparison.loads.insert(name.clone(), Load { servers: servers.collect(), ratios });
         }
-        standing.goals = GOALS.iter().map(|goal| (goal.key, standing.worst(goal))).collect();
-        standing
+        comparison.goals = GOALS.iter().map(|goal| (goal.key, comparison.worst(goal))).collect();
+        comparison
     }
 
     fn worst(&self, goal: &Goal) -> Option<f64> {
@@ -335,26 +335,26 @@ mod tests {
         }))
     }
 
-    fn standing(nats: [Option<Value>; 3]) -> Standing {
+    fn comparison(nats: [Option<Value>; 3]) -> Comparison {
         let rounds = |runs: [Option<Value>; 3]| {
             ["1", "2", "3"].map(str::to_owned).into_iter().zip(runs).collect()
         };
         let ours = rounds([run(100.0, 5.0), run(300.0, 5.0), run(80.0, 5.0)]);
         let servers = [("parley-tls".to_owned(), ours), ("nats".to_owned(), rounds(nats))];
-        Standing::of(&BTreeMap::from([("window-4".to_owned(), servers.into())]), Vec::new())
+        Comparison::of(&BTreeMap::from([("window-4".to_owned(), servers.into())]), Vec::new())
     }
 
     #[test]
     fn ratios_are_taken_round_by_round() {
-        let standing = standing([run(50.0, 10.0), run(100.0, 10.0), run(160.0, 10.0)]);
-        let ratio = standing.verdicts[0].ratio.unwrap();
+        let comparison = comparison([run(50.0, 10.0), run(100.0, 10.0), run(160.0, 10.0)]);
+        let ratio = comparison.verdicts[0].ratio.unwrap();
         // 2, 3 and 0.5; the medians' ratio would be 1.
         assert_eq!((ratio.least, ratio.median, ratio.most), (0.5, 2.0, 3.0));
-        assert_eq!((standing.verdicts.len(), standing.verdicts[0].met), (1, Some(true)));
-        assert_eq!(standing.status(), 0);
-        assert_eq!(standing.goals["jetstream_messages"], Some(2.0));
-        assert_eq!(standing.goals["ejabberd_messages"], None);
-        let text = table::markdown(&standing);
+        assert_eq!((comparison.verdicts.len(), comparison.verdicts[0].met), (1, Some(true)));
+        assert_eq!(comparison.status(), 0);
+        assert_eq!(comparison.goals["jetstream_messages"], Some(2.0));
+        assert_eq!(comparison.goals["ejabberd_messages"], None);
+        let text = table::markdown(&comparison);
         assert!(text.contains("| P7 | window-4 | messages/s, parley-tls over nats | ≥ 0.5 | 2.000 (0.500 to 3.000) | met |"), "{text}");
         assert!(text.contains("| parley-tls | nats | 2.000 (0.500 to 3.000) | 0.500"), "{text}");
     }
@@ -363,25 +363,25 @@ mod tests {
     fn void_and_failed_runs_count_for_nothing_and_are_told() {
         let mut late = run(1.0, 1.0).unwrap();
         late["void"] = true.into();
-        let standing = standing([Some(late), None, run(160.0, 10.0)]);
-        let ratio = standing.verdicts[0].ratio.unwrap();
+        let comparison = comparison([Some(late), None, run(160.0, 10.0)]);
+        let ratio = comparison.verdicts[0].ratio.unwrap();
         assert_eq!((ratio.runs, ratio.median), (1, 0.5));
-        assert_eq!(standing.loads["window-4"].servers["nats"].void.len(), 1);
-        assert_eq!(standing.status(), 2);
+        assert_eq!(comparison.loads["window-4"].servers["nats"].void.len(), 1);
+        assert_eq!(comparison.status(), 2);
     }
 
     #[test]
     fn parleys_own_losses_weigh_most() {
-        let mut standing = standing([run(1.0, 1.0), run(1.0, 1.0), run(1.0, 1.0)]);
-        let load = standing.loads.get_mut("window-4").unwrap();
+        let mut comparison = comparison([run(1.0, 1.0), run(1.0, 1.0), run(1.0, 1.0)]);
+        let load = comparison.loads.get_mut("window-4").unwrap();
         load.servers.get_mut("parley-tls").unwrap().broken.push("1 lost".to_owned());
-        assert_eq!(standing.status(), 1);
+        assert_eq!(comparison.status(), 1);
     }
 
     #[test]
     fn without_a_counted_run_nothing_is_claimed() {
-        let standing = standing([None, None, None]);
-        assert_eq!(standing.verdicts[0].met, None);
-        assert!(table::markdown(&standing).contains("not measured"));
+        let comparison = comparison([None, None, None]);
+        assert_eq!(comparison.verdicts[0].met, None);
+        assert!(table::markdown(&comparison).contains("not measured"));
     }
 }

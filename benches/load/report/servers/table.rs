@@ -1,18 +1,18 @@
-//! A standing as Markdown: the servers under each load, Parley over each of the others, the goals.
+//! A comparison as Markdown: the servers under each load, Parley over each of the others, the goals.
 
-use super::{FIGURES, Load, MESSAGES, Server, Standing};
+use super::{Comparison, FIGURES, Load, MESSAGES, Server};
 use crate::report::compare::Spread;
 
 /// All of it.
-pub(super) fn markdown(standing: &Standing) -> String {
+pub(super) fn markdown(comparison: &Comparison) -> String {
     let mut lines: Vec<String> =
-        standing.conditions.iter().map(|condition| format!("* {condition}")).collect();
-    for (name, load) in &standing.loads {
+        comparison.conditions.iter().map(|condition| format!("* {condition}")).collect();
+    for (name, load) in &comparison.loads {
         lines.push(format!("\n## {name}\n"));
         servers(load, &mut lines);
         ratios(load, &mut lines);
     }
-    goals(standing, &mut lines);
+    goals(comparison, &mut lines);
     lines.push(String::new());
     lines.join("\n")
 }
@@ -28,7 +28,7 @@ fn servers(load: &Load, lines: &mut Vec<String>) {
         };
         let figures: Vec<_> = FIGURES.iter().map(figure).collect();
         let (durability, figures) = (&server.durability, figures.join(" | "));
-        lines.push(format!("| {name} | {durability} | {figures} | {} |", account(server)));
+        lines.push(format!("| {name} | {durability} | {figures} | {} |", run_counts(server)));
     }
     lines.push(String::new());
     for (name, server) in &load.servers {
@@ -51,11 +51,11 @@ fn ratios(load: &Load, lines: &mut Vec<String>) {
     }
 }
 
-fn goals(standing: &Standing, lines: &mut Vec<String>) {
+fn goals(comparison: &Comparison, lines: &mut Vec<String>) {
     lines.push("\n## Goals, at an equal window\n".to_owned());
     lines.push("| Goal | Load | | Target | Measured | |".to_owned());
     lines.push("|---|---|---|---|---|---|".to_owned());
-    for it in &standing.verdicts {
+    for it in &comparison.verdicts {
         let figure = if it.figure == MESSAGES { "messages/s" } else { "core-µs a message" };
         let met = match it.met {
             Some(true) => "met",
@@ -72,7 +72,7 @@ fn goals(standing: &Standing, lines: &mut Vec<String>) {
 }
 
 /// How many runs there were, and what was wrong with them.
-fn account(server: &Server) -> String {
+fn run_counts(server: &Server) -> String {
     let mut words = vec![server.runs.to_string()];
     if !server.void.is_empty() {
         words.push(format!("{} void", server.void.len()));
@@ -123,6 +123,6 @@ mod tests {
             broken: vec!["2 lost".to_owned()],
             figures: std::collections::BTreeMap::new(),
         };
-        assert_eq!(account(&server), "3, 1 void, 1 failed, 2 lost");
+        assert_eq!(run_counts(&server), "3, 1 void, 1 failed, 2 lost");
     }
 }

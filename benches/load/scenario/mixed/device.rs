@@ -13,28 +13,28 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use parley_protocol::Code;
-use parley_protocol::wire::client_envelope::Kind as Ask;
-use parley_protocol::wire::server_envelope::Kind as Say;
+use parley_protocol::wire::client_envelope::Kind as ClientKind;
+use parley_protocol::wire::server_envelope::Kind as ServerKind;
 use parley_protocol::wire::{self, send};
 use prost::Message as _;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::cast;
-use super::room::Room;
-use super::tally::{Id, Tally, Way};
+use super::history::{History, Id, Origin};
+use super::membership;
+use super::view::View;
 use crate::driver::{Actor, Phase, Source};
 use crate::measure::run::{Run, Samples};
 use crate::net::Connector;
 use crate::net::link::Link;
 use crate::net::protocol::{self, FIRST_SEND, Mark, PING};
-use crate::net::session::{self, Ground, Session, name};
+use crate::net::session::{self, Session, Visibility, name};
 use crate::user::{Large, take};
 
 /// Request numbers: the conversation's place among the device's own is added.
 const CURSOR: u64 = 4;
-const FETCH: u64 = CURSOR + cast::KINDS as u64;
-const SYNC: u64 = FETCH + cast::KINDS as u64;
+const FETCH: u64 = CURSOR + membership::KINDS as u64;
+const SYNC: u64 = FETCH + membership::KINDS as u64;
 const _: () = assert!(SYNC < FIRST_SEND && CURSOR > PING);
 
 /// What all devices of a run share.
@@ -56,7 +56,7 @@ pub(crate) struct Device {
     reads: bool,
     link: Link,
     heartbeat: Duration,
-    rooms: Vec<Room>,
+    views: Vec<View>,
     feed_position: u64,
     /// Pages of the feed are still to come.
     paging: bool,
@@ -76,7 +76,7 @@ pub(crate) struct Device {
 /// A message without an answer.
 struct Waiting {
     request: u64,
-    room: usize,
+    view: usize,
     id: Id,
     intended_ns: u64,
     large: bool,
@@ -100,8 +100,8 @@ pub(crate) struct Report {
 /// What a device knows at the end.
 pub(crate) struct Outcome {
     pub(crate) report: Report,
-    /// Of each of its conversations, by place in the cast.
-    pub(crate) tallies: Vec<(usize, Tally)>,
+    /// Of each of its conversations, by place in the membership.
+    pub(crate) histories: Vec<(usize, History)>,
 }
 
 impl Device {
@@ -112,7 +112,7 @@ impl Device {
         index: u32,
         (token, reads): (Bytes, bool),
         (session, heartbeat, feed_position): (Session, Duration, u64),
-        rooms: Vec<Room>,
+        views: Vec<View>,
     ) -> Self {
         Self {
             shared,
@@ -122,7 +122,7 @@ impl Device {
             reads,
             link: session.link,
             heartbeat,
-            rooms,
+            views,
             feed_position,
             paging: false,
             waiting: VecDeque::new(),
@@ -137,7 +137,7 @@ impl Device {
         }
     }
 
-    async fn rounds(
+    async fn run_phases(
         &mut self,
         source: &mut Source,
         phase: &mut watch::Receiver<Phase>,
@@ -148,7 +148,7 @@ impl Device {
         let mut loses_at = self.next_loss();
         let (mut envelopes, mut due) = (Vec::new(), Vec::new());
         loop {
-            let acknowledges_at = self.rooms.iter().filter_map(Room::acknowledges_at).min();
+            let acknowledges_at = self.views.iter().filter_map(View::acknowledges_at).min();
             let far = Instant::now() + Duration::from_secs(3600);
             let mut loses = false;
             tokio::select! {
@@ -170,7 +170,7 @@ impl Device {
                     loses = true;
                 }
                 _ = heartbeat.tick() => {
-                    self.out.push(protocol::ask(PING, Ask::Ping(wire::Ping::default())));
+                    self.out.push(protocol::request(PING, ClientKind::Ping(wire::Ping::default())));
                 }
                 changed = phase.changed() => changed.context("the run was given up")?,
             }
@@ -184,11 +184,11 @@ impl Device {
                     self.reconnect().await?;
                 }
             }
-            self.say(source, &mut due, now);
+            self.send_due(source, &mut due, now);
             self.acknowledge(now == Phase::Settling);
             self.flush().await?;
             self.note_back();
-            if now == Phase::Settling && !self.settled && self.rooms.iter().all(Room::is_settled) {
+            if now == Phase::Settling && !self.settled && self.views.iter().all(View::is_settled) {
                 self.settled = true;
                 self.shared.run.settled.fetch_add(1, Ordering::Relaxed);
             }
@@ -201,8 +201,8 @@ impl Device {
         Some(Instant::now() + mean.mul_f64(-(1.0 - self.random.f64()).ln()))
     }
 
-    /// Queues what is to be said now.
-    fn say(&mut self, source: &Source, due: &mut Vec<u64>, phase: Phase) {
+    /// Queues what is to be sent now.
+    fn send_due(&mut self, source: &Source, due: &mut Vec<u64>, phase: Phase) {
         for intended_ns in due.drain(..) {
             self.push(intended_ns);
         }
@@ -214,25 +214,25 @@ impl Device {
     }
 
     fn push(&mut self, intended_ns: u64) {
-        let kind = cast::draw(&mut self.random);
-        let Some(room) = self.rooms.get_mut(kind) else { return };
-        let id = Id { device: self.index, number: room.next_number };
-        room.next_number += 1;
+        let kind = membership::draw(&mut self.random);
+        let Some(view) = self.views.get_mut(kind) else { return };
+        let id = Id { device: self.index, number: view.next_number };
+        view.next_number += 1;
         let number = u64::from(id.device) << 32 | u64::from(id.number);
         let mark = Mark { run: self.shared.run.id, number, intended_ns };
         let large = self.shared.large.draw();
         let size = if large { self.shared.large.size } else { self.shared.size };
-        let to = send::To::Conversation(room.conversation.clone());
+        let to = send::To::Conversation(view.conversation.clone());
         let request = self.next_request;
-        let envelope = protocol::ask(request, Ask::Send(protocol::send(to, mark, size)));
+        let envelope = protocol::request(request, ClientKind::Send(protocol::send(to, mark, size)));
         self.next_request += 1;
         self.report.messages += 1;
         self.shared.run.written.fetch_add(1, Ordering::Relaxed);
         self.out.push(envelope.clone());
-        let (room, written) = (kind, false);
+        let (view, written) = (kind, false);
         self.waiting.push_back(Waiting {
             request,
-            room,
+            view,
             id,
             intended_ns,
             large,
@@ -242,14 +242,14 @@ impl Device {
     }
 
     fn acknowledge(&mut self, at_the_end: bool) {
-        for (room, request) in self.rooms.iter_mut().zip(CURSOR..) {
-            if let Some(up_to) = room.acknowledge(at_the_end) {
-                let conversation = room.conversation.clone();
-                self.out.push(protocol::ask(
+        for (view, request) in self.views.iter_mut().zip(CURSOR..) {
+            if let Some(up_to) = view.acknowledge(at_the_end) {
+                let conversation = view.conversation.clone();
+                self.out.push(protocol::request(
                     request,
                     match self.reads {
-                        true => Ask::Read(wire::Read { conversation, up_to }),
-                        false => Ask::Delivered(wire::Delivered { conversation, up_to }),
+                        true => ClientKind::Read(wire::Read { conversation, up_to }),
+                        false => ClientKind::Delivered(wire::Delivered { conversation, up_to }),
                     },
                 ));
             }
@@ -281,19 +281,20 @@ impl Device {
         self.report.reconnects += 1;
         self.link = Link::gone();
         self.out.clear();
-        self.rooms.iter_mut().for_each(Room::reconnect);
+        self.views.iter_mut().for_each(View::reconnect);
         let link = self.connector.open().await?;
         let opened =
-            session::welcome(link, self.token.clone(), self.feed_position, Ground::Front).await?;
+            session::welcome(link, self.token.clone(), self.feed_position, Visibility::Foreground)
+                .await?;
         self.link = opened.session.link;
         self.ready_ns = self.shared.run.now_ns();
         let named: Vec<Bytes> =
             opened.changes.entries.iter().map(|entry| entry.conversation.clone()).collect();
         self.take_changes(&opened.changes);
-        for at in 0..self.rooms.len() {
-            let Some(room) = self.rooms.get(at) else { continue };
-            if !named.contains(&room.conversation)
-                && let Some(held) = room.unconfirmed()
+        for at in 0..self.views.len() {
+            let Some(view) = self.views.get(at) else { continue };
+            if !named.contains(&view.conversation)
+                && let Some(held) = view.unconfirmed()
             {
                 self.fetch(at, held);
             }
@@ -308,7 +309,7 @@ impl Device {
     /// Everything missed is held again.
     fn note_back(&mut self) {
         if !self.paging
-            && self.rooms.iter().all(|room| !room.fetching)
+            && self.views.iter().all(|view| !view.fetching)
             && let Some(lost_at) = self.lost_at.take()
         {
             let us = u64::try_from(lost_at.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -318,10 +319,10 @@ impl Device {
 
     fn take_changes(&mut self, changes: &wire::Changes) {
         for entry in &changes.entries {
-            let at = self.rooms.iter().position(|room| room.conversation == entry.conversation);
+            let at = self.views.iter().position(|view| view.conversation == entry.conversation);
             if let Some(at) = at
-                && let Some(room) = self.rooms.get(at)
-                && let Some(held) = room.missing(entry.last_seq, entry.delivered)
+                && let Some(view) = self.views.get(at)
+                && let Some(held) = view.missing(entry.last_seq, entry.delivered)
             {
                 self.fetch(at, held);
             }
@@ -330,64 +331,64 @@ impl Device {
         self.paging = changes.more;
         if changes.more {
             let sync = wire::Sync { feed_position: changes.feed_position };
-            self.out.push(protocol::ask(SYNC, Ask::Sync(sync)));
+            self.out.push(protocol::request(SYNC, ClientKind::Sync(sync)));
         }
     }
 
     fn fetch(&mut self, at: usize, held: u64) {
-        if let Some(room) = self.rooms.get_mut(at) {
-            room.fetching = true;
-            let ask = session::after(&room.conversation, held);
-            self.out.push(protocol::ask(FETCH + at as u64, ask));
+        if let Some(view) = self.views.get_mut(at) {
+            view.fetching = true;
+            let ask = session::after(&view.conversation, held);
+            self.out.push(protocol::request(FETCH + at as u64, ask));
         }
     }
 
     fn handle(&mut self, envelope: Bytes, now_ns: u64) -> anyhow::Result<()> {
         let wire::ServerEnvelope { request, kind } = wire::ServerEnvelope::decode(envelope)?;
         match kind {
-            Some(Say::Sent(sent)) => self.handle_sent(request, &sent, now_ns),
-            Some(Say::Deliver(deliver)) => {
+            Some(ServerKind::Sent(sent)) => self.handle_sent(request, &sent, now_ns),
+            Some(ServerKind::Deliver(deliver)) => {
                 self.know(deliver.feed_position);
-                let own = |room: &Room| room.conversation == deliver.conversation;
-                if let Some(at) = self.rooms.iter().position(own) {
+                let own = |view: &View| view.conversation == deliver.conversation;
+                if let Some(at) = self.views.iter().position(own) {
                     for entry in deliver.entries {
-                        self.take_entry(at, entry, Way::Pushed, now_ns)?;
+                        self.take_entry(at, entry, Origin::Pushed, now_ns)?;
                     }
-                    if let Some(room) = self.rooms.get(at)
-                        && room.tally.has_gap()
-                        && !room.fetching
+                    if let Some(view) = self.views.get(at)
+                        && view.history.has_gap()
+                        && !view.fetching
                     {
                         self.report.gaps_fetched += 1;
-                        self.fetch(at, room.tally.held());
+                        self.fetch(at, view.history.held());
                     }
                 }
             }
-            Some(Say::Fetched(page)) => {
+            Some(ServerKind::Fetched(page)) => {
                 let at = request.saturating_sub(FETCH) as usize;
-                let room = self.rooms.get_mut(at).context("an answer to nothing")?;
-                room.fetching = false;
+                let view = self.views.get_mut(at).context("an answer to nothing")?;
+                view.fetching = false;
                 let mut last = None;
                 for entry in page.entries {
-                    last = Some(self.take_entry(at, entry, Way::Asked, now_ns)?);
+                    last = Some(self.take_entry(at, entry, Origin::Requested, now_ns)?);
                 }
                 if let Some(last) = last.filter(|_| !page.at_end) {
                     self.fetch(at, last);
                 }
             }
-            Some(Say::Moved(moved)) => {
+            Some(ServerKind::Moved(moved)) => {
                 let at = request.saturating_sub(CURSOR) as usize;
                 let up_to = if self.reads { moved.read } else { moved.delivered };
-                if let Some(room) = self.rooms.get_mut(at) {
-                    room.confirm(up_to);
+                if let Some(view) = self.views.get_mut(at) {
+                    view.confirm(up_to);
                 }
             }
-            Some(Say::Receipt(receipt)) => {
+            Some(ServerKind::Receipt(receipt)) => {
                 self.know(receipt.feed_position);
                 self.shared.run.count_receipt(now_ns);
             }
-            Some(Say::Changes(changes)) => self.take_changes(&changes),
-            Some(Say::Failure(failure)) => self.handle_failure(request, failure.code)?,
-            Some(Say::Close(close)) => bail!("the server closed with {}", name(close.code)),
+            Some(ServerKind::Changes(changes)) => self.take_changes(&changes),
+            Some(ServerKind::Failure(failure)) => self.handle_failure(request, failure.code)?,
+            Some(ServerKind::Close(close)) => bail!("the server closed with {}", name(close.code)),
             _ => {}
         }
         Ok(())
@@ -396,10 +397,10 @@ impl Device {
     fn handle_sent(&mut self, request: u64, sent: &wire::Sent, now_ns: u64) {
         self.know(sent.feed_position);
         let Some(waiting) = self.answered(request) else { return };
-        let Some(room) = self.rooms.get_mut(waiting.room) else { return };
-        room.tally.take(sent.seq, Some(waiting.id), Way::Asked);
-        self.report.answered.push((room.index, sent.seq, waiting.id));
-        self.shared.run.count_acknowledged(now_ns, room.takers);
+        let Some(view) = self.views.get_mut(waiting.view) else { return };
+        view.history.take(sent.seq, Some(waiting.id), Origin::Requested);
+        self.report.answered.push((view.index, sent.seq, waiting.id));
+        self.shared.run.count_acknowledged(now_ns, view.recipients);
         if !waiting.large {
             let latency = now_ns.saturating_sub(waiting.intended_ns);
             self.samples.sent.push((waiting.intended_ns, latency));
@@ -420,35 +421,35 @@ impl Device {
             // After a reconnect, an own send that was answered as a repeat was not given to
             // this session: it has to be asked for.
             let at = request.saturating_sub(CURSOR) as usize;
-            let room = self.rooms.get_mut(at).context("an answer to nothing")?;
-            let held = room.refused();
+            let view = self.views.get_mut(at).context("an answer to nothing")?;
+            let held = view.refused();
             self.fetch(at, held);
             return Ok(());
         }
         bail!("a request failed with {}", name(code))
     }
 
-    /// Takes an entry; gives its seq.
+    /// Takes an entry; returns its seq.
     fn take_entry(
         &mut self,
         at: usize,
         entry: Bytes,
-        way: Way,
+        origin: Origin,
         now_ns: u64,
     ) -> anyhow::Result<u64> {
         let entry = wire::Entry::decode(entry)?;
-        let room = self.rooms.get_mut(at).context("no such conversation")?;
+        let view = self.views.get_mut(at).context("no such conversation")?;
         let text = wire::Text::decode(entry.body).unwrap_or_default().text;
         let mark = protocol::parse(&text).filter(|mark| mark.run == self.shared.run.id);
         let id = mark.and_then(|mark| {
             let device = u32::try_from(mark.number >> 32).ok()?;
             Some(Id { device, number: u32::try_from(mark.number & u64::from(u32::MAX)).ok()? })
         });
-        let new = room.tally.take(entry.seq, id, way);
+        let new = view.history.take(entry.seq, id, origin);
         let Some(mark) = mark.filter(|_| id.is_some_and(|id| id.device != self.index)) else {
             return Ok(entry.seq);
         };
-        room.want(entry.seq);
+        view.want(entry.seq);
         if new {
             let sample = (mark.intended_ns, now_ns.saturating_sub(mark.intended_ns));
             if self.shared.large.share > 0.0 && text.len() == self.shared.large.size {
@@ -481,14 +482,14 @@ impl Actor for Device {
         true
     }
 
-    async fn play(mut self, mut source: Source, mut phase: watch::Receiver<Phase>) -> Outcome {
-        if let Err(error) = self.rounds(&mut source, &mut phase).await {
+    async fn run(mut self, mut source: Source, mut phase: watch::Receiver<Phase>) -> Outcome {
+        if let Err(error) = self.run_phases(&mut source, &mut phase).await {
             self.report.broke = Some(format!("{error:#}"));
         }
         self.shared.run.record(self.index as usize, &mut self.samples);
         self.report.unanswered = self.waiting.len() as u64;
         Session { link: self.link, aside: Vec::new() }.close().await;
-        let tallies = self.rooms.into_iter().map(|room| (room.index, room.tally)).collect();
-        Outcome { report: self.report, tallies }
+        let histories = self.views.into_iter().map(|view| (view.index, view.history)).collect();
+        Outcome { report: self.report, histories }
     }
 }

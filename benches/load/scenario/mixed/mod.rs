@@ -2,13 +2,13 @@
 //! 5 % to groups of 100 to 200; each user has two devices; now and then one loses its connection;
 //! one message in a thousand is large; all acknowledge, the first device of each user reads.
 //!
-//! `cast` says who is in what, `room` is one conversation on one `device`, `tally` what it holds and
-//! the audit. The course of the run is that of the other scenarios.
+//! `membership` says who is in what, `view` is one conversation on one `device`, `history` what it holds
+//! and the audit. The phases of the run are those of the other scenarios.
 
-mod cast;
 mod device;
-mod room;
-mod tally;
+mod history;
+mod membership;
+mod view;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,8 +22,8 @@ use parley_protocol::cursors::delivered_every_ms;
 use parley_protocol::wire::send;
 
 use crate::args::MixedArgs;
-use crate::driver::workers::{Crew, PARALLEL};
-use crate::driver::{self, Plan, Ran};
+use crate::driver::workers::{PARALLEL, Workers};
+use crate::driver::{self, Finished, Plan};
 use crate::measure::histogram::{Percentiles, histogram};
 use crate::measure::run::Run;
 use crate::net::Connector;
@@ -32,16 +32,16 @@ use crate::net::protocol::{self, Mark};
 use crate::net::session::{self, Session};
 use crate::report::{Details, Mixed, Result};
 use crate::user::Large;
-use cast::Cast;
 use device::{Device, Outcome, Shared};
-use room::Room;
+use membership::Membership;
+use view::View;
 
 /// Share of large messages when nothing is said.
 const LARGE_SHARE: f64 = 0.001;
 
 /// A conversation as it stands before the run.
 #[derive(Clone)]
-struct Founded {
+struct Created {
     conversation: Bytes,
     seq: u64,
 }
@@ -59,12 +59,12 @@ pub(crate) async fn measure(args: &MixedArgs) -> anyhow::Result<Result> {
     driver::check_load(&load)?;
     let target = &args.target;
     let connector = Connector::new(&target.server, target.trust.as_deref()).await?;
-    let crew = Crew::start(&target.server, target.trust.as_deref()).await?;
+    let workers = Workers::start(&target.server, target.trust.as_deref()).await?;
     let accounts = accounts::prepare(target, args.users, args.devices).await?;
     let run = Arc::new(Run::new()?);
-    let cast = Cast::new(args.users, &mut fastrand::Rng::new());
-    eprintln!("founding {} conversations", cast.conversations.len());
-    let founded = found(&connector, &accounts, &cast, run.id).await?;
+    let membership = Membership::new(args.users, &mut fastrand::Rng::new());
+    eprintln!("creating {} conversations", membership.conversations.len());
+    let created = create(&connector, &accounts, &membership, run.id).await?;
     let shared = Arc::new(Shared {
         run: Arc::clone(&run),
         size: load.size,
@@ -72,36 +72,36 @@ pub(crate) async fn measure(args: &MixedArgs) -> anyhow::Result<Result> {
         reconnect_every: (args.reconnects > 0.0)
             .then(|| Duration::from_secs_f64(60.0 / args.reconnects)),
     });
-    let devices = crew
+    let devices = workers
         .open(0..args.users * args.devices, |index, connector| {
             let (user, device) = (index / args.devices, index % args.devices);
             let account = accounts.get(user).context("too few users")?.clone();
             let id = account.user_id()?;
-            let rooms = rooms(&cast, &founded, args.devices, (user, id), device)?;
+            let views = views(&membership, &created, args.devices, (user, id), device)?;
             let shared = Arc::clone(&shared);
-            Ok(open(shared, connector, index, device, account, rooms))
+            Ok(open(shared, connector, index, device, account, views))
         })
         .await?;
     let plan = Plan::of("mixed", connector.transport.name(), target, &load);
-    let ran = driver::drive(&plan, &run, &crew, devices).await?;
-    conclude(&plan, &run, &cast, args.users, ran)
+    let finished = driver::drive(&plan, &run, &workers, devices).await?;
+    conclude(&plan, &run, &membership, args.users, finished)
 }
 
 /// Makes all conversations, each by its first member.
-async fn found(
+async fn create(
     connector: &Connector,
     accounts: &[Account],
-    cast: &Cast,
+    membership: &Membership,
     run: u64,
-) -> anyhow::Result<Vec<Founded>> {
-    let by_founder = (0..accounts.len()).map(|user| {
-        let own = cast.conversations.iter().enumerate();
+) -> anyhow::Result<Vec<Created>> {
+    let by_creator = (0..accounts.len()).map(|user| {
+        let own = membership.conversations.iter().enumerate();
         own.filter(move |(_, members)| members.first() == Some(&user))
     });
-    let founded: Vec<Vec<(usize, Founded)>> =
-        futures_util::stream::iter(accounts.iter().zip(by_founder))
+    let created: Vec<Vec<(usize, Created)>> =
+        futures_util::stream::iter(accounts.iter().zip(by_creator))
             .map(|(account, own)| async move {
-                let mut founded = Vec::new();
+                let mut created = Vec::new();
                 let mut sends = Vec::new();
                 for (index, members) in own {
                     let others = members
@@ -109,10 +109,10 @@ async fn found(
                         .skip(1)
                         .map(|member| accounts.get(*member).context("no such user")?.user());
                     let others: Vec<Bytes> = others.collect::<anyhow::Result<_>>()?;
-                    founded.push(index);
+                    created.push(index);
                     let number = index as u64;
                     sends.push(match others.as_slice() {
-                        [peer] if cast.is_direct(index) => {
+                        [peer] if membership.is_direct(index) => {
                             // Not of this run: nobody counts it.
                             let mark = Mark { run: !run, number, intended_ns: 0 };
                             let to = send::To::Peer(peer.clone());
@@ -134,37 +134,37 @@ async fn found(
                 session.close().await;
                 let sent = sent.into_iter();
                 let sent =
-                    sent.map(|sent| Founded { conversation: sent.conversation, seq: sent.seq });
-                anyhow::Ok(founded.into_iter().zip(sent).collect())
+                    sent.map(|sent| Created { conversation: sent.conversation, seq: sent.seq });
+                anyhow::Ok(created.into_iter().zip(sent).collect())
             })
             .buffered(PARALLEL)
             .try_collect()
             .await?;
-    let mut founded: Vec<(usize, Founded)> = founded.into_iter().flatten().collect();
-    founded.sort_by_key(|(index, _)| *index);
-    ensure!(founded.len() == cast.conversations.len(), "a conversation has no founder");
-    Ok(founded.into_iter().map(|(_, founded)| founded).collect())
+    let mut created: Vec<(usize, Created)> = created.into_iter().flatten().collect();
+    created.sort_by_key(|(index, _)| *index);
+    ensure!(created.len() == membership.conversations.len(), "a conversation has no creator");
+    Ok(created.into_iter().map(|(_, created)| created).collect())
 }
 
 /// The conversations of a user, as one device holds them.
-fn rooms(
-    cast: &Cast,
-    founded: &[Founded],
+fn views(
+    membership: &Membership,
+    created: &[Created],
     devices: usize,
     (user, id): (usize, UserId),
     device: usize,
-) -> anyhow::Result<Vec<Room>> {
-    let own = cast.of_user.get(user).context("no such user")?;
-    let rooms = own.iter().map(|conversation| {
-        let members = cast.conversations.get(*conversation).context("no members")?;
-        let founded = founded.get(*conversation).context("not founded")?;
-        let takers = (members.len() * devices - 1) as u64;
+) -> anyhow::Result<Vec<View>> {
+    let own = membership.of_user.get(user).context("no such user")?;
+    let views = own.iter().map(|conversation| {
+        let members = membership.conversations.get(*conversation).context("no members")?;
+        let created = created.get(*conversation).context("not created")?;
+        let recipients = (members.len() * devices - 1) as u64;
         let keeps = device == 0 && members.first() == Some(&user);
         let every = Duration::from_millis(delivered_every_ms(members.len(), id));
-        let of = founded.conversation.clone();
-        Ok(Room::new(*conversation, of, takers, every, founded.seq, keeps))
+        let of = created.conversation.clone();
+        Ok(View::new(*conversation, of, recipients, every, created.seq, keeps))
     });
-    rooms.collect()
+    views.collect()
 }
 
 /// Opens one device. The first of a user takes what there is.
@@ -174,7 +174,7 @@ async fn open(
     index: usize,
     device: usize,
     account: Account,
-    rooms: Vec<Room>,
+    views: Vec<View>,
 ) -> anyhow::Result<Device> {
     let opened = session::open(&connector, &account, device, 0).await?;
     let mut session: Session = opened.session;
@@ -186,24 +186,24 @@ async fn open(
     }
     let identity = (account.token(device)?, device == 0);
     let session = (session, opened.heartbeat, position);
-    Ok(Device::new(shared, connector, u32::try_from(index)?, identity, session, rooms))
+    Ok(Device::new(shared, connector, u32::try_from(index)?, identity, session, views))
 }
 
 fn conclude(
     plan: &Plan<'_>,
     run: &Run,
-    cast: &Cast,
+    membership: &Membership,
     users: usize,
-    mut ran: Ran<Outcome>,
+    mut finished: Finished<Outcome>,
 ) -> anyhow::Result<Result> {
-    let mut tallies: Vec<Vec<tally::Tally>> =
-        cast.conversations.iter().map(|_| Vec::new()).collect();
-    let mut answered: Vec<Vec<(u64, tally::Id)>> =
-        cast.conversations.iter().map(|_| Vec::new()).collect();
+    let mut histories: Vec<Vec<history::History>> =
+        membership.conversations.iter().map(|_| Vec::new()).collect();
+    let mut answered: Vec<Vec<(u64, history::Id)>> =
+        membership.conversations.iter().map(|_| Vec::new()).collect();
     let mut reconnects = histogram()?;
     let (mut messages, mut unanswered, mut reconnected, mut gaps_fetched) = (0, 0, 0, 0);
     let mut broke = Vec::new();
-    for outcome in &mut ran.outcomes {
+    for outcome in &mut finished.outcomes {
         let report = &mut outcome.report;
         messages += report.messages;
         unanswered += report.unanswered;
@@ -214,18 +214,18 @@ fn conclude(
         for (conversation, seq, id) in report.answered.drain(..) {
             answered.get_mut(conversation).context("no such conversation")?.push((seq, id));
         }
-        for (conversation, tally) in outcome.tallies.drain(..) {
-            tallies.get_mut(conversation).context("no such conversation")?.push(tally);
+        for (conversation, history) in outcome.histories.drain(..) {
+            histories.get_mut(conversation).context("no such conversation")?.push(history);
         }
     }
-    let devices = ran.outcomes.len();
+    let devices = finished.outcomes.len();
     let broke: Vec<&str> = broke.iter().map(String::as_str).collect();
-    let mut result = driver::conclude(plan, run, ran, &broke)?;
+    let mut result = driver::conclude(plan, run, finished, &broke)?;
     result.users = users;
     result.messages = messages;
     result.unanswered = unanswered;
-    for (tallies, answered) in tallies.iter().zip(&answered) {
-        let verdict = tally::check(tallies.iter(), answered.iter().copied());
+    for (histories, answered) in histories.iter().zip(&answered) {
+        let verdict = history::check(histories.iter(), answered.iter().copied());
         result.lost += verdict.lost;
         result.duplicates += verdict.duplicates;
         result.reordered += verdict.reordered;
@@ -235,7 +235,7 @@ fn conclude(
     let receipts = run.window_receipts.load(Ordering::Relaxed);
     result.details = Some(Details::Mixed(Mixed {
         devices,
-        conversations: cast.kinds,
+        conversations: membership.kinds,
         deliveries_per_message: expected as f64 / (acknowledged as f64).max(1.0),
         receipts_per_s: receipts as f64 / plan.load.seconds,
         reconnects: reconnected,

@@ -15,16 +15,16 @@ pub(crate) struct Id {
 
 /// How an entry came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Origin {
     /// Pushed: in order of seq and never twice within a session.
     Pushed,
     /// Asked for, or known from an own send's answer.
-    Asked,
+    Requested,
 }
 
 /// One device's part of one conversation.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct History {
     /// The seq before the run.
     base: u64,
     /// Everything from the base to here is held.
@@ -52,7 +52,7 @@ pub(crate) struct Verdict {
     pub(crate) reordered: u64,
 }
 
-impl Tally {
+impl History {
     /// Of a conversation that stood at `base`; one device `keeps` the messages.
     pub(crate) fn new(base: u64, keeps: bool) -> Self {
         let messages = keeps.then(BTreeMap::new);
@@ -60,8 +60,8 @@ impl Tally {
     }
 
     /// Takes an entry; says whether it is new here.
-    pub(crate) fn take(&mut self, seq: u64, id: Option<Id>, way: Way) -> bool {
-        if way == Way::Pushed {
+    pub(crate) fn take(&mut self, seq: u64, id: Option<Id>, origin: Origin) -> bool {
+        if origin == Origin::Pushed {
             if seq == self.pushed {
                 self.duplicates += 1;
             } else if seq < self.pushed {
@@ -111,21 +111,21 @@ impl Tally {
 /// Compares all devices of one conversation, the one that keeps the messages among them, and
 /// what its senders were answered: seq and message.
 pub(crate) fn check<'a>(
-    devices: impl Iterator<Item = &'a Tally> + Clone,
+    devices: impl Iterator<Item = &'a History> + Clone,
     answered: impl Iterator<Item = (u64, Id)> + Clone,
 ) -> Verdict {
     let mut verdict = Verdict::default();
-    let seen = devices.clone().map(Tally::highest);
+    let seen = devices.clone().map(History::highest);
     let end = seen.chain(answered.clone().map(|(seq, _)| seq)).max().unwrap_or(0);
-    let Some(keeper) = devices.clone().find(|tally| tally.messages.is_some()) else {
+    let Some(keeper) = devices.clone().find(|history| history.messages.is_some()) else {
         return verdict;
     };
-    for tally in devices {
-        verdict.lost += (end - tally.base).saturating_sub(tally.count);
-        verdict.duplicates += tally.duplicates;
-        verdict.reordered += tally.reordered;
-        let comparable = tally.base == keeper.base && tally.count == keeper.count;
-        verdict.reordered += u64::from(comparable && tally.sum != keeper.sum);
+    for history in devices {
+        verdict.lost += (end - history.base).saturating_sub(history.count);
+        verdict.duplicates += history.duplicates;
+        verdict.reordered += history.reordered;
+        let comparable = history.base == keeper.base && history.count == keeper.count;
+        verdict.reordered += u64::from(comparable && history.sum != keeper.sum);
     }
     let messages = keeper.messages.as_ref().into_iter().flatten();
     let mut last: BTreeMap<u32, u32> = BTreeMap::new();
@@ -162,15 +162,15 @@ mod tests {
     }
 
     /// A device that had these pushed, from seq 6 on.
-    fn device(keeps: bool, ids: &[Id]) -> Tally {
-        let mut tally = Tally::new(5, keeps);
+    fn device(keeps: bool, ids: &[Id]) -> History {
+        let mut history = History::new(5, keeps);
         for (seq, id) in (6..).zip(ids) {
-            assert!(tally.take(seq, Some(*id), Way::Pushed));
+            assert!(history.take(seq, Some(*id), Origin::Pushed));
         }
-        tally
+        history
     }
 
-    fn verdict(devices: &[Tally], answered: &[(u64, Id)]) -> Verdict {
+    fn verdict(devices: &[History], answered: &[(u64, Id)]) -> Verdict {
         check(devices.iter(), answered.iter().copied())
     }
 
@@ -188,9 +188,9 @@ mod tests {
     fn a_missing_entry_is_lost_wherever_it_lies() {
         let devices = [device(true, &CLEAN), device(false, &CLEAN[..2])];
         assert_eq!(verdict(&devices, &[]).lost, 1);
-        let mut gap = Tally::new(5, false);
-        gap.take(6, Some(id(1, 0)), Way::Pushed);
-        gap.take(8, Some(id(1, 1)), Way::Pushed);
+        let mut gap = History::new(5, false);
+        gap.take(6, Some(id(1, 0)), Origin::Pushed);
+        gap.take(8, Some(id(1, 1)), Origin::Pushed);
         assert!(gap.has_gap());
         assert_eq!(verdict(&[device(true, &CLEAN), gap], &[]).lost, 1);
         // Nobody has what the sender was told is kept.
@@ -217,24 +217,24 @@ mod tests {
 
     #[test]
     fn pushes_go_up_within_a_session_and_may_repeat_after_a_reconnect() {
-        let mut tally = device(false, &CLEAN);
-        assert!(!tally.take(8, Some(id(1, 1)), Way::Pushed));
-        assert!(!tally.take(7, Some(id(2, 0)), Way::Pushed));
-        assert_eq!((tally.duplicates, tally.reordered), (1, 1));
-        tally.reconnect();
-        assert!(!tally.take(8, Some(id(1, 1)), Way::Pushed));
-        assert!(!tally.take(8, Some(id(1, 1)), Way::Asked));
-        assert_eq!((tally.duplicates, tally.reordered), (1, 1));
+        let mut history = device(false, &CLEAN);
+        assert!(!history.take(8, Some(id(1, 1)), Origin::Pushed));
+        assert!(!history.take(7, Some(id(2, 0)), Origin::Pushed));
+        assert_eq!((history.duplicates, history.reordered), (1, 1));
+        history.reconnect();
+        assert!(!history.take(8, Some(id(1, 1)), Origin::Pushed));
+        assert!(!history.take(8, Some(id(1, 1)), Origin::Requested));
+        assert_eq!((history.duplicates, history.reordered), (1, 1));
     }
 
     #[test]
     fn a_gap_closes_when_what_is_missing_comes() {
-        let mut tally = Tally::new(0, false);
+        let mut history = History::new(0, false);
         for seq in [2, 4, 3] {
-            tally.take(seq, None, Way::Asked);
+            history.take(seq, None, Origin::Requested);
         }
-        assert_eq!((tally.held(), tally.has_gap(), tally.highest()), (0, true, 4));
-        assert!(tally.take(1, None, Way::Asked));
-        assert_eq!((tally.held(), tally.has_gap()), (4, false));
+        assert_eq!((history.held(), history.has_gap(), history.highest()), (0, true, 4));
+        assert!(history.take(1, None, Origin::Requested));
+        assert_eq!((history.held(), history.has_gap()), (4, false));
     }
 }

@@ -16,7 +16,7 @@ const LARGE: RangeInclusive<usize> = 100..=200;
 
 /// Conversations and their members.
 #[derive(Debug)]
-pub(crate) struct Cast {
+pub(crate) struct Membership {
     /// Of each conversation its members, as indexes of users.
     pub(crate) conversations: Vec<Vec<usize>>,
     /// How many there are of each kind; they stand in that order.
@@ -25,12 +25,12 @@ pub(crate) struct Cast {
     pub(crate) of_user: Vec<[usize; KINDS]>,
 }
 
-impl Cast {
+impl Membership {
     /// For an even number of users, of at least 20.
     pub(crate) fn new(users: usize, random: &mut fastrand::Rng) -> Self {
         let pairs = vec![2; users / 2];
         let sizes = [pairs, divide(users, SMALL, random), divide(users, LARGE, random)];
-        let mut cast =
+        let mut membership =
             Self { conversations: Vec::new(), kinds: [0; KINDS], of_user: vec![[0; KINDS]; users] };
         for (kind, sizes) in sizes.iter().enumerate() {
             let mut order: Vec<usize> = (0..users).collect();
@@ -42,18 +42,18 @@ impl Cast {
                 rest = others;
                 for member in members {
                     if let Some(own) =
-                        cast.of_user.get_mut(*member).and_then(|own| own.get_mut(kind))
+                        membership.of_user.get_mut(*member).and_then(|own| own.get_mut(kind))
                     {
-                        *own = cast.conversations.len();
+                        *own = membership.conversations.len();
                     }
                 }
-                cast.conversations.push(members.to_vec());
+                membership.conversations.push(members.to_vec());
             }
-            if let Some(count) = cast.kinds.get_mut(kind) {
+            if let Some(count) = membership.kinds.get_mut(kind) {
                 *count = sizes.len();
             }
         }
-        cast
+        membership
     }
 
     /// Whether this conversation is a 1:1.
@@ -103,16 +103,16 @@ mod tests {
     fn everybody_is_in_one_conversation_of_each_kind() {
         for users in [20, 22, 120, 202, 998, 3000] {
             let mut random = fastrand::Rng::with_seed(users as u64);
-            let cast = Cast::new(users, &mut random);
-            assert_eq!(cast.kinds.iter().sum::<usize>(), cast.conversations.len());
-            for (user, own) in cast.of_user.iter().enumerate() {
+            let membership = Membership::new(users, &mut random);
+            assert_eq!(membership.kinds.iter().sum::<usize>(), membership.conversations.len());
+            for (user, own) in membership.of_user.iter().enumerate() {
                 for (kind, conversation) in own.iter().enumerate() {
-                    assert!(cast.conversations[*conversation].contains(&user));
-                    let first: usize = cast.kinds[..kind].iter().sum();
-                    assert!((first..first + cast.kinds[kind]).contains(conversation));
+                    assert!(membership.conversations[*conversation].contains(&user));
+                    let first: usize = membership.kinds[..kind].iter().sum();
+                    assert!((first..first + membership.kinds[kind]).contains(conversation));
                 }
             }
-            let members: usize = cast.conversations.iter().map(Vec::len).sum();
+            let members: usize = membership.conversations.iter().map(Vec::len).sum();
             assert_eq!(members, KINDS * users);
         }
     }
