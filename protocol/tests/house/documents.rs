@@ -246,7 +246,9 @@ fn in_backticks(text: &str) -> Vec<String> {
 fn links(text: &str) -> Vec<String> {
     let prose: Vec<_> = text.split("```").step_by(2).collect();
     let targets = prose.iter().flat_map(|part| part.split("](").skip(1));
-    targets.filter_map(|rest| rest.split(')').next()).map(str::to_owned).collect()
+    let targets = targets.filter_map(|rest| rest.split(')').next());
+    // Where a piece of code ends behind the bracket, it was no link.
+    targets.filter(|target| !target.contains('`')).map(str::to_owned).collect()
 }
 
 /// The anchors of a document's headings, as code hosts make them.
