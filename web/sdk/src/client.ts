@@ -90,7 +90,7 @@ export class Client implements ClientApi {
     this.#begun = new Promise((resolve) => {
       this.#begin = resolve;
     });
-    // Whoever calls something hears of it.
+    // Every call rejects with it; there may be none.
     this.#begun.catch(() => {});
   }
 
@@ -163,8 +163,8 @@ export class Client implements ClientApi {
    * is given: {@link Target}. A string as message is its text.
    */
   async send(to: Target, message: NewMessage | string): Promise<SendHandle> {
-    const said = typeof message === 'string' ? { text: message } : message;
-    return new SendHandle(this, await this.submit(toOf(to), { type: 'text', ...said }));
+    const content = typeof message === 'string' ? { text: message } : message;
+    return new SendHandle(this, await this.submit(toOf(to), { type: 'text', ...content }));
   }
 
   async submit(to: To, action: Action, options: SubmitOptions = {}): Promise<Submitted> {

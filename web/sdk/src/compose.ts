@@ -138,7 +138,7 @@ function pack(action: Action): Packed {
       return entry(wire.EntryKind.ROLE_CHANGED, wire.RoleChanged, body);
     }
     case 'join':
-      // The server says by which link.
+      // The server fills in by which link.
       return { kind: wire.EntryKind.MEMBER_JOINED, body: new Uint8Array(0) };
     case 'eraseHistory':
       return entry(wire.EntryKind.HISTORY_ERASED, wire.HistoryErased, action);

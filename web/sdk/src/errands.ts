@@ -70,7 +70,7 @@ export async function users(asker: Asker, ids: readonly string[]): Promise<User[
   return ids.flatMap((id) => found.get(id) ?? []);
 }
 
-/** The users with these ids, by id; asks for those who are not known, unless `known` says so. */
+/** The users with these ids, by id; asks for those who are not known, unless `known` is set. */
 export async function usersById(
   asker: Asker,
   ids: readonly string[],
@@ -81,7 +81,7 @@ export async function usersById(
   const unknown = ids.filter((id) => !found.has(id)).slice(0, NAMES);
   const next = async (): Promise<void> => {
     for (let id = unknown.shift(); id !== undefined; id = unknown.shift()) {
-      // Whoever can't be asked about is called by the id.
+      // A user who can't be asked about is called by the id.
       const given = await profile(asker, id).catch(() => undefined);
       if (given) found.set(id, given.user);
     }

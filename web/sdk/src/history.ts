@@ -96,7 +96,7 @@ export function people(entry: Raw): string[] {
   return [...new Set([entry.sender, ...ids.map((id) => uuid(id as Uint8Array))])];
 }
 
-/** What is needed to say what an entry means. */
+/** What is needed to read what an entry means. */
 export interface Reader {
   readonly conversation: string;
   readonly me: string | undefined;

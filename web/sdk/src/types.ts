@@ -103,7 +103,7 @@ export type SendStatus =
 export interface Submitted {
   /** Its name within this client; grows with every send, goes on after a restart with a store. */
   readonly localId: number;
-  /** Its name on the wire, hex: sending it again gives the same answer. */
+  /** Its name on the wire, hex: sending it again gets the same answer. */
   readonly clientMessageId: string;
 }
 
@@ -213,14 +213,14 @@ export interface ClientApi {
 
   /**
    * The conversation list, the latest activity first. Waits for the first
-   * answer of the server; with `cached` it gives what is known now.
+   * answer of the server; with `cached` it returns what is known now.
    */
   conversations(options?: { readonly cached?: boolean }): Promise<Conversation[]>;
   /** A part of a conversation, with its messages as they are now. */
   history(conversation: string, range: Range, options?: HistoryOptions): Promise<HistoryPage>;
   /** Members with cursors, settings, pins. */
   describe(conversation: string): Promise<Description>;
-  /** The user has seen everything up to there. Cumulative; said again until the server has it. */
+  /** The user has seen everything up to there. Cumulative; sent until the server has it. */
   markRead(conversation: string, upTo: number): Promise<void>;
   /** Who has a message since when, as far as they let know. */
   receipts(conversation: string, seq: number): Promise<MemberReceipt[]>;
@@ -262,7 +262,7 @@ export interface ClientApi {
   setBackground(background: boolean): Promise<void>;
   /** Connects now instead of waiting; drops a connection that is there. */
   reconnect(): Promise<void>;
-  /** Ends when everything is sent and acknowledged, at the latest after `patienceMs`. Gives how many sends were left. */
+  /** Ends when everything is sent and acknowledged, at the latest after `patienceMs`. Returns how many sends were left. */
   drain(patienceMs: number): Promise<number>;
   /** Ends now. What is in a store is sent after the next start. */
   close(): Promise<void>;

@@ -1,8 +1,8 @@
 /**
  * Owns a client's machine with its transport and store.
  *
- * It gives the machine what comes from the application, the transport and the
- * clock, and does what the machine says. What must be durable is committed
+ * It passes on to the machine what comes from the application, the transport and the
+ * clock, and does what the machine puts out. What must be durable is committed
  * before anybody hears of it, and before it leaves.
  */
 
@@ -89,7 +89,7 @@ export class Driver {
     return { nowMs: Math.floor(this.#nowMs()), wallMs: wallMs(), random: random() };
   }
 
-  /** Gives the machine an input and does what follows. */
+  /** Makes an input to the machine and does what follows. */
   input<T>(act: (tick: Tick) => T): T {
     const result = act(this.tick());
     void this.#pump();

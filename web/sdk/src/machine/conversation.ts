@@ -154,8 +154,8 @@ export class Conversation {
     const isOld = description.lastSeq < (this.#roster?.description.lastSeq ?? 0);
     if (!this.describing.finish(session, isOld)) return false;
     const { firstAfter, kind } = description;
-    // Whoever comes late into a group begins with their coming, even where they
-    // may look further back.
+    // A user who comes late into a group begins with their coming, even where
+    // they may look further back.
     const before = Math.max((own?.joinedSeq ?? 1) - 1, firstAfter);
     if (kind === 'group' && this.#begun && this.log.held < before) this.begin(before);
     this.acknowledged.handleFloor(Math.min(firstAfter, this.log.last));
@@ -200,7 +200,7 @@ export class Conversation {
   }
 
   /**
-   * What it has to ask or say, now on its way; or when it is to be looked at
+   * Its next request, now on its way; or when it is to be looked at
    * again; or `wait` while others have the slots it needs; or nothing.
    * `noPauses`: acknowledgements don't wait for others to go with.
    */

@@ -11,7 +11,7 @@ import type { Request } from './requests.ts';
 import { Schedule } from './schedule.ts';
 
 export class Conversations {
-  /** Which of them may have something to ask or say. */
+  /** Which of them may have something to request. */
   readonly schedule = new Schedule();
   readonly #outputs: Outputs;
   readonly #all = new Map<string, Conversation>();

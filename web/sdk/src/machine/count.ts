@@ -12,7 +12,7 @@ import type { Raw } from '../history.ts';
 import type { Entry } from '../model.ts';
 import type { StoredCount } from '../store.ts';
 
-/** As it is stored. `doubtful` is said of one that is stale. */
+/** As it is stored; `doubtful` when it is stale. */
 type Value = { -readonly [K in keyof StoredCount]: StoredCount[K] };
 
 export class Count {

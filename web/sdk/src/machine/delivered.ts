@@ -87,7 +87,7 @@ export class Acknowledged {
     this.#cover(this.#floor);
   }
 
-  /** Where the server says the cursor stands. */
+  /** The server's cursor, as it tells. */
   handleConfirmed(upTo: number): void {
     this.#confirmed = Math.max(this.#confirmed, upTo);
     this.#cover(this.#confirmed);

@@ -61,7 +61,7 @@ function handleKind(p: Parts, tick: Tick, kind: ServerKind, pending: Pending | u
   } else if (!handleNews(p, tick, kind, pending) && pending) handleAnswer(p, tick, kind, pending);
 }
 
-/** What is true whoever asked for it. False when it is only an answer. */
+/** What counts whether it was asked for or not. False when it is only an answer. */
 function handleNews(p: Parts, tick: Tick, kind: ServerKind, pending: Pending | undefined): boolean {
   switch (kind.case) {
     case 'pong':

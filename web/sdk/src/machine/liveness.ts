@@ -3,7 +3,7 @@
  * silent before the link counts as dead.
  */
 
-/** How long a server may say nothing while a request waits, and after a probe. */
+/** How long a server may be silent while a request waits, and after a probe. */
 const SILENCE_MS = 10_000;
 const PROBE_MS = 3_000;
 

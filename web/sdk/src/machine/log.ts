@@ -48,7 +48,7 @@ export class Log {
     return this.#last;
   }
 
-  /** A seq is known to exist. A push or the feed says so reliably, our own send's answer a little early. */
+  /** A seq is known to exist. A push or the feed is reliable, our own send's answer a little early. */
   noteLast(last: number, nowMs: number, early: boolean): void {
     if (last <= this.last) return;
     this.#last = last;

@@ -38,7 +38,7 @@ export function pollTransmit(p: Parts, nowMs: number): Envelope | undefined {
     nextWatch(p, nowMs) ??
     nextLookup(p, nowMs) ??
     nextProfile(p) ??
-    // Whoever waits for the end doesn't wait for acknowledgements to go together.
+    // In a drain acknowledgements don't wait to go together.
     p.conversations.next(nowMs, p.account.me, p.outbox.isDraining);
   return next && request(p, nowMs, next);
 }

@@ -27,7 +27,7 @@ export function handleRefusal(p: Parts, tick: Tick, pending: Pending, error: Err
     case 'call':
       p.calls.fail(pending.call, error);
       break;
-    // Whoever can't be asked about now is called by the id.
+    // A user who can't be asked about now is called by the id.
     case 'name':
       handleName(p, pending.user, undefined);
       break;

@@ -3,8 +3,8 @@
  * on by the entries that change it.
  *
  * The same rules as the server's, as far as a device can follow them. Where it
- * can't (an entry whose content is gone, a return after having been out), it
- * says so and the server is asked again.
+ * can't (an entry whose content is gone, a return after having been out), the
+ * server is asked again.
  */
 
 import { DEFAULT_SETTINGS } from '../convert.ts';

@@ -1,5 +1,5 @@
 /**
- * Which conversations may have something to ask or say: now, at a time, or once
+ * Which conversations may have something to request: now, at a time, or once
  * others are done. Descriptions and gap fetches go a bounded number side by side.
  */
 
@@ -16,7 +16,7 @@ export class Schedule {
   readonly #waiting = new Set<string>();
   #taken: Record<Slot, number> = { describe: 0, fetch: 0 };
 
-  /** It may have something to ask or say now. */
+  /** It may have something to request now. */
   wake(id: string): void {
     this.#ready.add(id);
   }

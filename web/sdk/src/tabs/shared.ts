@@ -186,7 +186,7 @@ class Tab {
       const send = this.#sends.get(localId);
       const { kind } = ParleyError.from(thrown);
       if (!send || term === this.#term || kind !== 'invalidArgument') throw thrown;
-      // The leader that sent it is gone; said again, the server gives the same answer.
+      // The leader that sent it is gone; sent again, it gets the same answer.
       const again = await this.submit(send.to, send.action, send);
       return this.committed(again.localId);
     }

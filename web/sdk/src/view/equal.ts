@@ -1,4 +1,4 @@
-/** Whether two plain values, as the SDK gives them, say the same. */
+/** Whether two plain values, as they come from the SDK, are the same. */
 export function equal(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;

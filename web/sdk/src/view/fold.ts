@@ -6,34 +6,34 @@
  */
 
 import type { Message, ReactionGroup, User } from '../types.ts';
-import type { Deed } from './items.ts';
+import type { Update } from './items.ts';
 
-/** Applies deeds in order. Gives the same object when they change nothing. */
-export function fold(message: Message, deeds: Iterable<Deed>): Message {
+/** Applies updates in order. Returns the same object when they change nothing. */
+export function fold(message: Message, updates: Iterable<Update>): Message {
   let now = message;
-  for (const deed of deeds) now = apply(now, deed);
+  for (const update of updates) now = apply(now, update);
   return now;
 }
 
-function apply(message: Message, deed: Deed): Message {
-  switch (deed.type) {
+function apply(message: Message, update: Update): Message {
+  switch (update.type) {
     case 'edit':
       if (message.deleted) return message;
       return {
         ...message,
-        text: deed.text,
-        mentions: deed.mentions,
-        edited: { seq: deed.seq ?? 0, timeMs: deed.timeMs },
+        text: update.text,
+        mentions: update.mentions,
+        edited: { seq: update.seq ?? 0, timeMs: update.timeMs },
       };
     case 'deletion':
       return deleted(message);
     case 'reaction': {
       if (message.deleted) return message;
-      const reactions = react(message.reactions, deed.emoji, deed.sender, deed.removed);
+      const reactions = react(message.reactions, update.emoji, update.sender, update.removed);
       return reactions === message.reactions ? message : { ...message, reactions };
     }
     case 'pin':
-      return message.pinned === !deed.removed ? message : { ...message, pinned: !deed.removed };
+      return message.pinned === !update.removed ? message : { ...message, pinned: !update.removed };
   }
 }
 

@@ -9,7 +9,7 @@
 import type { Entry, HistoryPage, Message } from '../types.ts';
 import { equal } from './equal.ts';
 import { fold } from './fold.ts';
-import { type Deed, isRelation, type Relation } from './items.ts';
+import { isRelation, type Relation, type Update } from './items.ts';
 import { type Run, Runs } from './runs.ts';
 import type { Row } from './types.ts';
 
@@ -39,8 +39,8 @@ export class HeldLog {
   readonly #done = new Map<number, Map<number, Relation>>();
   /** Answered messages that lie elsewhere; the oldest asked for goes first. */
   readonly #quotes = new Map<number, Held>();
-  /** Own deeds on their way, by message. */
-  #pending: ReadonlyMap<number, readonly Deed[]> = new Map();
+  /** Own updates on their way, by message. */
+  #pending: ReadonlyMap<number, readonly Update[]> = new Map();
   #floor = 0;
 
   get runs(): readonly Run<Held>[] {
@@ -68,10 +68,6 @@ export class HeldLog {
     return this.#runs.get(seq);
   }
 
-  runOf(seq: number): Run<Held> | undefined {
-    return this.#runs.runOf(seq);
-  }
-
   isBridged(after: number, before: number): boolean {
     return this.#runs.isBridged(after, before) || before <= this.#floor + 1;
   }
@@ -90,14 +86,14 @@ export class HeldLog {
   now(held: Held): Message | undefined {
     if (held.entry.type !== 'message') return undefined;
     if (held.folded === undefined || held.stale) {
-      const now = fold(held.entry, this.#deeds(held));
+      const now = fold(held.entry, this.#updates(held));
       if (!equal(held.folded, now)) held.folded = now;
       held.stale = false;
     }
     return held.folded;
   }
 
-  /** Whether an own deed to it is on its way. */
+  /** Whether an own update to it is on its way. */
   isChanging(seq: number): boolean {
     return this.#pending.has(seq);
   }
@@ -134,8 +130,8 @@ export class HeldLog {
     else this.#forget(this.#runs.dropUpTo(eye - far));
   }
 
-  /** Own deeds that are on their way, by message. */
-  setPending(pending: ReadonlyMap<number, readonly Deed[]>): void {
+  /** Own updates that are on their way, by message. */
+  setPending(pending: ReadonlyMap<number, readonly Update[]>): void {
     const changed = new Set([...this.#pending.keys(), ...pending.keys()]);
     this.#pending = pending;
     for (const seq of changed) this.#touch(seq);
@@ -178,8 +174,8 @@ export class HeldLog {
     this.#touch(relation.target);
   }
 
-  /** What was done since a message was read, in order; own deeds on their way last. */
-  #deeds(held: Held): Deed[] {
+  /** What was done since a message was read, in order; own updates on their way last. */
+  #updates(held: Held): Update[] {
     const done = this.#done.get(held.seq);
     const since = done ? [...done.values()].filter(({ seq }) => seq > held.asOf) : [];
     since.sort((a, b) => a.seq - b.seq);

@@ -1,7 +1,7 @@
 /**
  * Models for user interfaces: conversation list, timeline, search, presence, typing.
  *
- * They take any {@link ClientApi} and give snapshots; nothing in them knows a
+ * They take any {@link ClientApi} and return snapshots; nothing in them knows a
  * framework or the DOM.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * What a timeline works with: entries as the SDK gives them, and own sends that
+ * What a timeline works with: entries as they come from the SDK, and own sends that
  * are still on their way.
  */
 
@@ -27,7 +27,7 @@ export const isRelation = (entry: Entry): entry is Relation =>
   entry.type === 'pin';
 
 /** What a relation does to its message; also an own one on its way, without a seq. */
-export type Deed =
+export type Update =
   | {
       readonly type: 'edit';
       readonly target: number;
@@ -58,7 +58,7 @@ export interface PendingSend {
   /** What it will say, with seq 0, if it is a message. */
   readonly message?: Message | undefined;
   /** What it will do to a message. */
-  readonly deed?: Deed | undefined;
+  readonly update?: Update | undefined;
 }
 
 /** What an item of the outbox will be; nothing for what is not shown. */
@@ -70,9 +70,9 @@ export function pendingSend(
   const { localId, clientMessageId, status, error, action } = item;
   const send = { localId, clientMessageId, status, error };
   if (action.type === 'text') return { ...send, message: message(item, action, conversation, me) };
-  const deed = deedOf(action, item.queuedMs, me);
+  const update = updateOf(action, item.queuedMs, me);
   // What was refused did nothing.
-  return deed && status !== 'failed' ? { ...send, deed } : undefined;
+  return update && status !== 'failed' ? { ...send, update } : undefined;
 }
 
 function message(
@@ -100,7 +100,7 @@ function message(
   };
 }
 
-function deedOf(action: Action, timeMs: number, me: User): Deed | undefined {
+function updateOf(action: Action, timeMs: number, me: User): Update | undefined {
   switch (action.type) {
     case 'edit': {
       const { seq: target, text, mentions = [] } = action;

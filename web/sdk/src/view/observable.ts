@@ -26,7 +26,7 @@ export class Snapshot<T> implements Readable<T> {
   /** Each subscriber with the value it was told last. */
   readonly #subscribers = new Map<object, { run: (value: T) => void; told: T }>();
 
-  /** `watch` is called when the first subscriber comes, what it gives when the last one goes. */
+  /** `watch` is called when the first subscriber comes, what it returns when the last one goes. */
   constructor(make: () => T, schedule: Schedule = soon, watch?: () => () => void) {
     this.#make = make;
     this.#schedule = schedule;

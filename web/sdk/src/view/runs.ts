@@ -51,12 +51,6 @@ export class Runs<E extends Placed> {
     return run?.entries[seq - run.from];
   }
 
-  /** The run that holds this seq. */
-  runOf(seq: number): Run<E> | undefined {
-    const run = this.#runs[this.#at(seq)];
-    return run && seq <= last(run) ? run : undefined;
-  }
-
   /** Whether nothing is missing between these two. */
   isBridged(after: number, before: number): boolean {
     return after + 1 >= before || this.#bridges.get(after) === before;
@@ -78,7 +72,7 @@ export class Runs<E extends Placed> {
     }
   }
 
-  /** Lets go of everything up to here; gives what that was. */
+  /** Drops everything up to here, and returns it. */
   dropUpTo(seq: number): E[] {
     const gone: E[] = [];
     const kept: OpenRun<E>[] = [];
@@ -94,7 +88,7 @@ export class Runs<E extends Placed> {
     return gone;
   }
 
-  /** Lets go of everything from here on; gives what that was. */
+  /** Drops everything from here on, and returns it. */
   dropFrom(seq: number): E[] {
     const gone: E[] = [];
     const kept: OpenRun<E>[] = [];

@@ -8,7 +8,7 @@
 
 import type { Entry, HistoryPage, Message, OutboxItem, Sent, User } from '../types.ts';
 import { HeldLog } from './held.ts';
-import { type Deed, type PendingSend, pendingSend } from './items.ts';
+import { type PendingSend, pendingSend, type Update } from './items.ts';
 import { gapKey, makeRows } from './rows.ts';
 import type { Row } from './types.ts';
 
@@ -108,11 +108,6 @@ export class TimelineModel {
   keyOf(seq: number): string | undefined {
     const shown = this.#log.get(seq) && !this.#hidden.has(seq);
     return shown ? (this.#keys.get(seq) ?? `s${seq}`) : undefined;
-  }
-
-  /** The first entry held in one piece with this seq; itself when it is not held. */
-  startOf(seq: number): number {
-    return this.#log.runOf(seq)?.from ?? seq;
   }
 
   /** The hole that begins after this seq. */
@@ -280,13 +275,13 @@ export class TimelineModel {
     if (changed) this.#overlay();
   }
 
-  /** Shows own deeds that are on their way as if they were done. */
+  /** Shows own updates that are on their way as if they were done. */
   #overlay(): void {
-    const deeds = new Map<number, Deed[]>();
-    for (const { deed } of this.#outbox.values()) {
-      if (deed) deeds.set(deed.target, [...(deeds.get(deed.target) ?? []), deed]);
+    const updates = new Map<number, Update[]>();
+    for (const { update } of this.#outbox.values()) {
+      if (update) updates.set(update.target, [...(updates.get(update.target) ?? []), update]);
     }
-    this.#log.setPending(deeds);
+    this.#log.setPending(updates);
   }
 
   /**

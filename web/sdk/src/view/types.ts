@@ -1,6 +1,6 @@
 /**
  * What the view models show: snapshots that never change once given, and
- * observables that give the next one. Framework-free; `subscribe` follows the
+ * observables that tell the next one. Framework-free; `subscribe` follows the
  * contract of Svelte's stores, so `$timeline` works on them as they are.
  */
 
@@ -144,11 +144,11 @@ export interface TimelineView extends Readable<TimelineSnapshot> {
   loadNewer(): Promise<void>;
   /** Loads a page of what a gap row stands for, next to where the reader comes from: below unless said. */
   fillGap(key: string, side?: 'above' | 'below'): Promise<void>;
-  /** Makes sure that this message is there; gives its row's key, or nothing when it is gone. */
+  /** Makes sure that this message is there. Returns its row's key, or nothing when it is gone. */
   jumpTo(seq: number): Promise<string | undefined>;
   /** The first row at or after a moment. */
   jumpToTime(timeMs: number): Promise<string | undefined>;
-  /** Makes sure that the newest is there; gives the last row's key. */
+  /** Makes sure that the newest is there. Returns the last row's key. */
   toEnd(): Promise<string | undefined>;
   /** The reader is at the end: {@link TimelineSnapshot.newBelow} begins again. */
   sawEnd(): void;

@@ -21,7 +21,7 @@ export class TypingMap {
     else this.#users.delete(conversation);
   }
 
-  /** The connection is gone, and nobody says any more when it is over. Gives where it was. */
+  /** The connection is gone, and nobody says any more when it is over. Returns where it was. */
   clear(): string[] {
     const where = [...this.#users.keys()];
     this.#users.clear();

@@ -122,7 +122,7 @@ describe('the store', () => {
     expect(await cached(latest)).toBeUndefined();
   });
 
-  test('gives everything back after it was opened again', async () => {
+  test('returns everything after it was opened again', async () => {
     const refused = {
       ...item(3),
       error: { kind: 'refused', text: 'no', name: 'forbidden', retry: 'stop' },

@@ -88,7 +88,7 @@ export class Server {
     await rm(this.data, { recursive: true, force: true });
   }
 
-  /** Signs somebody up. Gives their token. */
+  /** Signs somebody up. Returns their token. */
   async signUp(name: string, device = 'test'): Promise<string> {
     const api = new HttpApi({ url: this.url, auth: { kind: 'token', token: '' } });
     const { token } = await api.signUp({
@@ -100,7 +100,7 @@ export class Server {
     return token;
   }
 
-  /** Signs somebody in on another device. Gives the token. */
+  /** Signs somebody in on another device. Returns the token. */
   async signIn(name: string, device: string): Promise<string> {
     const api = new HttpApi({ url: this.url, auth: { kind: 'token', token: '' } });
     const { token } = await api.signIn({

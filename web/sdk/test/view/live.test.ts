@@ -54,7 +54,7 @@ async function say(client: TestClient, to: string, text: string, replyTo?: numbe
 
 const place = (conversation: string) => ({ type: 'conversation', conversation }) as const;
 
-/** Begins a 1:1 and gives its id. */
+/** Begins a 1:1 and returns its id. */
 async function begin(client: TestClient, other: TestClient, text: string): Promise<string> {
   const to = { type: 'user', user: idOf(other) } as const;
   const { localId } = await client.submit(to, { type: 'text', text });
