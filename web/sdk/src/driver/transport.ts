@@ -8,7 +8,7 @@ import type { TransportName } from '../types.ts';
 export interface Receiver {
   /** One envelope came. */
   handleFrame(bytes: Uint8Array): void;
-  /** It is over; said once, and never after {@link Connection.close}. */
+  /** It is over; told once, and never after {@link Connection.close}. */
   handleEnd(error: ErrorInfo): void;
 }
 
@@ -95,7 +95,7 @@ export function dialWebSocket(
       end(problem('protocol', 'the server sent something that is no envelope'));
       socket.close(1000);
     });
-    // Says nothing of use; a close follows.
+    // It has nothing of use; a close follows.
     socket.addEventListener('error', () => {});
     socket.addEventListener('close', ({ code }: { code?: number }) =>
       end(closeError(code ?? 1006)),
@@ -103,8 +103,8 @@ export function dialWebSocket(
   });
 }
 
-/** What a WebSocket's close code says; 4000 to 4999 carry the error table's numbers. */
-export function closeError(code: number): ErrorInfo {
+/** What a WebSocket's close code means; 4000 to 4999 carry the error table's numbers. */
+function closeError(code: number): ErrorInfo {
   if (code > 4000 && code < 5000) return fromCode(code - 4000);
   return problem('network', `the connection ended (${code})`);
 }

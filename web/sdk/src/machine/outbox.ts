@@ -30,7 +30,7 @@ interface Lane {
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** A target as text; the same text is the same lane. */
-export function laneKey(to: To): string {
+function laneKey(to: To): string {
   switch (to.type) {
     case 'name':
       return `n${to.name}`;
@@ -138,8 +138,8 @@ export class Outbox {
   /**
    * The next item to put on the wire, now on its way. An item waits while an
    * earlier one has a target that may turn out to be the same conversation: a
-   * name not looked up yet, a user whose conversation is not known when
-   * `isKnown` does not say who is in this one, and the reverse.
+   * name not looked up yet; a user whose conversation is not known, as long as
+   * `isKnown` is false of this one; and the reverse.
    */
   next(nowMs: number, isKnown: (conversation: string) => boolean): StoredItem | undefined {
     let [name, user, unknown] = [NEVER, NEVER, NEVER];
@@ -311,7 +311,7 @@ export class Outbox {
     return this.#drainUntilMs ?? NEVER;
   }
 
-  /** The client is over: tells whoever drains how many sends are left. */
+  /** The client is over: a drain hears how many sends are left. */
   endDrain(): void {
     if (this.isDraining) this.#outputs.push({ type: 'drained', left: this.size });
     this.#drainUntilMs = undefined;
