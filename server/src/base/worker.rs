@@ -111,16 +111,19 @@ mod tests {
     #[test]
     fn dropping_it_wakes_it_and_waits_for_its_last_act() {
         let acts = Arc::new(AtomicUsize::new(0));
+        let (begun, begins) = std::sync::mpsc::channel();
         let run = {
             let acts = Arc::clone(&acts);
             move |stop: &Stop| {
                 assert!(!stop.is_set());
+                begun.send(()).unwrap();
                 assert!(stop.sleep(LONG) && stop.is_set());
                 assert!(stop.sleep_until_nudged(&Nudge::new(), Duration::MAX));
                 acts.fetch_add(1, Ordering::Relaxed);
             }
         };
         let worker = Worker::start("test", run).unwrap();
+        begins.recv().unwrap();
         assert_eq!(acts.load(Ordering::Relaxed), 0);
         drop(worker);
         assert_eq!(acts.load(Ordering::Relaxed), 1);
