@@ -6,6 +6,7 @@
 mod arrows;
 mod circles;
 mod documents;
+mod limits;
 mod paths;
 mod shape;
 mod wings;
