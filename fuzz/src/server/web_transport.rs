@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arbitrary::Arbitrary;
 use parley_protocol::limits::TICKET_MS;
 use parley_server::edge::http::proof;
-use parley_server::edge::listen::{Door, web_transport_request};
+use parley_server::edge::listen::{TicketCheck, web_transport_request};
 use tokio::runtime::{Builder, Runtime};
 use web_transport_proto::Settings;
 
@@ -43,10 +43,10 @@ pub fn web_transport(data: &[u8]) {
 
 fn raw(bytes: &[u8]) {
     // One that knows no tickets.
-    let door: Door = Arc::new(|_| Ok(None));
+    let ticket_check: TicketCheck = Arc::new(|_| Ok(None));
     runtime().block_on(async {
         let _ = Settings::read(&mut &*bytes).await;
-        if let Ok(Ok(_)) = web_transport_request(&mut &*bytes, &door, &[]).await {
+        if let Ok(Ok(_)) = web_transport_request(&mut &*bytes, &ticket_check, &[]).await {
             // Nothing else stands for it: names and values come plain or by
             // Huffman's code, so only that there are fields can be told.
             assert!(bytes.len() > 4, "a request of nothing is let in");
@@ -58,7 +58,7 @@ fn chosen(program: &[u8]) {
     let server = Server::new();
     let people = server.people();
     let accounts = server.api.accounts.clone();
-    let door: Door = Arc::new(move |target| proof(&accounts, target));
+    let ticket_check: TicketCheck = Arc::new(move |target| proof(&accounts, target));
     let Some(first) = people.first() else { return };
     let made = Instant::now();
     let bearer: Vec<u8> = bytes_of(&first.token);
@@ -78,7 +78,7 @@ fn chosen(program: &[u8]) {
         };
         let said = request.bytes(&query);
         let mut stream = said.as_slice();
-        let answer = web_transport_request(&mut stream, &door, &[]);
+        let answer = web_transport_request(&mut stream, &ticket_check, &[]);
         let answer = server.runtime.block_on(answer);
         let answer = match answer {
             Ok(answer) => answer,

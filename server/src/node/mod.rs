@@ -139,7 +139,7 @@ impl Node {
             ..backend.api(connections.clone(), websockets.clone(), urls)
         };
         let readiness = api.readiness.clone();
-        let door = {
+        let ticket_check = {
             let accounts = api.accounts.clone();
             Arc::new(move |target: &axum::http::Uri| http::proof(&accounts, target))
         };
@@ -152,7 +152,7 @@ impl Node {
             tcp_tls: certificates.tcp_config()?,
             quic_tls: certificates.quic_config()?,
             quic_reset_key: certificates.quic_reset_key()?,
-            door,
+            ticket_check,
         };
         Ok(Self { config, ready, sockets, services, certificates, backend, readiness })
     }

@@ -40,7 +40,7 @@ pub use connection::{
 pub use framed::serve_framed;
 pub use http_connection::{Http, HttpPeer, serve_http1};
 pub use limits::{ConnectionCaps, ConnectionPermit, Connections, Refused, State};
-pub use origin::Door;
+pub use origin::TicketCheck;
 pub use websocket::{UpgradeRefused, WebSockets};
 pub use webtransport::web_transport_request;
 
@@ -128,7 +128,7 @@ pub struct Services<H> {
     /// Signs QUIC's stateless resets; the same after a restart.
     pub quic_reset_key: [u8; 64],
     /// Knows whose session a WebTransport will be.
-    pub door: Door,
+    pub ticket_check: TicketCheck,
 }
 
 impl Sockets {
@@ -175,7 +175,7 @@ impl Sockets {
             Arc::clone(&options),
             services.connections.clone(),
             services.host.clone(),
-            services.door,
+            services.ticket_check,
             shutdown.clone(),
         );
         let tls = tcp::run_tls(

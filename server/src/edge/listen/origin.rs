@@ -8,8 +8,9 @@ use parley_protocol::Code;
 
 use super::connection::Proof;
 
-/// Tells by a request's target whose session it will be, if that says so.
-pub type Door = Arc<dyn Fn(&Uri) -> Result<Option<Proof>, Code> + Send + Sync>;
+/// Redeems the ticket in a request's target: returns whose session it will be,
+/// if the target brings one.
+pub type TicketCheck = Arc<dyn Fn(&Uri) -> Result<Option<Proof>, Code> + Send + Sync>;
 
 /// Whether the page may open a WebSocket on the host that answered. Browsers
 /// always name the page's origin; other clients need not.

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use super::connection::{Peer, SessionHost, Transport};
 use super::framed::{ByteSink, StreamReader, StreamWriter};
 use super::limits::Connections;
-use super::origin::Door;
+use super::origin::TicketCheck;
 use super::quic_ids;
 use super::quic_queue::{Begun, MAX_WAITING, Queue};
 use super::webtransport;
@@ -105,7 +105,7 @@ pub(super) async fn run<H: SessionHost>(
     options: Arc<Options>,
     connections: Connections,
     host: H,
-    door: Door,
+    ticket_check: TicketCheck,
     shutdown: CancellationToken,
 ) {
     let tasks = TaskTracker::new();
@@ -116,14 +116,15 @@ pub(super) async fn run<H: SessionHost>(
             () = shutdown.cancelled() => None,
         };
         let Some(Begun { incoming, permit, deadline }) = next else { break };
-        let (options, host, door) = (Arc::clone(&options), host.clone(), Arc::clone(&door));
+        let (options, host, ticket_check) =
+            (Arc::clone(&options), host.clone(), Arc::clone(&ticket_check));
         let sessions = tasks.clone();
         // The expensive part, and quinn does one at a time anyway.
         let connecting = incoming.accept();
         tasks.spawn(async move {
             let served = async {
                 let connection = timeout_at(deadline, connecting?).await??;
-                serve(connection, permit, &options, host, &door, deadline, &sessions).await
+                serve(connection, permit, &options, host, &ticket_check, deadline, &sessions).await
             };
             if let Err(error) = served.await {
                 metric::handshakes_failed(Transport::Quic.name()).increment(1);
@@ -158,12 +159,12 @@ async fn serve<H: SessionHost>(
     permit: ConnectionPermit,
     options: &Options,
     host: H,
-    door: &Door,
+    ticket_check: &TicketCheck,
     deadline: Instant,
     sessions: &TaskTracker,
 ) -> Result<(), HandshakeError> {
     if protocol(&connection).as_deref() == Some(version::WEBTRANSPORT_ALPN) {
-        let web = serve_web(connection, permit, options, host, door, deadline, sessions);
+        let web = serve_web(connection, permit, options, host, ticket_check, deadline, sessions);
         return Box::pin(web).await;
     }
     let streams = timeout_at(deadline, connection.accept_bi()).await;
@@ -188,13 +189,13 @@ async fn serve_web<H: SessionHost>(
     mut permit: ConnectionPermit,
     options: &Options,
     host: H,
-    door: &Door,
+    ticket_check: &TicketCheck,
     deadline: Instant,
     sessions: &TaskTracker,
 ) -> Result<(), HandshakeError> {
     permit.set_transport(Transport::WebTransport);
     let address = connection.remote_address();
-    let accepted = webtransport::accept(connection, door, &options.origins);
+    let accepted = webtransport::accept(connection, ticket_check, &options.origins);
     let (receive, sink, proof) = timeout_at(deadline, accepted).await??;
     let peer = Peer { address, transport: Transport::WebTransport, proof };
     let (reader, writer) = (StreamReader::new(receive, deadline), StreamWriter::new(sink));

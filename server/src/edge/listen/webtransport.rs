@@ -24,7 +24,7 @@ use web_transport_proto::{
 use super::CLOSE_TIMEOUT;
 use super::connection::Proof;
 use super::framed::ByteSink;
-use super::origin::{self, Door};
+use super::origin::{self, TicketCheck};
 
 /// Streams that the browser opens one way: control, and two for header
 /// compression, which is not used; one more for what newer ones may try.
@@ -62,12 +62,12 @@ pub(super) enum Refused {
 /// Goes from a connection to the stream that is the session.
 pub(super) async fn accept(
     connection: Connection,
-    door: &Door,
+    ticket_check: &TicketCheck,
     origins: &[String],
 ) -> Result<(RecvStream, Sink, Option<Proof>), Refused> {
     let control = settings(&connection).await?;
     let (mut send, mut receive) = connection.accept_bi().await?;
-    let answer = web_transport_request(&mut receive, door, origins).await?;
+    let answer = web_transport_request(&mut receive, ticket_check, origins).await?;
     let status = answer.as_ref().err().map_or(StatusCode::OK, |status| *status);
     ConnectResponse::new(status).write(&mut send).await?;
     let proof = match answer {
@@ -108,17 +108,17 @@ async fn settings(connection: &Connection) -> Result<(SendStream, RecvStream), R
 /// When it is no request for a WebTransport at all.
 pub async fn web_transport_request<S: AsyncRead + Unpin>(
     stream: &mut S,
-    door: &Door,
+    ticket_check: &TicketCheck,
     origins: &[String],
 ) -> Result<Result<Option<Proof>, StatusCode>, ConnectError> {
     let request = ConnectRequest::read(stream).await?;
-    Ok(judge(&request, door, origins))
+    Ok(judge(&request, ticket_check, origins))
 }
 
 /// Whether the request may become a session, and whose.
 fn judge(
     request: &ConnectRequest,
-    door: &Door,
+    ticket_check: &TicketCheck,
     origins: &[String],
 ) -> Result<Option<Proof>, StatusCode> {
     if request.url.path() != PATH {
@@ -130,7 +130,7 @@ fn judge(
     }
     let target = request.url.query().map_or(PATH.to_owned(), |query| format!("{PATH}?{query}"));
     let target: Uri = target.parse().map_err(|_| StatusCode::BAD_REQUEST)?;
-    door(&target)
+    ticket_check(&target)
         .map_err(|code| StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::BAD_REQUEST))
 }
 

@@ -154,7 +154,7 @@ fn start(setup: Setup) -> Running {
         tcp_tls: certificates.tcp_config().unwrap(),
         quic_tls: certificates.quic_config().unwrap(),
         quic_reset_key: certificates.quic_reset_key().unwrap(),
-        door: Arc::new(|_| Ok(None)),
+        ticket_check: Arc::new(|_| Ok(None)),
     };
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(sockets.run(options, services, shutdown.clone()));
