@@ -5,7 +5,7 @@ use std::hint::black_box;
 use bytes::{Bytes, BytesMut};
 use parley_core::conversation::dedupe::{SendKey, digest};
 use parley_core::conversation::{Admitted, Conversation, Interval, Move, Position, Shown};
-use parley_core::session::{Action, Command, Identity, Options, Session};
+use parley_core::session::{Action, CursorMove, Identity, Options, Request, Session};
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_core::user::FeedEntry;
 use parley_protocol::wire::{self, client_envelope, send, server_envelope};
@@ -68,7 +68,7 @@ fn send_admit() -> Box<dyn FnMut()> {
     let envelope = Bytes::from(send_envelope().encode_to_vec());
     Box::new(move || {
         let action = session.handle_envelope(black_box(envelope.clone()), NOW_MS);
-        assert!(matches!(black_box(action), Action::Submit(..)), "a command");
+        assert!(matches!(black_box(action), Action::Request(Request::Submit(..))), "a command");
         session.handle_answered();
     })
 }
@@ -166,7 +166,7 @@ fn cursor_move() -> Box<dyn FnMut()> {
         let kind = Some(client_envelope::Kind::Delivered(delivered));
         let envelope = wire::ClientEnvelope { request: 1, kind }.encode_to_vec();
         match session.handle_envelope(envelope.into(), NOW_MS) {
-            Action::Submit(_, Command::MoveCursor { which, up_to, given, .. }) => {
+            Action::MoveCursor(_, CursorMove { which, up_to, given, .. }) => {
                 assert_eq!(conversation.check_move(ANN, which, up_to, given), Ok(true));
             }
             other => panic!("no cursor: {other:?}"),
@@ -227,7 +227,9 @@ fn send_envelope() -> wire::ClientEnvelope {
 fn admitted() -> Admitted {
     let envelope = send_envelope().encode_to_vec();
     match open_session().handle_envelope(envelope.into(), NOW_MS) {
-        Action::Submit(_, Command::Send { act, .. }) => Admitted { sender: ANN, act, target: None },
+        Action::Request(Request::Submit(_, command)) => {
+            Admitted { sender: ANN, act: command.act, target: None }
+        }
         other => panic!("no command: {other:?}"),
     }
 }
@@ -265,7 +267,7 @@ fn open_session() -> Session {
     let kind = Some(client_envelope::Kind::Hello(hello));
     let envelope = wire::ClientEnvelope { request: 1, kind }.encode_to_vec();
     let _ = session.handle_envelope(envelope.into(), NOW_MS);
-    let identity = Identity { user: ANN, name: "ann".to_owned(), device: DEVICE };
+    let identity = Identity { user: ANN, name: "ann".into(), device: DEVICE };
     let changes = wire::Changes::default();
     let welcome = session.handle_authenticated(&identity, changes, 0, NOW_MS, NOW_MS);
     assert!(welcome.is_some(), "the session opens");

@@ -94,9 +94,7 @@ pub fn session(data: &[u8]) {
         check(&session, &action);
         over |= matches!(action, Action::Close(_) | Action::End);
         authenticating = matches!(action, Action::Authenticate(_));
-        if let Action::Submit(request, _) | Action::Query(request, _) = action {
-            unanswered += u32::from(request != 0);
-        }
+        unanswered += u32::from(action.request().is_some());
         assert!(unanswered <= IN_FLIGHT, "{unanswered} requests in flight");
     }
 }
@@ -105,7 +103,9 @@ pub fn session(data: &[u8]) {
 pub(crate) fn check(session: &Session, action: &Action) {
     match action {
         Action::Close(_) | Action::End => assert!(!session.is_open() && !session.wants_input()),
-        Action::Submit(..) | Action::Query(..) => assert!(session.is_open()),
+        Action::Ping(_) | Action::MoveCursor(..) | Action::Subscribe(..) | Action::Request(_) => {
+            assert!(session.is_open());
+        }
         Action::Reply(envelope) => assert!(!envelope.encode_to_vec().is_empty()),
         Action::Authenticate(_) => assert!(!session.is_open() && !session.wants_input()),
         Action::Nothing => {}

@@ -3,7 +3,7 @@
 use parley_protocol::wire::{ClientEnvelope, client_envelope::Kind};
 use parley_protocol::{Code, limits, version};
 
-use super::{Action, Phase, Session};
+use super::{Action, Phase, RequestNumber, Session};
 
 /// A `Hello` whose form is right; whether its token is good is looked up next.
 #[derive(Clone, PartialEq, Eq)]
@@ -56,10 +56,11 @@ impl Session {
         };
         let features = version::common_features(&hello.features);
         self.phase = Phase::Authenticating {
-            request: envelope.request,
+            request: RequestNumber::new(envelope.request),
             version,
             features: features.clone(),
         };
+        self.background = hello.background;
         Action::Authenticate(ValidatedHello {
             token,
             client_name: hello.client_name,

@@ -1,7 +1,7 @@
 //! One session: a connected device, from its first frame to its last.
 //!
 //! The driver feeds whole envelopes to [`Session::handle_envelope`] and carries
-//! out the one [`Action`] each gives; it says what it wrote to the device
+//! out the one [`Action`] each returns; it says what it wrote to the device
 //! (`handle_given`, `handle_answered`), and calls [`Session::handle_timeout`]
 //! when [`Session::deadline_ms`] has passed. After [`Action::Close`] or
 //! [`Action::End`] the session takes nothing more.
@@ -11,24 +11,24 @@
 //! believed: user and device come from the token.
 
 mod act;
+mod action;
 mod hello;
 mod query;
 mod request;
 mod window;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use parley_protocol::body::ValidatedBody;
 use parley_protocol::wire::{self, server_envelope};
-use parley_protocol::{
-    ClientMessageId, Code, ConversationId, DeviceId, Message, SessionId, UserId, limits,
-};
+use parley_protocol::{Code, ConversationId, DeviceId, Message, SessionId, UserId, limits};
 
-use crate::conversation::{Act, Given, Interval, Move};
+use crate::conversation::{Given, Interval};
+pub use action::{Action, Command, CursorMove, Request, RequestNumber, Subscription, To, Typing};
 pub use hello::ValidatedHello;
 pub use query::{InviteAct, InviteCode, Query, Range};
-pub use request::pong;
+pub use request::{pong, request_without_session};
 pub use window::{Overflow, Window};
 
 /// What a session needs to know of the server's configuration.
@@ -44,76 +44,15 @@ pub struct Options {
     pub handshake_ms: u64,
 }
 
-/// Whose session it is, from the token.
+/// Who a token speaks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The user.
     pub user: UserId,
     /// The user's name.
-    pub name: String,
-    /// The device.
+    pub name: Arc<str>,
+    /// The device the token was given to.
     pub device: DeviceId,
-}
-
-/// What the driver does after an envelope.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Look the token up and call [`Session::handle_authenticated`].
-    Authenticate(ValidatedHello),
-    /// Write this.
-    Reply(wire::ServerEnvelope),
-    /// Hand this to the conversation's shard; its answer is an envelope with
-    /// the same request number.
-    Submit(u64, Command),
-    /// Read this; answer under the same request number.
-    Query(u64, Query),
-    /// Nothing to do.
-    Nothing,
-    /// Write `Close` with this code and end the connection.
-    Close(Code),
-    /// The client said goodbye: end the connection without a word.
-    End,
-}
-
-/// What changes a conversation. A closed set: the only way into a shard.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, moved once on its way to the shard")]
-pub enum Command {
-    /// Append an entry.
-    Send {
-        /// Where to.
-        to: To,
-        /// What the device calls this send.
-        id: ClientMessageId,
-        /// The content, checked.
-        body: ValidatedBody,
-        /// What it does.
-        act: Act,
-    },
-    /// Move a cursor of the session's user.
-    MoveCursor {
-        /// Where.
-        conversation: ConversationId,
-        /// Which one.
-        which: Move,
-        /// To which seq.
-        up_to: u64,
-        /// What this session was given of the conversation.
-        given: Given,
-    },
-}
-
-/// The target of a send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum To {
-    /// A conversation the sender is a member of.
-    Conversation(ConversationId),
-    /// The 1:1 conversation with this user.
-    Peer(UserId),
-    /// The group that this send makes.
-    NewGroup,
-    /// The group of the invite link with this code.
-    Invite(InviteCode),
 }
 
 /// The state of one session.
@@ -132,7 +71,7 @@ pub struct Session {
 #[derive(Debug)]
 enum Phase {
     AwaitHello,
-    Authenticating { request: u64, version: u32, features: Vec<i32> },
+    Authenticating { request: Option<RequestNumber>, version: u32, features: Vec<i32> },
     Open,
     Closed,
 }
@@ -162,13 +101,6 @@ impl Session {
     #[must_use]
     pub const fn frame_bytes(&self) -> u32 {
         self.options.limits.frame_bytes
-    }
-
-    /// A session for one request that comes without one, over HTTP: open from
-    /// the start, given nothing, and gone after its answer.
-    #[must_use]
-    pub fn for_request(options: Options, id: SessionId, now_ms: u64) -> Self {
-        Self { phase: Phase::Open, ..Self::new(options, id, now_ms) }
     }
 
     /// Whether the app is in front of its user, as the device last said.
@@ -204,33 +136,17 @@ impl Session {
                 Phase::Closed => Action::Nothing,
             },
         };
-        match &action {
-            Action::Query(_, Query::Ping { background }) => self.background = *background,
-            Action::Authenticate(hello) => self.background = hello.background,
-            Action::Close(_)
-            | Action::End
-            | Action::Reply(_)
-            | Action::Submit(..)
-            | Action::Query(..)
-            | Action::Nothing => {}
+        if matches!(action, Action::Close(_) | Action::End) {
+            self.phase = Phase::Closed;
         }
-        match &action {
-            Action::Close(_) | Action::End => self.phase = Phase::Closed,
-            Action::Submit(request, _) | Action::Query(request, _) if *request != 0 => {
-                self.unanswered += 1;
-            }
-            Action::Authenticate(_)
-            | Action::Reply(_)
-            | Action::Submit(..)
-            | Action::Query(..)
-            | Action::Nothing => {}
-        }
+        self.unanswered += u32::from(action.request().is_some());
         action
     }
 
-    /// The token was good: gives `Welcome` with what changed, or `None` when
-    /// the session was not waiting for it, for example after its deadline. `server_time_ms`
-    /// is the wall clock; `now_ms` the session's own, which never steps.
+    /// The token was good: returns `Welcome` with what changed, or `None` when
+    /// the session was not waiting for it, for example after its deadline.
+    /// `server_time_ms` is the wall clock; `now_ms` the session's own, which never
+    /// steps.
     pub fn handle_authenticated(
         &mut self,
         identity: &Identity,
@@ -253,7 +169,7 @@ impl Session {
                 session: self.id.to_wire(),
                 user: identity.user.to_wire(),
                 device: identity.device.to_wire(),
-                user_name: identity.name.clone(),
+                user_name: identity.name.to_string(),
                 limits: Some(self.options.limits),
                 server_time_ms,
                 heartbeat_ms: self.options.heartbeat_ms,
@@ -307,7 +223,7 @@ impl Session {
         self.heard_ms.saturating_add(patience)
     }
 
-    /// Gives the code to close with, once the deadline has passed.
+    /// Returns the code to close with, once the deadline has passed.
     pub fn handle_timeout(&mut self, now_ms: u64) -> Option<Code> {
         if now_ms < self.deadline_ms() || matches!(self.phase, Phase::Closed) {
             return None;
@@ -318,15 +234,29 @@ impl Session {
     }
 }
 
-/// An envelope that answers `request`.
+/// An envelope that answers `request`, or the unnumbered one.
 #[must_use]
-pub fn reply(request: u64, kind: server_envelope::Kind) -> wire::ServerEnvelope {
+pub fn reply(
+    request: impl Into<Option<RequestNumber>>,
+    kind: server_envelope::Kind,
+) -> wire::ServerEnvelope {
+    let request = request.into().map_or(0, RequestNumber::get);
     wire::ServerEnvelope { request, kind: Some(kind) }
+}
+
+/// An envelope that answers nothing: what the server says by itself.
+#[must_use]
+pub fn notice(kind: server_envelope::Kind) -> wire::ServerEnvelope {
+    reply(None, kind)
 }
 
 /// The answer to a request that failed.
 #[must_use]
-pub fn failure(request: u64, code: Code, retry_after_ms: u64) -> wire::ServerEnvelope {
+pub fn failure(
+    request: impl Into<Option<RequestNumber>>,
+    code: Code,
+    retry_after_ms: u64,
+) -> wire::ServerEnvelope {
     let failure = wire::Failure { code: code as u32, text: code.text().to_owned(), retry_after_ms };
     reply(request, server_envelope::Kind::Failure(failure))
 }
@@ -335,7 +265,7 @@ pub fn failure(request: u64, code: Code, retry_after_ms: u64) -> wire::ServerEnv
 #[must_use]
 pub fn close(code: Code, retry_after_ms: u64) -> wire::ServerEnvelope {
     let close = wire::Close { code: code as u32, text: code.text().to_owned(), retry_after_ms };
-    reply(0, server_envelope::Kind::Close(close))
+    notice(server_envelope::Kind::Close(close))
 }
 
 #[cfg(test)]

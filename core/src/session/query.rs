@@ -1,22 +1,19 @@
-//! What a session may ask besides sending and moving cursors. It is answered
-//! one after another for each session; what it changes is the user's own, or
-//! never reaches a log.
+//! What a client may ask besides sending, moving cursors and typing. A session's
+//! queries are answered one after another; what they change is the user's own,
+//! or never reaches a log.
 
 use parley_protocol::{Code, ConversationId, UserId, limits, wire};
+
+use super::Subscription;
 
 /// A question, or a change outside the logs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Query {
-    /// The feed position, as the answer to a heartbeat.
-    Ping {
-        /// The app is not in front of its user.
-        background: bool,
-    },
     /// Entries of a conversation.
     Fetch {
-        /// Where.
+        /// The conversation they are in.
         conversation: ConversationId,
-        /// Which.
+        /// Where they begin or end.
         range: Range,
         /// At most this many, 1 to the limit.
         limit: u32,
@@ -34,46 +31,32 @@ pub enum Query {
     Describe(ConversationId),
     /// Who has a message.
     Receipts {
-        /// Where.
+        /// The conversation it is in.
         conversation: ConversationId,
-        /// Which message.
+        /// The message's seq.
         seq: u64,
     },
-    /// The user writes, or stopped.
-    Typing {
-        /// Where.
-        conversation: ConversationId,
-        /// They stopped.
-        stopped: bool,
-    },
-    /// Tell when these come, go or change their profile.
-    Subscribe {
-        /// These.
-        users: Vec<UserId>,
-        /// No longer these.
-        drop: Vec<UserId>,
-        /// Only how they are now.
-        once: bool,
-    },
+    /// How these people are now.
+    Presence(Vec<UserId>),
     /// Set something for a conversation. Checked, but for the conversation.
     SetPreferences(ConversationId, wire::SetPreferences),
     /// Hide messages from oneself.
     Hide {
-        /// Where.
+        /// The conversation they are in.
         conversation: ConversationId,
-        /// Which, each once.
+        /// The seqs of the messages, each once, in order.
         seqs: Vec<u64>,
     },
     /// Which messages are hidden.
     Hidden {
-        /// Where.
+        /// The conversation they are in.
         conversation: ConversationId,
         /// How many of the oldest to leave out.
         after: u32,
     },
     /// Make, end or list invite links.
     Invites {
-        /// Of which group.
+        /// The group they lead to.
         conversation: ConversationId,
         /// What to do.
         act: InviteAct,
@@ -144,15 +127,23 @@ pub(super) fn user(id: &[u8]) -> Result<UserId, Code> {
     UserId::from_slice(id).map_err(|_| Code::BadRequest)
 }
 
-pub(super) fn subscribe(asked: &wire::Subscribe) -> Result<Query, Code> {
+pub(super) fn subscription(asked: &wire::Subscribe) -> Result<Subscription, Code> {
     if asked.users.len() > limits::SUBSCRIPTIONS || asked.drop.len() > limits::SUBSCRIPTIONS {
         return Err(Code::BadRequest);
     }
-    Ok(Query::Subscribe {
+    Ok(Subscription {
         users: asked.users.iter().map(|id| user(id)).collect::<Result<_, _>>()?,
         drop: asked.drop.iter().map(|id| user(id)).collect::<Result<_, _>>()?,
-        once: asked.once,
     })
+}
+
+/// Who is asked about once has nobody to be dropped, but the form is the same.
+pub(super) fn presence(asked: &wire::Subscribe) -> Result<Query, Code> {
+    subscription(asked).map(|wanted| Query::Presence(wanted.users))
+}
+
+pub(super) fn receipts(asked: &wire::Receipts) -> Result<Query, Code> {
+    Ok(Query::Receipts { conversation: conversation(&asked.conversation)?, seq: asked.seq })
 }
 
 pub(super) fn set_preferences(asked: wire::SetPreferences) -> Result<Query, Code> {
@@ -173,6 +164,10 @@ pub(super) fn hide(asked: wire::Hide) -> Result<Query, Code> {
     let fits = (1..=limits::HIDE_SEQS).contains(&seqs.len()) && !seqs.contains(&0);
     let conversation = conversation(&id)?;
     if fits { Ok(Query::Hide { conversation, seqs }) } else { Err(Code::BadRequest) }
+}
+
+pub(super) fn hidden(asked: &wire::Hidden) -> Result<Query, Code> {
+    Ok(Query::Hidden { conversation: conversation(&asked.conversation)?, after: asked.after })
 }
 
 pub(super) fn invites(asked: &wire::Invites) -> Result<Query, Code> {

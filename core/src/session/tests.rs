@@ -1,6 +1,7 @@
 //! The order of a session's life, and each request's form.
 
 use super::*;
+use crate::conversation::Move;
 use parley_protocol::wire::{client_envelope::Kind, fetch, send};
 use proptest::prelude::*;
 
@@ -165,7 +166,10 @@ fn reading_stops_while_too_many_requests_wait() {
     let mut session = open();
     for request in 1..=2 {
         assert!(session.wants_input());
-        assert!(matches!(session.handle_envelope(text_send(request), NOW), Action::Submit(..)));
+        assert!(matches!(
+            session.handle_envelope(text_send(request), NOW),
+            Action::Request(Request::Submit(..))
+        ));
     }
     assert!(!session.wants_input());
     session.handle_answered();
@@ -174,7 +178,7 @@ fn reading_stops_while_too_many_requests_wait() {
 
 #[test]
 fn requests_that_need_an_answer_need_a_number() {
-    let bad = Action::Reply(failure(0, Code::BadRequest, 0));
+    let bad = Action::Reply(failure(None, Code::BadRequest, 0));
     assert_eq!(open().handle_envelope(text_send(0), NOW), bad);
     assert_eq!(open().handle_envelope(frame(0, Kind::Sync(wire::Sync::default())), NOW), bad);
 }
@@ -187,7 +191,7 @@ fn an_unknown_kind_of_request_fails_alone() {
     bytes.extend_from_slice(&[0x08, 0x07, 0xc2, 0x3e, 0x00]);
     let mut session = open();
     let answer = session.handle_envelope(bytes.into(), NOW);
-    assert_eq!(answer, Action::Reply(failure(7, Code::UnknownRequest, 0)));
+    assert_eq!(answer, Action::Reply(failure(RequestNumber::new(7), Code::UnknownRequest, 0)));
     assert!(session.is_open());
 }
 
@@ -209,7 +213,11 @@ fn malformed_fields_fail_the_request_and_keep_the_session() {
     for kind in cases {
         let mut session = open();
         let answer = session.handle_envelope(frame(4, kind.clone()), NOW);
-        assert_eq!(answer, Action::Reply(failure(4, Code::BadRequest, 0)), "{kind:?}");
+        assert_eq!(
+            answer,
+            Action::Reply(failure(RequestNumber::new(4), Code::BadRequest, 0)),
+            "{kind:?}"
+        );
         assert!(session.is_open());
     }
 }
@@ -222,7 +230,7 @@ fn fetch_limits_are_held_to_the_servers() {
             from: Some(fetch::From::AfterSeq(3)),
             limit: asked,
         });
-        let Action::Query(_, Query::Fetch { limit, range, .. }) =
+        let Action::Request(Request::Query(_, Query::Fetch { limit, range, .. })) =
             open().handle_envelope(frame(4, kind), NOW)
         else {
             panic!()
@@ -237,12 +245,64 @@ fn cursor_moves_carry_what_the_session_was_given() {
     let conversation = ConversationId::new([1; 16]);
     session.handle_given(conversation, Interval { from: 1, to: 4 });
     let kind = Kind::Read(wire::Read { conversation: conversation.to_wire(), up_to: 4 });
-    let Action::Submit(0, Command::MoveCursor { given, which, .. }) =
+    let Action::MoveCursor(None, CursorMove { given, which, .. }) =
         session.handle_envelope(frame(0, kind), NOW)
     else {
         panic!()
     };
     assert!(given.covers(0, 4) && which == Move::Read);
+}
+
+fn subscribe(once: bool) -> Kind {
+    Kind::Subscribe(wire::Subscribe { users: vec![vec![3; 16].into()], once, ..Default::default() })
+}
+
+#[test]
+fn what_wants_an_answer_waits_for_it_and_nothing_else_does() {
+    let typing = Kind::Typing(wire::Typing { conversation: vec![1; 16].into(), stopped: false });
+    let read = Kind::Read(wire::Read { conversation: vec![1; 16].into(), up_to: 1 });
+    for kind in [Kind::Ping(wire::Ping::default()), typing, read] {
+        let silent = open().handle_envelope(frame(0, kind.clone()), NOW);
+        assert_eq!(silent.request(), None, "{kind:?}");
+        let mut session = open();
+        assert_eq!(session.handle_envelope(frame(9, kind), NOW).request(), RequestNumber::new(9));
+        assert_eq!(session.unanswered, 1);
+    }
+    for kind in [subscribe(true), subscribe(false), Kind::Sync(wire::Sync::default())] {
+        let asked = open().handle_envelope(frame(9, kind), NOW);
+        assert_eq!(asked.request(), RequestNumber::new(9));
+    }
+}
+
+#[test]
+fn without_a_session_what_is_of_one_is_refused_and_the_rest_is_the_same() {
+    let alone = |request, kind| {
+        request_without_session(&options(), RequestNumber::new(request), Some(kind))
+    };
+    let read = Kind::Read(wire::Read { conversation: vec![1; 16].into(), up_to: 1 });
+    let of_session = [
+        Kind::Hello(hello()),
+        Kind::Goodbye(wire::Goodbye {}),
+        Kind::Ping(wire::Ping::default()),
+        subscribe(false),
+        read,
+    ];
+    for kind in of_session {
+        assert_eq!(alone(9, kind.clone()).unwrap_err(), Code::SessionNeeded, "{kind:?}");
+    }
+    let sync = Kind::Sync(wire::Sync::default());
+    assert_eq!(alone(0, sync).unwrap_err(), Code::BadRequest);
+    let malformed = Kind::Read(wire::Read::default());
+    assert_eq!(alone(0, malformed).unwrap_err(), Code::BadRequest, "the form comes first");
+    let sync = alone(9, Kind::Sync(wire::Sync { feed_position: 5 })).unwrap();
+    let number = RequestNumber::new(9).unwrap();
+    assert_eq!(sync, Request::Query(number, Query::Sync { since: 5 }));
+    let asked = alone(9, subscribe(true)).unwrap();
+    assert_eq!(asked, Request::Query(number, Query::Presence(vec![UserId::new([3; 16])])));
+    let typing = Kind::Typing(wire::Typing { conversation: vec![1; 16].into(), stopped: true });
+    assert_eq!(alone(0, typing).unwrap().number(), None);
+    let unknown = request_without_session(&options(), RequestNumber::new(7), None);
+    assert_eq!(unknown.unwrap_err(), Code::UnknownRequest);
 }
 
 #[test]

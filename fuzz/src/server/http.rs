@@ -43,7 +43,7 @@ pub(super) async fn talk(
     enough: Option<fn(&[u8]) -> bool>,
 ) -> Vec<u8> {
     let api = server.api.clone();
-    let permit = api.connections.admit(address(), Transport::WebSocket);
+    let permit = api.shared.connections.admit(address(), Transport::WebSocket);
     let permit = permit.unwrap_or_else(|refused| panic!("{refused}"));
     // A few seconds: a client that ended in mid-request is not waited for.
     let peer = HttpPeer::new(address(), Duration::from_secs(5), permit);

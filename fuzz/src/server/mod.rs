@@ -29,7 +29,7 @@ use parley_protocol::{Message as _, UserId};
 use parley_server::accounts::Accounts;
 use parley_server::edge::http::Api;
 use parley_server::edge::listen::{Connections, WebSockets};
-use parley_server::edge::session::{Asker, Host, Unanswered};
+use parley_server::edge::session::{Host, Requester, Unanswered};
 use parley_server::node::Backend;
 use parley_server::node::config::Config;
 use parley_server::storage::store::engine::memory::{Crash, MemoryEngine};
@@ -100,10 +100,10 @@ impl Server {
     /// Signs three people up.
     pub(crate) fn people(&self) -> Vec<Person> {
         let sign_up = |name: &str| {
-            let signed_in = self.runtime.block_on(sign_up(&self.api.accounts, name));
+            let signed_in = self.runtime.block_on(sign_up(&self.api.shared.accounts, name));
             let user = signed_in.user_id.parse().unwrap_or_else(|_| panic!("{signed_in:?}"));
             let device = signed_in.device_id.parse().unwrap_or_else(|_| panic!("{signed_in:?}"));
-            let name = name.to_owned();
+            let name = name.into();
             Person { identity: Identity { user, device, name }, token: signed_in.token }
         };
         NAMES.iter().map(|name| sign_up(name)).collect()
@@ -116,8 +116,8 @@ impl Server {
         envelope: Bytes,
     ) -> Result<ServerEnvelope, Unanswered> {
         let Some(backend) = &self.backend else { panic!("it is closed") };
-        let asker = Asker { identity: from.clone(), from: HERE };
-        self.runtime.block_on(backend.host().answer_one(&asker, envelope))
+        let requester = Requester { identity: from.clone(), from: HERE };
+        self.runtime.block_on(backend.host().answer_encoded(&requester, envelope))
     }
 
     /// The answer to a request, if there is one.
@@ -159,7 +159,7 @@ fn start(
     let websockets = WebSockets::new(backend.host().clone(), options);
     let connections = Connections::new(config.connection_caps());
     let api = backend.api(connections, websockets, vec!["quic://127.0.0.1:7443".to_owned()]);
-    api.readiness.set_ready(true);
+    api.shared.readiness.set_ready(true);
     Ok((backend, api))
 }
 

@@ -57,7 +57,7 @@ fn raw(bytes: &[u8]) {
 fn chosen(program: &[u8]) {
     let server = Server::new();
     let people = server.people();
-    let accounts = server.api.accounts.clone();
+    let accounts = server.api.shared.accounts.clone();
     let ticket_check: TicketCheck = Arc::new(move |target| proof(&accounts, target));
     let Some(first) = people.first() else { return };
     let made = Instant::now();
@@ -177,7 +177,7 @@ fn integer(first: u8, bits: u32, number: usize, out: &mut Vec<u8>) {
 }
 
 fn ticket(server: &Server, token: &[u8]) -> String {
-    let accounts = &server.api.accounts;
+    let accounts = &server.api.shared.accounts;
     let credential = parley_server::accounts::Credential::of_token(token);
     let Some(credential) = credential else { panic!("no token") };
     let identity = server.runtime.block_on(accounts.identify(&credential));

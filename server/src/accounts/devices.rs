@@ -34,7 +34,7 @@ impl Accounts {
 
     /// Who a credential speaks for.
     ///
-    /// A session that has just been made known to [`super::Sessions`] asks
+    /// A session that has just been attached to the user's home asks
     /// again: a revocation in between has not seen it. That costs no read.
     ///
     /// # Errors
@@ -141,7 +141,7 @@ impl Accounts {
         self.inner.cache.revoke(tokens.into_iter());
         for device in devices {
             self.inner.active.forget(device);
-            self.inner.sessions.cut(user, device, Code::SessionRevoked);
+            self.inner.homes.cut(user, device, Code::SessionRevoked);
         }
         Ok(())
     }
@@ -170,7 +170,7 @@ impl Accounts {
                 platform: row.platform,
                 created_ms: row.created_ms,
                 current: id == identity.device,
-                sessions: self.inner.sessions.open_sessions(user, id),
+                sessions: self.inner.homes.open_sessions(user, id),
                 last_active_ms: last_active(&id),
             })
             .collect();

@@ -1,20 +1,23 @@
 //! Accounts: who somebody is, and which devices may act for them.
 //!
-//! Sign-up, login, logout, devices, tokens, tickets. Reads go to the store, writes go
-//! through [`Commit`] and count only when that resolved. It does not know HTTP
-//! or frames: `http` and the session driver call it. Passwords are hashed with
-//! argon2id on a bounded pool; tokens are 32 random bytes of which only the
-//! SHA-256 is kept.
+//! [`Accounts`] is sign-up, login, logout, devices, tokens, tickets. What reaches
+//! the rest of a user as well is apart: [`Ending`] ends an account, [`Exports`]
+//! hands its data out. Reads go to the store, writes go through [`Commit`] and
+//! count only when that resolved. None of it knows HTTP or frames. Passwords are
+//! hashed with argon2id on a bounded pool; tokens are 32 random bytes of which
+//! only the SHA-256 is kept.
 //!
 //! Invariants: an unknown name costs and answers exactly what a wrong password
-//! does; a revoked token is dead before [`Accounts::revoke`] answers; one name
+//! does; a revoked token is dead before [`Accounts::revoke`] returns; one name
 //! has at most one account; a caller that goes away never leaves half a change.
 
 mod active;
 mod check;
+mod confirm;
 mod devices;
 mod ending;
 mod error;
+mod export;
 mod password;
 mod rates;
 mod sign_in;
@@ -24,52 +27,28 @@ mod tokens;
 use std::sync::Arc;
 
 use parley_core::shard::placement::ShardCount;
-use parley_protocol::{Code, DeviceId, UserId};
+use parley_protocol::UserId;
 
 use crate::base::locks::Stripes;
+use crate::base::rates::Rates;
 use crate::base::rates::SignInOptions;
 use crate::base::reads::Reads;
 use crate::chat::home::Homes;
+use crate::chat::presence::Presence;
+use crate::chat::shard::Shards;
+use crate::people::People;
 use crate::storage::store::{Store, StoreError};
 
 pub use crate::storage::rows::{Commit, CommitError};
-pub use ending::Confirmed;
+pub use ending::Ending;
 pub use error::{AccountError, StartError};
+pub use export::Exports;
+pub use parley_core::session::Identity;
 pub use password::HashOptions;
 pub use tokens::Credential;
 
 /// Reads of the store at a time; more wait.
 const PARALLEL_READS: usize = 16;
-
-/// Reaches the live sessions of a device.
-pub trait Sessions: Send + Sync + 'static {
-    /// Closes the device's sessions with `code`. Returns at once.
-    fn cut(&self, user: UserId, device: DeviceId, code: Code);
-
-    /// How many sessions the device has open.
-    fn open_sessions(&self, user: UserId, device: DeviceId) -> u32;
-}
-
-impl Sessions for Homes {
-    fn cut(&self, user: UserId, device: DeviceId, code: Code) {
-        Self::cut(self, user, device, code);
-    }
-
-    fn open_sessions(&self, user: UserId, device: DeviceId) -> u32 {
-        Self::open_sessions(self, user, device)
-    }
-}
-
-/// Who a token speaks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The user.
-    pub user: UserId,
-    /// The device the token was given to.
-    pub device: DeviceId,
-    /// The user's name.
-    pub name: Arc<str>,
-}
 
 /// What anybody may know of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,13 +84,29 @@ pub struct Accounts {
     inner: Arc<Inner>,
 }
 
+/// What the end of an account and its export reach.
+pub struct Parts {
+    /// The accounts themselves.
+    pub accounts: Accounts,
+    /// Profiles, settings, contacts, blocks.
+    pub people: People,
+    /// Who is online, for those who watch.
+    pub presence: Presence,
+    /// How often a user may have their data.
+    pub rates: Rates,
+    /// The conversations.
+    pub shards: Shards,
+    /// The feeds.
+    pub homes: Arc<Homes>,
+}
+
 struct Inner {
     options: Options,
     shards: ShardCount,
     store: Store,
     reads: Reads,
     commit: Arc<dyn Commit>,
-    sessions: Arc<dyn Sessions>,
+    homes: Arc<Homes>,
     hasher: password::Hasher,
     rates: rates::Rates,
     cache: tokens::Cache,
@@ -132,7 +127,7 @@ impl Accounts {
         shards: ShardCount,
         store: Store,
         commit: Arc<dyn Commit>,
-        sessions: Arc<dyn Sessions>,
+        homes: Arc<Homes>,
     ) -> Result<Self, StartError> {
         Ok(Self {
             inner: Arc::new(Inner {
@@ -148,7 +143,7 @@ impl Accounts {
                 shards,
                 store,
                 commit,
-                sessions,
+                homes,
             }),
         })
     }

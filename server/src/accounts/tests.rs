@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::base::rates::Bucket;
+use crate::chat::home;
+use crate::chat::link::Link;
 use crate::storage::store::engine::memory::MemoryEngine;
 use crate::storage::store::{DeviceRow, Write, tables};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use parley_protocol::ShardId;
 use parley_protocol::http::{Credentials, DeviceLabel, SessionKind, SignedIn};
+use parley_protocol::{Code, ShardId};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,25 +38,10 @@ impl Commit for Direct {
     }
 }
 
-#[derive(Default)]
-struct Hub {
-    cut: Mutex<Vec<(UserId, DeviceId, Code)>>,
-}
-
-impl Sessions for Hub {
-    fn cut(&self, user: UserId, device: DeviceId, code: Code) {
-        self.cut.lock().push((user, device, code));
-    }
-
-    fn open_sessions(&self, _user: UserId, _device: DeviceId) -> u32 {
-        2
-    }
-}
-
 struct Bench {
     accounts: Accounts,
     direct: Arc<Direct>,
-    hub: Arc<Hub>,
+    homes: Arc<Homes>,
 }
 
 fn options() -> Options {
@@ -82,12 +69,13 @@ fn bench_over(store: Store, options: Options) -> Bench {
         full: AtomicBool::new(false),
         commits: Mutex::default(),
     });
-    let hub = Arc::new(Hub::default());
     let shards = ShardCount::new(64).unwrap();
+    let bounds = home::Options { sessions_per_user: 10, dirty_entries: 10 };
+    let homes = Arc::new(Homes::new(bounds, shards, store.clone()));
     let accounts =
-        Accounts::new(options, shards, store, Arc::clone(&direct) as _, Arc::clone(&hub) as _)
+        Accounts::new(options, shards, store, Arc::clone(&direct) as _, Arc::clone(&homes))
             .unwrap();
-    Bench { accounts, direct, hub }
+    Bench { accounts, direct, homes }
 }
 
 fn store() -> Store {
@@ -125,6 +113,13 @@ impl Bench {
             .login(HERE, credentials(name, password, device))
             .await
             .map_err(|error| error.code())
+    }
+
+    /// A live session of the device.
+    fn session(&self, of: &Identity) -> Arc<Link> {
+        let link = Link::of_no_session(of, 1000);
+        self.homes.attach(&link).unwrap();
+        link
     }
 
     async fn authenticate(&self, signed_in: &SignedIn) -> Result<Identity, Code> {
@@ -233,10 +228,12 @@ async fn a_device_name_is_a_device_and_keeps_its_newest_tokens() {
         "known devices are welcome when full"
     );
     let identity = bench.authenticate(&third).await.unwrap();
+    let on_phone = bench.authenticate(&phone).await.unwrap();
+    let _live = [&identity, &on_phone, &identity].map(|of| bench.session(of));
     let devices = bench.accounts.devices(&identity).await.unwrap();
     let seen: Vec<_> =
         devices.iter().map(|device| (&*device.name, device.current, device.sessions)).collect();
-    assert_eq!(seen, [("laptop", true, 2), ("phone", false, 2), ("tablet", false, 2)]);
+    assert_eq!(seen, [("laptop", true, 2), ("phone", false, 1), ("tablet", false, 0)]);
 }
 
 #[tokio::test]
@@ -325,12 +322,13 @@ async fn revocation_kills_every_token_and_cuts_sessions() {
     let identity = bench.authenticate(&laptop).await.unwrap();
     bench.authenticate(&again).await.unwrap();
     let on_phone = bench.authenticate(&phone).await.unwrap();
+    let live = [&identity, &on_phone].map(|of| bench.session(of));
     bench.accounts.revoke(on_phone.user, identity.device).await.unwrap();
     for dead in [&laptop, &again] {
         assert_eq!(bench.authenticate(dead).await.unwrap_err(), Code::TokenInvalid);
     }
     assert!(bench.authenticate(&phone).await.is_ok());
-    assert_eq!(*bench.hub.cut.lock(), [(identity.user, identity.device, Code::SessionRevoked)]);
+    assert_eq!(live.each_ref().map(|link| link.ending()), [Some(Code::SessionRevoked), None]);
     let twice = bench.accounts.revoke(on_phone.user, identity.device).await.unwrap_err();
     assert_eq!(twice.code(), Code::NotFound);
     bench.accounts.logout(&on_phone).await.unwrap();
@@ -344,9 +342,10 @@ async fn other_peoples_devices_are_not_found() {
     let eve = bench.sign_up("eve").await;
     let (bob, eve_id) =
         (bench.authenticate(&bob).await.unwrap(), bench.authenticate(&eve).await.unwrap());
+    let live = [&bob, &eve_id].map(|of| bench.session(of));
     let refused = bench.accounts.revoke(eve_id.user, bob.device).await.unwrap_err();
     assert_eq!(refused.code(), Code::NotFound);
-    assert!(bench.hub.cut.lock().is_empty());
+    assert_eq!(live.map(|link| link.ending()), [None, None]);
 }
 
 #[tokio::test]
@@ -387,10 +386,11 @@ async fn what_is_not_committed_does_not_count() {
     bench.direct.full.store(false, Ordering::Relaxed);
     let bob = bench.sign_up("bob").await;
     let identity = bench.authenticate(&bob).await.unwrap();
+    let live = bench.session(&identity);
     bench.direct.full.store(true, Ordering::Relaxed);
     assert!(bench.accounts.logout(&identity).await.is_err());
     assert!(bench.authenticate(&bob).await.is_ok(), "still signed in");
-    assert!(bench.hub.cut.lock().is_empty());
+    assert_eq!(live.ending(), None);
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
 //! session ends as a slow consumer: what it missed is in the log, and a slow
 //! reader never makes others wait or the node keep copies for it.
 
+mod single;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
@@ -15,11 +17,13 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use parley_core::conversation::Interval;
-use parley_core::session::{Window, reply};
+use parley_core::session::{Window, notice};
 use parley_core::user::Sign;
 use parley_protocol::wire::server_envelope::Kind;
 use parley_protocol::wire::{Deliver, ServerEnvelope};
 use parley_protocol::{Code, ConversationId, DeviceId, Message, SessionId, UserId};
+
+pub use single::session_id;
 
 /// Something to be written to a session.
 pub enum Item {
@@ -360,7 +364,7 @@ impl Item {
             Self::Deliver { conversation, feed_position, entry, .. } => {
                 let conversation = conversation.to_wire();
                 let entries = vec![entry];
-                reply(0, Kind::Deliver(Deliver { conversation, feed_position, entries }))
+                notice(Kind::Deliver(Deliver { conversation, feed_position, entries }))
             }
         }
     }

@@ -15,8 +15,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::commits::Commits;
-use super::{StartError, desk, drain, gauges};
-use crate::accounts::Accounts;
+use super::{StartError, drain, gauges};
+use crate::accounts::{self, Accounts, Ending, Exports};
 use crate::base::clock::Monotonic;
 use crate::base::metrics::Metrics;
 use crate::base::rates::Rates;
@@ -51,6 +51,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Backend {
     host: Host,
     accounts: Accounts,
+    ending: Ending,
+    exports: Exports,
     homes: Arc<Homes>,
     states: Arc<States>,
     log: Arc<dyn Log<shard::Pending>>,
@@ -106,9 +108,13 @@ impl Backend {
         let standings = Arc::clone(&homes) as Arc<dyn people::Standings>;
         let rows = Arc::clone(&commits) as Arc<dyn crate::storage::rows::Commit>;
         let people = People::new(config.people_options(), count, store.clone(), rows, standings);
-        let cut = Arc::clone(&homes) as Arc<dyn crate::accounts::Sessions>;
-        let accounts =
-            Accounts::new(config.accounts_options(), count, store.clone(), commits, cut)?;
+        let accounts = Accounts::new(
+            config.accounts_options(),
+            count,
+            store.clone(),
+            commits,
+            Arc::clone(&homes),
+        )?;
         let shards = Shards::new(Arc::clone(&states), Arc::clone(&log), store.clone());
         let draining = CancellationToken::new();
         let clock = Monotonic::start();
@@ -126,10 +132,19 @@ impl Backend {
             },
         );
         let presence_worker = presence.start()?;
+        let rates = Rates::new(&config.rates_options());
+        let whole = Arc::new(accounts::Parts {
+            accounts: accounts.clone(),
+            people: people.clone(),
+            presence: presence.clone(),
+            rates: rates.clone(),
+            shards: shards.clone(),
+            homes: Arc::clone(&homes),
+        });
         let parts = session::Parts {
             accounts: accounts.clone(),
             people,
-            rates: Rates::new(&config.rates_options()),
+            rates,
             shards,
             homes: Arc::clone(&homes),
             presence,
@@ -139,6 +154,8 @@ impl Backend {
         Ok(Self {
             host,
             accounts,
+            ending: Ending::new(Arc::clone(&whole)),
+            exports: Exports::new(whole),
             homes,
             states,
             log,
@@ -159,6 +176,12 @@ impl Backend {
         &self.host
     }
 
+    /// What ends accounts.
+    #[must_use]
+    pub(super) const fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
     /// What the HTTP API speaks for, without a web client and WebTransport; not
     /// ready until its readiness is set.
     #[must_use]
@@ -168,17 +191,19 @@ impl Backend {
         websockets: WebSockets<Host>,
         urls: Vec<String>,
     ) -> http::Api<Host> {
-        http::Api {
+        let shared = http::Shared {
             accounts: self.accounts.clone(),
-            desk: Arc::new(desk::HostDesk { host: self.host.clone() }),
+            ending: self.ending.clone(),
+            exports: self.exports.clone(),
+            host: self.host.clone(),
             connections,
-            websockets,
             readiness: http::Readiness::default(),
             metrics: self.metrics.clone(),
             assets: Arc::default(),
             web_transport: None,
-            urls,
-        }
+            urls: urls.into(),
+        };
+        http::Api { shared, websockets }
     }
 
     pub(super) fn gauges(&self) -> gauges::Gauges {

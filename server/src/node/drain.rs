@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parley_core::session::reply;
+use parley_core::session::notice;
 use parley_protocol::Code;
 use parley_protocol::wire::{self, server_envelope::Kind};
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ impl Drain {
         tracing::info!(sessions = sessions.len(), "draining");
         let within_ms = u64::try_from(self.spread.as_millis()).unwrap_or(u64::MAX);
         for link in &sessions {
-            link.push(Item::Notice(reply(0, Kind::Drain(wire::Drain { within_ms }))));
+            link.push(Item::Notice(notice(Kind::Drain(wire::Drain { within_ms }))));
         }
         let step = self
             .spread

@@ -9,7 +9,6 @@ pub mod config;
 
 mod backend;
 mod commits;
-mod desk;
 mod drain;
 mod gauges;
 
@@ -133,14 +132,12 @@ impl Node {
             }),
         });
         let urls = vec![ready.quic.clone(), ready.tls.clone()];
-        let api = http::Api {
-            assets: Arc::new(assets),
-            web_transport,
-            ..backend.api(connections.clone(), websockets.clone(), urls)
-        };
-        let readiness = api.readiness.clone();
+        let mut api = backend.api(connections.clone(), websockets.clone(), urls);
+        api.shared.assets = Arc::new(assets);
+        api.shared.web_transport = web_transport;
+        let readiness = api.shared.readiness.clone();
         let ticket_check = {
-            let accounts = api.accounts.clone();
+            let accounts = api.shared.accounts.clone();
             Arc::new(move |target: &axum::http::Uri| http::proof(&accounts, target))
         };
         let services = Services {
@@ -179,8 +176,8 @@ impl Node {
             tokio::spawn(self.backend.gauges().run(shutdown.clone())),
             tokio::spawn(self.certificates.watch(shutdown.clone())),
         ];
-        let departures = self.backend.host().clone();
-        tokio::spawn(async move { departures.resume_departures().await });
+        let ending = self.backend.ending().clone();
+        tokio::spawn(async move { ending.resume().await });
         self.readiness.set_ready(true);
         let spread = Duration::from_millis(self.config.sessions.drain_ms);
         let drain = self.backend.drain(self.readiness.clone(), spread);

@@ -81,7 +81,8 @@ pub fn websocket(data: &[u8]) {
         |recorder, theirs, permit| async move {
             let websockets = bridge(recorder);
             let peer = HttpPeer::new(address(), Duration::from_secs(60), permit);
-            let router = plain_router(api.bridged(websockets.clone()));
+            let api = Api { shared: api.shared, websockets: websockets.clone() };
+            let router = plain_router(api);
             serve_http1(theirs, Http { router, peer, shutdown: CancellationToken::new() }).await;
             websockets.closed().await;
         },

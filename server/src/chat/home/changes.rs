@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use parley_core::conversation::{Membership, Position};
-use parley_core::session::reply;
+use parley_core::session::notice;
 use parley_core::user::FeedEntry;
 use parley_protocol::wire::{self, Changes, server_envelope::Kind};
 use parley_protocol::{ConversationId, Message as _, SessionId, UserId, limits};
@@ -156,7 +156,7 @@ impl Homes {
         }
         let feed_position = self.change(&mut home, user, id, FeedEntry::default());
         let entries = vec![wire::FeedEntry { version: feed_position, ..shown }];
-        let notice = reply(0, Kind::Changes(Changes { entries, feed_position, more: false }));
+        let notice = notice(Kind::Changes(Changes { entries, feed_position, more: false }));
         for link in others {
             link.push(Item::Notice(notice.clone()));
         }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use metrics::Counter;
 use parking_lot::{Mutex, MutexGuard};
-use parley_core::session::reply;
+use parley_core::session::notice;
 use parley_core::shard::placement::ShardCount;
 use parley_core::user::{FeedEntry, FeedVersions};
 use parley_protocol::wire::{Receipt, ServerEnvelope, server_envelope::Kind};
@@ -172,7 +172,7 @@ impl Homes {
             if receipt.feed_position == 0 && !link.has_room(Shed::Late) {
                 self.receipts_shed.increment(1);
             } else {
-                push(link, Item::Notice(reply(0, Kind::Receipt(receipt.clone()))));
+                push(link, Item::Notice(notice(Kind::Receipt(receipt.clone()))));
             }
         }
     }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parley_core::session::reply;
+use parley_core::session::{RequestNumber, reply};
 use parley_protocol::wire::{Subscribed, server_envelope::Kind};
 use parley_protocol::{Code, UserId};
 
@@ -83,7 +83,7 @@ impl Presence {
     pub fn subscribe(
         &self,
         link: &Arc<Link>,
-        request: u64,
+        request: RequestNumber,
         users: &[UserId],
         drop: &[UserId],
     ) -> Result<(), Refusal> {
@@ -95,7 +95,12 @@ impl Presence {
     ///
     /// # Errors
     /// [`Refusal`]; then nothing was answered.
-    pub fn query(&self, link: &Arc<Link>, request: u64, users: &[UserId]) -> Result<(), Refusal> {
+    pub fn query(
+        &self,
+        link: &Arc<Link>,
+        request: RequestNumber,
+        users: &[UserId],
+    ) -> Result<(), Refusal> {
         self.inner.answer(link, request, users, Holds::Not, self.inner.now())
     }
 }
@@ -108,7 +113,7 @@ impl Inner {
     pub(super) fn subscribe(
         &self,
         link: &Arc<Link>,
-        request: u64,
+        request: RequestNumber,
         users: &[UserId],
         drop: &[UserId],
         now: Moment,
@@ -127,7 +132,7 @@ impl Inner {
     pub(super) fn answer(
         &self,
         link: &Arc<Link>,
-        request: u64,
+        request: RequestNumber,
         users: &[UserId],
         holds: Holds,
         now: Moment,

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use parley_core::session::reply;
+use parley_core::session::notice;
 use parley_core::user::{Sign, is_online};
 use parley_protocol::wire::{self, server_envelope::Kind};
 use parley_protocol::{SessionId, UserId, limits};
@@ -359,7 +359,7 @@ impl Table {
             let shown = if *sees { state } else { Shown::Offline(0) };
             if watch.told.is_some_and(|before| before != shown) {
                 let presence = Kind::Presence(shown.to_wire(target, now.wall_ms));
-                if told.count(watch.link.offer(reply(0, presence), Shed::Early)) {
+                if told.count(watch.link.offer(notice(presence), Shed::Early)) {
                     watch.told = Some(shown);
                 }
             }
@@ -369,8 +369,7 @@ impl Table {
             match allowed.profiles.get(&watch.link.user) {
                 Some(Some(profile)) => {
                     let profile = Kind::Profile(profile.clone());
-                    watch.profile_due =
-                        !told.count(watch.link.offer(reply(0, profile), Shed::Early));
+                    watch.profile_due = !told.count(watch.link.offer(notice(profile), Shed::Early));
                 }
                 Some(None) => watch.profile_due = false,
                 None => {}

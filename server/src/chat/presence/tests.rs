@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parley_core::session::RequestNumber;
 use parley_core::user::Sign;
 use parley_protocol::wire::{self, Profile, ServerEnvelope, server_envelope::Kind};
 use parley_protocol::{Code, DeviceId, SessionId, limits};
@@ -19,6 +20,7 @@ const ANN: UserId = UserId::new([1; 16]);
 const BEN: UserId = UserId::new([2; 16]);
 const EVE: UserId = UserId::new([3; 16]);
 const PATIENCE_MS: u64 = 10_000;
+const NUMBER: RequestNumber = RequestNumber::new(7).unwrap();
 /// The wall's time when the sessions' clock was at 0.
 const WALL_MS: u64 = 1_000_000;
 
@@ -96,7 +98,7 @@ impl World {
     }
 
     fn subscribe(&self, link: &Arc<Link>, users: &[UserId]) -> Vec<(bool, u64)> {
-        self.change(link, 7, users, &[]).unwrap();
+        self.change(link, NUMBER, users, &[]).unwrap();
         match said(link).pop() {
             Some((7, Kind::Subscribed(answer))) => answer.presence.iter().map(shown).collect(),
             other => panic!("{other:?}"),
@@ -106,7 +108,7 @@ impl World {
     fn change(
         &self,
         link: &Arc<Link>,
-        request: u64,
+        request: RequestNumber,
         users: &[UserId],
         drop: &[UserId],
     ) -> Result<(), Refusal> {
@@ -376,15 +378,15 @@ fn subscriptions_are_bounded_and_end_with_the_session() {
     };
     let all = many(0, limits::SUBSCRIPTIONS);
     assert_eq!(world.subscribe(&ann, &all).len(), limits::SUBSCRIPTIONS);
-    let refused = world.change(&ann, 8, &many(9_000, 1), &[]).unwrap_err();
+    let refused = world.change(&ann, NUMBER, &many(9_000, 1), &[]).unwrap_err();
     assert_eq!(refused.code(), Code::ListFull);
     // Room is made in the same request; what is there already needs none.
-    world.change(&ann, 9, &many(9_000, 1), &all[..1]).unwrap();
-    world.change(&ann, 10, &all[1..], &[]).unwrap();
+    world.change(&ann, NUMBER, &many(9_000, 1), &all[..1]).unwrap();
+    world.change(&ann, NUMBER, &all[1..], &[]).unwrap();
     assert_eq!(world.presence.inner.table.lock().watched(), limits::SUBSCRIPTIONS);
     world.presence.detach(&ann, Gone::Left);
     assert_eq!(world.presence.inner.table.lock().watched(), 0);
-    let refused = world.change(&ann, 11, &all[..1], &[]).unwrap_err();
+    let refused = world.change(&ann, NUMBER, &all[..1], &[]).unwrap_err();
     assert_eq!(refused.code(), Code::SessionNeeded);
 }
 
@@ -394,7 +396,7 @@ fn who_asks_once_is_still_told_by_what_they_subscribed_to() {
     let ann = world.open(ANN, 1, true);
     world.subscribe(&ann, &[BEN]);
     let _ben = world.open(BEN, 2, true);
-    world.presence.inner.answer(&ann, 3, &[BEN], Holds::Not, world.now()).unwrap();
+    world.presence.inner.answer(&ann, NUMBER, &[BEN], Holds::Not, world.now()).unwrap();
     assert_eq!(said(&ann).len(), 1);
     world.look(3);
     assert_eq!(news(&ann), [(true, 0)]);
@@ -407,9 +409,9 @@ fn asking_once_needs_no_session_and_leaves_nothing() {
     world.look(1_000);
     let id = SessionId::new([200; 16]);
     let bare = Arc::new(Link::new(id, ANN, DeviceId::new([1; 16]), false, 80_000));
-    world.presence.inner.answer(&bare, 3, &[BEN, EVE], Holds::Not, world.now()).unwrap();
+    world.presence.inner.answer(&bare, NUMBER, &[BEN, EVE], Holds::Not, world.now()).unwrap();
     let answer = said(&bare);
-    let [(3, Kind::Subscribed(answer))] = &*answer else { panic!("{answer:?}") };
+    let [(7, Kind::Subscribed(answer))] = &*answer else { panic!("{answer:?}") };
     let states: Vec<_> = answer.presence.iter().map(shown).collect();
     assert_eq!(states, [(true, 0), (false, 0)]);
     assert_eq!(world.presence.inner.table.lock().watched(), 0);
@@ -508,7 +510,7 @@ fn a_sweep_over_many() {
     world.sweep(2);
     let watched: Vec<UserId> = links.iter().take(100).map(|link| link.user).collect();
     for link in &links {
-        world.change(link, 1, &watched, &[]).unwrap();
+        world.change(link, NUMBER, &watched, &[]).unwrap();
     }
     let timed = |what: &str, run: &mut dyn FnMut()| {
         let begun = std::time::Instant::now();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use metrics::Counter;
 use parking_lot::Mutex;
 use parley_core::conversation::{Conversation, Kind};
-use parley_core::session::reply;
+use parley_core::session::notice;
 use parley_protocol::wire::{Typed, server_envelope};
 use parley_protocol::{Code, ConversationId, UserId, limits};
 
@@ -87,7 +87,7 @@ impl Typing {
             return Ok(typed);
         }
         for other in self.listeners(user, others).await {
-            let notice = reply(0, server_envelope::Kind::Typed(typed.clone()));
+            let notice = notice(server_envelope::Kind::Typed(typed.clone()));
             let offered = self.homes.offer(other, &notice, Shed::Early);
             self.passed.increment(offered.taken);
             self.shed.increment(offered.dropped);

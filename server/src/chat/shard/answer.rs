@@ -44,13 +44,11 @@ pub(crate) fn moved_answer(
     conversation: ConversationId,
     moved: &MovedCursor,
 ) -> Option<Item> {
-    if to.request == 0 {
-        return None;
-    }
+    let request = to.request?;
     let kind = Kind::Moved(Moved {
         conversation: conversation.to_wire(),
         delivered: moved.delivered.seq,
         read: moved.read.seq,
     });
-    Some(Item::Answer(reply(to.request, kind)))
+    Some(Item::Answer(reply(request, kind)))
 }

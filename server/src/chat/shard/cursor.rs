@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use parley_core::conversation::{Given, Kind, Move, MovedCursor, Position, Progress, Shown, Told};
-use parley_core::session::Identity;
+use parley_core::session::{Identity, RequestNumber};
 use parley_protocol::{Code, ConversationId, UserId};
 
 use super::{Error, Fresh, Pending, PendingCursor, ReplyTo, Shards};
@@ -60,7 +60,7 @@ impl Shards {
         &self,
         identity: &Identity,
         link: &Arc<Link>,
-        request: u64,
+        request: Option<RequestNumber>,
         wanted: MoveRequest,
     ) -> Result<(), Error> {
         let reply = ReplyTo { link: Arc::clone(link), request };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parley_core::conversation::dedupe::SendKey;
 use parley_core::conversation::{Act, MovedCursor, Position};
+use parley_core::session::RequestNumber;
 use parley_core::user::FeedEntry;
 use parley_protocol::{ConversationId, UserId};
 use tokio::sync::oneshot;
@@ -82,6 +83,6 @@ pub struct PendingOwn {
 #[derive(Debug, Clone)]
 pub struct ReplyTo {
     pub link: Arc<Link>,
-    /// Its number; 0 wants no answer.
-    pub request: u64,
+    /// Its number; without one it wants no answer.
+    pub request: Option<RequestNumber>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parley_core::conversation::dedupe::{Known, SendKey, digest};
 use parley_core::conversation::{Act, Admitted, Position, Stamping, State, direct_id, group_id};
-use parley_core::session::Identity;
+use parley_core::session::{Identity, RequestNumber};
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_protocol::body::ValidatedBody;
 use parley_protocol::wire::Entry;
@@ -70,7 +70,7 @@ impl Shards {
         &self,
         identity: &Identity,
         link: &Arc<Link>,
-        request: u64,
+        request: RequestNumber,
         send: SendRequest,
     ) -> Result<(), Error> {
         let user = identity.user;
@@ -94,7 +94,7 @@ impl Shards {
             invite,
             refused: send.refused,
             facts: Facts::default(),
-            reply: ReplyTo { link: Arc::clone(link), request },
+            reply: ReplyTo { link: Arc::clone(link), request: Some(request) },
         };
         for _ in 0..ATTEMPTS {
             if !self.load(conversation, fresh).await? {

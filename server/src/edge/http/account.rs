@@ -1,5 +1,7 @@
 //! The routes of accounts and devices.
 
+use std::convert::Infallible;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -15,9 +17,8 @@ use parley_protocol::{Code, DeviceId};
 use super::ApiError;
 use super::body::JsonBody;
 use super::browser::{Browser, Slot};
-use super::caller::{Caller, CookieSlot, From, Shown};
-use super::desk::AtDesk;
-use crate::accounts::Accounts;
+use super::caller::{Authenticated, Caller, ClientAddress, CookieSlot};
+use crate::accounts::{Accounts, Ending, Exports};
 
 type Answer<T> = Result<T, ApiError>;
 
@@ -40,7 +41,7 @@ type Answer<T> = Result<T, ApiError>;
 pub(super) async fn sign_up(
     State(accounts): State<Accounts>,
     browser: Browser,
-    From(address): From,
+    ClientAddress(address): ClientAddress,
     JsonBody(request): JsonBody<Credentials>,
 ) -> Answer<Response> {
     let kept = kept_in(browser, &request)?;
@@ -67,7 +68,7 @@ pub(super) async fn sign_up(
 pub(super) async fn login(
     State(accounts): State<Accounts>,
     browser: Browser,
-    From(address): From,
+    ClientAddress(address): ClientAddress,
     JsonBody(request): JsonBody<Credentials>,
 ) -> Answer<Response> {
     let kept = kept_in(browser, &request)?;
@@ -110,10 +111,10 @@ fn answer(status: StatusCode, mut signed_in: SignedIn, kept: Option<Slot>) -> An
 pub(super) async fn logout(
     State(accounts): State<Accounts>,
     CookieSlot(slot): CookieSlot,
-    shown: Answer<Shown>,
+    caller: Answer<Authenticated>,
 ) -> Answer<Response> {
-    let done = match shown {
-        Ok(shown) => accounts.logout(&shown.identity).await.map_err(ApiError::from),
+    let done = match caller {
+        Ok(caller) => accounts.logout(&caller.identity).await.map_err(ApiError::from),
         Err(error) => Err(error),
     };
     // A cookie whose token is dead would stay for ever otherwise.
@@ -170,7 +171,7 @@ pub(super) async fn account(
 pub(super) async fn change_password(
     State(accounts): State<Accounts>,
     Caller(caller): Caller,
-    From(address): From,
+    ClientAddress(address): ClientAddress,
     JsonBody(change): JsonBody<PasswordChange>,
 ) -> Answer<StatusCode> {
     let PasswordChange { old, new } = change;
@@ -195,12 +196,13 @@ pub(super) async fn change_password(
     )
 )]
 pub(super) async fn delete(
-    desk: AtDesk,
+    State(ending): State<Ending>,
+    caller: Authenticated,
+    ClientAddress(address): ClientAddress,
     JsonBody(confirmation): JsonBody<Confirmation>,
 ) -> Answer<Response> {
-    let slot = desk.slot();
-    desk.delete_account(confirmation.password).await?;
-    forgotten(StatusCode::NO_CONTENT.into_response(), slot)
+    ending.end(address, caller.identity, confirmation.password).await?;
+    forgotten(StatusCode::NO_CONTENT.into_response(), caller.slot)
 }
 
 /// The account's own data, one JSON object a line; a whole export ends with
@@ -214,8 +216,12 @@ pub(super) async fn delete(
         (status = 500, description = "internal.", body = ErrorBody),
     )
 )]
-pub(super) async fn export(desk: AtDesk) -> Answer<Response> {
-    let lines = desk.export()?.map(Ok::<_, std::convert::Infallible>);
+pub(super) async fn export(
+    State(exports): State<Exports>,
+    Caller(caller): Caller,
+    ClientAddress(address): ClientAddress,
+) -> Answer<Response> {
+    let lines = exports.begin(address, caller)?.map(Ok::<_, Infallible>);
     let kind = HeaderValue::from_static("application/x-ndjson");
     Ok(([(header::CONTENT_TYPE, kind)], Body::from_stream(lines)).into_response())
 }

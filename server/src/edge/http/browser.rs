@@ -17,7 +17,7 @@ use parley_protocol::limits::{ACCOUNT_SLOTS, TOKEN_BYTES};
 use zeroize::Zeroizing;
 
 use super::caller::from_hex;
-use super::{ApiError, Shared};
+use super::{ApiError, Port};
 
 /// Seconds a browser keeps a cookie: the 400 days that browsers allow at most.
 /// It is given anew with each ticket.
@@ -34,16 +34,16 @@ pub(super) struct Browser {
     foreign: bool,
 }
 
-impl FromRequestParts<Shared> for Browser {
+impl FromRequestParts<Port> for Browser {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, port: &Port) -> Result<Self, Infallible> {
         let headers = &parts.headers;
         // The loopback port has an encrypting proxy before it, or none.
         let proxied = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
         Ok(Self {
             slot: headers.get(ACCOUNT).map(slot),
-            encrypted: state.encrypted || proxied,
+            encrypted: port.encrypted || proxied,
             foreign: is_foreign(headers, &parts.uri),
         })
     }

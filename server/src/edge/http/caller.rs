@@ -12,31 +12,32 @@ use parley_protocol::limits::TOKEN_BYTES;
 use zeroize::Zeroizing;
 
 use super::browser::{Browser, Slot};
-use super::{ApiError, Shared};
+use super::{ApiError, Port};
 use crate::accounts::{Credential, Identity};
 use crate::edge::listen::HttpPeer;
 
-/// What a request showed, and whom that speaks for.
-pub(super) struct Shown {
+/// The token or cookie of a request, and whom it speaks for.
+pub(super) struct Authenticated {
     pub(super) credential: Credential,
     pub(super) identity: Identity,
     /// The place of the cookie, when it was one.
     pub(super) slot: Option<Slot>,
 }
 
-impl FromRequestParts<Shared> for Shown {
+impl FromRequestParts<Port> for Authenticated {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
-        let CookieSlot(slot) = CookieSlot::from_request_parts(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, port: &Port) -> Result<Self, ApiError> {
+        let CookieSlot(slot) = CookieSlot::from_request_parts(parts, port).await?;
         let token = match slot {
             Some(slot) => slot.token(&parts.headers),
             None => bearer(parts),
         };
         let token = token.ok_or(Code::TokenInvalid)?;
         let credential = Credential::of_token(&*token).ok_or(Code::TokenInvalid)?;
-        let identity = state.accounts.identify(&credential).await?;
-        state.accounts.note_active(identity.user, identity.device);
+        let accounts = &port.shared.accounts;
+        let identity = accounts.identify(&credential).await?;
+        accounts.note_active(identity.user, identity.device);
         Ok(Self { credential, identity, slot })
     }
 }
@@ -45,14 +46,14 @@ impl FromRequestParts<Shared> for Shown {
 /// and brings no token of its own.
 pub(super) struct CookieSlot(pub(super) Option<Slot>);
 
-impl FromRequestParts<Shared> for CookieSlot {
+impl FromRequestParts<Port> for CookieSlot {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, port: &Port) -> Result<Self, ApiError> {
         if parts.headers.contains_key(header::AUTHORIZATION) {
             return Ok(Self(None));
         }
-        let Ok(browser) = Browser::from_request_parts(parts, state).await;
+        let Ok(browser) = Browser::from_request_parts(parts, port).await;
         Ok(Self(browser.slot()?))
     }
 }
@@ -60,18 +61,18 @@ impl FromRequestParts<Shared> for CookieSlot {
 /// The signed-in device that asks.
 pub(super) struct Caller(pub(super) Identity);
 
-impl FromRequestParts<Shared> for Caller {
+impl FromRequestParts<Port> for Caller {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
-        Ok(Self(Shown::from_request_parts(parts, state).await?.identity))
+    async fn from_request_parts(parts: &mut Parts, port: &Port) -> Result<Self, ApiError> {
+        Ok(Self(Authenticated::from_request_parts(parts, port).await?.identity))
     }
 }
 
 /// The address a request came from.
-pub(super) struct From(pub(super) IpAddr);
+pub(super) struct ClientAddress(pub(super) IpAddr);
 
-impl<S: Send + Sync> FromRequestParts<S> for From {
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {

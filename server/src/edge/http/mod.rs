@@ -1,24 +1,25 @@
 //! The HTTP API: sign-up, login, devices, people, single requests, discovery,
-//! health, metrics, the door to the WebSocket bridge, and the web client's files.
+//! health, metrics, the way to the WebSocket bridge, and the web client's files.
 //!
 //! The same router answers on the TLS port and on the loopback port; only the
-//! latter has `/metrics`. Handlers translate, they decide nothing: the rules
-//! are in `accounts` and behind the [`Desk`]. Every failure, also of routes and bodies, is an
-//! `ErrorBody` from the error table; bad input never gives a 5xx. What a route
-//! takes and gives is in the OpenAPI document at `/v1/openapi.json`.
+//! latter has `/metrics`. Handlers translate, they decide nothing: the rules are
+//! in `accounts` and behind the sessions' host. Every failure, also of routes and
+//! bodies, is an `ErrorBody` from the error table; bad input never leads to a
+//! 5xx. What a route takes and answers is in the OpenAPI document at
+//! `/v1/openapi.json`.
 
 mod account;
 mod assets;
 mod body;
 mod browser;
 mod caller;
-mod desk;
 mod error;
 mod guard;
 mod health;
 mod openapi;
 mod people;
 mod request;
+mod requests;
 mod sign_ins;
 mod web;
 
@@ -33,31 +34,42 @@ use axum::routing::{delete, get, patch, post, put};
 
 use parley_protocol::Code;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Ending, Exports};
 use crate::base::metrics::Metrics;
 use crate::edge::listen::{Connections, Proof, SessionHost, WebSockets};
+use crate::edge::session::Host;
 
 pub use assets::Assets;
-pub use desk::{Desk, Unanswered};
 pub use error::ApiError;
 
 /// What the API speaks for.
 #[derive(Clone)]
 pub struct Api<H> {
-    /// The accounts.
-    pub accounts: Accounts,
-    /// Answers what a session could ask.
-    pub desk: Arc<dyn Desk>,
-    /// The connections, for the load in discovery.
-    pub connections: Connections,
+    /// What handlers work with.
+    pub shared: Shared,
     /// The WebSocket bridge.
     pub websockets: WebSockets<H>,
+}
+
+/// What handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Shared {
+    /// The accounts.
+    pub accounts: Accounts,
+    /// Ends accounts.
+    pub ending: Ending,
+    /// Exports accounts' data.
+    pub exports: Exports,
+    /// Answers what a session could ask.
+    pub host: Host,
+    /// The connections, for the load in discovery.
+    pub connections: Connections,
     /// Whether the node takes clients.
     pub readiness: Readiness,
     /// The text of `/metrics`.
     pub metrics: Metrics,
     /// Where clients connect, best first.
-    pub urls: Vec<String>,
+    pub urls: Arc<[String]>,
     /// The web client.
     pub assets: Arc<Assets>,
     /// WebTransport, if it is on.
@@ -82,24 +94,6 @@ pub fn proof(accounts: &Accounts, target: &Uri) -> Result<Option<Proof>, Code> {
     sign_ins::proof(accounts, target).map_err(|error| error.code())
 }
 
-impl<H> Api<H> {
-    /// The same with another bridge.
-    #[must_use]
-    pub fn bridged<B>(self, websockets: WebSockets<B>) -> Api<B> {
-        Api {
-            websockets,
-            accounts: self.accounts,
-            desk: self.desk,
-            connections: self.connections,
-            readiness: self.readiness,
-            metrics: self.metrics,
-            urls: self.urls,
-            assets: self.assets,
-            web_transport: self.web_transport,
-        }
-    }
-}
-
 /// Whether the node takes clients: not while it starts, not once it drains.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
@@ -120,24 +114,35 @@ impl Readiness {
     }
 }
 
-/// What handlers see; the host's type stays out of it.
+/// One of the two ports a request may come in at.
 #[derive(Clone)]
-struct Shared {
-    accounts: Accounts,
-    desk: Arc<dyn Desk>,
-    connections: Connections,
-    readiness: Readiness,
-    metrics: Metrics,
-    urls: Arc<[String]>,
-    assets: Arc<Assets>,
-    web_transport: Option<WebTransport>,
+struct Port {
+    shared: Shared,
     /// Whether this is the port with TLS.
     encrypted: bool,
 }
 
-impl FromRef<Shared> for Accounts {
-    fn from_ref(shared: &Shared) -> Self {
-        shared.accounts.clone()
+impl FromRef<Port> for Shared {
+    fn from_ref(port: &Port) -> Self {
+        port.shared.clone()
+    }
+}
+
+impl FromRef<Port> for Accounts {
+    fn from_ref(port: &Port) -> Self {
+        port.shared.accounts.clone()
+    }
+}
+
+impl FromRef<Port> for Ending {
+    fn from_ref(port: &Port) -> Self {
+        port.shared.ending.clone()
+    }
+}
+
+impl FromRef<Port> for Exports {
+    fn from_ref(port: &Port) -> Self {
+        port.shared.exports.clone()
     }
 }
 
@@ -151,30 +156,8 @@ pub fn plain_router<H: SessionHost>(api: Api<H>) -> Router {
     router(api, false, Router::new().route("/metrics", get(health::metrics)))
 }
 
-fn router<H: SessionHost>(api: Api<H>, encrypted: bool, more: Router<Shared>) -> Router {
-    let Api {
-        accounts,
-        desk,
-        connections,
-        websockets,
-        readiness,
-        metrics,
-        urls,
-        assets,
-        web_transport,
-    } = api;
-    let urls = urls.into();
-    let shared = Shared {
-        accounts,
-        desk,
-        connections,
-        readiness,
-        metrics,
-        urls,
-        assets,
-        web_transport,
-        encrypted,
-    };
+fn router<H: SessionHost>(api: Api<H>, encrypted: bool, more: Router<Port>) -> Router {
+    let Api { shared, websockets } = api;
     let upgrade = move |State(accounts): State<Accounts>, request: Request<Body>| async move {
         let proof = sign_ins::proof(&accounts, request.uri())?;
         websockets.upgrade(request, proof).map_err(ApiError::from)
@@ -207,7 +190,7 @@ fn router<H: SessionHost>(api: Api<H>, encrypted: bool, more: Router<Shared>) ->
         .route("/readyz", get(health::readyz))
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(web::any);
-    guard::wrap(routes).with_state(shared)
+    guard::wrap(routes).with_state(Port { shared, encrypted })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 
 use super::ApiError;
 use super::body::JsonBody;
-use super::desk::AtDesk;
+use super::requests::Requests;
 
 type Done<T> = Result<Json<T>, ApiError>;
 
@@ -34,10 +34,10 @@ type Named = Result<Path<String>, PathRejection>;
         (status = 500, description = "internal.", body = ErrorBody),
     )
 )]
-pub(super) async fn user(desk: AtDesk, path: Named) -> Done<FoundUser> {
+pub(super) async fn user(requests: Requests, path: Named) -> Done<FoundUser> {
     let Path(name) = path.map_err(|_| Code::NotFound)?;
     let by = Some(wire::lookup::By::Name(name));
-    let Answer::Found(found) = desk.ask(Ask::Lookup(Lookup { by })).await? else {
+    let Answer::Found(found) = requests.ask(Ask::Lookup(Lookup { by })).await? else {
         return Err(Code::Internal.into());
     };
     let user = found.user.unwrap_or_default();
@@ -56,9 +56,9 @@ pub(super) async fn user(desk: AtDesk, path: Named) -> Done<FoundUser> {
         (status = 500, description = "internal.", body = ErrorBody),
     )
 )]
-pub(super) async fn profile(desk: AtDesk, path: Named) -> Done<Profile> {
+pub(super) async fn profile(requests: Requests, path: Named) -> Done<Profile> {
     let user = named(path)?.to_wire();
-    match desk.ask(Ask::GetProfile(GetProfile { user })).await? {
+    match requests.ask(Ask::GetProfile(GetProfile { user })).await? {
         Answer::Profile(found) => Ok(Json(profile_of(found))),
         _ => Err(Code::Internal.into()),
     }
@@ -73,8 +73,8 @@ pub(super) async fn profile(desk: AtDesk, path: Named) -> Done<Profile> {
         (status = 500, description = "internal.", body = ErrorBody),
     )
 )]
-pub(super) async fn own(desk: AtDesk) -> Done<OwnProfile> {
-    let account = account(desk).await?;
+pub(super) async fn own(requests: Requests) -> Done<OwnProfile> {
+    let account = account(requests).await?;
     let settings = account.settings.unwrap_or_default();
     Ok(Json(OwnProfile {
         profile: profile_of(account.profile.unwrap_or_default()),
@@ -107,12 +107,12 @@ pub(super) async fn own(desk: AtDesk) -> Done<OwnProfile> {
     )
 )]
 pub(super) async fn change_profile(
-    desk: AtDesk,
+    requests: Requests,
     JsonBody(change): JsonBody<ProfileChange>,
 ) -> Done<Revision> {
     let ProfileChange { display_name, about, picture, phone, email } = change;
     let change = wire::ProfileChange { display_name, about, picture, phone, email };
-    update(desk, Change::Profile(change)).await
+    update(requests, Change::Profile(change)).await
 }
 
 /// Changes how the caller's account behaves towards others.
@@ -131,7 +131,7 @@ pub(super) async fn change_profile(
     )
 )]
 pub(super) async fn change_settings(
-    desk: AtDesk,
+    requests: Requests,
     JsonBody(change): JsonBody<Settings>,
 ) -> Done<Revision> {
     let change = wire::AccountSettings {
@@ -143,7 +143,7 @@ pub(super) async fn change_settings(
         read_receipts: change.read_receipts,
         typing: change.typing,
     };
-    update(desk, Change::Settings(change)).await
+    update(requests, Change::Settings(change)).await
 }
 
 /// The caller's contacts.
@@ -155,8 +155,8 @@ pub(super) async fn change_settings(
         (status = 500, description = "internal.", body = ErrorBody),
     )
 )]
-pub(super) async fn contacts(desk: AtDesk) -> Done<People> {
-    Ok(Json(people(account(desk).await?.contacts)))
+pub(super) async fn contacts(requests: Requests) -> Done<People> {
+    Ok(Json(people(account(requests).await?.contacts)))
 }
 
 /// Those whom the caller blocked.
@@ -168,8 +168,8 @@ pub(super) async fn contacts(desk: AtDesk) -> Done<People> {
         (status = 500, description = "internal.", body = ErrorBody),
     )
 )]
-pub(super) async fn blocks(desk: AtDesk) -> Done<People> {
-    Ok(Json(people(account(desk).await?.blocked)))
+pub(super) async fn blocks(requests: Requests) -> Done<People> {
+    Ok(Json(people(account(requests).await?.blocked)))
 }
 
 /// Takes somebody into the caller's contacts.
@@ -187,8 +187,8 @@ pub(super) async fn blocks(desk: AtDesk) -> Done<People> {
         (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
-pub(super) async fn add_contact(desk: AtDesk, path: Named) -> Done<Revision> {
-    update(desk, Change::AddContact(named(path)?.to_wire())).await
+pub(super) async fn add_contact(requests: Requests, path: Named) -> Done<Revision> {
+    update(requests, Change::AddContact(named(path)?.to_wire())).await
 }
 
 /// Takes somebody off the caller's contacts.
@@ -205,8 +205,8 @@ pub(super) async fn add_contact(desk: AtDesk, path: Named) -> Done<Revision> {
         (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
-pub(super) async fn remove_contact(desk: AtDesk, path: Named) -> Done<Revision> {
-    update(desk, Change::RemoveContact(named(path)?.to_wire())).await
+pub(super) async fn remove_contact(requests: Requests, path: Named) -> Done<Revision> {
+    update(requests, Change::RemoveContact(named(path)?.to_wire())).await
 }
 
 /// Blocks somebody: no messages, group adds, typing, presence or profile between the two.
@@ -224,8 +224,8 @@ pub(super) async fn remove_contact(desk: AtDesk, path: Named) -> Done<Revision> 
         (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
-pub(super) async fn block(desk: AtDesk, path: Named) -> Done<Revision> {
-    update(desk, Change::Block(named(path)?.to_wire())).await
+pub(super) async fn block(requests: Requests, path: Named) -> Done<Revision> {
+    update(requests, Change::Block(named(path)?.to_wire())).await
 }
 
 /// Ends a block.
@@ -242,8 +242,8 @@ pub(super) async fn block(desk: AtDesk, path: Named) -> Done<Revision> {
         (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
-pub(super) async fn unblock(desk: AtDesk, path: Named) -> Done<Revision> {
-    update(desk, Change::Unblock(named(path)?.to_wire())).await
+pub(super) async fn unblock(requests: Requests, path: Named) -> Done<Revision> {
+    update(requests, Change::Unblock(named(path)?.to_wire())).await
 }
 
 /// Tells the operators about somebody.
@@ -263,7 +263,7 @@ pub(super) async fn unblock(desk: AtDesk, path: Named) -> Done<Revision> {
     )
 )]
 pub(super) async fn report(
-    desk: AtDesk,
+    requests: Requests,
     JsonBody(report): JsonBody<Report>,
 ) -> Result<StatusCode, ApiError> {
     let Report { user_id, conversation_id, seqs, reason } = report;
@@ -273,20 +273,20 @@ pub(super) async fn report(
         None => bytes::Bytes::new(),
     };
     let report = wire::Report { user: user.to_wire(), conversation, seqs, reason };
-    desk.ask(Ask::Report(report)).await?;
+    requests.ask(Ask::Report(report)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn update(desk: AtDesk, change: Change) -> Done<Revision> {
+async fn update(requests: Requests, change: Change) -> Done<Revision> {
     let ask = Ask::UpdateAccount(UpdateAccount { change: Some(change) });
-    match desk.ask(ask).await? {
+    match requests.ask(ask).await? {
         Answer::AccountChanged(changed) => Ok(Json(Revision { revision: changed.revision })),
         _ => Err(Code::Internal.into()),
     }
 }
 
-async fn account(desk: AtDesk) -> Result<AccountState, ApiError> {
-    match desk.ask(Ask::GetAccount(GetAccount {})).await? {
+async fn account(requests: Requests) -> Result<AccountState, ApiError> {
+    match requests.ask(Ask::GetAccount(GetAccount {})).await? {
         Answer::AccountState(account) => Ok(account),
         _ => Err(Code::Internal.into()),
     }

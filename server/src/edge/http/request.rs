@@ -8,7 +8,7 @@ use parley_protocol::{Code, Message as _};
 
 use super::ApiError;
 use super::body;
-use super::desk::AtDesk;
+use super::requests::Requests;
 
 /// The media type of envelopes.
 const PROTOBUF: &str = "application/x-protobuf";
@@ -31,11 +31,11 @@ const PROTOBUF: &str = "application/x-protobuf";
         (status = 503, description = "draining or overloaded; what was asked may have been done.", body = ErrorBody),
     )
 )]
-pub(super) async fn request(desk: AtDesk, request: Request) -> Result<Response, ApiError> {
+pub(super) async fn request(requests: Requests, request: Request) -> Result<Response, ApiError> {
     if !body::is_of_kind(request.headers(), PROTOBUF) {
         return Err(Code::MediaTypeUnsupported.into());
     }
-    let envelope = body::bytes(request, desk.frame_bytes()).await?;
-    let answer = desk.request(envelope).await?.encode_to_vec();
+    let envelope = body::bytes(request, requests.frame_bytes()).await?;
+    let answer = requests.encoded(envelope).await?.encode_to_vec();
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF))], answer).into_response())
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::ApiError;
 use super::browser::Browser;
-use super::caller::{Shown, from_hex};
+use super::caller::{Authenticated, from_hex};
 use crate::accounts::Accounts;
 use crate::edge::listen::Proof;
 
@@ -61,12 +61,12 @@ pub(super) async fn sign_ins(
 )]
 pub(super) async fn ticket(
     State(accounts): State<Accounts>,
-    shown: Shown,
+    caller: Authenticated,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let ticket = accounts.ticket(&shown.credential, &shown.identity)?;
+    let ticket = accounts.ticket(&caller.credential, &caller.identity)?;
     let mut response = Json(ticket).into_response();
-    if let Some((slot, token)) = shown.slot.and_then(|slot| Some((slot, slot.token(&headers)?))) {
+    if let Some((slot, token)) = caller.slot.and_then(|slot| Some((slot, slot.token(&headers)?))) {
         let token = base16ct::lower::encode_string(&*token);
         response.headers_mut().append(header::SET_COOKIE, slot.keep(&token)?);
     }
@@ -75,14 +75,14 @@ pub(super) async fn ticket(
 
 /// The query of a WebSocket's URL.
 #[derive(Deserialize)]
-struct Asked {
+struct UpgradeQuery {
     ticket: Option<String>,
 }
 
 /// Whose session it will be, when the URL brings a ticket. Uses that up.
 pub(super) fn proof(accounts: &Accounts, uri: &Uri) -> Result<Option<Proof>, ApiError> {
-    let Query(asked) = Query::<Asked>::try_from_uri(uri).map_err(|_| Code::BadRequest)?;
-    let Some(ticket) = asked.ticket else { return Ok(None) };
+    let Query(query) = Query::<UpgradeQuery>::try_from_uri(uri).map_err(|_| Code::BadRequest)?;
+    let Some(ticket) = query.ticket else { return Ok(None) };
     let credential = from_hex(&ticket).and_then(|ticket| accounts.redeem(&*ticket));
     Ok(Some(Proof(credential.ok_or(Code::TicketInvalid)?.to_bytes())))
 }

@@ -1,187 +1,59 @@
-//! The router without sockets: every route, and every failure in full form.
+//! The router over the real parts in memory, without sockets: every route, and
+//! every failure in full form.
 
 use super::*;
-use crate::accounts::{Commit, CommitError, HashOptions, Options as AccountOptions, Sessions};
-use crate::base::rates::{Bucket, SignInOptions};
-use crate::edge::listen::{
-    self, ConnectionCaps, ConnectionPermit, FrameReader, FrameWriter, HttpPeer, Peer, Transport,
-};
+use crate::edge::listen::{HttpPeer, Transport};
+use crate::node::Backend;
+use crate::node::config::Config;
+use crate::storage::store::Store;
 use crate::storage::store::engine::memory::MemoryEngine;
-use crate::storage::store::{Store, Write};
 use axum::http::{Method, Response, StatusCode, header};
-use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
 use http_body_util::BodyExt as _;
-use parley_core::shard::placement::ShardCount;
-use parley_protocol::Message as _;
 use parley_protocol::http::{Devices, Discovery, ErrorBody, SignedIn};
 use parley_protocol::wire::client_envelope::Kind as Ask;
 use parley_protocol::wire::server_envelope::Kind as Answer;
 use parley_protocol::wire::{self, ServerEnvelope};
-use parley_protocol::{Code, DeviceId, ShardId, UserId};
+use parley_protocol::{Code, Message as _};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tower::ServiceExt as _;
 
-#[derive(Clone)]
-struct NoHost;
-
-impl SessionHost for NoHost {
-    async fn serve<R: FrameReader, W: FrameWriter>(
-        &self,
-        _: R,
-        _: W,
-        _: Peer,
-        _: ConnectionPermit,
-    ) {
-    }
-}
-
-struct Direct(Store);
-
-impl Commit for Direct {
-    fn commit(&self, _: ShardId, writes: Vec<Write>) -> BoxFuture<'_, Result<(), CommitError>> {
-        Box::pin(async move { self.0.write_synced(&writes).map_err(|_| CommitError::Closed) })
-    }
-}
-
-/// Knows names, limits reports, and echoes nothing else.
-struct SomeDesk(Accounts);
-
-impl Desk for SomeDesk {
-    fn request(
-        &self,
-        from: std::net::IpAddr,
-        caller: crate::accounts::Identity,
-        envelope: bytes::Bytes,
-    ) -> BoxFuture<'_, Result<ServerEnvelope, Unanswered>> {
-        assert!(from.is_loopback() && !caller.name.is_empty());
-        Box::pin(async move {
-            let Ok(asked) = wire::ClientEnvelope::decode(envelope) else {
-                return Err(Unanswered { code: Code::BadEnvelope, after: None });
-            };
-            let answer = match asked.kind {
-                Some(Ask::Lookup(wire::Lookup { by: Some(wire::lookup::By::Name(name)) })) => {
-                    let found = self.0.find_by_name(&name).await.unwrap();
-                    found.map(|user| {
-                        let user = wire::User { id: user.id.to_wire(), name: user.name };
-                        Answer::Found(wire::Found { user: Some(user) })
-                    })
-                }
-                Some(Ask::Report(_)) => {
-                    let (code, text) = (Code::RateLimited as u32, String::new());
-                    let failure = wire::Failure { code, text, retry_after_ms: 1500 };
-                    Some(Answer::Failure(failure))
-                }
-                _ => None,
-            };
-            let missing = || {
-                let (code, text) = (Code::NotFound as u32, String::new());
-                Answer::Failure(wire::Failure { code, text, retry_after_ms: 0 })
-            };
-            let kind = Some(answer.unwrap_or_else(missing));
-            Ok(ServerEnvelope { request: asked.request, kind })
-        })
-    }
-
-    fn delete_account(
-        &self,
-        _: std::net::IpAddr,
-        _: crate::accounts::Identity,
-        password: String,
-    ) -> BoxFuture<'_, Result<(), Unanswered>> {
-        let code = Code::CredentialsWrong;
-        let done =
-            if password == "password" { Ok(()) } else { Err(Unanswered { code, after: None }) };
-        Box::pin(async move { done })
-    }
-
-    fn export(
-        &self,
-        _: std::net::IpAddr,
-        caller: crate::accounts::Identity,
-    ) -> Result<BoxStream<'static, bytes::Bytes>, Unanswered> {
-        let lines = [format!("{}\n", caller.name), "end\n".to_owned()];
-        Ok(futures_util::stream::iter(lines.map(bytes::Bytes::from)).boxed())
-    }
-
-    fn frame_bytes(&self) -> usize {
-        1000
-    }
-}
-
-struct NoSessions;
-
-impl Sessions for NoSessions {
-    fn cut(&self, _: UserId, _: DeviceId, _: Code) {}
-    fn open_sessions(&self, _: UserId, _: DeviceId) -> u32 {
-        0
-    }
-}
+/// From where limits hold.
+const FAR: &str = "192.0.2.1:1";
+const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Bench {
     router: Router,
     connections: Connections,
     readiness: Readiness,
+    // Closed when the test is over.
+    _backend: Backend,
 }
 
 fn bench() -> Bench {
-    let store = Store::over(Arc::new(MemoryEngine::new()), 64, [1; 16]).unwrap();
-    let accounts = Accounts::new(
-        AccountOptions {
-            sign_up: true,
-            devices: 3,
-            tokens: 2,
-            hash: HashOptions { memory_kib: 16, passes: 1, lanes: 1, parallel: 2, waiting: 8 },
-            token_cache: 10,
-            rates: SignInOptions {
-                sign_ups: Bucket::default().per_minute(2),
-                logins: Bucket::default().per_minute(100),
-                failures: Bucket::default().per_minute(100),
-                new_devices: Bucket::default().burst(6).per_hour(30),
-                loopback: Bucket::default().per_minute(100),
-                limit_loopback: false,
-                keys: 100,
-            },
-        },
-        ShardCount::new(64).unwrap(),
-        store.clone(),
-        Arc::new(Direct(store)),
-        Arc::new(NoSessions),
-    )
-    .unwrap();
-    let caps =
-        ConnectionCaps { total: 10, per_address: 10, unauthenticated: 10, limit_loopback: false };
-    let connections = Connections::new(caps);
-    let options = listen::Options {
-        address: ([127, 0, 0, 1], 0).into(),
-        http: ([127, 0, 0, 1], 0).into(),
-        handshake: Duration::from_secs(10),
-        idle: Duration::from_secs(60),
-        frame_bytes: 1024,
-        origins: Vec::new(),
-        web_transport: false,
-    };
-    let readiness = Readiness::default();
+    let mut config = Config::default();
+    let (accounts, rates) = (&mut config.accounts, &mut config.rates);
+    // The least that hashing takes: what it costs is not the question here.
+    (accounts.hash_memory_kib, accounts.hash_passes) = (8, 1);
+    (accounts.devices, accounts.tokens) = (3, 2);
+    rates.sign_ups_per_minute = 2;
+    (rates.reports_burst, rates.reports_per_hour) = (1, 60);
+    config.sessions.frame_bytes = 1000;
+    let store = Store::over(Arc::new(MemoryEngine::new()), 4, [1; 16]).unwrap();
+    let backend =
+        Backend::start(&config, store, |error| panic!("the log failed: {error}")).unwrap();
+    let connections = Connections::new(config.connection_caps());
+    let websockets = WebSockets::new(backend.host().clone(), config.listen_options().unwrap());
+    let urls = vec!["quic://127.0.0.1:7443".to_owned(), "tls://127.0.0.1:7443".to_owned()];
+    let api = backend.api(connections.clone(), websockets, urls);
+    let readiness = api.shared.readiness.clone();
     readiness.set_ready(true);
-    let router = plain_router(Api {
-        desk: Arc::new(SomeDesk(accounts.clone())),
-        accounts,
-        connections: connections.clone(),
-        websockets: WebSockets::new(NoHost, options),
-        readiness: readiness.clone(),
-        metrics: Metrics::install(),
-        assets: Arc::default(),
-        web_transport: None,
-        urls: vec!["quic://127.0.0.1:7443".to_owned(), "tls://127.0.0.1:7443".to_owned()],
-    });
-    Bench { router, connections, readiness }
+    Bench { router: plain_router(api), connections, readiness, _backend: backend }
 }
 
 impl Bench {
     async fn call(&self, request: Request<Body>) -> Response<Body> {
-        self.call_from("127.0.0.1:5000", Duration::from_secs(10), request).await
+        self.call_from("127.0.0.1:5000", PATIENCE, request).await
     }
 
     async fn call_from(
@@ -369,16 +241,12 @@ async fn bad_bodies_are_the_senders_fault() {
 #[tokio::test]
 async fn a_rate_limit_says_when_to_come_back() {
     let bench = bench();
-    let patience = Duration::from_secs(10);
     for number in 0..2 {
         let request = post("/v1/accounts", &credentials(&format!("bob{number}")));
-        assert_eq!(
-            bench.call_from("192.0.2.1:1", patience, request).await.status(),
-            StatusCode::CREATED
-        );
+        assert_eq!(bench.call_from(FAR, PATIENCE, request).await.status(), StatusCode::CREATED);
     }
-    let answer =
-        bench.call_from("192.0.2.1:2", patience, post("/v1/accounts", &credentials("bob3"))).await;
+    let request = post("/v1/accounts", &credentials("bob3"));
+    let answer = bench.call_from("192.0.2.1:2", PATIENCE, request).await;
     assert!(answer.headers()[header::RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap() >= 1);
     assert_eq!(answer.status(), 429);
     let failure: ErrorBody = body(answer).await;
@@ -449,20 +317,41 @@ async fn the_document_has_every_route_and_every_failure_a_body() {
 }
 
 #[tokio::test]
-async fn requests_reach_the_desk_and_its_failures_come_back() {
+async fn requests_are_answered_as_in_a_session_and_their_failures_come_back() {
     let bench = bench();
     let bob = bench.sign_up("bob").await;
+    let eve = bench.sign_up("eve").await;
     is(bench.call(as_user(Method::GET, "/v1/users/nobody", &bob.token)).await, Code::NotFound)
         .await;
-    let report = json!({"user_id": bob.user_id, "reason": "spam"});
-    let answer = bench.call(with_body(Method::POST, "/v1/reports", &bob.token, &report)).await;
-    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(answer.headers()[header::RETRY_AFTER], "2");
-    let failed: ErrorBody = body(answer).await;
-    assert_eq!(failed.error.retry_after_ms, Some(1500));
+    let profile = json!({ "display_name": "Bob" });
+    let change = with_body(Method::PATCH, "/v1/profile", &bob.token, &profile);
+    assert_eq!(bench.call(change).await.status(), StatusCode::OK);
+    let long = json!({ "display_name": "x".repeat(1000) });
+    let change = with_body(Method::PATCH, "/v1/profile", &bob.token, &long);
+    is(bench.call(change).await, Code::BadRequest).await;
+    let path = format!("/v1/profiles/{}", bob.user_id);
+    let seen: Value = body(bench.call(as_user(Method::GET, &path, &eve.token)).await).await;
+    assert_eq!(seen["display_name"], "Bob");
     for bad in ["/v1/contacts/nobody", "/v1/blocks/0"] {
         is(bench.call(as_user(Method::PUT, bad, &bob.token)).await, Code::NotFound).await;
     }
+}
+
+#[tokio::test]
+async fn a_request_takes_from_its_users_rates() {
+    let bench = bench();
+    let bob = bench.sign_up("bob").await;
+    let eve = bench.sign_up("eve").await;
+    let report = json!({ "user_id": eve.user_id, "reason": "spam" });
+    let send = || with_body(Method::POST, "/v1/reports", &bob.token, &report);
+    let kept = bench.call_from(FAR, PATIENCE, send()).await;
+    assert_eq!(kept.status(), StatusCode::NO_CONTENT);
+    let answer = bench.call_from(FAR, PATIENCE, send()).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    let wait_s: u64 = answer.headers()[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
+    let failed: ErrorBody = body(answer).await;
+    let wait_ms = failed.error.retry_after_ms.unwrap();
+    assert!((1..=60_000).contains(&wait_ms) && wait_s == wait_ms.div_ceil(1000), "{wait_ms}");
 }
 
 #[tokio::test]
@@ -507,9 +396,18 @@ async fn an_account_is_ended_with_its_password_and_exported_in_lines() {
         with_body(Method::DELETE, "/v1/account", &bob.token, &body)
     };
     is(bench.call(end("wrong")).await, Code::CredentialsWrong).await;
-    assert_eq!(bench.call(end("password")).await.status(), StatusCode::NO_CONTENT);
     let answer = bench.call(as_user(Method::GET, "/v1/account/export", &bob.token)).await;
     assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/x-ndjson");
     let lines = answer.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(&*lines, b"bob\nend\n");
+    let lines: Vec<Value> = lines
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["account"]["name"], "bob");
+    assert_eq!(lines.last(), Some(&json!({ "end": true })));
+    assert_eq!(bench.call(end("password")).await.status(), StatusCode::NO_CONTENT);
+    let export = as_user(Method::GET, "/v1/account/export", &bob.token);
+    is(bench.call(export).await, Code::TokenInvalid).await;
+    is(bench.call(post("/v1/login", &credentials("bob"))).await, Code::CredentialsWrong).await;
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use parley_core::conversation::{Act, Change, direct_id};
-use parley_core::session::{Action, Command, InviteAct, Query, To};
+use parley_core::session::{Command, InviteAct, Query, Request, To};
 use parley_protocol::UserId;
 
 use super::Host;
@@ -12,25 +12,22 @@ use crate::base::rates::Charge;
 use crate::base::rates::PerUser;
 
 impl Host {
-    /// Takes what the action costs.
+    /// Takes what the request costs. Cursors cost next to nothing, and only move
+    /// forward; heartbeats and subscriptions are bounded otherwise.
     pub(super) fn charge(
         &self,
         from: IpAddr,
         user: UserId,
-        action: &Action,
+        request: &Request,
     ) -> Result<(), Refusal> {
         let rates = &self.inner.rates;
         if rates.exempts(from) {
             return Ok(());
         }
-        let charges = match action {
-            Action::Submit(_, command) => of_command(user, command),
-            Action::Query(_, query) => [of_query(query), None],
-            Action::Authenticate(_)
-            | Action::Reply(_)
-            | Action::Nothing
-            | Action::Close(_)
-            | Action::End => [None, None],
+        let charges = match request {
+            Request::Submit(_, command) => of_command(user, command),
+            Request::Typing(..) => [Some(Charge::One(PerUser::Typing)), None],
+            Request::Query(_, query) => [of_query(query), None],
         };
         for charge in charges.into_iter().flatten() {
             rates.check(from, user, charge).map_err(Refusal::limited)?;
@@ -40,17 +37,13 @@ impl Host {
 }
 
 fn of_command(user: UserId, command: &Command) -> [Option<Charge>; 2] {
-    let Command::Send { to, act, .. } = command else {
-        // Cursors cost next to nothing, and only move forward.
-        return [None, None];
-    };
-    let first = match to {
+    let first = match &command.to {
         To::Conversation(id) => Charge::Send(*id),
         To::Peer(peer) => Charge::Send(direct_id(user, *peer)),
         To::NewGroup => Charge::One(PerUser::Group),
         To::Invite(_) => Charge::One(PerUser::Invite),
     };
-    let people = match act {
+    let people = match &command.act {
         Act::Change(Change::Created { members, .. }) => members.len(),
         Act::Change(Change::Added(users)) => users.len(),
         Act::Message { .. }
@@ -68,19 +61,17 @@ const fn of_query(query: &Query) -> Option<Charge> {
         Query::FindById(_) => Some(Charge::One(PerUser::IdLookup)),
         Query::GetProfile(_) => Some(Charge::One(PerUser::Profile)),
         Query::Report(_) => Some(Charge::One(PerUser::Report)),
-        Query::Typing { .. } => Some(Charge::One(PerUser::Typing)),
         Query::Invites { act: InviteAct::Create { .. }, .. } | Query::PeekInvite(_) => {
             Some(Charge::One(PerUser::Invite))
         }
         Query::UpdateAccount(_) | Query::SetPreferences(..) | Query::Hide { .. } => {
             Some(Charge::One(PerUser::Change))
         }
-        Query::Ping { .. }
-        | Query::Fetch { .. }
+        Query::Fetch { .. }
         | Query::Sync { .. }
         | Query::Describe(_)
         | Query::Receipts { .. }
-        | Query::Subscribe { .. }
+        | Query::Presence(_)
         | Query::Hidden { .. }
         | Query::Invites { .. }
         | Query::GetAccount => None,

@@ -12,11 +12,10 @@
 //! and the deadline are watched together, and whoever ends the link wakes it.
 
 mod charge;
-mod export;
-mod farewell;
-mod live;
+mod dispatch;
 mod open;
 mod people;
+mod presence;
 mod query;
 mod refusal;
 mod single;
@@ -30,24 +29,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use parley_core::session::{Action, Identity, Options as Rules, Query, Session};
-use parley_protocol::{Code, SessionId};
+use parley_core::session::{Action, Identity, Options as Rules, Session};
+use parley_protocol::Code;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
-use crate::base::clock::{Monotonic, wall_ms};
+use crate::base::clock::Monotonic;
 use crate::base::metrics::list as metric;
 use crate::base::rates::Rates;
 use crate::base::reads::Reads;
 use crate::chat::home::Homes;
-use crate::chat::link::{Item, Link};
+use crate::chat::link::{Item, Link, session_id};
 use crate::chat::preferences::Preferences;
 use crate::chat::presence::{Gone, Presence, Typing};
 use crate::chat::shard::Shards;
 use crate::edge::listen::{ConnectionPermit, FrameReader, FrameWriter, Peer, SessionHost};
 use crate::people::People;
-pub use single::{Asker, Unanswered};
+use dispatch::{Begun, PendingAnswer};
+pub use single::{Requester, Unanswered};
 
 /// How often the accounts are told that a device is active, in milliseconds:
 /// asking costs a look-up, and they keep it to the minute.
@@ -159,11 +158,8 @@ impl SessionHost for Host {
         R: FrameReader + 'static,
         W: FrameWriter + 'static,
     {
-        let mut id = [0u8; 16];
-        // Without randomness the id is zeros; it only names the session in logs.
-        let _ = getrandom::fill(&mut id);
         let rules = self.inner.options.rules.clone();
-        let mut session = Session::new(rules, SessionId::new(id), self.now_ms());
+        let mut session = Session::new(rules, session_id(), self.now_ms());
         // Boxed where a session is only once or seldom: what it holds while
         // nothing is said must not have room for it.
         let opened = Box::pin(self.open(&mut session, &mut reader, &mut writer, peer)).await;
@@ -281,9 +277,9 @@ impl<'a> Running<'a> {
                 }
             };
             match begun {
-                Ok(Begun::Nothing) => {}
-                Ok(Begun::Command(command)) => command.await,
-                Ok(Begun::Query(asked)) => query = Some(asked),
+                Ok(None) => {}
+                Ok(Some(Begun::Command(command))) => command.await,
+                Ok(Some(Begun::Query(asked))) => query = Some(asked),
                 Err(end) => return end,
             }
         }
@@ -295,20 +291,20 @@ impl<'a> Running<'a> {
 
     /// Takes an envelope, unless its user has no bytes left: then it is held
     /// back for a while and nothing more is read.
-    fn take(&mut self, envelope: Bytes, held: &mut Option<Held>) -> Result<Begun<'a>, End> {
+    fn take(&mut self, envelope: Bytes, held: &mut Option<Held>) -> Result<Option<Begun<'a>>, End> {
         let Opened { identity, from, .. } = self.opened;
         let rates = &self.host.inner.rates;
         match rates.check_inbound(*from, identity.user, envelope.len()) {
             Ok(()) => self.handle(envelope),
             Err(wait) => {
                 *held = Some(Held { envelope, until: tokio::time::Instant::now() + wait });
-                Ok(Begun::Nothing)
+                Ok(None)
             }
         }
     }
 
-    /// Takes an envelope; gives what it began.
-    fn handle(&mut self, envelope: Bytes) -> Result<Begun<'a>, End> {
+    /// Takes an envelope; returns what it began, if that has to be waited for.
+    fn handle(&mut self, envelope: Bytes) -> Result<Option<Begun<'a>>, End> {
         let (host, opened) = (self.host, self.opened);
         let now_ms = self.host.now_ms();
         let action = self.session.handle_envelope(envelope, now_ms);
@@ -317,48 +313,36 @@ impl<'a> Running<'a> {
             host.inner.presence.turned(identity.user);
         }
         host.note_active(opened);
-        if let Err(refusal) = host.charge(*from, identity.user, &action) {
-            if let Action::Submit(request, _) | Action::Query(request, _) = action
-                && request != 0
-            {
-                link.push(Item::Answer(refusal.answer(request)));
-            }
-            return Ok(Begun::Nothing);
-        }
         match action {
+            Action::Request(request) => match host.charge(*from, identity.user, &request) {
+                Ok(()) => return Ok(Some(host.begin(identity, link, request))),
+                Err(refusal) => {
+                    if let Some(request) = request.number() {
+                        link.push(Item::Answer(refusal.answer(request)));
+                    }
+                }
+            },
+            Action::MoveCursor(request, wanted) => {
+                let moved = host.move_cursor(identity, link, request, wanted);
+                return Ok(Some(Begun::Command(moved.boxed())));
+            }
+            Action::Subscribe(request, wanted) => {
+                return Ok(Some(Begun::Query(host.subscribe(link, request, wanted))));
+            }
+            Action::Ping(request) => self.ping(request),
             Action::Reply(envelope) => link.push(Item::Notice(envelope)),
-            Action::Submit(request, command) => {
-                return Ok(Begun::Command(host.submit(identity, link, request, command).boxed()));
-            }
-            Action::Query(request, Query::Ping { .. }) => self.ping(request),
-            Action::Query(request, query) => {
-                return Ok(Begun::Query(host.ask(identity, link, request, query)));
-            }
             Action::Nothing => {}
             Action::Close(code) => return Err(End::Close(code)),
             Action::End => return Err(End::Goodbye),
             // Only an unopened session authenticates.
             Action::Authenticate(_) => return Err(End::Close(Code::HelloTwice)),
         }
-        Ok(Begun::Nothing)
+        Ok(None)
     }
 }
 
-/// What an envelope began.
-enum Begun<'a> {
-    /// Nothing that has to be waited for.
-    Nothing,
-    /// A command on its way to its shard; nothing more is read before it is there.
-    Command(BoxFuture<'a, ()>),
-    /// A question.
-    Query(Asked),
-}
-
-/// A query at work; gives what is to be written for it, if anything.
-type Asked = BoxFuture<'static, Option<Item>>;
-
 /// The answer of the query at work; never, while there is none. Cancel safe.
-async fn answer(query: &mut Option<Asked>) -> Option<Item> {
+async fn answer(query: &mut Option<PendingAnswer>) -> Option<Item> {
     match query {
         Some(query) => query.await,
         None => std::future::pending().await,
@@ -378,9 +362,4 @@ async fn held_back(held: &mut Option<Held>) -> Bytes {
         None => std::future::pending().await,
     }
     held.take().map(|held| held.envelope).unwrap_or_default()
-}
-
-/// The wall clock for answers.
-fn server_time_ms() -> u64 {
-    wall_ms()
 }

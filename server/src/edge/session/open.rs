@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use parley_core::session::{Action, Identity, Session, ValidatedHello};
-use parley_protocol::wire::{Changes, Feature};
+use parley_core::session::{Action, Session, ValidatedHello};
+use parley_protocol::wire::{Changes, Feature, ServerEnvelope};
 use parley_protocol::{Code, UserId, limits};
 
-use super::{End, Host, Opened, server_time_ms};
-use crate::accounts::Credential;
+use super::{End, Host, Opened};
+use crate::accounts::{AccountError, Credential};
+use crate::base::clock::wall_ms;
 use crate::chat::link::Link;
 use crate::edge::listen::{FrameReader, FrameWriter, Peer};
 
 impl Host {
-    /// Reads `Hello`, authenticates, and writes `Welcome`. Gives `None` when the
+    /// Reads `Hello`, authenticates, and writes `Welcome`. Returns `None` when the
     /// client went away first.
     pub(super) async fn open<R: FrameReader, W: FrameWriter>(
         &self,
@@ -51,10 +52,12 @@ impl Host {
         match session.handle_envelope(envelope, self.now_ms()) {
             Action::Authenticate(hello) => Ok(Some(hello)),
             Action::Close(code) => Err(End::Close(code)),
-            // The first frame gives nothing else.
+            // The first frame leads to nothing else.
             Action::Reply(_)
-            | Action::Submit(..)
-            | Action::Query(..)
+            | Action::Ping(_)
+            | Action::MoveCursor(..)
+            | Action::Subscribe(..)
+            | Action::Request(_)
             | Action::Nothing
             | Action::End => Err(End::Close(Code::HelloExpected)),
         }
@@ -75,18 +78,14 @@ impl Host {
             // Two words on who it is; neither is to be preferred.
             (Some(_), Some(_)) => return Err(Code::BadRequest),
         };
-        let account = |found: Result<crate::accounts::Identity, _>| {
-            found.map_err(|error: crate::accounts::AccountError| error.code())
-        };
-        let known = account(self.inner.accounts.identify(&credential).await)?;
-        let identity =
-            Identity { user: known.user, name: known.name.to_string(), device: known.device };
+        let code = |error: AccountError| error.code();
+        let identity = self.inner.accounts.identify(&credential).await.map_err(code)?;
         let receipts = hello.features.contains(&(Feature::Receipts as i32));
         let cap = self.inner.options.outbound_bytes;
         let link = Arc::new(Link::new(session.id(), identity.user, identity.device, receipts, cap));
         self.inner.homes.attach(&link)?;
         // The token may have been revoked before the session could be cut.
-        if let Err(code) = account(self.inner.accounts.identify(&credential).await) {
+        if let Err(code) = self.inner.accounts.identify(&credential).await.map_err(code) {
             self.inner.homes.detach(&link);
             return Err(code);
         }
@@ -102,7 +101,7 @@ impl Host {
         session: &mut Session,
         opened: &Opened,
         since: u64,
-    ) -> Result<parley_protocol::wire::ServerEnvelope, Code> {
+    ) -> Result<ServerEnvelope, Code> {
         let user = opened.identity.user;
         let changes = self.changes(user, since).await?;
         let person = self.inner.people.person(user).await.map_err(|error| error.code())?;
@@ -110,7 +109,7 @@ impl Host {
             &opened.identity,
             changes,
             person.revision(),
-            server_time_ms(),
+            wall_ms(),
             self.now_ms(),
         );
         welcome.ok_or(Code::HandshakeTimeout)

@@ -1,6 +1,6 @@
 //! Requests about people.
 
-use parley_core::session::{Identity, reply};
+use parley_core::session::{Identity, notice};
 use parley_protocol::wire::server_envelope::Kind;
 use parley_protocol::wire::{AccountChanged, Report, Reported, update_account};
 use parley_protocol::{Code, ConversationId, SessionId, UserId};
@@ -27,7 +27,7 @@ impl Host {
         let updated = self.inner.people.update(user, change).await?;
         self.account_changed(user, &updated);
         let changed = Kind::AccountChanged(AccountChanged { revision: updated.revision });
-        self.inner.homes.notify(user, &reply(0, changed.clone()), Some(origin));
+        self.inner.homes.notify(user, &notice(changed.clone()), Some(origin));
         Ok(changed)
     }
 

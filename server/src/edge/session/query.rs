@@ -1,112 +1,137 @@
-//! Requests that only read, one at a time for each session; how many read at a
-//! time is bounded over all sessions.
+//! Queries, one at a time for each session; how many read at a time is bounded
+//! over all sessions.
 
-use parley_core::session::{Identity, Query, pong, reply};
-use parley_protocol::wire::{Fetched, Found, ServerEnvelope, User, server_envelope::Kind};
+use std::sync::Arc;
+
+use parley_core::session::{Identity, Query, Range, RequestNumber, pong, reply};
+use parley_protocol::wire::{Fetched, Found, SetPreferences, User, server_envelope::Kind};
 use parley_protocol::{Code, ConversationId, SessionId};
 
 use super::refusal::Refusal;
-use super::{Host, Running, server_time_ms};
-use crate::accounts::AccountError;
-use crate::chat::link::Item;
+use super::{Host, Running};
+use crate::accounts::{self, AccountError};
+use crate::base::clock::wall_ms;
+use crate::chat::link::{Item, Link};
 use crate::chat::reading::{self, Page};
 use crate::storage::store::StoreError;
 
 impl Running<'_> {
     /// Answers a heartbeat from memory.
-    pub(super) fn ping(&self, request: u64) {
+    pub(super) fn ping(&self, request: Option<RequestNumber>) {
         let homes = &self.host.inner.homes;
         // Known since `Welcome`, which read the feed.
         let position = homes.known_position(self.opened.identity.user).unwrap_or(0);
-        let answer = pong(request, position, server_time_ms());
-        // A ping with request 0 was not counted as waiting for its answer.
-        let item = if request == 0 { Item::Notice(answer) } else { Item::Answer(answer) };
+        let answer = pong(request, position, wall_ms());
+        // One without a number was not counted as waiting for its answer.
+        let item = match request {
+            Some(_) => Item::Answer(answer),
+            None => Item::Notice(answer),
+        };
         self.opened.link.push(item);
     }
 }
 
 impl Host {
-    pub(super) async fn answer(
+    /// Answers a query: returns what is to be written, unless it is in the link
+    /// already.
+    pub(super) async fn query(
         &self,
         identity: &Identity,
-        session: SessionId,
-        request: u64,
+        link: &Arc<Link>,
+        request: RequestNumber,
         query: Query,
-    ) -> Result<Item, Refusal> {
-        let answer = |kind| Item::Answer(reply(request, kind));
-        match query {
-            Query::Ping { .. } | Query::Typing { .. } | Query::Subscribe { .. } => {
-                Err(Code::UnknownRequest.into())
+    ) -> Result<Option<Item>, Refusal> {
+        let user = identity.user;
+        let kind = match query {
+            Query::Presence(users) => {
+                self.presence_of(link, request, users).await?;
+                return Ok(None);
             }
-            Query::GetProfile(user) => Ok(answer(self.profile(identity.user, user).await?)),
-            Query::GetAccount => Ok(answer(self.account(identity.user).await?)),
-            Query::UpdateAccount(change) => {
-                Ok(answer(self.update_account(identity.user, change, session).await?))
+            Query::Fetch { conversation, range, limit } => {
+                let page = self.fetch(identity, conversation, range, limit).await?;
+                let given = page.interval();
+                let answer = reply(request, Kind::Fetched(fetched(conversation, page)));
+                return Ok(Some(Item::Fetched(answer, conversation, given)));
             }
-            Query::Report(report) => Ok(answer(self.report(identity, report).await?)),
-            Query::Sync { since } => {
-                Ok(answer(Kind::Changes(self.changes(identity.user, since).await?)))
-            }
-            Query::FindByName(name) => {
-                let found = self.inner.accounts.find_by_name(&name).await;
-                Ok(answer(Kind::Found(user(found)?)))
-            }
-            Query::FindById(id) => {
-                let found = self.inner.accounts.find_by_id(id).await;
-                Ok(answer(Kind::Found(user(found)?)))
-            }
-            Query::Describe(conversation) => {
-                let asker = self.inner.people.person(identity.user).await?;
-                let _place = self.inner.reads.place().await;
-                let shards = &self.inner.shards;
-                let described = reading::describe(shards, &asker, identity, conversation).await?;
-                Ok(answer(Kind::Described(described)))
-            }
+            Query::GetProfile(wanted) => self.profile(user, wanted).await?,
+            Query::GetAccount => self.account(user).await?,
+            Query::UpdateAccount(change) => self.update_account(user, change, link.id).await?,
+            Query::Report(report) => self.report(identity, report).await?,
+            Query::Sync { since } => Kind::Changes(self.changes(user, since).await?),
+            Query::FindByName(name) => found(self.inner.accounts.find_by_name(&name).await)?,
+            Query::FindById(id) => found(self.inner.accounts.find_by_id(id).await)?,
+            Query::Describe(conversation) => self.describe(identity, conversation).await?,
             Query::Receipts { conversation, seq } => {
-                let asker = self.inner.people.person(identity.user).await?;
-                let _place = self.inner.reads.place().await;
-                let shards = &self.inner.shards;
-                let list = reading::receipts(shards, &asker, identity, conversation, seq).await?;
-                Ok(answer(Kind::ReceiptList(list)))
+                self.receipts(identity, conversation, seq).await?
             }
             Query::SetPreferences(conversation, change) => {
-                let preferences = &self.inner.preferences;
-                let accepts = change.accepted.unwrap_or(false);
-                let changed = preferences.set(identity, session, conversation, change).await?;
-                if accepts {
-                    // The stranger who was taken up sees the user from now on.
-                    self.inner.presence.reconsider(identity.user);
-                }
-                Ok(answer(Kind::Changed(changed)))
+                self.set_preferences(identity, link.id, conversation, change).await?
             }
             Query::Hide { conversation, seqs } => {
                 let preferences = &self.inner.preferences;
-                let changed = preferences.hide(identity, session, conversation, seqs).await?;
-                Ok(answer(Kind::Changed(changed)))
+                Kind::Changed(preferences.hide(identity, link.id, conversation, seqs).await?)
             }
             Query::Hidden { conversation, after } => {
                 let _place = self.inner.reads.place().await;
-                let hidden = self.inner.preferences.hidden(identity, conversation, after).await?;
-                Ok(answer(Kind::HiddenSeqs(hidden)))
+                let preferences = &self.inner.preferences;
+                Kind::HiddenSeqs(preferences.hidden(identity, conversation, after).await?)
             }
             Query::Invites { conversation, act } => {
                 let shards = &self.inner.shards;
-                let links = reading::invites(shards, identity, conversation, act).await?;
-                Ok(answer(Kind::InviteLinks(links)))
+                Kind::InviteLinks(reading::invites(shards, identity, conversation, act).await?)
             }
             Query::PeekInvite(code) => {
                 let _place = self.inner.reads.place().await;
-                let preview = reading::peek(&self.inner.shards, identity, &code.0).await?;
-                Ok(answer(Kind::InvitePreview(preview)))
+                Kind::InvitePreview(reading::peek(&self.inner.shards, identity, &code.0).await?)
             }
-            Query::Fetch { conversation, range, limit } => {
-                let _place = self.inner.reads.place().await;
-                let shards = &self.inner.shards;
-                let page = reading::fetch(shards, identity, conversation, range, limit).await?;
-                let given = page.interval();
-                Ok(Item::Fetched(fetched(request, conversation, page), conversation, given))
-            }
+        };
+        Ok(Some(Item::Answer(reply(request, kind))))
+    }
+
+    async fn fetch(
+        &self,
+        identity: &Identity,
+        conversation: ConversationId,
+        range: Range,
+        limit: u32,
+    ) -> Result<Page, Code> {
+        let _place = self.inner.reads.place().await;
+        reading::fetch(&self.inner.shards, identity, conversation, range, limit).await
+    }
+
+    async fn describe(&self, identity: &Identity, id: ConversationId) -> Result<Kind, Refusal> {
+        let person = self.inner.people.person(identity.user).await?;
+        let _place = self.inner.reads.place().await;
+        let shards = &self.inner.shards;
+        Ok(Kind::Described(reading::describe(shards, &person, identity, id).await?))
+    }
+
+    async fn receipts(
+        &self,
+        identity: &Identity,
+        id: ConversationId,
+        seq: u64,
+    ) -> Result<Kind, Refusal> {
+        let person = self.inner.people.person(identity.user).await?;
+        let _place = self.inner.reads.place().await;
+        let shards = &self.inner.shards;
+        Ok(Kind::ReceiptList(reading::receipts(shards, &person, identity, id, seq).await?))
+    }
+
+    async fn set_preferences(
+        &self,
+        identity: &Identity,
+        session: SessionId,
+        id: ConversationId,
+        change: SetPreferences,
+    ) -> Result<Kind, Refusal> {
+        let accepts = change.accepted.unwrap_or(false);
+        let changed = self.inner.preferences.set(identity, session, id, change).await?;
+        if accepts {
+            // The stranger who was accepted sees the user from now on.
+            self.inner.presence.reconsider(identity.user);
         }
+        Ok(Kind::Changed(changed))
     }
 
     /// Reads from the store, in turn.
@@ -124,29 +149,26 @@ impl Host {
     }
 }
 
-fn user(found: Result<Option<crate::accounts::User>, AccountError>) -> Result<Found, Code> {
+fn found(found: Result<Option<accounts::User>, AccountError>) -> Result<Kind, Code> {
     match found {
         Ok(Some(user)) => {
-            Ok(Found { user: Some(User { id: user.id.to_wire(), name: user.name.to_string() }) })
+            let user = User { id: user.id.to_wire(), name: user.name };
+            Ok(Kind::Found(Found { user: Some(user) }))
         }
         Ok(None) => Err(Code::NotFound),
         Err(error) => Err(error.code()),
     }
 }
 
-fn fetched(request: u64, conversation: ConversationId, page: Page) -> ServerEnvelope {
+fn fetched(conversation: ConversationId, page: Page) -> Fetched {
     let Page { entries, related, related_cut, at_start, at_end, last_seq, dense: _ } = page;
-    let entries = entries.into_iter().map(|(_, entry)| entry).collect();
-    reply(
-        request,
-        Kind::Fetched(Fetched {
-            conversation: conversation.to_wire(),
-            entries,
-            at_start,
-            at_end,
-            last_seq,
-            related,
-            related_cut,
-        }),
-    )
+    Fetched {
+        conversation: conversation.to_wire(),
+        entries: entries.into_iter().map(|(_, entry)| entry).collect(),
+        at_start,
+        at_end,
+        last_seq,
+        related,
+        related_cut,
+    }
 }

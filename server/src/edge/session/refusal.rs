@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use parley_core::session::failure;
+use parley_core::session::{RequestNumber, failure};
 use parley_protocol::wire::ServerEnvelope;
 use parley_protocol::{Code, Retry};
 
@@ -26,8 +26,8 @@ impl Refusal {
         Self { code: Code::RateLimited, after: Some(after) }
     }
 
-    /// The answer to `request`.
-    pub(super) fn answer(self, request: u64) -> ServerEnvelope {
+    /// The answer to `request`, or to the one without a number.
+    pub(super) fn answer(self, request: impl Into<Option<RequestNumber>>) -> ServerEnvelope {
         failure(request, self.code, self.retry_after_ms())
     }
 
@@ -69,7 +69,7 @@ mod tests {
             (Duration::from_micros(1001), 2),
             (Duration::from_secs(900), 900_000),
         ] {
-            let Some(Kind::Failure(failure)) = Refusal::limited(after).answer(7).kind else {
+            let Some(Kind::Failure(failure)) = Refusal::limited(after).answer(None).kind else {
                 panic!()
             };
             assert_eq!((failure.code, failure.retry_after_ms), (Code::RateLimited as u32, ms));

@@ -1,10 +1,9 @@
-//! Commands: what changes a conversation. The people are asked first, the shard
-//! decides.
+//! What a shard decides: sends and cursor moves. The people are asked first.
 
 use std::sync::Arc;
 
 use parley_core::conversation::{Act, Change};
-use parley_core::session::{Command, Identity, To};
+use parley_core::session::{Command, CursorMove, Identity, RequestNumber, To};
 use parley_protocol::{Code, ConversationId, UserId};
 
 use super::Host;
@@ -14,49 +13,68 @@ use crate::chat::reading;
 use crate::chat::shard::{Error, MoveRequest, SendRequest, SendTo, Visibility};
 
 impl Host {
-    /// Carries a command out; its answer goes to `link`, now or when it is
-    /// committed. Request 0 asked for no answer, not even that it failed.
+    /// Hands a send to its shard. It is answered by way of `link`: at once when
+    /// it is refused, otherwise when it is committed.
     pub(super) async fn submit(
         &self,
         identity: &Identity,
         link: &Arc<Link>,
-        request: u64,
+        request: RequestNumber,
         command: Command,
     ) {
-        if let Err(refusal) = self.command(identity, link, request, command).await
-            && request != 0
+        if let Err(refusal) = self.send(identity, link, request, command).await {
+            link.push(Item::Answer(refusal.answer(request)));
+        }
+    }
+
+    /// Hands a cursor move to its shard. It is answered by way of `link`, unless
+    /// it has no number.
+    pub(super) async fn move_cursor(
+        &self,
+        identity: &Identity,
+        link: &Arc<Link>,
+        request: Option<RequestNumber>,
+        wanted: CursorMove,
+    ) {
+        if let Err(refusal) = self.move_to(identity, link, request, wanted).await
+            && let Some(request) = request
         {
             link.push(Item::Answer(refusal.answer(request)));
         }
     }
 
-    async fn command(
+    async fn send(
         &self,
         identity: &Identity,
         link: &Arc<Link>,
-        request: u64,
+        request: RequestNumber,
         command: Command,
     ) -> Result<(), Refusal> {
-        let shards = &self.inner.shards;
-        let done = match command {
-            Command::Send { to, id, body, act } => {
-                let to = self.target(identity, to).await?;
-                let refused = self.refused(identity.user, to, &act).await?;
-                self.wrote(identity.user, &act);
-                let send = SendRequest { to, id, body, act, refused };
-                shards.send(identity, link, request, send).await
-            }
-            Command::MoveCursor { conversation, which, up_to, given } => {
-                let visibility = self.visibility(identity.user, conversation).await?;
-                let wanted = MoveRequest { conversation, which, up_to, given, visibility };
-                shards.move_cursor(identity, link, request, wanted).await
-            }
-        };
-        done.map_err(|error| explain(link, &error).into())
+        let Command { to, id, body, act } = command;
+        let to = self.target(to).await?;
+        let refused = self.refused(identity.user, to, &act).await?;
+        self.wrote(identity.user, &act);
+        let send = SendRequest { to, id, body, act, refused };
+        let sent = self.inner.shards.send(identity, link, request, send).await;
+        sent.map_err(|error| explain(link, &error).into())
+    }
+
+    async fn move_to(
+        &self,
+        identity: &Identity,
+        link: &Arc<Link>,
+        request: Option<RequestNumber>,
+        wanted: CursorMove,
+    ) -> Result<(), Refusal> {
+        let CursorMove { conversation, which, up_to, given } = wanted;
+        let visibility = self.visibility(identity.user, conversation).await?;
+        let wanted = MoveRequest { conversation, which, up_to, given, visibility };
+        let moved = self.inner.shards.move_cursor(identity, link, request, wanted).await;
+        moved.map_err(|error| explain(link, &error).into())
     }
 
     /// What a send is for.
-    async fn target(&self, _identity: &Identity, to: To) -> Result<SendTo, Code> {
+    async fn target(&self, to: To) -> Result<SendTo, Code> {
         match to {
             To::Conversation(id) => Ok(SendTo::Conversation(id)),
             To::NewGroup => Ok(SendTo::NewGroup),
@@ -69,7 +87,7 @@ impl Host {
     }
 
     /// Why people don't take it, if they don't: a block, a setting, or there is
-    /// nobody. Whether the conversation does is the shard's to say.
+    /// nobody. Whether the conversation takes it is the shard's to say.
     async fn refused(&self, user: UserId, to: SendTo, act: &Act) -> Result<Option<Code>, Code> {
         let people = &self.inner.people;
         let asked = match (act, to) {

@@ -1,4 +1,4 @@
-//! What asks for the password again: changing it, and ending the account.
+//! The password asked again: for changing it, and for ending the account.
 
 use std::net::IpAddr;
 
@@ -8,16 +8,14 @@ use zeroize::Zeroizing;
 use super::password::{Password, Verdict};
 use super::{AccountError, Accounts, Identity, check};
 use crate::base::address::prefix;
-use crate::base::clock::wall_ms;
-use crate::base::metrics::list as metric;
 use crate::storage::rows::CommitError;
-use crate::storage::store::tables::{departures, users};
-use crate::storage::store::{DepartureRow, UserRow, Write};
+use crate::storage::store::tables::users;
+use crate::storage::store::{UserRow, Write};
 
 impl Accounts {
     /// Gives the account another password. All devices but the asking one are
     /// signed out: their tokens are dead and their sessions told to close when
-    /// this answers. Cancel safe: once begun it runs to its end.
+    /// this returns. Cancel safe: once begun it runs to its end.
     ///
     /// # Errors
     /// `credentials_wrong` for the wrong old password, `password_invalid`,
@@ -45,63 +43,11 @@ impl Accounts {
         .await
     }
 
-    /// Whether it is really the owner who asks to end the account; gives what
-    /// [`Accounts::end`] wants.
-    ///
-    /// # Errors
-    /// `credentials_wrong`, `rate_limited`, `overloaded`, `internal`.
-    pub async fn confirm_end(
-        &self,
-        from: IpAddr,
-        identity: &Identity,
-        password: String,
-    ) -> Result<Confirmed, AccountError> {
-        self.confirm(from, identity, Zeroizing::new(password)).await.map(Confirmed)
-    }
-
-    /// Ends the account in one commit with `more`: nobody can sign in, every
-    /// token is dead, every session told to close, and the name stays taken.
-    /// What is left of it is noted as a departure, for whoever leaves its groups.
-    /// Cancel safe: once begun it runs to its end.
-    ///
-    /// # Errors
-    /// `credentials_wrong` when the password was changed meanwhile,
-    /// `token_invalid` when the account is gone, `overloaded`,
-    /// `storage_failed`, `internal`.
-    pub async fn end(
-        &self,
-        identity: &Identity,
-        confirmed: Confirmed,
-        more: Vec<Write>,
-    ) -> Result<(), AccountError> {
-        let (this, Identity { user, device, .. }) = (self.clone(), identity.clone());
-        Self::finish(async move {
-            let _lock = this.inner.users.lock(user).await;
-            let row = this.unchanged(user, &confirmed.0).await?;
-            let home = this.inner.shards.of_user(user);
-            let gone = UserRow {
-                name: String::new(),
-                password_hash: String::new(),
-                created_ms: row.created_ms,
-                deleted_ms: wall_ms().max(1),
-            };
-            let mut writes = more;
-            writes.push(users::put(home, user, &gone));
-            let leaving = DepartureRow { device: device.to_wire() };
-            writes.push(departures::put(home, user, &leaving));
-            let ending = this.all_but(user, None).await?;
-            this.sign_out(user, ending, writes).await?;
-            metrics::counter!(metric::ACCOUNTS_DELETED).increment(1);
-            Ok(())
-        })
-        .await
-    }
-
     /// Makes other rows of users durable.
     ///
     /// # Errors
     /// [`CommitError`]; whether they were kept is then unknown.
-    pub(crate) async fn commit_rows(
+    pub(super) async fn commit_rows(
         &self,
         shard: ShardId,
         writes: Vec<Write>,
@@ -109,9 +55,12 @@ impl Accounts {
         self.inner.commit.commit(shard, writes).await
     }
 
-    /// Checks the password of somebody who is signed in. Gives the hash that
-    /// it matched.
-    async fn confirm(
+    /// Checks the password of somebody who is signed in. Returns the hash that
+    /// it matched, which stays out of debug output and logs.
+    ///
+    /// # Errors
+    /// `credentials_wrong`, `token_invalid`, `rate_limited`, `overloaded`, `internal`.
+    pub(super) async fn confirm(
         &self,
         from: IpAddr,
         identity: &Identity,
@@ -149,15 +98,5 @@ impl Accounts {
         let home = self.inner.shards.of_user(user);
         let row = self.read(move |inner| inner.store.user(home, user)).await?;
         Ok(row.filter(|row| !row.is_deleted()))
-    }
-}
-
-/// The owner was asked for the password and knew it.
-pub struct Confirmed(String);
-
-// The hash stays out of debug output.
-impl std::fmt::Debug for Confirmed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Confirmed")
     }
 }

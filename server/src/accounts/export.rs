@@ -4,19 +4,18 @@
 //! Written page by page as fast as the client takes it; what is in memory is a
 //! few pages, whatever the size of it all.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _, unfold};
-use parley_core::session::{Identity, Range};
-use parley_protocol::wire::{Entry, EntryKind, FeedEntry, Text};
+use parley_core::session::Range;
+use parley_protocol::wire::{self, Entry, EntryKind, FeedEntry, Text};
 use parley_protocol::{Code, ConversationId, Message as _, UserId, limits};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::single::Unanswered;
-use super::{Asker, Host};
-use crate::accounts;
+use super::{AccountError, Identity, Parts};
 use crate::base::rates::Charge;
 use crate::base::rates::PerUser;
 use crate::chat::reading;
@@ -29,15 +28,30 @@ type Chunks = mpsc::Sender<Bytes>;
 /// Why an export stops short: the client went away, or the store failed.
 struct Stopped;
 
-impl Host {
-    /// Begins an export.
+/// Exports users' own data. Cheap to clone.
+#[derive(Clone)]
+pub struct Exports {
+    parts: Arc<Parts>,
+}
+
+impl Exports {
+    /// Exports data of these parts.
+    #[must_use]
+    pub const fn new(parts: Arc<Parts>) -> Self {
+        Self { parts }
+    }
+
+    /// Begins an export: returns its pieces, of whole lines. Dropped, it ends.
     ///
     /// # Errors
-    /// [`Unanswered`] with `rate_limited`.
-    pub fn export(&self, asker: Asker) -> Result<BoxStream<'static, Bytes>, Unanswered> {
-        let Asker { identity, from } = asker;
-        let limited = self.inner.rates.check(from, identity.user, Charge::One(PerUser::Export));
-        limited.map_err(|after| Unanswered { code: Code::RateLimited, after: Some(after) })?;
+    /// `rate_limited`.
+    pub fn begin(
+        &self,
+        from: IpAddr,
+        identity: Identity,
+    ) -> Result<BoxStream<'static, Bytes>, AccountError> {
+        let limited = self.parts.rates.check(from, identity.user, Charge::One(PerUser::Export));
+        limited.map_err(|after| AccountError::Later { code: Code::RateLimited, after })?;
         let (chunks, receiver) = mpsc::channel(CHUNKS);
         let this = self.clone();
         tokio::spawn(async move {
@@ -56,9 +70,9 @@ impl Host {
         self.export_account(identity, chunks).await?;
         let (user, mut since) = (identity.user, 0);
         loop {
-            let homes = Arc::clone(&self.inner.homes);
-            let page = move || homes.changes(user, since, limits::CHANGES_ENTRIES, None);
-            let page = self.read(page).await.map_err(|_| Stopped)?;
+            let homes = Arc::clone(&self.parts.homes);
+            let page = move |_: &_| homes.changes(user, since, limits::CHANGES_ENTRIES, None);
+            let page = self.parts.accounts.read(page).await.map_err(|_| Stopped)?;
             for entry in &page.entries {
                 self.export_conversation(identity, entry, chunks).await?;
             }
@@ -70,9 +84,9 @@ impl Host {
     }
 
     async fn export_account(&self, identity: &Identity, chunks: &Chunks) -> Result<(), Stopped> {
-        let inner = &*self.inner;
-        let state = inner.people.account(identity.user).await.map_err(|_| Stopped)?;
-        let account = inner.accounts.find_by_id(identity.user).await;
+        let Parts { accounts, people, .. } = &*self.parts;
+        let state = people.account(identity.user).await.map_err(|_| Stopped)?;
+        let account = accounts.find_by_id(identity.user).await;
         let account = account.ok().flatten().ok_or(Stopped)?;
         let profile = state.profile.unwrap_or_default();
         let settings = state.settings.unwrap_or_default();
@@ -106,12 +120,7 @@ impl Host {
                 lines.push(json!({ kind: person }));
             }
         }
-        let who = accounts::Identity {
-            user: identity.user,
-            device: identity.device,
-            name: identity.name.as_str().into(),
-        };
-        for device in inner.accounts.devices(&who).await.map_err(|_| Stopped)? {
+        for device in accounts.devices(identity).await.map_err(|_| Stopped)? {
             lines.push(json!({ "device": device }));
         }
         send(chunks, &lines).await
@@ -124,7 +133,7 @@ impl Host {
         chunks: &Chunks,
     ) -> Result<(), Stopped> {
         let Ok(id) = ConversationId::from_slice(&entry.conversation) else { return Ok(()) };
-        let Ok(visible) = self.inner.shards.visible(identity, id).await else { return Ok(()) };
+        let Ok(visible) = self.parts.shards.visible(identity, id).await else { return Ok(()) };
         let mut about = json!({
             "conversation_id": id.to_string(),
             "last_seq": entry.last_seq,
@@ -149,8 +158,8 @@ impl Host {
         let mut after = visible.floor;
         loop {
             let range = Range::After(after);
-            let place = self.inner.reads.place().await;
-            let shards = &self.inner.shards;
+            let place = self.parts.accounts.inner.reads.place().await;
+            let shards = &self.parts.shards;
             let page = reading::fetch(shards, identity, id, range, limits::FETCH_ENTRIES).await;
             drop(place);
             let page = page.map_err(|_| Stopped)?;
@@ -193,12 +202,11 @@ fn own(user: UserId, id: ConversationId, entry: &Bytes) -> Option<Value> {
 }
 
 fn audience(number: i32) -> &'static str {
-    use parley_protocol::wire::Audience;
-    match Audience::try_from(number) {
-        Ok(Audience::Everyone) => "everyone",
-        Ok(Audience::Contacts) => "contacts",
-        Ok(Audience::Nobody) => "nobody",
-        Ok(Audience::Unspecified) | Err(_) => "unknown",
+    match wire::Audience::try_from(number) {
+        Ok(wire::Audience::Everyone) => "everyone",
+        Ok(wire::Audience::Contacts) => "contacts",
+        Ok(wire::Audience::Nobody) => "nobody",
+        Ok(wire::Audience::Unspecified) | Err(_) => "unknown",
     }
 }
 
