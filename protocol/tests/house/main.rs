@@ -9,6 +9,7 @@ mod documents;
 mod limits;
 mod paths;
 mod shape;
+mod sources;
 mod wings;
 
 use std::path::{Path, PathBuf};

@@ -18,6 +18,7 @@ use parley_protocol::{DeviceId, UserId};
 use tokio::time::Instant;
 
 use super::Accounts;
+use crate::base::clock;
 use crate::base::clock::wall_ms;
 use crate::storage::store::SeenRow;
 use crate::storage::store::tables::seen;
@@ -100,7 +101,7 @@ impl Active {
 
     /// All that waits.
     fn take(&self) -> Vec<Heard> {
-        *self.taken.lock() = Some(Instant::now());
+        *self.taken.lock() = Some(Instant::from(clock::now()));
         std::mem::take(&mut *self.waiting.lock())
     }
 
@@ -125,7 +126,7 @@ impl Accounts {
         }
         // Nothing is held while it waits: who closes the node need not wait for it.
         let inner = Arc::downgrade(&self.inner);
-        let patience = active.patience(Instant::now());
+        let patience = active.patience(Instant::from(clock::now()));
         tokio::spawn(async move {
             tokio::time::sleep(patience).await;
             if let Some(inner) = inner.upgrade() {

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -17,7 +17,9 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::AccountError;
+use crate::base::clock;
 use crate::base::metrics::list as metric;
+use crate::base::random;
 
 /// Memory of one hash that a stored hash may ask for, in KiB.
 const MEMORY_CAP_KIB: u32 = 1 << 20;
@@ -116,7 +118,7 @@ impl Hasher {
         let running = tokio::task::spawn_blocking(move || {
             let _held = (place, worker);
             hashes.fetch_add(1, Ordering::Relaxed);
-            let started = Instant::now();
+            let started = clock::now();
             let done = work();
             metrics::histogram!(metric::PASSWORD_HASH_SECONDS).record(started.elapsed());
             done
@@ -147,7 +149,7 @@ fn argon2(parameters: &Params) -> Argon2<'static> {
 
 fn hash(parameters: &Params, password: &str) -> Result<String, AccountError> {
     let mut salt = [0; 16];
-    getrandom::fill(&mut salt).map_err(|_| AccountError::internal())?;
+    random::fill(&mut salt).map_err(|_| AccountError::internal())?;
     argon2(parameters)
         .hash_password_with_salt(password.as_bytes(), &salt)
         .map(|hash| hash.to_string())

@@ -6,11 +6,12 @@
 //! comes from there. The operator may make it an address like any other.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parley_protocol::{Code, UserId};
 
 use super::AccountError;
+use crate::base::clock;
 use crate::base::rates::{SignInLimits, SignInOptions};
 
 pub(super) struct Rates {
@@ -37,13 +38,13 @@ impl Rates {
             return self.limits.loopback.check(&"login").map_err(later);
         }
         self.limits.logins.check(&from).map_err(later)?;
-        self.limits.failures.check(name, Instant::now()).map_err(later)
+        self.limits.failures.check(name, clock::now()).map_err(later)
     }
 
     /// The password was wrong, or the name unknown.
     pub(super) fn login_failed(&self, from: IpAddr, name: &str) {
         if !self.is_lenient(from) {
-            self.limits.failures.note(name, Instant::now());
+            self.limits.failures.note(name, clock::now());
         }
     }
 

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use parley_protocol::http::{Credentials, DeviceLabel, SignedIn};
 use parley_protocol::{Code, DeviceId, UserId};
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::password::{Password, Verdict};
@@ -13,6 +12,7 @@ use super::{AccountError, Accounts, check};
 use crate::base::address::prefix;
 use crate::base::clock::wall_ms;
 use crate::base::metrics::list as metric;
+use crate::base::random;
 use crate::storage::store::tables::{devices, names, tokens as token_rows, users};
 use crate::storage::store::{DeviceRow, DeviceToken, TokenRow, UserRow, Write};
 
@@ -136,11 +136,11 @@ impl Accounts {
         label: DeviceLabel,
     ) -> Result<SignedIn, AccountError> {
         let shards = self.inner.shards;
-        let user = UserId::new(Uuid::now_v7().into_bytes());
+        let user = UserId::new(random::id());
         let home = shards.of_user(user);
         let now = wall_ms();
         let row = UserRow { name: name.clone(), password_hash, created_ms: now, deleted_ms: 0 };
-        let mut device = NewToken::mint(user, DeviceId::new(Uuid::now_v7().into_bytes()))?;
+        let mut device = NewToken::mint(user, DeviceId::new(random::id()))?;
         let token = std::mem::take(&mut device.token);
         let device_row = DeviceRow {
             name: label.name,
@@ -185,7 +185,7 @@ impl Accounts {
                 created_ms: now,
                 tokens: Vec::new(),
             };
-            (DeviceId::new(Uuid::now_v7().into_bytes()), row)
+            (DeviceId::new(random::id()), row)
         });
         row.platform = label.platform;
         let mut device = NewToken::mint(user, id)?;

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::{AccountError, Identity};
+use crate::base::random;
 
 /// SHA-256 of a token: what is stored, cached and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,7 +53,7 @@ impl Credential {
 /// A new token: its hex form for the client, its hash for the store.
 pub(super) fn mint() -> Result<(String, TokenHash), AccountError> {
     let mut token = Zeroizing::new([0; TOKEN_BYTES]);
-    getrandom::fill(&mut *token).map_err(|_| AccountError::internal())?;
+    random::fill(&mut *token).map_err(|_| AccountError::internal())?;
     let hash = TokenHash(Sha256::digest(*token).into());
     Ok((base16ct::lower::encode_string(&*token), hash))
 }

@@ -1,7 +1,19 @@
 //! The two clocks: the wall's, for what people see, and one that never steps,
-//! for deadlines. The only place of the message path that asks the time.
+//! for deadlines. The only file of the server that reads either.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The clock that never steps.
+#[must_use]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// The wall's clock. May step.
+#[must_use]
+pub fn wall() -> SystemTime {
+    SystemTime::now()
+}
 
 /// Milliseconds since the Unix epoch. May step; who needs order takes a maximum.
 #[must_use]

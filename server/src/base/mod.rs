@@ -5,6 +5,7 @@ pub mod address;
 pub mod clock;
 pub(crate) mod locks;
 pub mod metrics;
+pub mod random;
 pub mod rates;
 pub(crate) mod reads;
 pub(crate) mod slots;

@@ -10,6 +10,7 @@ use parley_protocol::Code;
 use parley_protocol::wire::{self, server_envelope::Kind};
 use tokio_util::sync::CancellationToken;
 
+use crate::base::clock;
 use crate::chat::home::Homes;
 use crate::chat::link::Item;
 use crate::edge::http::Readiness;
@@ -39,13 +40,15 @@ impl Drain {
             .spread
             .checked_div(u32::try_from(sessions.len()).unwrap_or(u32::MAX))
             .unwrap_or_default();
-        let end = tokio::time::Instant::now() + self.spread;
+        let end = tokio::time::Instant::from(clock::now()) + self.spread;
         for link in sessions {
             // Who has gone by themselves needs no waiting for.
             if !self.homes.is_attached(&link) {
                 continue;
             }
-            let pause = tokio::time::sleep_until((tokio::time::Instant::now() + step).min(end));
+            let pause = tokio::time::sleep_until(
+                (tokio::time::Instant::from(clock::now()) + step).min(end),
+            );
             tokio::select! {
                 () = pause => {}
                 () = now.cancelled() => {}

@@ -1,11 +1,11 @@
 //! Reports to the operators: kept durably, counted, read with `parley reports`.
 
 use parley_protocol::{Code, UserId, wire};
-use uuid::Uuid;
 
 use super::{People, PeopleError};
 use crate::base::clock::wall_ms;
 use crate::base::metrics::list as metric;
+use crate::base::random;
 use crate::storage::store::ReportRow;
 use crate::storage::store::tables::reports;
 
@@ -29,7 +29,7 @@ impl People {
             reason: report.reason,
         };
         let home = self.inner.shards.of_user(reporter);
-        let write = reports::put(home, wall_ms(), Uuid::now_v7().into_bytes(), &row);
+        let write = reports::put(home, wall_ms(), random::id(), &row);
         let this = self.clone();
         Self::finish(async move { Ok(this.inner.commit.commit(home, vec![write]).await?) }).await?;
         metrics::counter!(metric::REPORTS).increment(1);

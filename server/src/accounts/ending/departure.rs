@@ -14,10 +14,10 @@ use parley_protocol::body::ValidatedBody;
 use parley_protocol::wire::EntryKind;
 use parley_protocol::wire::server_envelope::Kind as Answer;
 use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId, UserId, limits};
-use uuid::Uuid;
 
 use super::super::AccountError;
 use super::Ending;
+use crate::base::random;
 use crate::chat::link::Link;
 use crate::chat::shard::{SendRequest, SendTo};
 use crate::storage::rows::CommitError;
@@ -91,7 +91,7 @@ impl Ending {
             }
             let send = SendRequest {
                 to: SendTo::Conversation(id),
-                id: ClientMessageId::new(Bytes::copy_from_slice(Uuid::now_v7().as_bytes()))
+                id: ClientMessageId::new(Bytes::copy_from_slice(&random::id()))
                     .map_err(|_| Code::Internal)?,
                 body: ValidatedBody::new(EntryKind::MemberLeft as u32, Bytes::new(), 1)?,
                 act: Act::Change(Change::Left),

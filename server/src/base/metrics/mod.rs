@@ -11,6 +11,8 @@ use std::time::Instant;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::base::clock;
+
 /// Buckets of every histogram in seconds: from a quick sync to a stuck disk.
 const SECONDS: &[f64] = &[
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -77,7 +79,7 @@ impl Metrics {
                 list::Kind::Histogram => metrics::describe_histogram!(name, unit, help),
             }
         }
-        Self { handle, started: Instant::now() }
+        Self { handle, started: clock::now() }
     }
 
     /// The text of `/metrics`.

@@ -14,6 +14,7 @@ use super::bounded::Bounded;
 #[cfg(test)]
 pub(crate) use super::bounded::SHARED;
 pub(crate) use super::bounded::WhenFull;
+use crate::base::clock;
 use crate::base::metrics::list as metric;
 
 /// How often buckets that are full again are forgotten.
@@ -103,7 +104,7 @@ impl<K: Hash + Eq + Clone> Limit<K> {
             full: buckets.full(),
             limiter: RateLimiter::new(quota, buckets, DefaultClock::default()),
             burst: quota.burst_size().get(),
-            swept: Mutex::new(Instant::now()),
+            swept: Mutex::new(clock::now()),
         }
     }
 
@@ -143,7 +144,7 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         let Some(mut swept) = self.swept.try_lock() else { return };
         let full = self.full.load(Ordering::Relaxed);
         if swept.elapsed() >= if full { SWEEP_FULL_EVERY } else { SWEEP_EVERY } {
-            *swept = Instant::now();
+            *swept = clock::now();
             self.full.store(false, Ordering::Relaxed);
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::base::clock;
 use crate::chat::link::{Item, Link, When};
 
 /// The longest that anything waits, about.
@@ -87,7 +88,7 @@ impl Outgoing {
         if !self.busy {
             link.push(item);
         } else if link.enqueue(item, When::Soon) {
-            self.to_flush.push_back((Instant::now() + SOON, Arc::clone(link)));
+            self.to_flush.push_back((Instant::from(clock::now()) + SOON, Arc::clone(link)));
         }
     }
 
@@ -102,7 +103,7 @@ impl Outgoing {
 
     /// Flushes the sessions whose time has come; what came meanwhile goes with it.
     pub(super) fn flush_due(&mut self) {
-        self.flush_until(Instant::now() + STEP);
+        self.flush_until(Instant::from(clock::now()) + STEP);
     }
 
     /// Flushes all sessions for which something waits.

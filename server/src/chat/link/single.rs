@@ -11,6 +11,7 @@ use parley_protocol::wire::ServerEnvelope;
 use parley_protocol::{Code, SessionId};
 
 use super::{Link, Next};
+use crate::base::random;
 
 /// How long an answer may take. It waits for a commit, and for nobody else.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[must_use]
 pub fn session_id() -> SessionId {
     let mut id = [0u8; 16];
-    let _ = getrandom::fill(&mut id);
+    let _ = random::fill(&mut id);
     SessionId::new(id)
 }
 

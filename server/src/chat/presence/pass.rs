@@ -3,10 +3,9 @@
 //! The table is locked for the looking and for each telling, never while the
 //! disk or privacy is asked.
 
-use std::time::Instant;
-
 use super::Inner;
 use super::table::{Allowed, Ask};
+use crate::base::clock;
 use crate::base::clock::Moment;
 use crate::storage::store::tables::presence::{PresenceRow, put};
 use crate::storage::store::{StoreError, Write};
@@ -18,7 +17,7 @@ const BATCH: usize = 1000;
 impl Inner {
     /// Looks at everybody, or at those who were stirred, and tells who watches.
     pub(super) fn pass(&self, now: Moment, all: bool) {
-        let begun = Instant::now();
+        let begun = clock::now();
         let (judged, online) = {
             let mut table = self.table.lock();
             (table.judge(now, all), table.online())

@@ -7,6 +7,7 @@ use parley_protocol::wire::{InviteLink, InviteLinks, InvitePreview};
 use parley_protocol::{Code, ConversationId};
 
 use super::{blocking, describe};
+use crate::base::random;
 use crate::chat::shard::{InviteChange, InviteId, Shards, invite_id};
 use crate::storage::store::InviteRow;
 
@@ -23,7 +24,7 @@ pub async fn invites(
     let change = match act {
         InviteAct::Create { expires_ms, max_uses } => {
             let mut secret = [0; 16];
-            getrandom::fill(&mut secret).map_err(|_| Code::Internal)?;
+            random::fill(&mut secret).map_err(|_| Code::Internal)?;
             InviteChange::Create { secret, expires_ms, max_uses }
         }
         InviteAct::Revoke(id) => InviteChange::Revoke(id),

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::base::clock;
 use crate::base::metrics::list as metric;
 
 const PAUSE: Duration = Duration::from_millis(50);
@@ -47,7 +48,7 @@ impl Acceptor {
             return;
         }
         if self.said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
-            self.said = Some(Instant::now());
+            self.said = Some(Instant::from(clock::now()));
             tracing::warn!(%error, "accepting connections fails; trying on");
         }
         tokio::select! {

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::connection::Transport;
 use super::limits::{ConnectionPermit, Connections, Waiting};
+use crate::base::clock;
 
 /// Connections that may wait: 2 KB each, and what quinn keeps of their early packets.
 pub(super) const MAX_WAITING: usize = 16 * 1024;
@@ -88,7 +89,7 @@ impl Queue {
         }
         match self.connections.queue(incoming.remote_address(), Transport::Quic) {
             Ok(place) if self.waiting.len() < MAX_WAITING => {
-                let deadline = Instant::now() + self.handshake;
+                let deadline = Instant::from(clock::now()) + self.handshake;
                 self.waiting.push_back(Entry { incoming, place, deadline });
             }
             Ok(place) => {
@@ -101,7 +102,7 @@ impl Queue {
 
     fn begin(&mut self) -> Option<Begun> {
         let Entry { incoming, place, deadline } = self.waiting.pop_front()?;
-        if deadline <= Instant::now() {
+        if deadline <= Instant::from(clock::now()) {
             // The work would be for nothing, and make those behind it late as well.
             place.refuse();
             incoming.refuse();

@@ -24,6 +24,7 @@ use super::connection::{Peer, SessionHost, Transport};
 use super::framed;
 use super::http_connection::{self, Http, HttpPeer};
 use super::limits::{ConnectionPermit, Connections};
+use crate::base::clock;
 use crate::base::metrics::list as metric;
 
 /// Plaintext rustls may hold for one connection while the socket is full.
@@ -59,7 +60,7 @@ pub(super) async fn run_tls<H: SessionHost>(
         let Ok(permit) = connections.admit(address, Transport::Tls) else { continue };
         let own = Arc::clone(&shared);
         shared.tasks.spawn(async move {
-            let deadline = Instant::now() + own.options.handshake;
+            let deadline = Instant::from(clock::now()) + own.options.handshake;
             match handshake(&own.tls.config, socket, deadline).await {
                 Ok(stream) => serve(&own, stream, address, permit, deadline),
                 Err(error) => {

@@ -34,6 +34,7 @@ use parley_protocol::Code;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
+use crate::base::clock;
 use crate::base::clock::Monotonic;
 use crate::base::metrics::list as metric;
 use crate::base::rates::Rates;
@@ -297,7 +298,8 @@ impl<'a> Running<'a> {
         match rates.check_inbound(*from, identity.user, envelope.len()) {
             Ok(()) => self.handle(envelope),
             Err(wait) => {
-                *held = Some(Held { envelope, until: tokio::time::Instant::now() + wait });
+                *held =
+                    Some(Held { envelope, until: tokio::time::Instant::from(clock::now()) + wait });
                 Ok(None)
             }
         }

@@ -11,6 +11,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, DnsName, PrivateKeyDer};
 
 use super::Options;
+use crate::base::random;
 
 /// A certificate chain and its key, in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,7 +152,7 @@ pub(super) fn reset_key(folder: &Path) -> Result<[u8; RESET_KEY_BYTES], TlsError
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut key = [0; RESET_KEY_BYTES];
-            getrandom::fill(&mut key).map_err(|error| write(&path)(io::Error::other(error)))?;
+            random::fill(&mut key).map_err(|error| write(&path)(io::Error::other(error)))?;
             fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)

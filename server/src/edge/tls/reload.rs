@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{Certificates, Files};
+use crate::base::clock;
 
 impl Certificates {
     /// Looks for new files every `Options::reload` until `shutdown`.
@@ -25,7 +26,7 @@ impl Certificates {
             // The files may be on a slow disk.
             let looked = tokio::task::spawn_blocking(move || {
                 if let Some(short) = &this.inner.short {
-                    short.renew(&this.inner.provider, SystemTime::now());
+                    short.renew(&this.inner.provider, clock::wall());
                 }
                 let now = times(&this.inner.files);
                 if now != seen {

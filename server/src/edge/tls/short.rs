@@ -15,6 +15,7 @@ use rustls_pki_types::PrivateKeyDer;
 use sha2::{Digest as _, Sha256};
 
 use super::TlsError;
+use crate::base::clock;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -38,7 +39,7 @@ struct Made {
 
 impl Short {
     pub(super) fn make(names: Vec<String>, provider: &CryptoProvider) -> Result<Self, TlsError> {
-        let made = make(&names, provider, SystemTime::now())?;
+        let made = make(&names, provider, clock::wall())?;
         Ok(Self { names, current: ArcSwap::from_pointee(made) })
     }
 

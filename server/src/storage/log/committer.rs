@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parley_protocol::ids::{ConversationId, ShardId};
 use rustc_hash::FxHashMap;
@@ -14,6 +14,7 @@ use super::budget::Permit;
 use super::counts::{Batch, Counts};
 use super::view::View;
 use super::{Append, Committed, LogError, Op, StampedEntry, Urgency};
+use crate::base::clock;
 use crate::storage::store::tables::{dedupe, entries, outbox};
 use crate::storage::store::{OutboxRange, OutboxRow, Place, Store, StoreError, Write};
 
@@ -97,7 +98,7 @@ impl Committer {
         let engine = self.view.store().engine();
         engine.write(&self.batch)?;
         let took = if sync {
-            let begun = Instant::now();
+            let begun = clock::now();
             engine.sync()?;
             Some(begun.elapsed())
         } else {

@@ -17,6 +17,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::Urgency;
 use super::pace::Pace;
+use crate::base::clock;
 
 /// How long what needs no sync waits for company at most.
 const PATIENCE: Duration = Duration::from_millis(4);
@@ -65,7 +66,7 @@ impl<T> State<T> {
         if end(self).is_some() {
             return false;
         }
-        let due = Instant::now() + patience;
+        let due = clock::now() + patience;
         *end(self) = Some(due);
         due < self.until
     }
@@ -93,7 +94,7 @@ impl<T> Queue<T> {
             written: None,
             deferred: None,
             reader: Reader::Busy,
-            until: Instant::now(),
+            until: clock::now(),
             pace: Pace::default(),
             closed: false,
         };
@@ -150,7 +151,7 @@ impl<T> Queue<T> {
     pub(super) fn next_group(&self, mut fits: impl FnMut(&T) -> bool) -> Vec<T> {
         let mut state = self.state.lock();
         self.wait(&mut state);
-        let now = Instant::now();
+        let now = clock::now();
         let (mut group, mut urgent) = (Vec::new(), 0);
         while let Some(item) = state.items.front()
             && (fits(item) || group.is_empty())
@@ -176,7 +177,7 @@ impl<T> Queue<T> {
         let mut seen = 0;
         let mut rested = false;
         while !state.closed && state.items.len() < MANY {
-            let now = Instant::now();
+            let now = clock::now();
             if state.urgent > 0 {
                 let came = state.items.len() != seen;
                 seen = state.items.len();
@@ -204,7 +205,7 @@ impl<T> Queue<T> {
 
     fn wait_for(&self, state: &mut MutexGuard<'_, State<T>>, reader: Reader, most: Duration) {
         state.reader = reader;
-        state.until = Instant::now() + most;
+        state.until = clock::now() + most;
         let _ = self.changed.wait_for(state, most);
     }
 }

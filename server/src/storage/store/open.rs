@@ -17,6 +17,7 @@ use super::engine::rocks::{Budget, Rocks};
 use super::engine::{Engine, Trouble};
 use super::tables::meta::Meta;
 use super::{Facts, Inner, Store, StoreError};
+use crate::base::random;
 
 /// The on-disk format this build reads and writes.
 pub const FORMAT: u32 = 1;
@@ -271,7 +272,7 @@ impl Store {
 
 fn random_node_id() -> io::Result<[u8; 16]> {
     let mut id = [0; 16];
-    getrandom::fill(&mut id).map_err(io::Error::other)?;
+    random::fill(&mut id).map_err(io::Error::other)?;
     Ok(id)
 }
 

@@ -22,6 +22,7 @@ use super::Options;
 use super::connection::{Peer, Proof, SessionHost, Transport};
 use super::http_connection::HttpPeer;
 use super::origin;
+use crate::base::clock;
 
 /// Why a request did not become a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +72,7 @@ impl<H: SessionHost> WebSockets<H> {
         let (host, options) = (self.host.clone(), Arc::clone(&self.options));
         let sessions = self.sessions.clone();
         self.sessions.spawn(async move {
-            let deadline = Instant::now() + options.handshake;
+            let deadline = Instant::from(clock::now()) + options.handshake;
             if let Ok(Ok(upgraded)) = timeout_at(deadline, on_upgrade).await {
                 let (reader, writer) = stream::pair(upgraded, deadline, options.frame_bytes).await;
                 // Its own task has no room for the upgrade.
