@@ -5,7 +5,7 @@
 
 import type { Conversation as Line, User } from '../model.ts';
 import type { Save, StoredConversation } from '../store.ts';
-import { Conversation } from './conversation.ts';
+import { Conversation } from './conversation/conversation.ts';
 import type { Outputs } from './outputs.ts';
 import type { Request } from './requests.ts';
 import { Schedule } from './schedule.ts';

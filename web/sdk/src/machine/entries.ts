@@ -9,7 +9,7 @@ import { type Page, type Raw, rawEntries, readEntry, stored } from '../history.t
 import { uuid } from '../ids.ts';
 import type { Range } from '../model.ts';
 import type { Tick } from './connect.ts';
-import type { Conversation } from './conversation.ts';
+import type { Conversation } from './conversation/conversation.ts';
 import type { Parts } from './parts.ts';
 import { canName, stopTyping } from './people.ts';
 

@@ -8,7 +8,7 @@ import { people, type Raw } from '../history.ts';
 import { uuid } from '../ids.ts';
 import type { User } from '../model.ts';
 import type { Tick } from './connect.ts';
-import type { Conversation } from './conversation.ts';
+import type { Conversation } from './conversation/conversation.ts';
 import { advance } from './entries.ts';
 import type { Parts } from './parts.ts';
 

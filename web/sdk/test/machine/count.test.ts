@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { decode, encode, type Init } from '../../src/codec.ts';
 import * as wire from '../../src/gen/wire.ts';
 import type { Raw } from '../../src/history.ts';
-import { Count } from '../../src/machine/count.ts';
+import { Count } from '../../src/machine/conversation/count.ts';
 import type { Entry } from '../../src/model.ts';
 
 function feed(given: Init<wire.FeedEntry>): wire.FeedEntry {

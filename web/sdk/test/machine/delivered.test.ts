@@ -1,7 +1,7 @@
 /** Acknowledgements: over what the session was given, with pauses as in the Rust SDK. */
 
 import { expect, test } from 'vitest';
-import { Acknowledged, deliveredEveryMs } from '../../src/machine/delivered.ts';
+import { Acknowledged, deliveredEveryMs } from '../../src/machine/conversation/delivered.ts';
 
 test('few wait little and many share a rate', () => {
   const every = (members: number, last: number) =>

@@ -1,8 +1,8 @@
 /** When a conversation is described: the roster, and what the user hid. */
 
 import { expect, test } from 'vitest';
-import { Describing } from '../../src/machine/describing.ts';
-import { Hidden } from '../../src/machine/hidden.ts';
+import { Describing } from '../../src/machine/conversation/describing.ts';
+import { Hidden } from '../../src/machine/conversation/hidden.ts';
 
 test('one that is new is asked for, once at a time', () => {
   const describing = new Describing(false);

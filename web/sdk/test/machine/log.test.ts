@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { Raw } from '../../src/history.ts';
-import { Log } from '../../src/machine/log.ts';
+import { Log } from '../../src/machine/conversation/log.ts';
 
 const raw = (seq: number, size = 10): Raw => ({ seq, bytes: new Uint8Array(size) }) as Raw;
 

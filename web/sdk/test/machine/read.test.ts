@@ -1,7 +1,7 @@
 /** The read cursor: where the application wants it, until the server has it. */
 
 import { expect, test } from 'vitest';
-import { ReadMark } from '../../src/machine/read.ts';
+import { ReadMark } from '../../src/machine/conversation/read.ts';
 
 test('calls wait for the server, and those it has passed are done', () => {
   const read = new ReadMark(2, 0);

@@ -1,7 +1,7 @@
 /** Who is in a conversation, moved on by the entries that change it. */
 
 import { expect, test } from 'vitest';
-import { Roster } from '../../src/machine/roster.ts';
+import { Roster } from '../../src/machine/conversation/roster.ts';
 import type { Change, Entry, Receipt, Role, What } from '../../src/model.ts';
 
 const user = (id: string) => ({ id, name: id });

@@ -7,8 +7,8 @@
  * server is asked again.
  */
 
-import { DEFAULT_SETTINGS } from '../convert.ts';
-import type { Change, Description, Entry, Member, Receipt, Role, User } from '../model.ts';
+import { DEFAULT_SETTINGS } from '../../convert.ts';
+import type { Change, Description, Entry, Member, Receipt, Role, User } from '../../model.ts';
 
 /** What an entry did to a roster; after `lost` the server has to be asked. */
 export type Followed = 'same' | 'changed' | 'lost';

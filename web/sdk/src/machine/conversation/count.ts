@@ -7,10 +7,10 @@
  * its guess, which is stale from then on, and the feed is asked.
  */
 
-import * as wire from '../gen/wire.ts';
-import type { Raw } from '../history.ts';
-import type { Entry } from '../model.ts';
-import type { StoredCount } from '../store.ts';
+import * as wire from '../../gen/wire.ts';
+import type { Raw } from '../../history.ts';
+import type { Entry } from '../../model.ts';
+import type { StoredCount } from '../../store.ts';
 
 /** As it is stored; `doubtful` when it is stale. */
 type Value = { -readonly [K in keyof StoredCount]: StoredCount[K] };

@@ -5,11 +5,11 @@
  * them together.
  */
 
-import type { Init } from '../codec.ts';
-import { preferencesOf } from '../convert.ts';
-import type * as wire from '../gen/wire.ts';
-import type { Raw } from '../history.ts';
-import { uuidBytes } from '../ids.ts';
+import type { Init } from '../../codec.ts';
+import { preferencesOf } from '../../convert.ts';
+import type * as wire from '../../gen/wire.ts';
+import type { Raw } from '../../history.ts';
+import { uuidBytes } from '../../ids.ts';
 import type {
   Description,
   Entry,
@@ -17,17 +17,17 @@ import type {
   Preferences,
   Receipt,
   User,
-} from '../model.ts';
-import type { StoredConversation } from '../store.ts';
+} from '../../model.ts';
+import type { StoredConversation } from '../../store.ts';
+import type { ConversationPending, Request } from '../requests.ts';
+import type { Schedule } from '../schedule.ts';
 import { Count } from './count.ts';
 import { Acknowledged, deliveredEveryMs } from './delivered.ts';
 import { Describing } from './describing.ts';
 import { Hidden } from './hidden.ts';
 import { Log } from './log.ts';
 import { ReadMark } from './read.ts';
-import type { ConversationPending, Request } from './requests.ts';
 import { Roster } from './roster.ts';
-import type { Schedule } from './schedule.ts';
 
 export class Conversation {
   readonly id: string;

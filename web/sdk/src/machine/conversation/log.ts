@@ -7,7 +7,7 @@
  * short grace depends on how it was found.
  */
 
-import type { Raw } from '../history.ts';
+import type { Raw } from '../../history.ts';
 
 /** Bounds of the stash of one conversation. */
 const STASH_ENTRIES = 64;

@@ -3,7 +3,7 @@
  * application's word, and is sent until the server has it.
  */
 
-import type { ErrorInfo } from '../error.ts';
+import type { ErrorInfo } from '../../error.ts';
 import type { Due } from './delivered.ts';
 
 /** Refusals in a row after which the application is told. */
