@@ -10,6 +10,7 @@ mod limits;
 mod paths;
 mod shape;
 mod sources;
+mod width;
 mod wings;
 
 use std::path::{Path, PathBuf};

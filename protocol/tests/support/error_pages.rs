@@ -56,6 +56,7 @@ fn index() -> String {
 fn page(code: Code) -> String {
     let (number, name, retry) = (code as u32, code.name(), code.retry());
     let (when, remedy) = error_notes::notes(code);
+    let (when, remedy) = (wrapped(when), wrapped(remedy));
     format!(
         "# {number} {name}\n\n{}\n\n\
          | | |\n|---|---|\n\
@@ -72,6 +73,21 @@ fn page(code: Code) -> String {
         code.http_status(),
         websocket_close_code(code),
     )
+}
+
+/// The text in lines of at most 120 characters.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or("", String::as_str);
+        let fits = line.chars().count() + 1 + word.chars().count() <= 120;
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if fits => *line = format!("{line} {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 fn verdict(retry: Retry) -> &'static str {
