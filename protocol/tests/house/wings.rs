@@ -1,6 +1,6 @@
 //! The server's wings and rooms: who uses whom, as ARCHITECTURE.md's table says.
 //!
-//! A wing uses only those behind it. Each row's "Uses" is compared with the
+//! A wing uses only those behind it. What each room is said to use is compared with the
 //! paths that the room's code names, so the table can neither forget an arrow
 //! nor keep one that is gone. Tests may use what they like.
 
@@ -53,24 +53,26 @@ fn the_table_of_rooms_is_what_the_code_does() {
     let table = table();
     let rooms = rooms();
     let names = |rooms: &Rooms| rooms.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&table), names(&rooms), "ARCHITECTURE.md has a row for each room");
+    assert_eq!(names(&table), names(&rooms), "ARCHITECTURE.md has an item for each room");
     for (room, uses) in rooms {
-        assert_eq!(table[&room], uses, "ARCHITECTURE.md, the row of {room}: left is the table");
+        assert_eq!(table[&room], uses, "ARCHITECTURE.md, the item of {room}: left is the document");
     }
 }
 
-/// The rows `server/src/WING/ROOM | Is | Uses`.
+/// The items "* `server/src/WING/ROOM`: what it is. Uses `WING/ROOM`, ...".
 fn table() -> Rooms {
     let text = read("ARCHITECTURE.md");
-    let rows = text.lines().filter_map(|line| line.strip_prefix("| `server/src/"));
-    rows.filter_map(|row| {
-        let mut cells = row.split(" | ");
-        let room = cells.next()?.trim_end_matches('`').to_owned();
-        let uses = cells.nth(1)?.trim_end_matches(['|', ' ']);
-        let uses = uses.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-        Some((room, uses))
-    })
-    .collect()
+    let items = text.split("\n* `server/src/").skip(1);
+    items
+        .filter_map(|item| {
+            let item = item.split("\n\n").next()?;
+            let item = item.split_whitespace().collect::<Vec<_>>().join(" ");
+            let (room, rest) = item.split_once("`: ")?;
+            let (_, uses) = rest.split_once(" Uses ")?;
+            let uses = uses.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            Some((room.to_owned(), uses))
+        })
+        .collect()
 }
 
 /// Each room of the server and the rooms its code names.
