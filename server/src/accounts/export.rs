@@ -158,10 +158,10 @@ impl Exports {
         let mut after = visible.floor;
         loop {
             let range = Range::After(after);
-            let place = self.parts.accounts.inner.reads.place().await;
+            let permit = self.parts.accounts.inner.reads.permit().await;
             let shards = &self.parts.shards;
             let page = reading::fetch(shards, identity, id, range, limits::FETCH_ENTRIES).await;
-            drop(place);
+            drop(permit);
             let page = page.map_err(|_| Stopped)?;
             let own = page.entries.iter().filter_map(|(_, entry)| own(identity.user, id, entry));
             let own: Vec<Value> = own.collect();

@@ -12,35 +12,35 @@ use std::sync::Arc;
 use parley_protocol::Code;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Places for reads. Cheap to clone: all clones share the places.
+/// Permits to read. Cheap to clone: all clones share the permits.
 #[derive(Debug, Clone)]
 pub(crate) struct Reads {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 /// One read may be at work while this is held.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ReadPermit {
     _permit: OwnedSemaphorePermit,
 }
 
 impl Reads {
     /// `parallel` reads at a time, at least one.
     pub(crate) fn new(parallel: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(parallel.max(1))) }
+        Self { permits: Arc::new(Semaphore::new(parallel.max(1))) }
     }
 
-    /// Waits for a place: for requests that call [`blocking`] once or more while
+    /// Waits for a permit: for requests that call [`blocking`] once or more while
     /// they hold it. Cancel safe.
-    pub(crate) async fn place(&self) -> Place {
-        match Arc::clone(&self.places).acquire_owned().await {
-            Ok(permit) => Place { _permit: permit },
+    pub(crate) async fn permit(&self) -> ReadPermit {
+        match Arc::clone(&self.permits).acquire_owned().await {
+            Ok(permit) => ReadPermit { _permit: permit },
             Err(_) => unreachable!("nobody closes the semaphore"),
         }
     }
 
-    /// Waits for a place and runs `read` on the blocking pool. Once it runs it
-    /// holds the place to its end, also when the caller goes away: an abandoned
+    /// Waits for a permit and runs `read` on the blocking pool. Once it runs it
+    /// holds the permit to its end, also when the caller goes away: an abandoned
     /// read still costs. Cancel safe.
     ///
     /// # Errors
@@ -53,9 +53,9 @@ impl Reads {
         T: Send + 'static,
         E: From<Code> + Send + 'static,
     {
-        let place = self.place().await;
+        let permit = self.permit().await;
         blocking(move || {
-            let _place = place;
+            let _permit = permit;
             read()
         })
         .await
@@ -63,7 +63,7 @@ impl Reads {
 }
 
 /// Runs `work` on the blocking pool, with no bound of its own: for callers that
-/// hold a [`Place`], and for commands, of which each session has one at a time.
+/// hold a [`ReadPermit`], and for commands, of which each session has one at a time.
 /// Cancel safe; what has begun runs to its end.
 ///
 /// # Errors
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn above_the_bound_reads_wait_and_an_abandoned_one_keeps_its_place() {
+    async fn above_the_bound_reads_wait_and_an_abandoned_one_keeps_its_permit() {
         let reads = Reads::new(1);
         let (begun, has_begun) = oneshot::channel();
         let (end, ends) = oneshot::channel::<()>();
@@ -102,16 +102,16 @@ mod tests {
         has_begun.await.unwrap();
         long.abort();
         assert!(long.await.unwrap_err().is_cancelled());
-        assert!(reads.place().now_or_never().is_none(), "the read is still at work");
+        assert!(reads.permit().now_or_never().is_none(), "the read is still at work");
         end.send(()).unwrap();
         assert_eq!(reads.run(|| Ok::<_, Code>(7)).await, Ok(7));
     }
 
     #[tokio::test]
-    async fn a_panic_is_an_internal_error_and_gives_the_place_back() {
+    async fn a_panic_is_an_internal_error_and_returns_the_permit() {
         let reads = Reads::new(0);
         let failed = reads.run(|| -> Result<(), Code> { panic!("this panic belongs to the test") });
         assert_eq!(failed.await, Err(Code::Internal));
-        assert!(reads.place().now_or_never().is_some());
+        assert!(reads.permit().now_or_never().is_some());
     }
 }

@@ -72,7 +72,7 @@ impl Host {
                 Kind::Changed(preferences.hide(identity, link.id, conversation, seqs).await?)
             }
             Query::Hidden { conversation, after } => {
-                let _place = self.inner.reads.place().await;
+                let _permit = self.inner.reads.permit().await;
                 let preferences = &self.inner.preferences;
                 Kind::HiddenSeqs(preferences.hidden(identity, conversation, after).await?)
             }
@@ -81,7 +81,7 @@ impl Host {
                 Kind::InviteLinks(reading::invites(shards, identity, conversation, act).await?)
             }
             Query::PeekInvite(code) => {
-                let _place = self.inner.reads.place().await;
+                let _permit = self.inner.reads.permit().await;
                 Kind::InvitePreview(reading::peek(&self.inner.shards, identity, &code.0).await?)
             }
         };
@@ -95,13 +95,13 @@ impl Host {
         range: Range,
         limit: u32,
     ) -> Result<Page, Code> {
-        let _place = self.inner.reads.place().await;
+        let _permit = self.inner.reads.permit().await;
         reading::fetch(&self.inner.shards, identity, conversation, range, limit).await
     }
 
     async fn describe(&self, identity: &Identity, id: ConversationId) -> Result<Kind, Refusal> {
         let person = self.inner.people.person(identity.user).await?;
-        let _place = self.inner.reads.place().await;
+        let _permit = self.inner.reads.permit().await;
         let shards = &self.inner.shards;
         Ok(Kind::Described(reading::describe(shards, &person, identity, id).await?))
     }
@@ -113,7 +113,7 @@ impl Host {
         seq: u64,
     ) -> Result<Kind, Refusal> {
         let person = self.inner.people.person(identity.user).await?;
-        let _place = self.inner.reads.place().await;
+        let _permit = self.inner.reads.permit().await;
         let shards = &self.inner.shards;
         Ok(Kind::ReceiptList(reading::receipts(shards, &person, identity, id, seq).await?))
     }
