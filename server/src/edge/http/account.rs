@@ -18,6 +18,7 @@ use super::ApiError;
 use super::body::JsonBody;
 use super::browser::{Browser, Slot};
 use super::caller::{Authenticated, Caller, ClientAddress, CookieSlot};
+use super::refusals::{BodyRefused, NotFound, NotWritten, RateLimited, TokenRefused};
 use crate::accounts::{Accounts, Ending, Exports};
 
 type Answer<T> = Result<T, ApiError>;
@@ -27,15 +28,11 @@ type Answer<T> = Result<T, ApiError>;
     post, path = "/v1/accounts", tag = "accounts", request_body = Credentials, security(()),
     responses(
         (status = 201, description = "The account exists and the device is signed in.", body = SignedIn),
+        BodyRefused, RateLimited, NotWritten,
         (status = 400, description = "name_invalid, password_invalid, device_invalid or bad_request.", body = ErrorBody),
         (status = 403, description = "sign_up_closed.", body = ErrorBody),
-        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
         (status = 409, description = "name_taken.", body = ErrorBody),
-        (status = 413, description = "body_too_large.", body = ErrorBody),
-        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
         (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
 pub(super) async fn sign_up(
@@ -54,15 +51,11 @@ pub(super) async fn sign_up(
     post, path = "/v1/login", tag = "accounts", request_body = Credentials, security(()),
     responses(
         (status = 200, description = "The device is signed in.", body = SignedIn),
+        BodyRefused, RateLimited, NotWritten,
         (status = 400, description = "name_invalid, password_invalid, device_invalid or bad_request.", body = ErrorBody),
         (status = 401, description = "credentials_wrong.", body = ErrorBody),
-        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
         (status = 409, description = "too_many_devices.", body = ErrorBody),
-        (status = 413, description = "body_too_large.", body = ErrorBody),
-        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
         (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
 pub(super) async fn login(
@@ -102,10 +95,8 @@ fn answer(status: StatusCode, mut signed_in: SignedIn, kept: Option<Slot>) -> An
     post, path = "/v1/logout", tag = "accounts",
     responses(
         (status = 204, description = "Signed out."),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
+        TokenRefused, NotWritten,
         (status = 404, description = "not_found: it was signed out meanwhile.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
 pub(super) async fn logout(
@@ -136,8 +127,7 @@ fn forgotten(mut response: Response, slot: Option<Slot>) -> Answer<Response> {
     get, path = "/v1/account", tag = "accounts",
     responses(
         (status = 200, description = "The account.", body = Account),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
+        TokenRefused,
     )
 )]
 pub(super) async fn account(
@@ -158,14 +148,9 @@ pub(super) async fn account(
     post, path = "/v1/account/password", tag = "accounts", request_body = PasswordChange,
     responses(
         (status = 204, description = "It is the password now; only the asking device is signed in."),
+        TokenRefused, BodyRefused, RateLimited, NotWritten,
         (status = 400, description = "password_invalid or bad_request.", body = ErrorBody),
         (status = 401, description = "credentials_wrong: the old password is wrong; or token_invalid.", body = ErrorBody),
-        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
-        (status = 413, description = "body_too_large.", body = ErrorBody),
-        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
 pub(super) async fn change_password(
@@ -185,13 +170,8 @@ pub(super) async fn change_password(
     delete, path = "/v1/account", tag = "accounts", request_body = Confirmation,
     responses(
         (status = 204, description = "It is gone."),
-        (status = 400, description = "bad_request.", body = ErrorBody),
+        TokenRefused, BodyRefused, RateLimited,
         (status = 401, description = "credentials_wrong or token_invalid.", body = ErrorBody),
-        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
-        (status = 413, description = "body_too_large.", body = ErrorBody),
-        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
         (status = 503, description = "overloaded or storage_failed; it may be gone.", body = ErrorBody),
     )
 )]
@@ -211,9 +191,7 @@ pub(super) async fn delete(
     get, path = "/v1/account/export", tag = "accounts",
     responses(
         (status = 200, description = "The data.", body = String, content_type = "application/x-ndjson"),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
+        TokenRefused, RateLimited,
     )
 )]
 pub(super) async fn export(
@@ -231,8 +209,7 @@ pub(super) async fn export(
     get, path = "/v1/devices", tag = "accounts",
     responses(
         (status = 200, description = "The devices.", body = Devices),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
+        TokenRefused,
     )
 )]
 pub(super) async fn devices(
@@ -247,9 +224,7 @@ pub(super) async fn devices(
     delete, path = "/v1/devices", tag = "accounts",
     responses(
         (status = 204, description = "Signed out."),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
+        TokenRefused, NotWritten,
     )
 )]
 pub(super) async fn revoke_others(
@@ -266,10 +241,7 @@ pub(super) async fn revoke_others(
     params(("device_id" = String, Path, description = "The device's id.")),
     responses(
         (status = 204, description = "Signed out."),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 404, description = "not_found.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
+        TokenRefused, NotFound, NotWritten,
     )
 )]
 pub(super) async fn revoke(

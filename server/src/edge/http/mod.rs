@@ -18,6 +18,7 @@ mod guard;
 mod health;
 mod openapi;
 mod people;
+mod refusals;
 mod request;
 mod requests;
 mod sign_ins;
@@ -26,13 +27,15 @@ mod web;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRef, State};
 use axum::http::{Request, Uri};
-use axum::routing::{delete, get, patch, post, put};
+use axum::routing::get;
+use axum::{Json, Router};
 
 use parley_protocol::Code;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::accounts::{Accounts, Ending, Exports};
 use crate::base::metrics::Metrics;
@@ -162,35 +165,48 @@ fn router<H: SessionHost>(api: Api<H>, encrypted: bool, more: Router<Port>) -> R
         let proof = sign_ins::proof(&accounts, request.uri())?;
         websockets.upgrade(request, proof).map_err(ApiError::from)
     };
-    let routes = more
-        .route("/v1/accounts", post(account::sign_up))
-        .route("/v1/login", post(account::login))
-        .route("/v1/logout", post(account::logout))
-        .route("/v1/sign-ins", get(sign_ins::sign_ins))
-        .route("/v1/ticket", post(sign_ins::ticket))
-        .route("/v1/account", get(account::account).delete(account::delete))
-        .route("/v1/account/password", post(account::change_password))
-        .route("/v1/account/export", get(account::export))
-        .route("/v1/devices", get(account::devices).delete(account::revoke_others))
-        .route("/v1/devices/{device_id}", delete(account::revoke))
-        .route("/v1/users/{name}", get(people::user))
-        .route("/v1/profiles/{user}", get(people::profile))
-        .route("/v1/profile", get(people::own).patch(people::change_profile))
-        .route("/v1/settings", patch(people::change_settings))
-        .route("/v1/contacts", get(people::contacts))
-        .route("/v1/contacts/{user}", put(people::add_contact).delete(people::remove_contact))
-        .route("/v1/blocks", get(people::blocks))
-        .route("/v1/blocks/{user}", put(people::block).delete(people::unblock))
-        .route("/v1/reports", post(people::report))
-        .route("/v1/request", post(request::request))
-        .route("/v1/discovery", get(health::discovery))
-        .route("/v1/openapi.json", get(openapi::document))
+    let (routes, document) = routes().split_for_parts();
+    let routes = routes
+        .merge(more)
+        .route("/v1/openapi.json", get(async move || Json(document.clone())))
         .route("/v1/ws", get(upgrade))
-        .route("/livez", get(health::livez))
-        .route("/readyz", get(health::readyz))
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(web::any);
     guard::wrap(routes).with_state(Port { shared, encrypted })
+}
+
+/// Every route that handlers answer by themselves. Its path, its method and its
+/// part of the OpenAPI document stand at the handler.
+fn routes() -> OpenApiRouter<Port> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(account::sign_up))
+        .routes(routes!(account::login))
+        .routes(routes!(account::logout))
+        .routes(routes!(account::account))
+        .routes(routes!(account::delete))
+        .routes(routes!(account::change_password))
+        .routes(routes!(account::export))
+        .routes(routes!(account::devices))
+        .routes(routes!(account::revoke_others))
+        .routes(routes!(account::revoke))
+        .routes(routes!(sign_ins::sign_ins))
+        .routes(routes!(sign_ins::ticket))
+        .routes(routes!(people::user))
+        .routes(routes!(people::profile))
+        .routes(routes!(people::own))
+        .routes(routes!(people::change_profile))
+        .routes(routes!(people::change_settings))
+        .routes(routes!(people::contacts))
+        .routes(routes!(people::add_contact))
+        .routes(routes!(people::remove_contact))
+        .routes(routes!(people::blocks))
+        .routes(routes!(people::block))
+        .routes(routes!(people::unblock))
+        .routes(routes!(people::report))
+        .routes(routes!(request::request))
+        .routes(routes!(health::discovery))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 
 use super::ApiError;
 use super::body::JsonBody;
+use super::refusals::{BodyRefused, NotFound, NotWritten, RateLimited, TokenRefused};
 use super::requests::Requests;
 
 type Done<T> = Result<Json<T>, ApiError>;
@@ -28,10 +29,7 @@ type Named = Result<Path<String>, PathRejection>;
     params(("name" = String, Path, description = "The user's name.")),
     responses(
         (status = 200, description = "The user.", body = FoundUser),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 404, description = "not_found.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
+        TokenRefused, NotFound, RateLimited,
     )
 )]
 pub(super) async fn user(requests: Requests, path: Named) -> Done<FoundUser> {
@@ -50,10 +48,7 @@ pub(super) async fn user(requests: Requests, path: Named) -> Done<FoundUser> {
     params(("user" = String, Path, description = "The user's id.")),
     responses(
         (status = 200, description = "The profile.", body = Profile),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 404, description = "not_found.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
+        TokenRefused, NotFound, RateLimited,
     )
 )]
 pub(super) async fn profile(requests: Requests, path: Named) -> Done<Profile> {
@@ -69,8 +64,7 @@ pub(super) async fn profile(requests: Requests, path: Named) -> Done<Profile> {
     get, path = "/v1/profile", tag = "people",
     responses(
         (status = 200, description = "Profile and settings.", body = OwnProfile),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
+        TokenRefused,
     )
 )]
 pub(super) async fn own(requests: Requests) -> Done<OwnProfile> {
@@ -96,14 +90,7 @@ pub(super) async fn own(requests: Requests) -> Done<OwnProfile> {
     patch, path = "/v1/profile", tag = "people", request_body = ProfileChange,
     responses(
         (status = 200, description = "It is so now.", body = Revision),
-        (status = 400, description = "bad_request.", body = ErrorBody),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
-        (status = 413, description = "body_too_large.", body = ErrorBody),
-        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
+        TokenRefused, BodyRefused, RateLimited, NotWritten,
     )
 )]
 pub(super) async fn change_profile(
@@ -120,14 +107,7 @@ pub(super) async fn change_profile(
     patch, path = "/v1/settings", tag = "people", request_body = Settings,
     responses(
         (status = 200, description = "It is so now.", body = Revision),
-        (status = 400, description = "bad_request.", body = ErrorBody),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
-        (status = 413, description = "body_too_large.", body = ErrorBody),
-        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
+        TokenRefused, BodyRefused, RateLimited, NotWritten,
     )
 )]
 pub(super) async fn change_settings(
@@ -151,8 +131,7 @@ pub(super) async fn change_settings(
     get, path = "/v1/contacts", tag = "people",
     responses(
         (status = 200, description = "The people.", body = People),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
+        TokenRefused,
     )
 )]
 pub(super) async fn contacts(requests: Requests) -> Done<People> {
@@ -164,8 +143,7 @@ pub(super) async fn contacts(requests: Requests) -> Done<People> {
     get, path = "/v1/blocks", tag = "people",
     responses(
         (status = 200, description = "The people.", body = People),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
+        TokenRefused,
     )
 )]
 pub(super) async fn blocks(requests: Requests) -> Done<People> {
@@ -178,13 +156,9 @@ pub(super) async fn blocks(requests: Requests) -> Done<People> {
     params(("user" = String, Path, description = "The user's id.")),
     responses(
         (status = 200, description = "It is so now.", body = Revision),
+        TokenRefused, NotFound, RateLimited, NotWritten,
         (status = 400, description = "bad_request.", body = ErrorBody),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 404, description = "not_found.", body = ErrorBody),
         (status = 409, description = "list_full.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
 pub(super) async fn add_contact(requests: Requests, path: Named) -> Done<Revision> {
@@ -197,12 +171,8 @@ pub(super) async fn add_contact(requests: Requests, path: Named) -> Done<Revisio
     params(("user" = String, Path, description = "The user's id.")),
     responses(
         (status = 200, description = "It is so now.", body = Revision),
+        TokenRefused, NotFound, RateLimited, NotWritten,
         (status = 400, description = "bad_request.", body = ErrorBody),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 404, description = "not_found.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
 pub(super) async fn remove_contact(requests: Requests, path: Named) -> Done<Revision> {
@@ -215,13 +185,9 @@ pub(super) async fn remove_contact(requests: Requests, path: Named) -> Done<Revi
     params(("user" = String, Path, description = "The user's id.")),
     responses(
         (status = 200, description = "It is so now.", body = Revision),
+        TokenRefused, NotFound, RateLimited, NotWritten,
         (status = 400, description = "bad_request.", body = ErrorBody),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 404, description = "not_found.", body = ErrorBody),
         (status = 409, description = "list_full.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
 pub(super) async fn block(requests: Requests, path: Named) -> Done<Revision> {
@@ -234,12 +200,8 @@ pub(super) async fn block(requests: Requests, path: Named) -> Done<Revision> {
     params(("user" = String, Path, description = "The user's id.")),
     responses(
         (status = 200, description = "It is so now.", body = Revision),
+        TokenRefused, NotFound, RateLimited, NotWritten,
         (status = 400, description = "bad_request.", body = ErrorBody),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 404, description = "not_found.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
     )
 )]
 pub(super) async fn unblock(requests: Requests, path: Named) -> Done<Revision> {
@@ -251,15 +213,7 @@ pub(super) async fn unblock(requests: Requests, path: Named) -> Done<Revision> {
     post, path = "/v1/reports", tag = "people", request_body = Report,
     responses(
         (status = 204, description = "It was kept."),
-        (status = 400, description = "bad_request.", body = ErrorBody),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 404, description = "not_found.", body = ErrorBody),
-        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
-        (status = 413, description = "body_too_large.", body = ErrorBody),
-        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed.", body = ErrorBody),
+        TokenRefused, BodyRefused, NotFound, RateLimited, NotWritten,
     )
 )]
 pub(super) async fn report(

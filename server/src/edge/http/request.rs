@@ -8,6 +8,7 @@ use parley_protocol::{Code, Message as _};
 
 use super::ApiError;
 use super::body;
+use super::refusals::{BodyRefused, TokenRefused};
 use super::requests::Requests;
 
 /// The media type of envelopes.
@@ -21,13 +22,9 @@ const PROTOBUF: &str = "application/x-protobuf";
     request_body(content = String, content_type = "application/x-protobuf", description = "One ClientEnvelope."),
     responses(
         (status = 200, description = "One ServerEnvelope, also with a Failure in it.", body = String, content_type = "application/x-protobuf"),
+        TokenRefused, BodyRefused,
         (status = 400, description = "bad_envelope.", body = ErrorBody),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
-        (status = 408, description = "handshake_timeout: the body took too long.", body = ErrorBody),
-        (status = 413, description = "body_too_large.", body = ErrorBody),
-        (status = 415, description = "media_type_unsupported.", body = ErrorBody),
         (status = 429, description = "rate_limited: too many bytes.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
         (status = 503, description = "draining or overloaded; what was asked may have been done.", body = ErrorBody),
     )
 )]

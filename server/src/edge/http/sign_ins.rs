@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::ApiError;
 use super::browser::Browser;
 use super::caller::{Authenticated, from_hex};
+use super::refusals::{RateLimited, TokenRefused};
 use crate::accounts::Accounts;
 use crate::edge::listen::Proof;
 
@@ -52,10 +53,8 @@ pub(super) async fn sign_ins(
     post, path = "/v1/ticket", tag = "accounts",
     responses(
         (status = 200, description = "The ticket.", body = Ticket),
-        (status = 401, description = "token_invalid.", body = ErrorBody),
+        TokenRefused, RateLimited,
         (status = 403, description = "forbidden: a page of another site asks with a cookie.", body = ErrorBody),
-        (status = 429, description = "rate_limited.", body = ErrorBody),
-        (status = 500, description = "internal.", body = ErrorBody),
         (status = 503, description = "overloaded.", body = ErrorBody),
     )
 )]
