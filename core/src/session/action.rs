@@ -56,7 +56,7 @@ impl Action {
     }
 }
 
-/// What a session may ask, and whoever has a token without one.
+/// What may be asked in a session, and without one by anybody with a token.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     /// Hand this to the conversation's shard; it is answered once committed.

@@ -82,8 +82,8 @@ impl Active {
         due
     }
 
-    /// It is to be written. Gives true for the first that waits: the caller sees
-    /// to it that [`Active::take`] is called.
+    /// It is to be written. Returns true for the first that waits: its caller has
+    /// [`Active::take`] called.
     fn gather(&self, heard: Heard) -> bool {
         let mut waiting = self.waiting.lock();
         // One that finds no room is written after the next minute.

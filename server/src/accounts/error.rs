@@ -26,9 +26,9 @@ pub enum AccountError {
     /// It may succeed later.
     #[error("{}", code.text())]
     Later {
-        /// Why.
+        /// The reason, for the client.
         code: Code,
-        /// When.
+        /// How long to wait.
         after: Duration,
     },
     /// The store could not be read.

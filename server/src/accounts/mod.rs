@@ -53,9 +53,7 @@ const PARALLEL_READS: usize = 16;
 /// What anybody may know of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// Its id.
     pub id: UserId,
-    /// Its name.
     pub name: String,
     /// When it was made, Unix milliseconds.
     pub created_ms: u64,

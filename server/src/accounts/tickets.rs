@@ -109,8 +109,8 @@ impl Accounts {
         Ok(http::Ticket { ticket, expires_ms: wall_ms().saturating_add(TICKET_MS) })
     }
 
-    /// Uses a ticket up; gives what it stood for, if it was good. Whether that
-    /// still is, [`Accounts::identify`] says.
+    /// Uses a ticket up; returns the credential it stood for, if the ticket was
+    /// good. [`Accounts::identify`] says whether the credential still is.
     #[must_use]
     pub fn redeem(&self, ticket: &[u8]) -> Option<Credential> {
         let tickets = &self.inner.tickets;

@@ -1,8 +1,8 @@
 //! What follows the end of an account: its user leaves every group, and what
 //! they set for conversations is erased.
 //!
-//! The departure's row goes last, so that whatever is interrupted is taken up
-//! again at the next start.
+//! The departure's row goes last, so that the next start goes on with what was
+//! interrupted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,14 +30,14 @@ const TRIES: u32 = 10;
 /// Rows erased in one commit.
 const BATCH: usize = 1000;
 
-/// Departures taken up at a start, of each shard.
+/// Departures of each shard that are gone on with at a start.
 const DEPARTURES: usize = 10_000;
 
 /// Bytes that may wait for the one answer to leaving a group.
 const ANSWER_BYTES: usize = 64 * 1024;
 
 impl Ending {
-    /// Takes up the departures that a crash interrupted.
+    /// Goes on with the departures that a crash interrupted.
     pub async fn resume(&self) {
         let shards = self.parts.shards.count();
         let read = self.parts.accounts.read(move |inner| {

@@ -32,9 +32,8 @@ impl Ending {
         Self { parts }
     }
 
-    /// Ends the account of whoever asks, who knows its password. When this
-    /// returns they have left every group. Cancel safe: once begun it runs to
-    /// its end.
+    /// Ends the account of `identity`, whose password it takes. When this returns
+    /// its user has left every group. Cancel safe: once begun it runs to its end.
     ///
     /// # Errors
     /// `credentials_wrong`, `rate_limited`, `overloaded`, `storage_failed`,

@@ -54,9 +54,9 @@ struct Counts {
     addresses: HashMap<IpAddr, usize>,
 }
 
-/// Why a connection is not taken.
+/// The cap that keeps a connection out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum CapReached {
     /// The node is full.
     #[error("too many connections")]
     Total,
@@ -68,7 +68,7 @@ pub enum Refused {
     Unauthenticated,
 }
 
-impl Refused {
+impl CapReached {
     /// The label in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -90,24 +90,24 @@ impl Connections {
     /// Takes a place for a connection that has not authenticated.
     ///
     /// # Errors
-    /// [`Refused`] when a cap is reached.
+    /// [`CapReached`] when a cap is reached.
     pub fn admit(
         &self,
         address: SocketAddr,
         transport: Transport,
-    ) -> Result<ConnectionPermit, Refused> {
+    ) -> Result<ConnectionPermit, CapReached> {
         self.take(address, transport, State::Unauthenticated)
     }
 
     /// Takes a place for a connection that waits for its handshake.
     ///
     /// # Errors
-    /// [`Refused`] when the cap on all or on the address is reached.
+    /// [`CapReached`] when the cap on all or on the address is reached.
     pub(super) fn queue(
         &self,
         address: SocketAddr,
         transport: Transport,
-    ) -> Result<Waiting, Refused> {
+    ) -> Result<Waiting, CapReached> {
         self.take(address, transport, State::Waiting).map(Waiting)
     }
 
@@ -127,7 +127,7 @@ impl Connections {
         address: SocketAddr,
         transport: Transport,
         state: State,
-    ) -> Result<ConnectionPermit, Refused> {
+    ) -> Result<ConnectionPermit, CapReached> {
         match self.count(address, state) {
             Ok(address) => {
                 metric::connections(transport.name(), state.name()).increment(1.0);
@@ -159,22 +159,22 @@ impl Connections {
         u8::try_from(percent).unwrap_or(100).min(100)
     }
 
-    fn count(&self, address: SocketAddr, state: State) -> Result<Option<IpAddr>, Refused> {
+    fn count(&self, address: SocketAddr, state: State) -> Result<Option<IpAddr>, CapReached> {
         let caps = &self.shared.caps;
         let prefix = prefix(address.ip());
         let mut counts = self.shared.counts.lock();
         if counts.total >= caps.total {
-            return Err(Refused::Total);
+            return Err(CapReached::Total);
         }
         let unauthenticated = usize::from(state == State::Unauthenticated);
         if counts.unauthenticated + unauthenticated > caps.unauthenticated {
-            return Err(Refused::Unauthenticated);
+            return Err(CapReached::Unauthenticated);
         }
         let counted = !prefix.is_loopback() || caps.limit_loopback;
         if counted {
             let of_address = counts.addresses.entry(prefix).or_insert(0);
             if *of_address >= caps.per_address {
-                return Err(Refused::Address);
+                return Err(CapReached::Address);
             }
             *of_address += 1;
         }
@@ -215,7 +215,7 @@ impl Waiting {
 
     /// Refuses it: there was no room in time.
     pub(super) fn refuse(self) {
-        metric::connections_refused(self.0.transport.name(), Refused::Unauthenticated.name())
+        metric::connections_refused(self.0.transport.name(), CapReached::Unauthenticated.name())
             .increment(1);
     }
 }
@@ -309,7 +309,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn admit(connections: &Connections, address: &str) -> Result<ConnectionPermit, Refused> {
+    fn admit(connections: &Connections, address: &str) -> Result<ConnectionPermit, CapReached> {
         connections.admit(from(address), Transport::Tls)
     }
 
@@ -318,15 +318,15 @@ mod tests {
         let connections = Connections::new(caps());
         let mut one = admit(&connections, "192.0.2.1:1").unwrap();
         let mut two = admit(&connections, "192.0.2.1:2").unwrap();
-        assert_eq!(admit(&connections, "192.0.2.2:1").err(), Some(Refused::Unauthenticated));
+        assert_eq!(admit(&connections, "192.0.2.2:1").err(), Some(CapReached::Unauthenticated));
         one.set_authenticated();
         one.set_authenticated();
         two.set_authenticated();
         assert_eq!(connections.unauthenticated(), 0);
-        assert_eq!(admit(&connections, "192.0.2.1:3").err(), Some(Refused::Address));
+        assert_eq!(admit(&connections, "192.0.2.1:3").err(), Some(CapReached::Address));
         let three = admit(&connections, "192.0.2.2:1").unwrap();
         assert_eq!(connections.load(), 100);
-        assert_eq!(admit(&connections, "192.0.2.3:1").err(), Some(Refused::Total));
+        assert_eq!(admit(&connections, "192.0.2.3:1").err(), Some(CapReached::Total));
         drop((one, three));
         assert!(admit(&connections, "192.0.2.1:3").is_ok());
         drop(two);
@@ -358,9 +358,9 @@ mod tests {
         let two = admit(&connections, "192.0.2.2:1").unwrap();
         let waiting = queue("192.0.2.1:2").unwrap();
         assert_eq!((connections.open(), connections.unauthenticated()), (3, 2));
-        assert_eq!(queue("192.0.2.3:1").err(), Some(Refused::Total));
+        assert_eq!(queue("192.0.2.3:1").err(), Some(CapReached::Total));
         drop(two);
-        assert_eq!(queue("192.0.2.1:3").err(), Some(Refused::Address));
+        assert_eq!(queue("192.0.2.1:3").err(), Some(CapReached::Address));
         let other = admit(&connections, "192.0.2.2:1").unwrap();
         let waiting = waiting.enter().err().unwrap();
         one.set_authenticated();

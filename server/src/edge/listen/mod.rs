@@ -39,7 +39,7 @@ pub use connection::{
 };
 pub use framed::serve_framed;
 pub use http_connection::{Http, HttpPeer, serve_http1};
-pub use limits::{ConnectionCaps, ConnectionPermit, Connections, Refused, State};
+pub use limits::{CapReached, ConnectionCaps, ConnectionPermit, Connections, State};
 pub use origin::TicketCheck;
 pub use websocket::{UpgradeRefused, WebSockets};
 pub use webtransport::web_transport_request;

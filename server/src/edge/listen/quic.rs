@@ -149,7 +149,7 @@ enum HandshakeError {
     #[error("it took too long")]
     Late(#[from] tokio::time::error::Elapsed),
     #[error("WebTransport: {0}")]
-    WebTransport(#[from] webtransport::Refused),
+    WebTransport(#[from] webtransport::OpenError),
 }
 
 /// Begins the session, in a task of its own: what lives long must not keep the

@@ -42,9 +42,9 @@ const PATH: &str = "/v1/wt";
 /// "No error" of HTTP/3, with which a connection is closed.
 const NO_ERROR: u32 = 0x100;
 
-/// Why a connection carries no session.
+/// Why no session could be opened on a connection.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refused {
+pub(super) enum OpenError {
     #[error(transparent)]
     Connection(#[from] quinn::ConnectionError),
     #[error("settings: {0}")]
@@ -64,7 +64,7 @@ pub(super) async fn accept(
     connection: Connection,
     ticket_check: &TicketCheck,
     origins: &[String],
-) -> Result<(RecvStream, Sink, Option<Proof>), Refused> {
+) -> Result<(RecvStream, Sink, Option<Proof>), OpenError> {
     let control = settings(&connection).await?;
     let (mut send, mut receive) = connection.accept_bi().await?;
     let answer = web_transport_request(&mut receive, ticket_check, origins).await?;
@@ -78,7 +78,7 @@ pub(super) async fn accept(
                 let _ = timeout(CLOSE_TIMEOUT, send.stopped()).await;
             }
             connection.close(VarInt::from_u32(NO_ERROR), b"");
-            return Err(Refused::Status(status));
+            return Err(OpenError::Status(status));
         }
     };
     let id = send.id();
@@ -88,7 +88,7 @@ pub(super) async fn accept(
 }
 
 /// Exchanges settings; returns the streams they went on, which must stay open.
-async fn settings(connection: &Connection) -> Result<(SendStream, RecvStream), Refused> {
+async fn settings(connection: &Connection) -> Result<(SendStream, RecvStream), OpenError> {
     let mut ours = Settings::default();
     ours.enable_webtransport(1);
     let mut send = connection.open_uni().await?;
@@ -96,7 +96,7 @@ async fn settings(connection: &Connection) -> Result<(SendStream, RecvStream), R
     let mut receive = connection.accept_uni().await?;
     let theirs = Settings::read(&mut receive).await?;
     if theirs.supports_webtransport() == 0 {
-        return Err(Refused::Unable);
+        return Err(OpenError::Unable);
     }
     Ok((send, receive))
 }
@@ -138,13 +138,13 @@ fn judge(
 async fn stream_of(
     connection: &Connection,
     id: quinn::StreamId,
-) -> Result<(SendStream, RecvStream), Refused> {
+) -> Result<(SendStream, RecvStream), OpenError> {
     let (send, mut receive) = connection.accept_bi().await?;
-    let mut number = async || Number::read(&mut receive).await.map_err(|_| Refused::Stream);
+    let mut number = async || Number::read(&mut receive).await.map_err(|_| OpenError::Stream);
     let kind = Frame(number().await?);
     let session = number().await?.into_inner();
     if kind != Frame::WEBTRANSPORT || session != u64::from(id) {
-        return Err(Refused::Stream);
+        return Err(OpenError::Stream);
     }
     Ok((send, receive))
 }

@@ -1,5 +1,5 @@
-//! From a request to whoever carries it out: the one place, for sessions and for
-//! requests without one.
+//! From a request to the code that carries it out: the one place, for sessions
+//! and for requests without one.
 
 use std::sync::Arc;
 

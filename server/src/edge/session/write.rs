@@ -86,8 +86,8 @@ impl Running<'_> {
     }
 }
 
-/// What a future gives at once, if it does. The waker it leaves behind is the
-/// task's own, so whoever asks again is told.
+/// The output of a future that is ready now. The waker it leaves behind is the
+/// task's own, so that polling it again later works.
 async fn poll_once<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| match future.as_mut().poll(cx) {
