@@ -1,13 +1,19 @@
 //! Wall-clock times for people: the day and the minute of a message.
 //!
-//! The server's times are Unix milliseconds. What the terminal adds is only the
-//! offset of the local zone, asked once at start; without it times are UTC.
+//! The server's times are Unix milliseconds. The terminal shows them in the
+//! machine's time zone, by the rules that hold at each time: a message of
+//! January has the offset of January, whatever it is today. The zone is looked
+//! up once at start; where the machine doesn't say one, times are UTC.
 
-use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const MINUTE_MS: i64 = 60_000;
-const DAY_MINUTES: i64 = 24 * 60;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+static UTC: TimeZone = TimeZone::UTC;
+static LOCAL: OnceLock<TimeZone> = OnceLock::new();
 
 /// The time now, Unix milliseconds.
 pub(crate) fn now_ms() -> u64 {
@@ -15,139 +21,176 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// How far local time is ahead of UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Zone {
-    offset_minutes: i64,
+/// The time zone in which times are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Zone(&'static TimeZone);
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self::UTC
+    }
 }
 
 impl Zone {
-    /// No offset.
-    #[cfg(test)]
-    pub(crate) const UTC: Self = Self { offset_minutes: 0 };
+    /// No offset, at any time.
+    pub(crate) const UTC: Self = Self(&UTC);
 
-    /// The machine's zone as `date +%z` tells it, or UTC.
+    /// The machine's zone: what `TZ` names, else /etc/localtime, else UTC.
     pub(crate) fn local() -> Self {
-        // Reading the zone files would take more code than the rest of this
-        // module, and the C library's call isn't safe to use from threads.
-        Command::new("date")
-            .arg("+%z")
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output()
-            .ok()
-            .and_then(|output| Self::parse(std::str::from_utf8(&output.stdout).ok()?))
-            .unwrap_or_default()
+        Self(LOCAL.get_or_init(TimeZone::system))
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let (sign, digits) = match text.split_at_checked(1)? {
-            ("+", digits) => (1, digits),
-            ("-", digits) => (-1, digits),
-            _ => return None,
-        };
-        let (hours, minutes) = digits.split_at_checked(2)?;
-        let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
-        ((0..=14).contains(&hours) && (0..60).contains(&minutes))
-            .then_some(Self { offset_minutes: sign * (hours * 60 + minutes) })
+    /// A zone of the machine's database.
+    #[cfg(test)]
+    pub(crate) fn named(name: &str) -> Self {
+        Self(Box::leak(Box::new(TimeZone::get(name).unwrap())))
     }
 
-    /// The local day of a time: days since 1970-01-01.
-    pub(crate) fn day(self, time_ms: u64) -> i64 {
-        self.local_minutes(time_ms).div_euclid(DAY_MINUTES)
+    /// The local day of a time in Unix milliseconds; it prints as `2026-11-22`.
+    pub(crate) fn day(self, time_ms: u64) -> Date {
+        self.civil(time_ms).date()
     }
 
-    /// The local time of day, as `17:05`.
+    /// The local time of day of a time in Unix milliseconds, as `17:05`.
     pub(crate) fn hour_minute(self, time_ms: u64) -> String {
-        let minutes = self.local_minutes(time_ms).rem_euclid(DAY_MINUTES);
-        format!("{:02}:{:02}", minutes / 60, minutes % 60)
+        let civil = self.civil(time_ms);
+        format!("{:02}:{:02}", civil.hour(), civil.minute())
     }
 
-    /// When a local day begins, Unix milliseconds.
-    pub(crate) fn start_ms(self, day: i64) -> u64 {
-        let minutes = day.saturating_mul(DAY_MINUTES).saturating_sub(self.offset_minutes);
-        u64::try_from(minutes.saturating_mul(MINUTE_MS)).unwrap_or(0)
+    /// When a local day begins, Unix milliseconds: its midnight, or its first
+    /// moment where clocks were put forward over midnight.
+    pub(crate) fn start_ms(self, day: Date) -> u64 {
+        // Fails for the last day of the year 9999 only.
+        let start = day.to_zoned_datetime(self.0.clone()).and_then(|zoned| zoned.start_of_day());
+        let start = start.map_or(Timestamp::MAX, |zoned| zoned.timestamp());
+        u64::try_from(start.as_millisecond()).unwrap_or(0)
     }
 
-    fn local_minutes(self, time_ms: u64) -> i64 {
-        // The cap is far beyond year 9999; a server may send any number.
-        let time_ms = i64::try_from(time_ms).unwrap_or(i64::MAX).min(253_402_300_799_000);
-        time_ms.div_euclid(MINUTE_MS) + self.offset_minutes
+    fn civil(self, time_ms: u64) -> DateTime {
+        // A server may send any number; what is beyond the year 9999 is its end.
+        let time = i64::try_from(time_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        self.0.to_datetime(time.unwrap_or(Timestamp::MAX))
     }
 }
 
-/// A day as `2026-11-22`.
-pub(crate) fn date(day: i64) -> String {
-    // Howard Hinnant, "chrono-compatible low-level date algorithms".
-    let shifted = day + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day_of_month = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day_of_month:02}")
-}
-
-/// The day that is written like this: the other way round than [`date`].
-pub(crate) fn day(text: &str) -> Option<i64> {
-    let mut parts = text.splitn(3, '-').map(|part| part.parse::<i64>().ok());
-    let (year, month, of_month) = (parts.next()??, parts.next()??, parts.next()??);
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
-        return None;
-    }
-    let shifted_year = year - i64::from(month <= 2);
-    let shifted_month = if month > 2 { month - 3 } else { month + 9 };
-    let of_year = (153 * shifted_month + 2) / 5 + of_month - 1;
-    let era = shifted_year.div_euclid(400);
-    let of_era = shifted_year.rem_euclid(400);
-    let day = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    // A 31st of February is none.
-    (date(day) == format!("{year:04}-{month:02}-{of_month:02}")).then_some(day)
+/// Returns the day that is written as `2026-11-22`, of the years 1970 to 9999.
+pub(crate) fn day(text: &str) -> Option<Date> {
+    let mut parts = text.splitn(3, '-');
+    let year = parts.next()?.parse().ok().filter(|year| (1970..=9999).contains(year))?;
+    let (month, of_month) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Date::new(year, month, of_month).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
-    #[test]
-    fn days_have_their_dates() {
-        assert_eq!(date(0), "1970-01-01");
-        assert_eq!(date(11_016), "2000-02-29");
-        assert_eq!(date(20_779), "2026-11-22");
-        assert_eq!(date(-1), "1969-12-31");
+    /// Unix milliseconds of a time in UTC.
+    fn utc(text: &str) -> u64 {
+        let time: Timestamp = text.parse().unwrap();
+        u64::try_from(time.as_millisecond()).unwrap()
+    }
+
+    fn shown(zone: Zone, time: &str) -> String {
+        format!("{} {}", zone.day(utc(time)), zone.hour_minute(utc(time)))
     }
 
     #[test]
-    fn dates_have_their_days() {
-        for number in (0..60_000).step_by(7) {
-            assert_eq!(day(&date(number)), Some(number));
+    fn summer_and_winter_have_their_own_offsets() {
+        let berlin = Zone::named("Europe/Berlin");
+        assert_eq!(shown(berlin, "2026-01-15T22:59:59Z"), "2026-01-15 23:59");
+        assert_eq!(shown(berlin, "2026-01-15T23:00:00Z"), "2026-01-16 00:00");
+        assert_eq!(shown(berlin, "2026-07-15T21:59:59Z"), "2026-07-15 23:59");
+        assert_eq!(shown(berlin, "2026-07-15T22:00:00Z"), "2026-07-16 00:00");
+        for (day, start) in
+            [("2026-01-16", "2026-01-15T23:00Z"), ("2026-07-16", "2026-07-15T22:00Z")]
+        {
+            assert_eq!(berlin.start_ms(super::day(day).unwrap()), utc(start));
+        }
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_shown_twice() {
+        let berlin = Zone::named("Europe/Berlin");
+        assert_eq!(shown(berlin, "2026-10-25T00:30:00Z"), "2026-10-25 02:30");
+        assert_eq!(shown(berlin, "2026-10-25T01:30:00Z"), "2026-10-25 02:30");
+        assert_eq!(shown(berlin, "2026-03-29T00:59:00Z"), "2026-03-29 01:59");
+        assert_eq!(shown(berlin, "2026-03-29T01:00:00Z"), "2026-03-29 03:00");
+    }
+
+    #[test]
+    fn half_hours_count() {
+        let kolkata = Zone::named("Asia/Kolkata");
+        assert_eq!(shown(kolkata, "2026-07-15T18:29:00Z"), "2026-07-15 23:59");
+        assert_eq!(shown(kolkata, "2026-07-15T18:30:00Z"), "2026-07-16 00:00");
+        // Here summer time is half an hour too.
+        let lord_howe = Zone::named("Australia/Lord_Howe");
+        assert_eq!(shown(lord_howe, "2026-07-15T12:00:00Z"), "2026-07-15 22:30");
+        assert_eq!(shown(lord_howe, "2026-01-15T12:00:00Z"), "2026-01-15 23:00");
+    }
+
+    #[test]
+    fn a_day_without_midnight_begins_at_one() {
+        for (zone, day, before, start) in [
+            ("America/Sao_Paulo", "2018-11-04", "2018-11-04T02:59:00Z", "2018-11-04T03:00:00Z"),
+            ("Africa/Cairo", "2026-04-24", "2026-04-23T21:59:00Z", "2026-04-23T22:00:00Z"),
+        ] {
+            let (zone, day) = (Zone::named(zone), super::day(day).unwrap());
+            assert_eq!(zone.start_ms(day), utc(start));
+            assert_eq!(shown(zone, before), format!("{} 23:59", day.yesterday().unwrap()));
+            assert_eq!(shown(zone, start), format!("{day} 01:00"));
+        }
+    }
+
+    #[test]
+    fn a_last_hour_that_comes_twice_is_of_the_day_before() {
+        let cairo = Zone::named("Africa/Cairo");
+        assert_eq!(shown(cairo, "2026-10-29T20:59:00Z"), "2026-10-29 23:59");
+        assert_eq!(shown(cairo, "2026-10-29T21:00:00Z"), "2026-10-29 23:00");
+        assert_eq!(shown(cairo, "2026-10-29T22:00:00Z"), "2026-10-30 00:00");
+        assert_eq!(cairo.start_ms(day("2026-10-30").unwrap()), utc("2026-10-29T22:00:00Z"));
+    }
+
+    #[test]
+    fn the_machines_zone_is_the_one_it_was_started_with() {
+        // The environment of this process can't be changed safely, that of another can.
+        let name = "chat::clock::tests::in_berlin";
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--ignored", "--quiet"])
+            .env("TZ", "Europe/Berlin")
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    #[test]
+    #[ignore = "the test above runs it with TZ=Europe/Berlin"]
+    fn in_berlin() {
+        assert_eq!(shown(Zone::local(), "2026-01-15T12:00:00Z"), "2026-01-15 13:00");
+        assert_eq!(shown(Zone::local(), "2026-07-15T12:00:00Z"), "2026-07-15 14:00");
+    }
+
+    #[test]
+    fn any_number_has_a_day_and_an_hour() {
+        assert_eq!(shown(Zone::UTC, "1970-01-01T00:00:00Z"), "1970-01-01 00:00");
+        assert_eq!(Zone::UTC.day(u64::MAX).to_string(), "9999-12-30");
+        assert_eq!(Zone::named("America/Los_Angeles").day(0).to_string(), "1969-12-31");
+        for zone in ["Etc/GMT+12", "Pacific/Kiritimati", "Europe/Berlin"].map(Zone::named) {
+            zone.hour_minute(u64::MAX);
+            for day in ["1970-01-01", "9999-12-31"] {
+                zone.start_ms(super::day(day).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn dates_are_read_as_they_are_written() {
+        for text in ["1970-01-01", "2000-02-29", "2026-11-22", "9999-12-31"] {
+            assert_eq!(day(text).unwrap().to_string(), text);
         }
         for odd in ["", "2026", "2026-13-01", "2026-02-30", "2026-1-1-1", "x-y-z", "0000-01-01"] {
             assert_eq!(day(odd), None, "{odd}");
-        }
-        let zone = Zone::parse("+0200").unwrap();
-        assert_eq!(zone.day(zone.start_ms(20_779)), 20_779);
-        assert_eq!(zone.hour_minute(zone.start_ms(20_779)), "00:00");
-    }
-
-    #[test]
-    fn the_offset_moves_hour_and_day() {
-        let zone = Zone::parse("+0530\n").unwrap();
-        assert_eq!(zone.hour_minute(0), "05:30");
-        let west = Zone::parse("-0800").unwrap();
-        assert_eq!(west.hour_minute(0), "16:00");
-        assert_eq!(west.day(0), -1);
-        assert_eq!(Zone::default().hour_minute(u64::MAX), "23:59");
-    }
-
-    #[test]
-    fn what_is_no_offset_is_refused() {
-        for odd in ["", "+", "0100", "+99", "+9900", "-01xx", "é100"] {
-            assert_eq!(Zone::parse(odd), None, "{odd:?}");
         }
     }
 }

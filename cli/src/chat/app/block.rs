@@ -2,7 +2,7 @@
 //! text, ticks. Pure data; the view adds colours, the scroll rule counts them.
 
 use super::row::{Row, Shape};
-use crate::chat::clock::{Zone, date};
+use crate::chat::clock::Zone;
 use crate::chat::text::wrap;
 
 /// Columns before the text.
@@ -100,7 +100,7 @@ pub(crate) fn lines(row: &Row, tick: Option<Tick>, around: &Surroundings<'_>) ->
         lines.push(Line::Remark(remark));
     }
     if new_day {
-        lines.push(Line::Day(date(day)));
+        lines.push(Line::Day(day.to_string()));
     }
     if first_unread {
         lines.push(Line::Unread);
@@ -203,6 +203,36 @@ mod tests {
                 plain("hello", Some("22:14"), None),
             ]
         );
+    }
+
+    #[test]
+    fn days_part_at_the_midnight_of_their_season() {
+        let days = |times: [i64; 2]| {
+            let rows = times.map(|time_s| Row {
+                time_ms: u64::try_from(time_s * 1000).unwrap(),
+                ..Row::from(&message(1, false, "hello"))
+            });
+            let [first, second] = &rows;
+            let around = |previous| Surroundings {
+                zone: Zone::named("Europe/Berlin"),
+                ..around(previous, None)
+            };
+            let both =
+                [lines(first, None, &around(None)), lines(second, None, &around(Some(first)))];
+            both.concat()
+                .into_iter()
+                .filter_map(|line| match line {
+                    Line::Day(day) => Some(day),
+                    Line::Text { time, .. } => time,
+                    _ => None,
+                })
+                .collect::<Vec<_>>()
+        };
+        // Half an hour before and after midnight, in January and in July.
+        let january = days([1_768_516_200, 1_768_519_800]);
+        assert_eq!(january, ["2026-01-15", "23:30", "2026-01-16", "00:30"]);
+        let july = days([1_784_151_000, 1_784_154_600]);
+        assert_eq!(july, ["2026-07-15", "23:30", "2026-07-16", "00:30"]);
     }
 
     #[test]

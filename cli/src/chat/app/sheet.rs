@@ -3,7 +3,7 @@
 //! Built from the same reports that scripts get. Every line is sanitised here.
 
 use super::slash::COMMANDS;
-use crate::chat::clock::{Zone, date};
+use crate::chat::clock::Zone;
 use crate::chat::report::{
     AboutReport, DeviceReport, GroupReport, HistoryItem, InviteReport, MessageReport,
     ProfileReport, ReceiptsReport, Report,
@@ -125,7 +125,7 @@ fn on_off(flag: bool) -> &'static str {
 }
 
 fn moment(zone: Zone, time_ms: u64) -> String {
-    format!("{} {}", date(zone.day(time_ms)), zone.hour_minute(time_ms))
+    format!("{} {}", zone.day(time_ms), zone.hour_minute(time_ms))
 }
 
 fn group_sheet(group: &GroupReport, zone: Zone) -> Option<Sheet> {

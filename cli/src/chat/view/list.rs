@@ -9,7 +9,6 @@ use super::{ATTENTION, Canvas, FAINT, OTHERS, STRONG, line};
 use crate::chat::app::App;
 use crate::chat::app::anchor::Anchor;
 use crate::chat::app::room::Room;
-use crate::chat::clock::date;
 use crate::chat::text::{one_line, width};
 
 /// Lines of one conversation.
@@ -91,6 +90,6 @@ pub(super) fn time_label(app: &App, time_ms: u64) -> String {
     match time_ms {
         0 => String::new(),
         _ if day == app.zone.day(app.now_ms) => app.zone.hour_minute(time_ms),
-        _ => date(day),
+        _ => day.to_string(),
     }
 }
