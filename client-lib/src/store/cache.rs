@@ -9,8 +9,8 @@ use parley_protocol::wire::{self, EntryKind};
 use prost::Message as _;
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use super::file::{failed, key};
 use super::rows::decode;
+use super::tables::{failed, key};
 use crate::machine::{Error, Page, Range, history};
 
 /// (conversation, seq) → entry.

@@ -15,6 +15,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use super::Opened;
 use super::cache::{self, Cache, ENTRIES, RELATED};
 use super::rows::{AccountRow, ConversationRow, ItemRow, damaged};
+use super::tables::{failed, key};
 use crate::machine::{Error, ErrorKind, Page, Range, Save, Saved, Token};
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -209,10 +210,6 @@ fn open_file(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-pub(super) fn key(id: ConversationId) -> u128 {
-    u128::from_be_bytes(*id.as_bytes())
-}
-
 fn number(bytes: Option<Vec<u8>>) -> Result<Option<u64>, Error> {
     match bytes {
         None => Ok(None),
@@ -221,10 +218,6 @@ fn number(bytes: Option<Vec<u8>>) -> Result<Option<u64>, Error> {
             Ok(Some(u64::from_be_bytes(bytes)))
         }
     }
-}
-
-pub(super) fn failed(error: impl Into<redb::Error>) -> Error {
-    Error::with_source(ErrorKind::Store, "the store failed", error.into())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod cache;
 mod file;
 mod rows;
+mod tables;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use parley_core::conversation::Interval;
 use parley_core::session::{Identity, Range};
-use parley_protocol::{Code, ConversationId, UserId, body, limits};
+use parley_protocol::{Code, ConversationId, body, limits};
 
 use super::describe::pinned;
+use super::reader::Reader;
 use super::related::{Nearness, Related};
 use super::sight::Sight;
 use super::{blocking, missing};
@@ -62,13 +63,6 @@ pub async fn fetch(
         Reader { shards: &shards, sight: &sight, user }.page(range, limit as usize)
     };
     blocking(read).await
-}
-
-/// Reads for one reader what they see.
-pub(super) struct Reader<'a> {
-    pub(super) shards: &'a Shards,
-    pub(super) sight: &'a Sight,
-    pub(super) user: UserId,
 }
 
 impl Reader<'_> {

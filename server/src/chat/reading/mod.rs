@@ -9,6 +9,7 @@ mod describe;
 mod fetch;
 mod former;
 mod invites;
+mod reader;
 mod receipts;
 mod related;
 mod sight;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use parley_protocol::wire::EntryKind;
 use parley_protocol::{Message as _, limits};
 
-use super::fetch::Reader;
+use super::reader::Reader;
 use crate::chat::shard::Error;
 use crate::storage::store::Relation;
 

@@ -6,7 +6,7 @@ use parley_core::conversation::{Act, Change, Position, State, reaction_hash};
 use parley_protocol::wire::{EntryKind, MemberJoined, Text, mention::Who};
 use parley_protocol::{Message, UserId};
 
-use super::send::Sending;
+use super::sending::Sending;
 use crate::storage::store::tables::mentions::EVERYONE;
 use crate::storage::store::{Place, Record, Relation, Write, tables};
 

@@ -18,6 +18,7 @@ mod load;
 mod own;
 mod pending;
 mod send;
+mod sending;
 
 use std::sync::Arc;
 

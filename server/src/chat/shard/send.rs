@@ -13,6 +13,7 @@ use parley_protocol::{ClientMessageId, Code, ConversationId, Message, UserId};
 
 use super::facts::Facts;
 use super::load::Fresh;
+use super::sending::Sending;
 use super::{Error, Pending, PendingEntry, ReplyTo, Shards, effects};
 use crate::base::clock::wall_ms;
 use crate::chat::link::Link;
@@ -238,19 +239,6 @@ fn row_bytes(state: &State) -> usize {
     let info = &state.info;
     let words = info.title.len() + info.description.len() + info.picture.len();
     state.members.len() * MEMBER + state.pinned.len() * 10 + words
-}
-
-/// A send at work.
-pub(super) struct Sending {
-    pub(super) key: SendKey,
-    pub(super) sender: UserId,
-    pub(super) body: ValidatedBody,
-    pub(super) act: Act,
-    pub(super) invite: Option<[u8; 8]>,
-    pub(super) refused: Option<Code>,
-    pub(super) digest: u64,
-    pub(super) facts: Facts,
-    pub(super) reply: ReplyTo,
 }
 
 enum Decided {

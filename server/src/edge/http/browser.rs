@@ -16,7 +16,7 @@ use parley_protocol::Code;
 use parley_protocol::limits::{ACCOUNT_SLOTS, TOKEN_BYTES};
 use zeroize::Zeroizing;
 
-use super::caller::from_hex;
+use super::credential::from_hex;
 use super::{ApiError, Port};
 
 /// Seconds a browser keeps a cookie: the 400 days that browsers allow at most.

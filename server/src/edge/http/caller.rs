@@ -12,6 +12,7 @@ use parley_protocol::limits::TOKEN_BYTES;
 use zeroize::Zeroizing;
 
 use super::browser::{Browser, Slot};
+use super::credential::from_hex;
 use super::{ApiError, Port};
 use crate::accounts::{Credential, Identity};
 use crate::edge::listen::HttpPeer;
@@ -89,14 +90,6 @@ fn bearer(parts: &Parts) -> Option<Zeroizing<[u8; TOKEN_BYTES]>> {
         return None;
     }
     from_hex(hex.trim())
-}
-
-/// A token or ticket in its text form.
-pub(super) fn from_hex(text: &str) -> Option<Zeroizing<[u8; TOKEN_BYTES]>> {
-    let mut token = Zeroizing::new([0; TOKEN_BYTES]);
-    // A shorter one fills less of it, a longer one has no room.
-    let decoded = base16ct::mixed::decode(text, &mut *token).ok()?;
-    (decoded.len() == TOKEN_BYTES).then_some(token)
 }
 
 #[cfg(test)]

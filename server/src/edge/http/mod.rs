@@ -13,6 +13,7 @@ mod assets;
 mod body;
 mod browser;
 mod caller;
+mod credential;
 mod error;
 mod guard;
 mod health;

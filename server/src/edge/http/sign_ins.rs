@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use super::ApiError;
 use super::browser::Browser;
-use super::caller::{Authenticated, from_hex};
+use super::caller::Authenticated;
+use super::credential::from_hex;
 use super::refusals::{RateLimited, TokenRefused};
 use crate::accounts::Accounts;
 use crate::edge::listen::Proof;

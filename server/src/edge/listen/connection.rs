@@ -20,6 +20,7 @@ use parley_protocol::{Code, ConversationId};
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
 use super::limits::ConnectionPermit;
+use super::transport::Transport;
 
 /// Reads envelopes from one connection.
 pub trait FrameReader: Send {
@@ -139,35 +140,6 @@ pub struct Peer {
     pub transport: Transport,
     /// Whose it is, when it came with a ticket.
     pub proof: Option<Proof>,
-}
-
-/// What carries a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// A stream of a QUIC connection.
-    Quic,
-    /// TLS on TCP.
-    Tls,
-    /// A WebSocket, on TLS or on the loopback listener.
-    WebSocket,
-    /// A stream of a WebTransport, on QUIC.
-    WebTransport,
-}
-
-impl Transport {
-    /// Every transport, for metrics that are registered ahead.
-    pub const ALL: [Self; 4] = [Self::Quic, Self::Tls, Self::WebSocket, Self::WebTransport];
-
-    /// The label in metrics and logs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Quic => "quic",
-            Self::Tls => "tls",
-            Self::WebSocket => "websocket",
-            Self::WebTransport => "webtransport",
-        }
-    }
 }
 
 // Field numbers of ServerEnvelope and Deliver; a property test holds them to prost's.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::connection::Transport;
+use super::transport::Transport;
 use crate::base::address::prefix;
 use crate::base::metrics::list as metric;
 

@@ -21,6 +21,7 @@ mod quic;
 mod quic_ids;
 mod quic_queue;
 mod tcp;
+mod transport;
 mod websocket;
 mod webtransport;
 
@@ -34,13 +35,13 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 pub use connection::{
-    DeliverSize, FrameReader, FrameWriter, Peer, Proof, ReadError, SessionHost, Transport,
-    encode_deliver,
+    DeliverSize, FrameReader, FrameWriter, Peer, Proof, ReadError, SessionHost, encode_deliver,
 };
 pub use framed::serve_framed;
 pub use http_connection::{Http, HttpPeer, serve_http1};
 pub use limits::{CapReached, ConnectionCaps, ConnectionPermit, Connections, State};
 pub use origin::TicketCheck;
+pub use transport::Transport;
 pub use websocket::{UpgradeRefused, WebSockets};
 pub use webtransport::web_transport_request;
 

@@ -20,12 +20,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{Peer, SessionHost, Transport};
+use super::connection::{Peer, SessionHost};
 use super::framed::{ByteSink, StreamReader, StreamWriter};
 use super::limits::Connections;
 use super::origin::TicketCheck;
 use super::quic_ids;
 use super::quic_queue::{Begun, MAX_WAITING, Queue};
+use super::transport::Transport;
 use super::webtransport;
 use super::{CLOSE_TIMEOUT, ConnectionPermit, Options};
 use crate::base::metrics::list as metric;

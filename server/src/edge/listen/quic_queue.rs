@@ -13,8 +13,8 @@ use std::time::Duration;
 use quinn::{Endpoint, Incoming};
 use tokio::time::{Instant, sleep_until};
 
-use super::connection::Transport;
 use super::limits::{ConnectionPermit, Connections, Waiting};
+use super::transport::Transport;
 use crate::base::clock;
 
 /// Connections that may wait: 2 KB each, and what quinn keeps of their early packets.

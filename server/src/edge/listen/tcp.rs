@@ -20,10 +20,11 @@ use tokio_util::task::TaskTracker;
 
 use super::Options;
 use super::accept::Acceptor;
-use super::connection::{Peer, SessionHost, Transport};
+use super::connection::{Peer, SessionHost};
 use super::framed;
 use super::http_connection::{self, Http, HttpPeer};
 use super::limits::{ConnectionPermit, Connections};
+use super::transport::Transport;
 use crate::base::clock;
 use crate::base::metrics::list as metric;
 

@@ -7,7 +7,7 @@ import { decode } from '../codec.ts';
 import * as wire from '../gen/wire.ts';
 import { type Page, type Raw, rawEntries, readEntry, stored } from '../history.ts';
 import { uuid } from '../ids.ts';
-import type { Range } from '../model.ts';
+import type { Range, User } from '../model.ts';
 import type { Tick } from './connect.ts';
 import type { Conversation } from './conversation/conversation.ts';
 import type { Parts } from './parts.ts';
@@ -140,4 +140,12 @@ function keep(p: Parts, id: string, entry: Raw): void {
     }
   }
   p.outputs.save({ type: 'entry', conversation: id, entry: stored(entry) });
+}
+
+/** A name came, or can't be had: what waits for it goes on. */
+export function handleName(p: Parts, id: string, user: User | undefined): void {
+  for (const conversation of p.names.handleName(id, user)) {
+    advance(p, conversation);
+    if (p.conversations.get(conversation)?.peek()) p.names.wait(conversation);
+  }
 }

@@ -13,12 +13,13 @@ import {
   ensure,
   handleDeliver,
   handleGapPage,
+  handleName,
   handlePage,
   handleRefetched,
 } from './entries.ts';
 import { close, fail, finishInput, reportState } from './lifecycle.ts';
 import type { Parts } from './parts.ts';
-import { handleName, handlePresence, handleProfile, handleTyped } from './people.ts';
+import { handlePresence, handleProfile, handleTyped } from './people.ts';
 import { handleRefusal } from './refusals.ts';
 import type { Pending, ServerKind } from './requests.ts';
 import { learnName, learnPeer, learnPeers, resolve } from './targets.ts';

@@ -6,10 +6,8 @@ import { nameless, presenceOf, profileOf } from '../convert.ts';
 import type * as wire from '../gen/wire.ts';
 import { people, type Raw } from '../history.ts';
 import { uuid } from '../ids.ts';
-import type { User } from '../model.ts';
 import type { Tick } from './connect.ts';
 import type { Conversation } from './conversation/conversation.ts';
-import { advance } from './entries.ts';
 import type { Parts } from './parts.ts';
 
 /** Names asked one by one for one entry; for more, the whole conversation is described. */
@@ -32,14 +30,6 @@ export function canName(p: Parts, it: Conversation, entry: Raw): boolean {
     return false;
   }
   return !p.names.request(it.id, missing);
-}
-
-/** A name came, or can't be had: what waits for it goes on. */
-export function handleName(p: Parts, id: string, user: User | undefined): void {
-  for (const conversation of p.names.handleName(id, user)) {
-    advance(p, conversation);
-    if (p.conversations.get(conversation)?.peek()) p.names.wait(conversation);
-  }
 }
 
 /** Somebody stopped typing, or sent what they typed. */

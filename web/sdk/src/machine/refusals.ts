@@ -3,10 +3,9 @@
 import { type ErrorInfo, isRetryable } from '../error.ts';
 import type { Tick } from './connect.ts';
 import { isCursorAhead } from './conversation/read.ts';
-import { advance } from './entries.ts';
+import { advance, handleName } from './entries.ts';
 import { fail } from './lifecycle.ts';
 import type { Parts } from './parts.ts';
-import { handleName } from './people.ts';
 import type { ConversationPending, Pending } from './requests.ts';
 
 /** How long the machine waits after a failure the server may get over. */

@@ -19,9 +19,10 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::task::TaskTracker;
 
 use super::Options;
-use super::connection::{Peer, Proof, SessionHost, Transport};
+use super::connection::{Peer, Proof, SessionHost};
 use super::http_connection::HttpPeer;
 use super::origin;
+use super::transport::Transport;
 use crate::base::clock;
 
 /// Why a request did not become a WebSocket.
