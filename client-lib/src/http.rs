@@ -181,7 +181,7 @@ impl HttpApi {
     }
 
     /// All data of the account as lines of JSON, given piece by piece to `take`
-    /// as they come. Gives how many bytes there were.
+    /// as they come. Returns how many bytes there were.
     ///
     /// # Errors
     /// The server's refusal, [`ErrorKind::Network`], [`ErrorKind::Timeout`] when
@@ -266,7 +266,7 @@ impl HttpApi {
         if self.endpoint.is_plain() {
             exchange(tls::tcp(&self.endpoint).await?, request).await
         } else {
-            let config = self.trust.client_config(b"http/1.1")?;
+            let config = self.trust.rustls_config(b"http/1.1")?;
             exchange(tls::open(&self.endpoint, Arc::new(config)).await?, request).await
         }
     }

@@ -17,7 +17,6 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::server::Ready;
-use super::tls::from_hex;
 use super::wire::{open_tcp, open_tls};
 use super::{PATIENCE, patiently};
 
@@ -275,7 +274,7 @@ impl Person {
             user: signed_in.user_id.parse().expect("a user id"),
             device: signed_in.device_id.parse().expect("a device id"),
             bearer: signed_in.token.clone(),
-            token: from_hex(&signed_in.token),
+            token: base16ct::lower::decode_vec(&signed_in.token).expect("hex digits"),
         }
     }
 }

@@ -73,17 +73,17 @@ impl Dialer {
         let endpoint = &self.endpoint;
         match transport {
             Transport::Quic => {
-                quic::connect(endpoint, self.trust.client_config(version::ALPN)?).await
+                quic::connect(endpoint, self.trust.rustls_config(version::ALPN)?).await
             }
             Transport::Tls => {
-                let config = self.trust.client_config(version::ALPN)?;
+                let config = self.trust.rustls_config(version::ALPN)?;
                 tls::connect(endpoint, Arc::new(config)).await
             }
             Transport::WebSocket => {
                 websocket::connect(endpoint, tls::tcp(endpoint).await?, transport).await
             }
             Transport::WebSocketTls => {
-                let config = self.trust.client_config(b"http/1.1")?;
+                let config = self.trust.rustls_config(b"http/1.1")?;
                 let stream = tls::open(endpoint, Arc::new(config)).await?;
                 websocket::connect(endpoint, stream, transport).await
             }

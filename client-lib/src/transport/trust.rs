@@ -68,8 +68,14 @@ impl Trust {
         Self(Kind::AnyCertificate)
     }
 
-    /// The TLS configuration for one ALPN name.
-    pub(crate) fn client_config(&self, alpn: &[u8]) -> Result<ClientConfig, Error> {
+    /// A TLS 1.3 configuration that believes what this says, for one ALPN name;
+    /// without any when it is empty. For programs that also reach the server on
+    /// another way than by this client.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Untrusted`] when the system has no roots,
+    /// [`ErrorKind::InvalidArgument`] when a CA certificate is not usable.
+    pub fn rustls_config(&self, alpn: &[u8]) -> Result<ClientConfig, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -85,7 +91,9 @@ impl Trust {
                 .with_custom_certificate_verifier(Arc::new(Pinned { pin: None, provider })),
         };
         let mut config = builder.with_no_client_auth();
-        config.alpn_protocols = vec![alpn.to_vec()];
+        if !alpn.is_empty() {
+            config.alpn_protocols = vec![alpn.to_vec()];
+        }
         Ok(config)
     }
 }
@@ -200,8 +208,9 @@ mod tests {
         for trust in
             [Trust::fingerprint(&"00".repeat(32)).unwrap(), Trust::danger_accept_any_certificate()]
         {
-            let config = trust.client_config(b"parley/1").unwrap();
+            let config = trust.rustls_config(b"parley/1").unwrap();
             assert_eq!(config.alpn_protocols, vec![b"parley/1".to_vec()]);
+            assert!(trust.rustls_config(b"").unwrap().alpn_protocols.is_empty());
         }
     }
 }
