@@ -132,13 +132,15 @@ impl ClientMessageId {
 }
 
 fn write_hyphenated(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            f.write_str("-")?;
-        }
-        write!(f, "{byte:02x}")?;
+    let mut digits = [0; 32];
+    let mut rest = base16ct::lower::encode_str(bytes, &mut digits).map_err(|_| fmt::Error)?;
+    for length in [8, 4, 4, 4] {
+        let (group, others) = rest.split_at_checked(length).ok_or(fmt::Error)?;
+        f.write_str(group)?;
+        f.write_str("-")?;
+        rest = others;
     }
-    Ok(())
+    f.write_str(rest)
 }
 
 fn parse_hex(text: &str) -> Result<[u8; 16], IdError> {
@@ -146,18 +148,15 @@ fn parse_hex(text: &str) -> Result<[u8; 16], IdError> {
     if text.len() > 36 {
         return Err(IdError::Text);
     }
-    let mut bytes = [0u8; 16];
-    let mut digits = text.chars().filter(|c| *c != '-').map(|c| c.to_digit(16));
-    for byte in &mut bytes {
-        let (Some(Some(high)), Some(Some(low))) = (digits.next(), digits.next()) else {
-            return Err(IdError::Text);
-        };
-        // Two hex digits fit a byte.
-        *byte = u8::try_from(high << 4 | low).map_err(|_| IdError::Text)?;
+    let mut digits = [0; 32];
+    let mut given = text.bytes().filter(|byte| *byte != b'-');
+    for digit in &mut digits {
+        *digit = given.next().ok_or(IdError::Text)?;
     }
-    match digits.next() {
-        None => Ok(bytes),
-        Some(_) => Err(IdError::Text),
+    let mut bytes = [0u8; 16];
+    match (given.next(), base16ct::mixed::decode(digits, &mut bytes)) {
+        (None, Ok(_)) => Ok(bytes),
+        _ => Err(IdError::Text),
     }
 }
 

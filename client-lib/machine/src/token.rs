@@ -35,8 +35,7 @@ impl Token {
     /// The token as 64 hex digits. Keep it as you would a password.
     #[must_use]
     pub fn expose_hex(&self) -> SecretString {
-        let hex: String = self.expose().iter().map(|byte| format!("{byte:02x}")).collect();
-        hex.into()
+        base16ct::lower::encode_string(self.expose()).into()
     }
 
     /// Its bytes. Keep them as you would a password.

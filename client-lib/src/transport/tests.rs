@@ -92,8 +92,7 @@ async fn dial(url: &str, trust: Trust) -> Result<super::Connection, Error> {
 }
 
 fn fingerprint(certificate: &CertificateDer<'_>) -> Trust {
-    let digest: String =
-        Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = base16ct::lower::encode_string(&Sha256::digest(certificate));
     Trust::fingerprint(&digest).unwrap()
 }
 
@@ -118,7 +117,7 @@ async fn a_pin_takes_any_name_but_not_a_certificate_without_its_key() {
     let config = server_config(&papers.certificate, &papers.key, b"parley/1");
     let honest = tls_server(config, Vec::new()).await;
     dial(&format!("tls://{honest}"), pin()).await.unwrap();
-    // Whoever has seen the certificate can show it, but not sign for it.
+    // A thief who has seen the certificate can show it, but not sign for it.
     let config = server_config(&papers.certificate, &KeyPair::generate().unwrap(), b"parley/1");
     let thief = tls_server(config, Vec::new()).await;
     let anybody = Trust::danger_accept_any_certificate();
