@@ -36,6 +36,7 @@ run: setup web ## Builds and starts the server with its web client; ARGS="--data
 
 test: setup-test web ## Runs all tests, those of the web client in Chromium too
 	$(CARGO) test --release --workspace
+	@bash .ci/packaged
 	@bash .ci/web test
 
 test-web: setup-test web ## Runs the tests of the TypeScript SDK and the web client alone

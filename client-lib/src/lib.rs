@@ -19,6 +19,23 @@
 //! # }
 //! ```
 //!
+//! A bot answers what others say. Own messages come as events as well, also those
+//! of the user's other devices; [`Message::own`] tells them apart, or for any event
+//! [`Event::is_own`]:
+//!
+//! ```no_run
+//! # async fn example(client: parley_client::Client) -> Result<(), parley_client::Error> {
+//! # use parley_client::Event;
+//! # let mut events = client.events();
+//! while let Some(event) = events.next().await {
+//!     if let Event::Message(message) = event && !message.own {
+//!         client.send(&message, &message.text).await?;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Three layers, each usable: [`machine`] is the pure state machine, a crate of its
 //! own without I/O, clock, randomness or runtime; a driver task owns it together with the
 //! transport and the store, and [`Client`] is the cheap handle on the driver.

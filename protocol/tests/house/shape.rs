@@ -60,6 +60,7 @@ fn the_scripts_can_be_run() {
     for script in [
         ".ci/bench",
         ".ci/check",
+        ".ci/packaged",
         ".ci/run",
         ".ci/setup",
         ".ci/tools",

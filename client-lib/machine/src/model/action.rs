@@ -1,6 +1,7 @@
 //! What a member can put into a conversation.
 
 use std::fmt;
+use std::sync::Arc;
 
 use parley_protocol::ids::UserId;
 
@@ -55,9 +56,9 @@ pub enum Action {
     Leave,
     /// Lets a member do more, or less. [`Role::Owner`] hands the group over.
     SetRole {
-        /// Whose.
+        /// The member.
         user: UserId,
-        /// From now on.
+        /// The role from now on.
         role: Role,
     },
     /// Comes in by an invite code; goes to [`super::To::Invite`].
@@ -132,6 +133,12 @@ impl From<&String> for NewMessage {
     }
 }
 
+impl From<&Arc<str>> for NewMessage {
+    fn from(text: &Arc<str>) -> Self {
+        Self::text(text.as_ref())
+    }
+}
+
 // The text stays out of debug output, and so out of logs.
 impl fmt::Debug for NewMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,7 +149,7 @@ impl fmt::Debug for NewMessage {
     }
 }
 
-/// A group to make. Whoever makes it owns it.
+/// A group to make. The user who makes it owns it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct NewGroup {
     /// 1 to 128 characters.

@@ -12,7 +12,8 @@ use crate::error::Error;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// A message, somebody else's or this user's own from any device.
+    /// A message, somebody else's or this user's own from any device
+    /// ([`Message::own`]).
     Message(Message),
     /// A message got another text.
     Edited(Edit),
@@ -30,9 +31,9 @@ pub enum Event {
     UnknownEntry(UnknownEntry),
     /// The user hid these messages from themselves, on any device.
     Hidden {
-        /// Where.
+        /// The conversation they are in.
         conversation: ConversationId,
-        /// Which.
+        /// Their seqs.
         seqs: Vec<u64>,
     },
     /// Somebody's cursors moved.
@@ -51,7 +52,7 @@ pub enum Event {
     },
     /// One of this client's sends was committed.
     Sent {
-        /// Which.
+        /// The send's name within this client.
         local_id: LocalId,
         /// Its id on the wire.
         client_message_id: ClientMessageId,
@@ -60,11 +61,11 @@ pub enum Event {
     },
     /// One of this client's sends was refused for good.
     SendFailed {
-        /// Which.
+        /// The send's name within this client.
         local_id: LocalId,
         /// Its id on the wire.
         client_message_id: ClientMessageId,
-        /// Why.
+        /// The server's refusal.
         error: Error,
     },
     /// A line of the conversation list changed: unread count, last seq, cursors,
@@ -78,7 +79,7 @@ pub enum Event {
         from: Transport,
         /// What is tried instead.
         to: Transport,
-        /// Why.
+        /// What the first one failed with.
         error: Error,
     },
     /// This reader was too slow and missed that many events. Conversations and
@@ -87,6 +88,35 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether this user made the entry that the event is about, on this or any
+    /// other device: own messages come as events as well, and a bot must not
+    /// answer them. False for events that are about no entry.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        match self {
+            Self::Message(message) => message.own,
+            Self::Edited(edit) => edit.origin.own,
+            Self::Deleted(deletion) => deletion.origin.own,
+            Self::Reacted(reaction) => reaction.origin.own,
+            Self::Pinned(pin) => pin.origin.own,
+            Self::Changed(change) => change.origin.own,
+            Self::Erased(erased) => erased.origin.own,
+            Self::UnknownEntry(_)
+            | Self::Hidden { .. }
+            | Self::Conversation(_)
+            | Self::Typing(_)
+            | Self::Presence(_)
+            | Self::Profile(_)
+            | Self::AccountChanged { .. }
+            | Self::Receipt(_)
+            | Self::Sent { .. }
+            | Self::SendFailed { .. }
+            | Self::StateChanged(_)
+            | Self::FellBack { .. }
+            | Self::Lagged(_) => false,
+        }
+    }
+
     /// About how many bytes of text and lists it holds, for buffers that are
     /// bounded by that.
     #[must_use]
@@ -125,9 +155,9 @@ impl Event {
 /// news for a few seconds an event with `active` false follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Typing {
-    /// Where.
+    /// The conversation.
     pub conversation: ConversationId,
-    /// Who.
+    /// The user who writes.
     pub user: User,
     /// Whether they write.
     pub active: bool,

@@ -10,6 +10,7 @@ mod conversation;
 mod entry;
 mod event;
 mod people;
+mod to;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use people::{
     Account, AccountSettings, AccountSettingsChange, Audience, Presence, Profile, ProfileChange,
     Report,
 };
+pub use to::To;
 
 use crate::error::Error;
 
@@ -56,59 +58,6 @@ impl User {
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("User").field(&self.id).finish()
-    }
-}
-
-/// Where an action goes.
-#[derive(Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum To {
-    /// The 1:1 conversation with the user of this name; looked up when the message leaves.
-    Name(String),
-    /// The 1:1 conversation with this user.
-    User(UserId),
-    /// A conversation the sender is a member of.
-    Conversation(ConversationId),
-    /// A group that this very action makes: [`Action::CreateGroup`].
-    NewGroup,
-    /// The group that this invite code leads to: [`Action::Join`].
-    Invite(String),
-}
-
-// Names and invite codes stay out of debug output, and so out of logs.
-impl fmt::Debug for To {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(_) => f.write_str("Name"),
-            Self::User(user) => f.debug_tuple("User").field(user).finish(),
-            Self::Conversation(id) => f.debug_tuple("Conversation").field(id).finish(),
-            Self::NewGroup => f.write_str("NewGroup"),
-            Self::Invite(_) => f.write_str("Invite"),
-        }
-    }
-}
-
-impl From<&str> for To {
-    fn from(name: &str) -> Self {
-        Self::Name(name.to_owned())
-    }
-}
-
-impl From<String> for To {
-    fn from(name: String) -> Self {
-        Self::Name(name)
-    }
-}
-
-impl From<UserId> for To {
-    fn from(user: UserId) -> Self {
-        Self::User(user)
-    }
-}
-
-impl From<ConversationId> for To {
-    fn from(conversation: ConversationId) -> Self {
-        Self::Conversation(conversation)
     }
 }
 
