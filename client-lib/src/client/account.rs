@@ -78,7 +78,7 @@ impl Client {
     }
 
     /// All data of the account as lines of JSON, given piece by piece to `take`
-    /// as they come. Gives how many bytes there were.
+    /// as they come. Returns how many bytes there were.
     ///
     /// # Errors
     /// What `take` fails with; as [`Client::devices`].

@@ -9,7 +9,7 @@ use crate::machine::{
 };
 
 impl Client {
-    /// Makes a group. Its id is in what [`SendHandle::sent`] gives.
+    /// Makes a group. Its id is in what [`SendHandle::sent`] returns.
     ///
     /// # Errors
     /// As [`Client::submit`]. The handle fails with `group_full`, `not_found` or,
@@ -36,7 +36,7 @@ impl Client {
         self.submit(conversation, Action::AddMembers(users.to_vec()), None).await
     }
 
-    /// Puts a member out of a group; who may do less than oneself.
+    /// Removes a member whose role is lower than the own one from a group.
     ///
     /// # Errors
     /// As [`Client::submit`]. The handle fails with `forbidden` or `target_invalid`.
@@ -62,8 +62,8 @@ impl Client {
         self.submit(conversation, Action::Leave, None).await
     }
 
-    /// Lets a member do more, or less; the owner's to say. [`Role::Owner`] hands
-    /// the group over.
+    /// Gives a member another role. Only the owner may. [`Role::Owner`] hands the
+    /// group over.
     ///
     /// # Errors
     /// As [`Client::submit`]. The handle fails with `forbidden` or `target_invalid`.
@@ -94,7 +94,7 @@ impl Client {
         self.submit(conversation, Action::ChangeConversation(change), None).await
     }
 
-    /// Erases everything up to a seq for all members; the owner's to do.
+    /// Erases everything up to a seq for all members. Only the owner may.
     ///
     /// # Errors
     /// As [`Client::submit`]. The handle fails with `forbidden` or `target_invalid`.

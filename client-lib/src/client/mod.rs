@@ -84,7 +84,7 @@ impl Client {
 
     /// Takes nothing new, waits until everything queued is sent and every
     /// delivery acknowledged, then closes. After `patience` it closes anyway.
-    /// Gives the number of sends that were left; a store keeps them.
+    /// Returns the number of sends that were left; a store keeps them.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Closed`] when the client was closed already.

@@ -246,7 +246,7 @@ impl Client {
     }
 
     /// The users with these ids: from what is known here, then by asking.
-    /// Whoever can't be named is left out.
+    /// Users who can't be named are left out.
     pub(super) async fn users(
         &self,
         ids: impl Iterator<Item = UserId>,

@@ -60,7 +60,7 @@ impl Client {
     }
 
     /// The conversation list, newest first. Right after the start it waits for
-    /// the server's answer; offline it gives what is known.
+    /// the server's answer; offline it returns what is known.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Closed`], [`crate::ErrorKind::Timeout`].

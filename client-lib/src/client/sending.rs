@@ -12,7 +12,7 @@ use crate::driver::{Command, Draft};
 use crate::machine::{Action, Error, ErrorKind, NewMessage, Range, To, compose, convert};
 
 impl Client {
-    /// Puts an action into the outbox and gives its handle; every other sending
+    /// Puts an action into the outbox and returns its handle; every other sending
     /// method is a short form of this one. With a store it is on disk when this
     /// returns. Works offline. Actions in one conversation arrive in the order of
     /// these calls. Waits while the outbox is full.

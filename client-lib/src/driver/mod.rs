@@ -145,7 +145,7 @@ impl Driver {
         if let Some(parting) = self.parting.take() {
             let _ = parting.await;
         }
-        // Whoever waits for `commands` to close may open the store again.
+        // A program that waits for `commands` to close may open the store again.
         self.store = Store::Memory;
         self.events.close();
     }

@@ -14,7 +14,7 @@ const READ_BYTES: usize = 8 * 1024;
 /// Envelopes that wait go out in one write of about this size.
 const WRITE_BYTES: usize = 64 * 1024;
 
-/// Reads frames into the queue until the stream ends; gives why, or `None` for
+/// Reads frames into the queue until the stream ends; returns why, or `None` for
 /// a clean end or when the driver is gone.
 pub(super) async fn read(
     mut stream: impl AsyncRead + Unpin,

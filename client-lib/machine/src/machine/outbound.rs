@@ -75,7 +75,7 @@ impl Machine {
             To::User(user) => send::To::Peer(user.to_wire()),
             To::NewGroup => send::To::NewGroup(true),
             To::Invite(code) => send::To::Invite(code.clone()),
-            // The outbox gives only resolved ones.
+            // The outbox returns only resolved ones.
             To::Name(_) => return None,
         };
         let local_id = item.local_id;

@@ -98,7 +98,7 @@ pub enum Call {
     },
     /// What a conversation is.
     Describe {
-        /// Which.
+        /// The conversation.
         conversation: ConversationId,
     },
     /// A user by name.
@@ -108,7 +108,7 @@ pub enum Call {
     },
     /// Everything up to here is read.
     Read {
-        /// Where.
+        /// The conversation.
         conversation: ConversationId,
         /// Up to which seq.
         up_to: u64,

@@ -71,7 +71,7 @@ pub enum State {
     Waiting {
         /// How long from the moment of this change.
         retry_in: Duration,
-        /// Why.
+        /// What the last attempt or session failed with.
         error: Error,
     },
     /// Finishing what is queued; nothing new is taken.

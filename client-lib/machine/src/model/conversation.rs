@@ -127,7 +127,7 @@ pub struct Conversation {
 /// One member of a conversation, with cursors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Who.
+    /// The user who is a member.
     pub user: User,
     /// What they may do; in a 1:1 [`Role::Member`].
     pub role: Role,
@@ -230,9 +230,9 @@ pub struct HistoryPage {
 /// Somebody's cursors moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// Where.
+    /// The conversation the cursors are in.
     pub conversation: ConversationId,
-    /// Whose.
+    /// The member whose cursors they are.
     pub user: UserId,
     /// Up to where one of the user's devices has everything.
     pub delivered: u64,
@@ -245,7 +245,7 @@ pub struct Receipt {
 /// When a member got and read one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberReceipt {
-    /// Who.
+    /// The member it is about.
     pub user: User,
     /// When a device of theirs had it, Unix milliseconds.
     pub delivered_ms: Option<u64>,
@@ -388,7 +388,7 @@ pub struct Invite {
     pub uses: u32,
 }
 
-// Whoever has the code can join.
+// Anybody who has the code can join.
 impl fmt::Debug for Invite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Invite")

@@ -250,16 +250,16 @@ pub enum What {
     Added(Vec<User>),
     /// This member was put out.
     Removed(User),
-    /// Whoever did it left.
+    /// The sender left.
     Left,
     /// A member may do more, or less. A new owner makes an admin of who did it.
     Role {
-        /// Whose.
+        /// The member.
         user: User,
-        /// From now on.
+        /// The role from now on.
         role: Role,
     },
-    /// Whoever did it came by an invite link.
+    /// The sender came by an invite link.
     Joined,
     /// Nobody sees entries up to this seq any more.
     Erased {

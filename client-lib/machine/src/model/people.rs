@@ -125,7 +125,7 @@ pub struct Account {
 /// Whether somebody is there. Who may not be seen is offline and was never seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
-    /// Who.
+    /// The user it is about.
     pub user: User,
     /// Whether a device of theirs is in front of them.
     pub online: bool,

@@ -255,7 +255,7 @@ impl Conversation {
         }
         self.old_descriptions = 0;
         let roster = Roster::new(description);
-        // Whoever comes late into a group begins with their coming, even where
+        // Somebody who comes late into a group begins with their coming, even where
         // they may look further back.
         let before = joined.saturating_sub(1).max(roster.first_after);
         if roster.kind == ConversationKind::Group && self.begun && self.log.held() < before {
