@@ -9,7 +9,8 @@
 //! - [`session`]: one connected device, from `Hello` to the last frame
 //! - [`shard`]: admission and stamping for the conversations of one shard
 //! - [`conversation`]: what one log's entries mean: members, head, cursors
-//! - [`user`]: the feed of one user and the unread arithmetic
+//! - [`user`]: the feed of one user, the unread arithmetic, being online, and
+//!   what two people may do and see of each other
 //! - [`ring`]: which nodes should hold which shard
 //!
 //! Only [`session`] knows the wire's messages; to the rest, bodies are opaque

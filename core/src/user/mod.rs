@@ -1,7 +1,10 @@
-//! What belongs to one user: the feed, the unread arithmetic, being online.
+//! What belongs to one user: the feed, the unread arithmetic, being online, and
+//! what others may do and see.
 
 mod feed;
 mod presence;
+mod privacy;
 
 pub use feed::{FeedEntry, FeedVersions};
 pub use presence::{Sign, is_online, patience_ms};
+pub use privacy::{Audience, Privacy, Settings, Standing, Users, Welcome};

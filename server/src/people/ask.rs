@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use parley_core::conversation::{Shown, direct_id};
+use parley_core::user::{Audience, Privacy, Standing, Welcome};
 use parley_protocol::{Code, UserId};
 
-use super::{Audience, People, PeopleError, Person, Standing, Welcome};
+use super::{People, PeopleError};
 use crate::storage::store::StoreError;
 
 impl People {
@@ -23,9 +24,10 @@ impl People {
             // First, so that who isn't there is not told from who never was.
             let to = self.person(to).await?;
             let from = self.person(from).await?;
-            let mut welcome = to.takes_from(&from, Standing::None);
-            if welcome == Welcome::No && !to.is_apart_from(&from) {
-                welcome = to.takes_from(&from, self.standing(to.user, from.user).await?);
+            let (to, from) = (&to.privacy, &from.privacy);
+            let mut welcome = to.takes_from(from, Standing::None);
+            if welcome == Welcome::No && !to.is_blocked_with(from) {
+                welcome = to.takes_from(from, self.standing(to.user, from.user).await?);
             }
             Ok::<_, PeopleError>(welcome)
         };
@@ -49,7 +51,7 @@ impl People {
         });
         let found = found.await.map_err(|error| error.code())?;
         let (persons, actor) = found.ok_or(Code::NotFound)?;
-        let all = persons.iter().all(|person| person.lets_add(&actor));
+        let all = persons.iter().all(|person| person.privacy.lets_add(&actor.privacy));
         if all { Ok(()) } else { Err(Code::NotAccepted) }
     }
 
@@ -73,8 +75,9 @@ impl People {
     ) -> Result<bool, StoreError> {
         let (viewer, target) = (self.person_blocking(viewer)?, self.person_blocking(target)?);
         let Some((viewer, target)) = viewer.zip(target) else { return Ok(false) };
-        let standing = self.standing_if_asked(&target, viewer.user)?;
-        Ok(target.shows_presence_to(&viewer, standing))
+        let (viewer, target) = (&viewer.privacy, &target.privacy);
+        let standing = self.standing_if_asked(target, viewer.user)?;
+        Ok(target.shows_presence_to(viewer, standing))
     }
 
     /// Whether `to` may learn that `typist` writes in their 1:1. Cancel safe.
@@ -83,7 +86,7 @@ impl People {
     /// `internal`.
     pub async fn shows_typing(&self, typist: UserId, to: UserId) -> Result<bool, PeopleError> {
         let (shown, _) = self.shown(typist, Some(to)).await?;
-        Ok(shown != Shown::Nothing && self.person(typist).await?.settings.typing)
+        Ok(shown != Shown::Nothing && self.person(typist).await?.privacy.settings.typing)
     }
 
     /// What others may learn of how far `reader` is, in a 1:1 with `peer` or in
@@ -97,16 +100,19 @@ impl People {
         peer: Option<UserId>,
     ) -> Result<(Shown, Arc<HashSet<UserId>>), PeopleError> {
         let reader = self.person(reader).await?;
+        let reader = &reader.privacy;
         let nothing = match peer.filter(|peer| *peer != reader.user) {
-            Some(peer) => reader.is_hushed_for(peer) || self.is_request(reader.user, peer).await?,
+            Some(peer) => {
+                reader.hides_activity_from(peer) || self.is_request(reader.user, peer).await?
+            }
             None => false,
         };
-        let shown = match (nothing || reader.shunned, reader.settings.read_receipts) {
+        let shown = match (nothing || reader.blocked_by_many, reader.settings.read_receipts) {
             (true, _) => Shown::Nothing,
             (false, true) => Shown::All,
             (false, false) => Shown::Delivered,
         };
-        Ok((shown, Arc::clone(&reader.hushed)))
+        Ok((shown, Arc::clone(&reader.blocked_either_way)))
     }
 
     /// Whether the 1:1 with `peer` waits for `user` to take it up. Cancel safe.
@@ -115,18 +121,18 @@ impl People {
     /// `not_found` when the user has no account any more, `internal`.
     pub async fn is_request(&self, user: UserId, peer: UserId) -> Result<bool, PeopleError> {
         let person = self.person(user).await?;
-        if !asks(&person, peer) {
+        if !asks(&person.privacy, peer) {
             return Ok(false);
         }
         let standing = self.standing(user, peer).await?;
-        Ok(person.has_request_of(peer, standing))
+        Ok(person.privacy.has_request_of(peer, standing))
     }
 
     async fn standing(&self, user: UserId, peer: UserId) -> Result<Standing, PeopleError> {
         self.read(move |this| this.inner.standings.standing(user, direct_id(user, peer))).await
     }
 
-    fn standing_if_asked(&self, person: &Person, peer: UserId) -> Result<Standing, StoreError> {
+    fn standing_if_asked(&self, person: &Privacy, peer: UserId) -> Result<Standing, StoreError> {
         if asks(person, peer) {
             self.inner.standings.standing(person.user, direct_id(person.user, peer))
         } else {
@@ -137,6 +143,6 @@ impl People {
 
 /// Whether it matters how the 1:1 stands: a message of `peer` would be a
 /// request. Saves the look-up for nearly everybody.
-fn asks(person: &Person, peer: UserId) -> bool {
+fn asks(person: &Privacy, peer: UserId) -> bool {
     person.settings.messages != Audience::Everyone && person.has_request_of(peer, Standing::Pending)
 }

@@ -65,7 +65,7 @@ impl Cache {
     /// Remembers what the store said, unless something changed since `find`.
     /// Returns whether the answer is still good.
     pub(super) fn fill(&self, person: &Arc<Person>, asked_at: u64) -> bool {
-        let mut stripe = self.stripe(person.user);
+        let mut stripe = self.stripe(person.user());
         let current = stripe.changes == asked_at;
         if current {
             stripe.put(person, self.generation_bytes);
@@ -95,7 +95,7 @@ impl Stripe {
             self.young_bytes = 0;
         }
         self.young_bytes += person.size_bytes();
-        if let Some(before) = self.young.insert(person.user, Arc::clone(person)) {
+        if let Some(before) = self.young.insert(person.user(), Arc::clone(person)) {
             self.young_bytes -= before.size_bytes();
         }
     }
@@ -103,25 +103,13 @@ impl Stripe {
 
 #[cfg(test)]
 mod tests {
-    use super::super::person::{Settings, Users};
     use super::*;
     use crate::storage::store::PersonRow;
 
     fn person(n: u16) -> Arc<Person> {
         let mut id = [0; 16];
         id[..2].copy_from_slice(&n.to_be_bytes());
-        let row = PersonRow::default();
-        Arc::new(Person {
-            user: UserId::new(id),
-            name: "x".into(),
-            created_ms: 0,
-            settings: Settings::of(&row),
-            row,
-            contacts: Users::default(),
-            blocked: Users::default(),
-            shunned: false,
-            hushed: Arc::default(),
-        })
+        Arc::new(super::super::person::tests::person(UserId::new(id), PersonRow::default()))
     }
 
     fn ask(cache: &Cache, user: UserId) -> u64 {
@@ -136,12 +124,12 @@ mod tests {
         let one = person(0).size_bytes();
         let cache = Cache::new(2 * STRIPES * 4 * one);
         let favourite = person(0);
-        assert!(cache.fill(&favourite, ask(&cache, favourite.user)));
+        assert!(cache.fill(&favourite, ask(&cache, favourite.user())));
         for n in 1..5000 {
             let person = person(n);
-            let at = ask(&cache, person.user);
+            let at = ask(&cache, person.user());
             assert!(cache.fill(&person, at));
-            assert!(matches!(cache.find(favourite.user), Lookup::Known(_)), "{n}");
+            assert!(matches!(cache.find(favourite.user()), Lookup::Known(_)), "{n}");
         }
         let kept: usize = cache
             .stripes
@@ -157,12 +145,12 @@ mod tests {
     fn who_changed_during_a_read_is_not_remembered() {
         let cache = Cache::new(1 << 20);
         let person = person(7);
-        let at = ask(&cache, person.user);
-        cache.forget(person.user);
+        let at = ask(&cache, person.user());
+        cache.forget(person.user());
         assert!(!cache.fill(&person, at));
-        let at = ask(&cache, person.user);
+        let at = ask(&cache, person.user());
         assert!(cache.fill(&person, at));
-        cache.forget(person.user);
-        ask(&cache, person.user);
+        cache.forget(person.user());
+        ask(&cache, person.user());
     }
 }

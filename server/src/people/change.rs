@@ -1,10 +1,12 @@
 //! Changing one thing of one's own account.
 
+use parley_core::user::Audience;
 use parley_protocol::wire::update_account::Change;
 use parley_protocol::wire::{AccountSettings, ProfileChange};
 use parley_protocol::{Code, UserId, limits};
 
-use super::{Audience, People, PeopleError, Person};
+use super::person::{audience, number};
+use super::{People, PeopleError, Person};
 use crate::base::clock::wall_ms;
 use crate::base::metrics::list as metric;
 use crate::storage::store::tables::{blocks, contacts, persons};
@@ -84,7 +86,7 @@ impl People {
         }
         row.revision += 1;
         updated.revision = row.revision;
-        self.write(person.user, &row, lists, updated.other).await?;
+        self.write(person.user(), &row, lists, updated.other).await?;
         metrics::counter!(metric::PEOPLE_CHANGES).increment(1);
         Ok(updated)
     }
@@ -113,14 +115,14 @@ impl People {
         other: UserId,
         known: bool,
     ) -> Result<Vec<Write>, PeopleError> {
-        let home = self.inner.shards.of_user(person.user);
-        match (known, person.is_contact(other)) {
+        let home = self.inner.shards.of_user(person.user());
+        match (known, person.privacy.is_contact(other)) {
             (true, false) => {
                 self.person(other).await?;
-                room(person.contacts.len())?;
-                Ok(vec![contacts::put(home, person.user, other, &since_now())])
+                room(person.privacy.contacts.len())?;
+                Ok(vec![contacts::put(home, person.user(), other, &since_now())])
             }
-            (false, true) => Ok(vec![contacts::delete(home, person.user, other)]),
+            (false, true) => Ok(vec![contacts::delete(home, person.user(), other)]),
             (true, true) | (false, false) => Ok(Vec::new()),
         }
     }
@@ -132,12 +134,12 @@ impl People {
         blocked: bool,
     ) -> Result<Vec<Write>, PeopleError> {
         let shards = self.inner.shards;
-        let by = (shards.of_user(person.user), person.user);
+        let by = (shards.of_user(person.user()), person.user());
         let whom = (shards.of_user(other), other);
-        match (blocked, person.blocked.contains(other)) {
+        match (blocked, person.privacy.blocked.contains(other)) {
             (true, false) => {
                 self.person(other).await?;
-                room(person.blocked.len())?;
+                room(person.privacy.blocked.len())?;
                 Ok(blocks::put(by, whom, &since_now()))
             }
             (false, true) => Ok(blocks::delete(by, whom)),
@@ -148,7 +150,7 @@ impl People {
 
 fn other(person: &Person, id: &[u8]) -> Result<UserId, Code> {
     let other = UserId::from_slice(id).map_err(|_| Code::BadRequest)?;
-    if other == person.user { Err(Code::BadRequest) } else { Ok(other) }
+    if other == person.user() { Err(Code::BadRequest) } else { Ok(other) }
 }
 
 fn room(listed: usize) -> Result<(), Code> {
@@ -186,7 +188,7 @@ fn set_settings(row: &mut PersonRow, change: &AccountSettings) {
     for (field, given) in fields {
         // 0 keeps what is set; a number from a newer release was refused.
         if given != 0 {
-            *field = Audience::from_number(given, Audience::Nobody).number().cast_unsigned();
+            *field = number(audience(given, Audience::Nobody)).cast_unsigned();
         }
     }
     row.hides_reads = change.read_receipts.map_or(row.hides_reads, |shown| !shown);

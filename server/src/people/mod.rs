@@ -5,7 +5,8 @@
 //! cache, changes through [`Commit`] and count once that resolved; from then on
 //! every answer knows of them, so that a block holds at once. It does not know
 //! frames' way, HTTP, shards or sessions: they ask it before they let something
-//! through. The rules between two people are in `person`, pure.
+//! through. The rules between two people are
+//! `core::user::Privacy`'s.
 //!
 //! Invariants: a block is in both homes or in neither; who has no account, or
 //! deleted it, is told apart from nobody; what people say never is in a log line.
@@ -23,6 +24,7 @@ mod view;
 use std::sync::Arc;
 
 use parley_core::shard::placement::ShardCount;
+use parley_core::user::{Privacy, Standing, Users};
 use parley_protocol::{Code, ConversationId, UserId, limits};
 
 use crate::base::locks::Stripes;
@@ -35,7 +37,7 @@ pub use change::Updated;
 pub use erase::Erasure;
 pub use error::PeopleError;
 pub use operator::{LookError, ReportLine, reports};
-pub use person::{Audience, Person, Settings, Standing, Users, Welcome};
+pub use person::Person;
 
 /// Reads of the store at a time; more wait.
 const PARALLEL_READS: usize = 16;
@@ -43,8 +45,8 @@ const PARALLEL_READS: usize = 16;
 /// Reads of the store for one person while others change.
 const TRIES: usize = 4;
 
-/// Those who blocked somebody that are kept in memory. Whom more people than
-/// this blocked is `shunned`: what they let out is shown to nobody.
+/// Those who blocked somebody that are kept in memory. The activity
+/// (receipts, typing) of a user whom more people blocked is shown to nobody.
 const BLOCKED_BY: usize = 20_000;
 
 /// Says how 1:1 conversations stand; the homes know.
@@ -171,17 +173,16 @@ impl Inner {
         let row = self.store.person(home, user)?;
         let blocked = Users::new(self.store.blocked(home, user, limits::CONTACTS)?);
         let blocked_by = self.store.blocked_by(home, user, BLOCKED_BY + 1)?;
-        Ok(Some(Person {
+        let privacy = Privacy {
             user,
-            name: account.name.into(),
-            created_ms: account.created_ms,
-            settings: Settings::of(&row),
-            row,
+            settings: person::settings(&row),
             contacts: Users::new(self.store.contacts(home, user, limits::CONTACTS)?),
-            shunned: blocked_by.len() > BLOCKED_BY,
-            hushed: Arc::new(blocked.iter().chain(blocked_by).collect()),
+            blocked_by_many: blocked_by.len() > BLOCKED_BY,
+            blocked_either_way: Arc::new(blocked.iter().chain(blocked_by).collect()),
             blocked,
-        }))
+        };
+        let (name, created_ms) = (account.name.into(), account.created_ms);
+        Ok(Some(Person { name, created_ms, row, privacy }))
     }
 }
 

@@ -107,13 +107,17 @@ async fn a_block_is_known_from_its_answer_on_and_so_is_its_end() {
             assert_eq!(people.may_message(from, to).await, Err(Code::NotAccepted));
             assert_eq!(people.may_add(from, &[to]).await, Err(Code::NotAccepted));
             assert!(!people.sees_presence(from, to).await.unwrap());
-            let (shown, hushed) = people.shown(from, Some(to)).await.unwrap();
-            assert!(shown == Shown::Nothing && hushed.contains(&to));
+            let (shown, blocked_either_way) = people.shown(from, Some(to)).await.unwrap();
+            assert!(shown == Shown::Nothing && blocked_either_way.contains(&to));
             assert!(!people.shows_typing(from, to).await.unwrap());
         }
         // A group of both: nothing to the one, all to the others.
-        let (shown, hushed) = people.shown(BEN, None).await.unwrap();
-        assert!(shown == Shown::All && hushed.contains(&ANN) && hushed.len() == 1);
+        let (shown, blocked_either_way) = people.shown(BEN, None).await.unwrap();
+        assert!(
+            shown == Shown::All
+                && blocked_either_way.contains(&ANN)
+                && blocked_either_way.len() == 1
+        );
         people.update(ANN, Change::Unblock(BEN.to_wire())).await.unwrap();
     }
     assert_eq!(people.may_message(ANN, ANN).await, Ok(()));
@@ -189,7 +193,7 @@ async fn strangers_learn_nothing_until_they_are_taken_up() {
     people.update(ANN, settings(|set| set.messages = contacts)).await.unwrap();
     assert_eq!(people.may_message(BEN, ANN).await, Ok(()), "it is a request");
     for (standing, open) in
-        [(Standing::None, true), (Standing::Pending, false), (Standing::TakenUp, true)]
+        [(Standing::None, true), (Standing::Pending, false), (Standing::Accepted, true)]
     {
         *stands.0.lock() = standing;
         assert_eq!(people.is_request(ANN, BEN).await.unwrap(), !open);

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use parley_core::user::Users;
 use parley_protocol::wire::{AccountSettings, AccountState, Profile};
 use parley_protocol::{Code, UserId};
 
-use super::{People, PeopleError, Person, Users};
+use super::person::number;
+use super::{People, PeopleError, Person};
 use crate::storage::store::StoreError;
 
 /// Bytes of names in one `AccountState`. A list at its limit with the longest
@@ -41,9 +43,9 @@ impl People {
         let read = move |this: &Self| {
             let Some(person) = this.person_blocking(user)? else { return Ok(None) };
             let mut room = NAMES_BYTES;
-            let contacts = this.listed(&person.contacts, &mut room)?;
+            let contacts = this.listed(&person.privacy.contacts, &mut room)?;
             // Of whom one blocked one sees the name.
-            let blocked = this.listed(&person.blocked, &mut 0)?;
+            let blocked = this.listed(&person.privacy.blocked, &mut 0)?;
             Ok(Some(AccountState {
                 revision: person.revision(),
                 profile: Some(own(&person)),
@@ -67,7 +69,7 @@ impl People {
     ) -> Result<Option<Profile>, StoreError> {
         let Some(person) = self.person_blocking(user)? else { return Ok(Some(deleted(user))) };
         let viewer = self.person_blocking(viewer)?;
-        let told = viewer.filter(|viewer| !person.is_apart_from(viewer));
+        let told = viewer.filter(|viewer| !person.privacy.is_blocked_with(&viewer.privacy));
         Ok(told.map(|viewer| profile(&person, &viewer)))
     }
 
@@ -93,14 +95,15 @@ impl People {
 }
 
 fn profile(person: &Arc<Person>, viewer: &Person) -> Profile {
-    if person.is_apart_from(viewer) {
+    let (privacy, viewer) = (&person.privacy, &viewer.privacy);
+    if privacy.is_blocked_with(viewer) {
         return name_only(person);
     }
     let mut shown = own(person);
-    if !person.admits(person.settings.phone, viewer.user) {
+    if !privacy.admits(privacy.settings.phone, viewer.user) {
         shown.phone.clear();
     }
-    if !person.admits(person.settings.email, viewer.user) {
+    if !privacy.admits(privacy.settings.email, viewer.user) {
         shown.email.clear();
     }
     shown
@@ -109,7 +112,7 @@ fn profile(person: &Arc<Person>, viewer: &Person) -> Profile {
 fn own(person: &Person) -> Profile {
     let row = &person.row;
     Profile {
-        user: person.user.to_wire(),
+        user: person.user().to_wire(),
         name: person.name.to_string(),
         display_name: row.display_name.clone(),
         about: row.about.clone(),
@@ -121,7 +124,7 @@ fn own(person: &Person) -> Profile {
 }
 
 fn name_only(person: &Person) -> Profile {
-    Profile { user: person.user.to_wire(), name: person.name.to_string(), ..Profile::default() }
+    Profile { user: person.user().to_wire(), name: person.name.to_string(), ..Profile::default() }
 }
 
 fn deleted(user: UserId) -> Profile {
@@ -129,13 +132,13 @@ fn deleted(user: UserId) -> Profile {
 }
 
 fn settings(person: &Person) -> AccountSettings {
-    let of = &person.settings;
+    let of = &person.privacy.settings;
     AccountSettings {
-        presence: of.presence.number(),
-        phone: of.phone.number(),
-        email: of.email.number(),
-        group_adds: of.group_adds.number(),
-        messages: of.messages.number(),
+        presence: number(of.presence),
+        phone: number(of.phone),
+        email: number(of.email),
+        group_adds: number(of.group_adds),
+        messages: number(of.messages),
         read_receipts: Some(of.read_receipts),
         typing: Some(of.typing),
     }

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use parley_core::conversation::{Membership, Position};
 use parley_core::session::notice;
-use parley_core::user::FeedEntry;
+use parley_core::user::{Audience, FeedEntry, Standing};
 use parley_protocol::wire::{self, Changes, server_envelope::Kind};
 use parley_protocol::{ConversationId, Message as _, SessionId, UserId, limits};
 use rustc_hash::FxHashMap;
 
 use super::Homes;
 use crate::chat::link::Item;
-use crate::people::{Audience, Person, Standing};
+use crate::people::Person;
 use crate::storage::store::{FeedRow, Place, PreferencesRow, StoreError, state};
 
 impl Homes {
@@ -218,12 +218,12 @@ impl Homes {
         id: ConversationId,
         entry: &FeedEntry,
     ) -> Result<bool, StoreError> {
-        if person.settings.messages == Audience::Everyone || entry.sent_seq > 0 {
+        if person.privacy.settings.messages == Audience::Everyone || entry.sent_seq > 0 {
             return Ok(false);
         }
         let row = self.store.conversation(Place::of(self.count, id))?;
-        let peer = row.and_then(|row| state::to_state(&row).peer(person.user));
-        Ok(peer.is_some_and(|peer| person.has_request_of(peer, Standing::Pending)))
+        let peer = row.and_then(|row| state::to_state(&row).peer(person.user()));
+        Ok(peer.is_some_and(|peer| person.privacy.has_request_of(peer, Standing::Pending)))
     }
 }
 

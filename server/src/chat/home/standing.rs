@@ -1,9 +1,10 @@
 //! How 1:1 conversations stand for their users, for the people to decide by.
 
+use parley_core::user::Standing;
 use parley_protocol::{ConversationId, UserId};
 
 use super::Homes;
-use crate::people::{Standing, Standings};
+use crate::people::Standings;
 use crate::storage::store::StoreError;
 
 impl Standings for Homes {
@@ -17,7 +18,7 @@ impl Standings for Homes {
             let preferences = self.store.preferences(shard, user, conversation)?;
             Ok(preferences.is_some_and(|row| row.accepted))
         };
-        let taken_up = now.sent_seq > 0 || accepted()?;
-        Ok(if taken_up { Standing::TakenUp } else { Standing::Pending })
+        let accepted = now.sent_seq > 0 || accepted()?;
+        Ok(if accepted { Standing::Accepted } else { Standing::Pending })
     }
 }

@@ -106,10 +106,10 @@ impl Typing {
             }
             Others::Members(mut members) => {
                 let Ok(person) = self.people.person(user).await else { return Vec::new() };
-                if !person.settings.typing {
+                if !person.privacy.settings.typing {
                     return Vec::new();
                 }
-                members.retain(|member| !person.is_hushed_for(*member));
+                members.retain(|member| !person.privacy.hides_activity_from(*member));
                 members
             }
         }

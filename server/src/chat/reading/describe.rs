@@ -35,7 +35,7 @@ pub async fn describe(
     let told = told.await.map_err(|error| error.code())?.ok_or(Code::NotFound)?;
     let (shards, asker) = (shards.clone(), Arc::clone(asker));
     let read = move || {
-        let sight = Sight::new(&shards, visible, asker.user, conversation)?;
+        let sight = Sight::new(&shards, visible, asker.user(), conversation)?;
         described(&shards, &sight, &told, &asker, conversation)
     };
     blocking(read).await
@@ -60,8 +60,9 @@ fn described(
     let mut members = Vec::with_capacity(state.members.len());
     for (member, told) in state.members.iter().zip(told).filter(|(member, _)| there(member)) {
         let row = shards.store().user(shards.count().of_user(member.user), member.user)?;
-        let hushed = asker.is_hushed_for(member.user) || (former && member.user != asker.user);
-        let told = if hushed { Told::default() } else { *told };
+        let hidden = asker.privacy.hides_activity_from(member.user)
+            || (former && member.user != asker.user());
+        let told = if hidden { Told::default() } else { *told };
         members.push(Member {
             user: member.user.to_wire(),
             // A name that can't be found leaves the member in place.

@@ -32,7 +32,7 @@ pub async fn receipts(
     }
     let (shards, asker) = (shards.clone(), Arc::clone(asker));
     let read = move || {
-        let sight = Sight::new(&shards, visible, asker.user, conversation)?;
+        let sight = Sight::new(&shards, visible, asker.user(), conversation)?;
         let members = members(&shards, &sight, conversation, seq, &asker)?;
         Ok(ReceiptList { conversation: conversation.to_wire(), seq, members })
     };
@@ -61,7 +61,7 @@ fn members(
             continue;
         }
         let step = |which| store.step(place, member.user, which, seq);
-        let (delivered_ms, read_ms) = if asker.is_hushed_for(member.user) {
+        let (delivered_ms, read_ms) = if asker.privacy.hides_activity_from(member.user) {
             (None, None)
         } else {
             (step(Which::Delivered)?, step(Which::Read)?)

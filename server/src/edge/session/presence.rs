@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parley_core::conversation::Act;
 use parley_core::session::{RequestNumber, Subscription, Typing, reply};
+use parley_core::user::{Audience, Settings};
 use parley_protocol::UserId;
 use parley_protocol::wire::server_envelope::Kind;
 
@@ -13,7 +14,7 @@ use super::dispatch::{PendingAnswer, pending_answer};
 use super::refusal::Refusal;
 use crate::chat::link::{Item, Link};
 use crate::chat::presence;
-use crate::people::{Audience, Settings, Updated};
+use crate::people::Updated;
 
 impl Host {
     /// Begins to subscribe a session. The answer is put into its link, ahead of
@@ -82,7 +83,7 @@ impl Host {
     pub(super) fn wrote(&self, user: UserId, act: &Act) {
         let asks = |settings: Settings| settings.messages != Audience::Everyone;
         let person = self.inner.people.cached(user);
-        if act.is_countable() && person.is_some_and(|person| asks(person.settings)) {
+        if act.is_countable() && person.is_some_and(|person| asks(person.privacy.settings)) {
             self.inner.presence.reconsider_soon(user);
         }
     }

@@ -5,66 +5,50 @@ use super::*;
 const ANN: UserId = UserId::new([1; 16]);
 const BOB: UserId = UserId::new([2; 16]);
 
-fn person(user: UserId, change: impl FnOnce(&mut Person)) -> Person {
-    let row = PersonRow::default();
-    let mut person = Person {
+fn person(user: UserId, change: impl FnOnce(&mut Privacy)) -> Privacy {
+    let mut person = Privacy {
         user,
-        name: "x".into(),
-        created_ms: 1,
-        settings: Settings::of(&row),
-        row,
+        settings: Settings::default(),
         contacts: Users::default(),
         blocked: Users::default(),
-        shunned: false,
-        hushed: Arc::default(),
+        blocked_by_many: false,
+        blocked_either_way: Arc::default(),
     };
     change(&mut person);
     person
 }
 
-fn ann(change: impl FnOnce(&mut Person)) -> Person {
+fn ann(change: impl FnOnce(&mut Privacy)) -> Privacy {
     person(ANN, change)
 }
 
-fn bob() -> Person {
+fn bob() -> Privacy {
     person(BOB, |_| {})
 }
 
-fn knows_bob(person: &mut Person) {
+fn knows_bob(person: &mut Privacy) {
     person.contacts = Users::new(vec![BOB]);
 }
 
-fn blocks_bob(person: &mut Person) {
+fn blocks_bob(person: &mut Privacy) {
     person.blocked = Users::new(vec![BOB]);
-    person.hushed = Arc::new([BOB].into());
-}
-
-#[test]
-fn settings_begin_open_and_numbers_to_contacts() {
-    let settings = Settings::of(&PersonRow::default());
-    assert_eq!(settings.presence, Audience::Everyone);
-    assert_eq!((settings.phone, settings.email), (Audience::Contacts, Audience::Contacts));
-    assert_eq!((settings.group_adds, settings.messages), (Audience::Everyone, Audience::Everyone));
-    assert!(settings.read_receipts && settings.typing);
-    // A number of a newer release is the default, not an error.
-    let row = PersonRow { presence: 99, ..PersonRow::default() };
-    assert_eq!(Settings::of(&row).presence, Audience::Everyone);
+    person.blocked_either_way = Arc::new([BOB].into());
 }
 
 #[test]
 fn a_block_works_in_both_directions() {
     let (blocker, blocked) = (ann(blocks_bob), bob());
-    assert!(blocker.is_apart_from(&blocked) && blocked.is_apart_from(&blocker));
-    for standing in [Standing::None, Standing::Pending, Standing::TakenUp] {
+    assert!(blocker.is_blocked_with(&blocked) && blocked.is_blocked_with(&blocker));
+    for standing in [Standing::None, Standing::Pending, Standing::Accepted] {
         assert_eq!(blocker.takes_from(&blocked, standing), Welcome::No);
         assert_eq!(blocked.takes_from(&blocker, standing), Welcome::No);
         assert!(!blocker.shows_presence_to(&blocked, standing));
         assert!(!blocked.shows_presence_to(&blocker, standing));
     }
     assert!(!blocker.lets_add(&blocked) && !blocked.lets_add(&blocker));
-    assert!(blocker.is_hushed_for(BOB));
-    let other_way = ann(|ann| ann.hushed = Arc::new([BOB].into()));
-    assert!(other_way.is_hushed_for(BOB) && !other_way.is_hushed_for(ANN));
+    assert!(blocker.hides_activity_from(BOB));
+    let other_way = ann(|ann| ann.blocked_either_way = Arc::new([BOB].into()));
+    assert!(other_way.hides_activity_from(BOB) && !other_way.hides_activity_from(ANN));
 }
 
 #[test]
@@ -73,7 +57,7 @@ fn a_block_counts_for_more_than_being_known() {
         knows_bob(ann);
         blocks_bob(ann);
     });
-    assert_eq!(both.takes_from(&bob(), Standing::TakenUp), Welcome::No);
+    assert_eq!(both.takes_from(&bob(), Standing::Accepted), Welcome::No);
     assert!(!both.lets_add(&bob()));
 }
 
@@ -88,7 +72,7 @@ fn first_messages_come_as_the_setting_says() {
         let strict = ann(|ann| ann.settings.messages = audience);
         assert_eq!(strict.takes_from(&bob(), S::None), stranger, "{audience:?}");
         assert_eq!(strict.takes_from(&bob(), S::Pending), pending, "{audience:?}");
-        assert_eq!(strict.takes_from(&bob(), S::TakenUp), W::Yes, "{audience:?}");
+        assert_eq!(strict.takes_from(&bob(), S::Accepted), W::Yes, "{audience:?}");
         let known = ann(|ann| {
             ann.settings.messages = audience;
             knows_bob(ann);
@@ -103,8 +87,8 @@ fn a_request_shows_the_stranger_nothing() {
     let asked = ann(|ann| ann.settings.messages = Audience::Contacts);
     assert!(asked.has_request_of(BOB, Standing::Pending));
     assert!(!asked.shows_presence_to(&bob(), Standing::Pending));
-    assert!(asked.shows_presence_to(&bob(), Standing::TakenUp));
-    assert!(!asked.has_request_of(BOB, Standing::TakenUp));
+    assert!(asked.shows_presence_to(&bob(), Standing::Accepted));
+    assert!(!asked.has_request_of(BOB, Standing::Accepted));
     assert!(!ann(|_| {}).has_request_of(BOB, Standing::Pending), "everyone may write");
     let knows = ann(|ann| {
         ann.settings.messages = Audience::Contacts;
@@ -116,7 +100,7 @@ fn a_request_shows_the_stranger_nothing() {
 #[test]
 fn presence_is_for_its_audience_and_for_who_shows_theirs() {
     use {Audience as A, Standing as S};
-    let shows = |target: &Person, viewer: &Person| target.shows_presence_to(viewer, S::None);
+    let shows = |target: &Privacy, viewer: &Privacy| target.shows_presence_to(viewer, S::None);
     assert!(shows(&ann(|_| {}), &bob()));
     assert!(!shows(&ann(|ann| ann.settings.presence = A::Contacts), &bob()));
     let to_bob = ann(|ann| {
@@ -148,18 +132,7 @@ fn group_adds_are_for_their_audience() {
 }
 
 #[test]
-fn who_is_shunned_lets_nothing_out() {
-    let shunned = ann(|ann| ann.shunned = true);
-    assert!(shunned.is_hushed_for(BOB) && !shunned.is_hushed_for(ANN));
-}
-
-#[test]
-fn debug_output_says_nothing_of_the_person() {
-    let secret = ann(|ann| {
-        ann.name = "a-secret".into();
-        ann.row.about = "a-secret".into();
-        ann.row.phone = "a-secret".into();
-    });
-    let shown = format!("{secret:?} {:?}", secret.row);
-    assert!(!shown.contains("a-secret") && shown.contains("revision"), "{shown}");
+fn activity_of_a_user_whom_many_blocked_is_hidden() {
+    let user = ann(|ann| ann.blocked_by_many = true);
+    assert!(user.hides_activity_from(BOB) && !user.hides_activity_from(ANN));
 }
