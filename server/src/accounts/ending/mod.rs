@@ -68,7 +68,7 @@ impl Ending {
         // Also when it failed: whether it was committed is then unknown.
         erasure.done();
         ended?;
-        online.reconsider(user);
+        online.privacy_changed(user);
         online.profile_changed(user);
         self.depart(user, identity.device).await?;
         Ok(())

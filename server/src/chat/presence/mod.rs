@@ -8,7 +8,7 @@
 //! log or a session's queue is busy it tells later.
 //!
 //! Who may know is asked of [`Privacy`] at the moment of telling; after
-//! [`Presence::reconsider`] nothing is told by what held before.
+//! [`Presence::privacy_changed`] nothing is told by what held before.
 //!
 //! Last seen is written beside the log and without a sync: a killed process
 //! loses at most [`SAVE_MS`] of it.
@@ -20,6 +20,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod typing;
+mod user;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,23 +141,23 @@ impl Presence {
     }
 
     /// The session came to the foreground or left it.
-    pub fn turned(&self, user: UserId) {
-        self.inner.table.lock().stir(user);
+    pub fn foreground_changed(&self, user: UserId) {
+        self.inner.table.lock().foreground_changed(user);
         self.inner.nudge.wake();
     }
 
     /// What this user may know of others, or others of them, has changed.
-    /// Nothing is told by what held before once this returned; whoever watches
+    /// Nothing is told by what held before once this returned; a watcher
     /// hears what holds now within a moment.
-    pub fn reconsider(&self, user: UserId) {
-        self.inner.table.lock().reconsider(user);
+    pub fn privacy_changed(&self, user: UserId) {
+        self.inner.table.lock().privacy_changed(user);
         self.inner.nudge.wake();
     }
 
-    /// As [`Presence::reconsider`], for what is on its way through the log: it
+    /// As [`Presence::privacy_changed`], for what is on its way through the log: it
     /// is looked at in a second or two.
-    pub fn reconsider_soon(&self, user: UserId) {
-        self.inner.table.lock().reconsider_soon(user);
+    pub fn privacy_will_change(&self, user: UserId) {
+        self.inner.table.lock().privacy_will_change(user);
     }
 
     /// The user deletes their account: when they were last seen is not written

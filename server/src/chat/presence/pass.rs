@@ -15,19 +15,19 @@ use parley_protocol::UserId;
 const BATCH: usize = 1000;
 
 impl Inner {
-    /// Looks at everybody, or at those who were stirred, and tells who watches.
+    /// Looks at everybody, or at those whose signs changed, and tells who watches.
     pub(super) fn pass(&self, now: Moment, all: bool) {
         let begun = clock::now();
-        let (judged, online) = {
+        let (updates, online) = {
             let mut table = self.table.lock();
-            (table.judge(now, all), table.online())
+            (table.update(now, all), table.online())
         };
         self.figures.online.set(online as f64);
-        let written = self.save(&judged.rows);
+        let written = self.save(&updates.rows);
         if let Err(error) = &written {
             tracing::error!(%error, "when users were last online could not be written; tried again with the next sweep");
         }
-        self.table.lock().saved(&judged, written.is_ok());
+        self.table.lock().saved(&updates, written.is_ok());
         self.tell(now);
         if all {
             self.figures.pass_seconds.record(begun.elapsed().as_secs_f64());
@@ -56,12 +56,12 @@ impl Inner {
 
     fn tell(&self, now: Moment) {
         if (self.parts.busy)() {
-            // It stays due: the next sweep tells what is true then.
-            self.figures.shed.increment(self.table.lock().due() as u64);
+            // It stays pending: the next sweep tells what is true then.
+            self.figures.shed.increment(self.table.lock().pending() as u64);
             return;
         }
-        let due = self.table.lock().take_due();
-        for target in due {
+        let pending = self.table.lock().take_pending();
+        for target in pending {
             let ask = self.table.lock().ask(target);
             if ask.viewers.is_empty() {
                 continue;

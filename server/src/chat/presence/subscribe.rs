@@ -11,7 +11,7 @@ use parley_core::session::{RequestNumber, reply};
 use parley_protocol::wire::{Subscribed, server_envelope::Kind};
 use parley_protocol::{Code, UserId};
 
-use super::table::{NotWatched, Shown};
+use super::table::{NotWatched, Status};
 use super::{Inner, Presence};
 use crate::base::clock::Moment;
 use crate::chat::link::{Item, Link};
@@ -152,12 +152,12 @@ impl Inner {
                 let Some(Looked { sees, stored_ms }) = looked.get(user) else { continue };
                 // What is stored is taken over also for those who are hidden:
                 // it is what is told once they are not.
-                let state = table.state(*user, *stored_ms, now);
-                let shown = if *sees { state } else { Shown::Offline(0) };
+                let status = table.status(*user, *stored_ms, now);
+                let status = if *sees { status } else { Status::Offline(0) };
                 if holds == Holds::For {
-                    table.told(*user, link.id, shown);
+                    table.told(*user, link.id, status);
                 }
-                presence.push(shown.to_wire(*user, now.wall_ms));
+                presence.push(status.to_wire(*user, now.wall_ms));
             }
             link.push(Item::Answer(reply(request, Kind::Subscribed(Subscribed { presence }))));
             return Ok(());

@@ -121,7 +121,7 @@ impl World {
         } else {
             self.denied.0.lock().remove(&(viewer, target));
         }
-        self.presence.reconsider(target);
+        self.presence.privacy_changed(target);
     }
 }
 
@@ -175,7 +175,7 @@ fn who_watches_hears_of_coming_and_going() {
     world.sweep(16_500);
     assert_eq!(news(&ann), [(true, 0)]);
     assert!(ben.heard(17_000, false));
-    world.presence.turned(BEN);
+    world.presence.foreground_changed(BEN);
     world.look(17_010);
     assert_eq!(news(&ann), [(false, WALL_MS + 17_000)]);
     // Background heartbeats change nothing.
@@ -241,20 +241,20 @@ fn what_a_viewer_hides_of_themselves_changes_all_they_see() {
     world.look(2);
     assert_eq!(world.subscribe(&ann, &[BEN]), [(true, 0)]);
     world.denied.0.lock().insert((ANN, BEN));
-    world.presence.reconsider(ANN);
+    world.presence.privacy_changed(ANN);
     world.look(3);
     assert_eq!(news(&ann), [(false, 0)]);
 }
 
 #[test]
-fn what_is_on_its_way_through_the_log_is_reconsidered_by_the_second_sweep() {
+fn what_is_on_its_way_through_the_log_is_checked_again_by_the_second_sweep() {
     let mut world = World::new();
     let ann = world.open(ANN, 1, true);
     let _ben = world.open(BEN, 1, true);
     world.deny(ANN, BEN, true);
     world.look(2);
     assert_eq!(world.subscribe(&ann, &[BEN]), [(false, 0)]);
-    world.presence.reconsider_soon(BEN);
+    world.presence.privacy_will_change(BEN);
     world.sweep(1_000);
     world.denied.0.lock().clear();
     world.sweep(2_000);
@@ -465,7 +465,7 @@ proptest! {
                         seen_ms.insert(link.id, now_ms);
                     }
                     if link.heard(now_ms, foreground) {
-                        world.presence.turned(BEN);
+                        world.presence.foreground_changed(BEN);
                     }
                     *sign = Sign { foreground, seen_ms: now_ms };
                 }

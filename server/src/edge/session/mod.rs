@@ -312,7 +312,7 @@ impl<'a> Running<'a> {
         let action = self.session.handle_envelope(envelope, now_ms);
         let Opened { identity, link, from, .. } = opened;
         if link.heard(now_ms, self.session.is_foreground()) {
-            host.inner.presence.turned(identity.user);
+            host.inner.presence.foreground_changed(identity.user);
         }
         host.note_active(opened);
         match action {

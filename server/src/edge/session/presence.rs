@@ -68,10 +68,10 @@ impl Host {
     pub(super) fn account_changed(&self, user: UserId, updated: &Updated) {
         let presence = &self.inner.presence;
         if updated.standing {
-            presence.reconsider(user);
+            presence.privacy_changed(user);
         }
         if let Some(other) = updated.other {
-            presence.reconsider(other);
+            presence.privacy_changed(other);
         }
         if updated.profile {
             presence.profile_changed(user);
@@ -84,7 +84,7 @@ impl Host {
         let asks = |settings: Settings| settings.messages != Audience::Everyone;
         let person = self.inner.people.cached(user);
         if act.is_countable() && person.is_some_and(|person| asks(person.privacy.settings)) {
-            self.inner.presence.reconsider_soon(user);
+            self.inner.presence.privacy_will_change(user);
         }
     }
 }

@@ -129,7 +129,7 @@ impl Host {
         let changed = self.inner.preferences.set(identity, session, id, change).await?;
         if accepts {
             // The stranger who was accepted sees the user from now on.
-            self.inner.presence.reconsider(identity.user);
+            self.inner.presence.privacy_changed(identity.user);
         }
         Ok(Kind::Changed(changed))
     }
