@@ -298,7 +298,8 @@ impl Link {
             let bytes = std::mem::take(&mut queue.waiting);
             return Next::Write(std::mem::take(&mut queue.items), bytes);
         }
-        let (mut items, mut bytes) = (VecDeque::new(), 0);
+        let mut items = VecDeque::new();
+        let mut bytes = 0;
         while bytes < most_bytes
             && let Some((item, size)) = queue.items.pop_front()
         {

@@ -216,8 +216,12 @@ impl Backend {
     }
 
     pub(super) fn drain(&self, readiness: http::Readiness, spread: Duration) -> drain::Drain {
-        let (homes, draining) = (Arc::clone(&self.homes), self.draining.clone());
-        drain::Drain { homes, readiness, draining, spread }
+        drain::Drain {
+            homes: Arc::clone(&self.homes),
+            readiness,
+            draining: self.draining.clone(),
+            spread,
+        }
     }
 
     /// Commits what was accepted, carries it out, writes the feed and syncs it.

@@ -42,7 +42,7 @@ impl Drain {
             .unwrap_or_default();
         let end = tokio::time::Instant::from(clock::now()) + self.spread;
         for link in sessions {
-            // Who has gone by themselves needs no waiting for.
+            // A session that ended by itself needs no waiting for.
             if !self.homes.is_attached(&link) {
                 continue;
             }

@@ -107,7 +107,8 @@ impl Fanout {
         mut groups: mpsc::Receiver<Group>,
         handed_over: Arc<AtomicUsize>,
     ) {
-        let (mut outgoing, mut outbox) = (Outgoing::busy(), Vec::new());
+        let mut outgoing = Outgoing::busy();
+        let mut outbox = Vec::new();
         loop {
             let group = tokio::select! {
                 biased;

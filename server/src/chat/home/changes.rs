@@ -85,7 +85,9 @@ impl Homes {
             .filter(|(_, entry)| entry.version > since && entry.version <= complete_to)
             .collect();
         changed.sort_unstable_by_key(|(_, entry)| entry.version);
-        let (mut entries, mut bytes, mut last) = (Vec::new(), 0, since);
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        let mut last = since;
         let whole = changed.len();
         for (conversation, entry) in changed.into_iter().take(limit) {
             let shown = self.on_wire(user, conversation, entry, person)?;

@@ -55,7 +55,8 @@ impl Homes {
         };
         let state = crate::storage::store::state::to_state(&row);
         self.replay_own(place, &state)?;
-        let (mut after, mut count) = (range.from_seq.saturating_sub(1), 0);
+        let mut after = range.from_seq.saturating_sub(1);
+        let mut count = 0;
         while after < range.to_seq {
             let limit = ReadLimit { entries: PAGE, bytes: 4 << 20 };
             let page = self.store.entries(place, ReadRange::After(after), limit)?;

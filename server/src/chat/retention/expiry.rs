@@ -31,7 +31,8 @@ pub(crate) fn first_from(
     (after, last): (u64, u64),
     time_ms: u64,
 ) -> Result<u64, StoreError> {
-    let (mut low, mut high) = (after + 1, last.max(after) + 1);
+    let mut low = after + 1;
+    let mut high = last.max(after) + 1;
     while low < high {
         let middle = low + (high - low) / 2;
         if time_of(store, place, middle)? < time_ms {

@@ -194,8 +194,12 @@ impl Eraser {
     /// One append at a time: the next waits for this one.
     fn commit(&self, shard: ShardId, rows: Vec<Write>) -> Result<(), Trouble> {
         let (done, committed) = oneshot::channel();
-        let (ops, context) = (vec![Op::Rows(rows)], Pending::Rows(done));
-        let append = Append { shard, ops, urgency: Urgency::Written, context };
+        let append = Append {
+            shard,
+            ops: vec![Op::Rows(rows)],
+            urgency: Urgency::Written,
+            context: Pending::Rows(done),
+        };
         self.log.try_append(append).map_err(|refused| refused.error)?;
         committed.blocking_recv().map_err(|_| ReserveError::Closed.into())
     }
@@ -213,7 +217,9 @@ fn step(
     done: RetentionRow,
     to: u64,
 ) -> Result<(Vec<Write>, Option<RetentionRow>, u64), StoreError> {
-    let (mut rows, mut next, mut erased) = (Vec::new(), None, 0);
+    let mut rows = Vec::new();
+    let mut next = None;
+    let mut erased = 0;
     let page = store.entries(place, ReadRange::After(done.seq), STEP)?;
     for stored in page.into_iter().take_while(|stored| stored.seq <= to) {
         let head = stored.record.head();

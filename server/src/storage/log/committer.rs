@@ -117,7 +117,8 @@ impl Committer {
         ops: Vec<Op>,
         gains: &mut Gains,
     ) -> Result<(u64, bool), LogError> {
-        let (mut entries, mut touched) = (0, false);
+        let mut entries = 0;
+        let mut touched = false;
         for op in ops {
             match op {
                 Op::Rows(rows) => self.batch.extend(rows),

@@ -152,7 +152,8 @@ impl<T> Queue<T> {
         let mut state = self.state.lock();
         self.wait(&mut state);
         let now = clock::now();
-        let (mut group, mut urgent) = (Vec::new(), 0);
+        let mut group = Vec::new();
+        let mut urgent = 0;
         while let Some(item) = state.items.front()
             && (fits(item) || group.is_empty())
             && let Some(item) = state.items.pop_front()
