@@ -18,7 +18,6 @@ use parley_protocol::http::SignedIn;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::trust::hex;
 use crate::args::TargetArgs;
 
 /// Sign-ups at a time; the server hashes four at a time by default.
@@ -63,7 +62,10 @@ impl Account {
             None => &self.token,
             Some(more) => self.more.get(more).context("no such device")?,
         };
-        Ok(Bytes::copy_from_slice(&hex(token).context("a token has 64 hex digits")?))
+        Ok(base16ct::mixed::decode_vec(token)
+            .ok()
+            .context("a token is written in hex digits")?
+            .into())
     }
 }
 
