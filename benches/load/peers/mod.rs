@@ -2,7 +2,7 @@
 //! window, histograms, audit and accounting of CPU.
 //!
 //! What differs is an adapter for each: [`xmpp`] (ejabberd), [`nats`] (JetStream) and [`redis`]
-//! (a stream append, without anybody who takes it). They speak plain TCP. [`standing`] makes
+//! (a stream append, without anybody who takes it). They speak plain TCP. `report::servers` makes
 //! the table of who did what from the results of many runs. `benches/compare` starts
 //! the servers.
 
