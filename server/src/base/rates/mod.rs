@@ -7,7 +7,7 @@
 //! reverse proxy, and every test suite, comes from there.
 //!
 //! A limit is one line of `list`. Those of its first part, of sign-ups and
-//! logins, are asked by the accounts ([`SignInLimits`]), all others here. A limit
+//! logins, are asked by the accounts (`SignInLimits`), all others here. A limit
 //! that holds back strangers who look for people or fill groups is shared when
 //! it has no room for a key, others are open (`bounded`).
 

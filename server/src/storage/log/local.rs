@@ -2,7 +2,7 @@
 //!
 //! Group commit: whatever gathered while the last sync was running is the next
 //! batch. While little comes nothing waits for more; what does, and how long, is
-//! [`queue`](super::queue)'s. One thread, so the order of a shard is the order
+//! `queue`'s. One thread, so the order of a shard is the order
 //! of the queue. The first failed write or sync ends it: the thread calls
 //! `on_fatal` and stops, nothing is tried again, nothing more is acknowledged.
 //!
