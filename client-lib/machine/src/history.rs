@@ -33,6 +33,8 @@ pub struct Page {
     pub me: Option<UserId>,
     /// Those people in it whose names are known.
     pub names: Vec<User>,
+    /// When those of its messages expire that do, by the device's clock.
+    pub expires: BTreeMap<u64, u64>,
 }
 
 /// What is needed to say what an entry means.
@@ -185,6 +187,11 @@ impl Reader<'_> {
             messages.insert(message.seq, message);
         }
         apply(&related, &mut messages);
+        for (seq, at_ms) in &page.expires {
+            if let Some(message) = messages.get_mut(seq) {
+                message.expires_ms = Some(*at_ms);
+            }
+        }
         HistoryPage {
             entries,
             quoted,
@@ -238,7 +245,7 @@ fn apply(related: &[Entry], messages: &mut BTreeMap<u64, &mut Message>) {
 
 fn react(groups: &mut Vec<ReactionGroup>, reaction: &Reaction) {
     let user = &reaction.origin.sender;
-    let group = groups.iter_mut().find(|group| group.emoji == reaction.emoji);
+    let group = groups.iter_mut().find(|group| same_emoji(&group.emoji, &reaction.emoji));
     match (group, reaction.removed) {
         (Some(group), true) => group.users.retain(|other| other.id != user.id),
         (Some(group), false) if group.users.iter().any(|other| other.id == user.id) => {}
@@ -248,6 +255,13 @@ fn react(groups: &mut Vec<ReactionGroup>, reaction: &Reaction) {
             .push(ReactionGroup { emoji: Arc::clone(&reaction.emoji), users: vec![user.clone()] }),
     }
     groups.retain(|group| !group.users.is_empty());
+}
+
+/// Whether two emoji are the same, however it is said that they are no letters.
+#[must_use]
+pub fn same_emoji(one: &str, other: &str) -> bool {
+    let plain = |emoji: &str| emoji.chars().filter(|c| *c != '\u{fe0f}').collect::<String>();
+    plain(one) == plain(other)
 }
 
 fn mentions(mentions: &[wire::Mention]) -> Vec<Mention> {

@@ -115,6 +115,23 @@ fn a_reaction_taken_back_does_not_stand() {
 }
 
 #[test]
+fn an_emoji_with_and_without_its_variation_selector_is_one_reaction() {
+    let react = |seq, by, emoji: &str, removed| {
+        let body = wire::Reaction { seq: 1, emoji: emoji.to_owned(), removed };
+        raw(seq, by, EntryKind::Reaction, &body)
+    };
+    let thumbs = ["\u{1f44d}", "\u{1f44d}\u{fe0f}"];
+    let both = vec![react(5, ANN, thumbs[0], false), react(6, BEN, thumbs[1], false)];
+    let one = page(vec![text(1, "one")], both.clone());
+    let groups = &messages(&one)[0].reactions;
+    assert_eq!((groups.len(), groups[0].users.len()), (1, 2));
+    let back = both.into_iter().chain([react(7, ANN, thumbs[1], true)]).collect();
+    let one = page(vec![text(1, "one")], back);
+    assert_eq!(messages(&one)[0].reactions[0].users[0].id, BEN);
+    assert!(!same_emoji("\u{1f44d}", "\u{1f44d}\u{1f3fb}"));
+}
+
+#[test]
 fn what_is_answered_comes_along_with_its_newest_text() {
     let body = wire::Text { text: "yes".to_owned(), reply_to: 2, ..wire::Text::default() };
     let entries = vec![raw(8, ANN, EntryKind::Text, &body)];

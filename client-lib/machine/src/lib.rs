@@ -26,8 +26,8 @@ pub use compose::compose;
 pub use error::{Error, ErrorKind};
 pub use history::Page;
 pub use machine::{
-    CALLS, Call, CallId, Config, Count, Item, Machine, Output, Reply, Roster, Save, Saved,
-    SavedAccount, SavedConversation, Sizes, Tick,
+    CALLS, Call, CallId, Config, Count, Expiry, Item, Machine, Output, Period, Reply, Roster, Save,
+    Saved, SavedAccount, SavedConversation, Sizes, Tick,
 };
 pub use model::{
     Account, AccountSettings, AccountSettingsChange, Action, Audience, CatchUp, Change,

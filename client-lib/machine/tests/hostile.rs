@@ -298,7 +298,7 @@ fn whatever_the_server_says_the_machine_neither_panics_nor_grows() {
         machine.start();
         for _ in 0..200 {
             now_ms += rng.u64(..300);
-            let tick = Tick { now_ms, random: rng.u64(..) };
+            let tick = Tick { now_ms, wall_ms: now_ms, random: rng.u64(..) };
             while let Some(output) = machine.poll_output() {
                 match output {
                     Output::Dial => {

@@ -23,7 +23,7 @@ const EVE: UserId = UserId::new([3; 16]);
 const PLACE: ConversationId = ConversationId::new([9; 16]);
 
 fn at(now_ms: u64) -> Tick {
-    Tick { now_ms, random: 0 }
+    Tick { now_ms, wall_ms: now_ms, random: 0 }
 }
 
 fn say(machine: &mut Machine, now_ms: u64, request: u64, kind: Answer) {

@@ -13,7 +13,7 @@ mod sign_in;
 mod start;
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use parley_protocol::wire::{self, client_envelope};
@@ -152,7 +152,9 @@ impl Driver {
 
     fn tick(&self) -> Tick {
         let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Tick { now_ms, random: fastrand::u64(..) }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        Tick { now_ms, wall_ms, random: fastrand::u64(..) }
     }
 
     fn deadline(&self) -> Instant {
@@ -445,6 +447,24 @@ impl Driver {
     ) -> Option<HistoryPage> {
         let mut page = page?;
         page.names = self.machine.names(conversation, &page);
+        let wall_ms = self.tick().wall_ms;
+        for entry in page.entries.iter_mut().chain(&mut page.related) {
+            let Some(at_ms) = self.machine.expires_ms(conversation, entry) else { continue };
+            page.expires.insert(entry.seq, at_ms);
+            // The file may have kept it.
+            if at_ms <= wall_ms {
+                (entry.erased, entry.body) = (true, Bytes::new());
+            }
+        }
+        let gone = |entry: &wire::Entry| {
+            let target = history::target(entry).and_then(|target| page.expires.get(&target));
+            target.is_some_and(|at_ms| *at_ms <= wall_ms)
+        };
+        let (entries, related) = (&mut page.entries, &mut page.related);
+        for entry in entries.iter_mut().filter(|entry| gone(entry)) {
+            (entry.erased, entry.body) = (true, Bytes::new());
+        }
+        related.retain(|entry| !gone(entry));
         let named = |id| page.names.iter().find(|user| user.id == id).cloned();
         let name = |id| named(id).unwrap_or_else(|| User::nameless(id));
         let me = self.machine.me();

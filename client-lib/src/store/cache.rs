@@ -11,7 +11,7 @@ use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransact
 
 use super::rows::decode;
 use super::tables::{failed, key};
-use crate::machine::{Error, Page, Range, history};
+use crate::machine::{Error, Expiry, Page, Range, history};
 
 /// (conversation, seq) → entry.
 pub(super) const ENTRIES: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new("entries");
@@ -74,6 +74,23 @@ impl<'a> Cache<'a> {
         self.entries.retain_in((id, 0)..=(id, up_to), |_, _| false).map_err(failed)?;
         let all = (id, 0, 0)..=(id, up_to, u64::MAX);
         self.related.retain_in(all, |_, _| false).map_err(failed)
+    }
+
+    /// Takes out the texts of messages that are too old to be kept.
+    pub(super) fn expire(
+        &mut self,
+        id: ConversationId,
+        expiry: &Expiry,
+        now_ms: u64,
+    ) -> Result<(), Error> {
+        let mut old = Vec::new();
+        for row in self.entries.range((key(id), 0)..=(key(id), u64::MAX)).map_err(failed)? {
+            let entry = decode::<wire::Entry>(row.map_err(failed)?.1.value())?;
+            if !entry.erased && expiry.of_message(&entry).is_some_and(|at_ms| at_ms <= now_ms) {
+                old.push(entry.seq);
+            }
+        }
+        old.into_iter().try_for_each(|seq| self.erase(id, seq))
     }
 
     /// Keeps the newest `most` of each conversation that was written to.

@@ -145,6 +145,7 @@ impl FileStore {
                         seqs.iter().try_for_each(|seq| cache.erase(*id, *seq))?;
                     }
                     Save::Cleared(id, up_to) => cache.clear(*id, *up_to)?,
+                    Save::Expired(id, expiry, now_ms) => cache.expire(*id, expiry, *now_ms)?,
                 }
             }
             cache.trim(self.cache_entries)?;
@@ -223,7 +224,7 @@ fn number(bytes: Option<Vec<u8>>) -> Result<Option<u64>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{Count, Item, Roster, SavedAccount, SavedConversation};
+    use crate::machine::{Count, Item, Period, Roster, SavedAccount, SavedConversation};
     use crate::machine::{LocalId, Preferences, To, User};
     use bytes::Bytes;
     use parley_protocol::ids::{ClientMessageId, DeviceId, UserId};
@@ -282,6 +283,7 @@ mod tests {
             preferences: Preferences { draft: "later".into(), ..Preferences::default() },
             request: true,
             hidden: 2,
+            periods: vec![Period { after: 1, by: UserId::new([1; 16]), retention_s: 5 }],
         };
         let group = Item { to: To::NewGroup, ..item(3) };
         let joining = Item { to: To::Invite("code".into()), ..item(4) };

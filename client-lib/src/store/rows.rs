@@ -8,8 +8,8 @@ use parley_protocol::wire;
 use prost::Message;
 
 use crate::machine::{
-    Count, Error, ErrorKind, Item, LocalId, Roster, SavedAccount, SavedConversation, To, User,
-    convert,
+    Count, Error, ErrorKind, Item, LocalId, Period, Roster, SavedAccount, SavedConversation, To,
+    User, convert,
 };
 
 #[derive(Clone, PartialEq, Message)]
@@ -149,6 +149,19 @@ pub(super) struct ConversationRow {
     version: u64,
     #[prost(bool, tag = "21")]
     stale: bool,
+    #[prost(message, repeated, tag = "22")]
+    periods: Vec<PeriodRow>,
+}
+
+/// From when on messages expire.
+#[derive(Clone, PartialEq, Message)]
+struct PeriodRow {
+    #[prost(uint64, tag = "1")]
+    after: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    by: Bytes,
+    #[prost(uint64, tag = "3")]
+    retention_s: u64,
 }
 
 impl ConversationRow {
@@ -177,6 +190,7 @@ impl ConversationRow {
             floor: saved.count.floor,
             version: saved.count.version,
             stale: saved.count.stale,
+            periods: saved.periods.iter().map(PeriodRow::new).collect(),
         }
     }
 
@@ -221,7 +235,19 @@ impl ConversationRow {
             preferences: row.preferences.as_ref().map(convert::preferences).unwrap_or_default(),
             request: row.request,
             hidden: row.hidden,
+            periods: row.periods.iter().map(PeriodRow::read).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl PeriodRow {
+    fn new(period: &Period) -> Self {
+        let Period { after, by, retention_s } = *period;
+        Self { after, by: by.to_wire(), retention_s }
+    }
+
+    fn read(&self) -> Result<Period, Error> {
+        Ok(Period { after: self.after, by: user(&self.by)?, retention_s: self.retention_s })
     }
 }
 

@@ -127,7 +127,8 @@ impl World {
     }
 
     fn tick(&self) -> Tick {
-        Tick { now_ms: self.now_ms, random: self.now_ms.wrapping_mul(0x9e37_79b9_7f4a_7c15) }
+        let now_ms = self.now_ms;
+        Tick { now_ms, wall_ms: now_ms, random: now_ms.wrapping_mul(0x9e37_79b9_7f4a_7c15) }
     }
 
     fn take(&mut self, step: Step) {

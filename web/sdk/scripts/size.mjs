@@ -4,15 +4,16 @@ import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 
 /**
- * The core: `Client` on WebSocket: connecting, sending, receiving, sync. Without what it
- * loads when it is first used (the JSON API, WebTransport, pages of history, errands), and
- * the entries for cache, tabs and views.
+ * The core: `Client` on WebSocket: connecting, the outbox, receiving, sync. Without what
+ * it loads when it is first used (the JSON API, WebTransport, pages of history, errands)
+ * or beside connecting (what makes entries of actions), and the entries for cache, tabs
+ * and views.
  */
 const LIMIT_BYTES = 25 * 1024;
 
 const bundle = await rolldown({
   input: fileURLToPath(new URL('../src/client.ts', import.meta.url)),
-  external: /\/(request|webtransport|errands|page)\.ts$/,
+  external: /\/(request|webtransport|errands|page|compose)\.ts$/,
 });
 const { output } = await bundle.generate({
   format: 'esm',

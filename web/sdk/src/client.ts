@@ -1,35 +1,12 @@
 /** The client: everything a user can do, over one connection that renews itself. */
 
-import type {
-  AccountSettingsChange,
-  Action,
-  NewInvite,
-  NewMessage,
-  PreferencesChange,
-  ProfileChange,
-  Report,
-  Target,
-  To,
-} from './actions.ts';
-import { compose } from './compose.ts';
+import type { Action, NewMessage, Target, To } from './actions.ts';
 import { Driver } from './driver/driver.ts';
 import type { Asker } from './errands.ts';
 import { closed, fromName, ParleyError, problem } from './error.ts';
 import { fromHex, toHex } from './ids.ts';
 import { Machine } from './machine/machine.ts';
-import type {
-  Account,
-  Conversation,
-  Description,
-  HistoryPage,
-  Invite,
-  InvitePreview,
-  MemberReceipt,
-  Presence,
-  Profile,
-  Range,
-  User,
-} from './model.ts';
+import type { Conversation, Description, HistoryPage, Range, User } from './model.ts';
 import type { ClientOptions } from './options.ts';
 import type { Saved } from './store.ts';
 import type {
@@ -47,8 +24,33 @@ import { VERSION } from './version.ts';
 /** As the server's limit, plus room for its header. */
 const MIB = 1 << 20;
 
-type Errands = typeof import('./errands.ts');
-type Rest<T> = T extends [unknown, ...infer R] ? R : never;
+type Composer = typeof import('./compose.ts');
+type Errand = (asker: Asker, ...args: never[]) => Promise<never>;
+
+/** Methods whose code is loaded with the first of them that is called. */
+const ERRANDS = [
+  'receipts',
+  'setPreferences',
+  'hide',
+  'hidden',
+  'createInvite',
+  'revokeInvite',
+  'invites',
+  'peekInvite',
+  'users',
+  'profile',
+  'presence',
+  'subscribePresence',
+  'unsubscribePresence',
+  'report',
+  'account',
+  'changeProfile',
+  'changeSettings',
+  'addContact',
+  'removeContact',
+  'block',
+  'unblock',
+] as const;
 
 /** A send, to be followed. */
 export class SendHandle implements Submitted {
@@ -79,12 +81,45 @@ export class SendHandle implements Submitted {
  * called before it waits for it.
  */
 export class Client implements ClientApi {
+  declare receipts: ClientApi['receipts'];
+  declare setPreferences: ClientApi['setPreferences'];
+  declare hide: ClientApi['hide'];
+  declare hidden: ClientApi['hidden'];
+  declare createInvite: ClientApi['createInvite'];
+  declare revokeInvite: ClientApi['revokeInvite'];
+  declare invites: ClientApi['invites'];
+  declare peekInvite: ClientApi['peekInvite'];
+  declare users: ClientApi['users'];
+  declare profile: ClientApi['profile'];
+  declare presence: ClientApi['presence'];
+  declare subscribePresence: ClientApi['subscribePresence'];
+  declare unsubscribePresence: ClientApi['unsubscribePresence'];
+  declare report: ClientApi['report'];
+  declare account: ClientApi['account'];
+  declare changeProfile: ClientApi['changeProfile'];
+  declare changeSettings: ClientApi['changeSettings'];
+  declare addContact: ClientApi['addContact'];
+  declare removeContact: ClientApi['removeContact'];
+  declare block: ClientApi['block'];
+  declare unblock: ClientApi['unblock'];
+
   #driver: Driver | undefined;
   readonly #early = new Set<Listener>();
   #starting: Promise<Driver> | undefined;
   #begin: ((driver: Promise<Driver>) => void) | undefined;
   readonly #begun: Promise<Driver>;
   #ended: State | undefined;
+  #composer: Promise<Composer> | undefined;
+
+  static {
+    for (const name of ERRANDS) {
+      Client.prototype[name] = async function (this: Client, ...args: never[]): Promise<never> {
+        const driver = await this.#ready();
+        const errands = await import('./errands.ts');
+        return (errands[name] as Errand)(driver, ...args);
+      };
+    }
+  }
 
   constructor(private readonly options: ClientOptions) {
     this.#begun = new Promise((resolve) => {
@@ -139,6 +174,8 @@ export class Client implements ClientApi {
     this.#early.clear();
     this.#driver = driver;
     driver.input((tick) => machine.start(tick));
+    // There before the network goes.
+    this.#loadComposer().catch(() => {});
     return driver;
   }
 
@@ -168,6 +205,8 @@ export class Client implements ClientApi {
   }
 
   async submit(to: To, action: Action, options: SubmitOptions = {}): Promise<Submitted> {
+    // One after the other, in the order of the calls.
+    const { compose } = await this.#loadComposer();
     const composed = compose(to, action);
     const driver = await this.#ready();
     const { machine } = driver;
@@ -191,6 +230,19 @@ export class Client implements ClientApi {
       machine.queue(tick, to, clientMessageId, composed),
     );
     return { localId, clientMessageId };
+  }
+
+  /** What makes entries of actions: not needed to connect, and loaded beside that. */
+  #loadComposer(): Promise<Composer> {
+    if (!this.#composer) {
+      const loading = import('./compose.ts');
+      this.#composer = loading;
+      // The next who needs it tries again.
+      loading.catch(() => {
+        this.#composer = undefined;
+      });
+    }
+    return this.#composer;
   }
 
   async committed(localId: number): Promise<Sent> {
@@ -248,108 +300,13 @@ export class Client implements ClientApi {
     await (await this.#ready()).call({ type: 'read', conversation, upTo });
   }
 
-  receipts(conversation: string, seq: number): Promise<MemberReceipt[]> {
-    return this.#errand('receipts', conversation, seq);
-  }
-
-  setPreferences(conversation: string, change: PreferencesChange): Promise<void> {
-    return this.#errand('setPreferences', conversation, change);
-  }
-
-  hide(conversation: string, seqs: readonly number[]): Promise<void> {
-    return this.#errand('hide', conversation, seqs);
-  }
-
-  hidden(conversation: string): Promise<number[]> {
-    return this.#errand('hidden', conversation);
-  }
-
-  createInvite(conversation: string, invite: NewInvite = {}): Promise<Invite> {
-    return this.#errand('createInvite', conversation, invite);
-  }
-
-  revokeInvite(conversation: string, id: string): Promise<void> {
-    return this.#errand('revokeInvite', conversation, id);
-  }
-
-  invites(conversation: string): Promise<Invite[]> {
-    return this.#errand('invites', conversation);
-  }
-
-  peekInvite(code: string): Promise<InvitePreview> {
-    return this.#errand('peekInvite', code);
-  }
-
   async findUser(name: string): Promise<User> {
     return (await this.#ready()).call({ type: 'lookup', name });
-  }
-
-  users(ids: readonly string[]): Promise<User[]> {
-    return this.#errand('users', ids);
-  }
-
-  profile(user: string): Promise<Profile> {
-    return this.#errand('profile', user);
-  }
-
-  presence(users: readonly string[]): Promise<Presence[]> {
-    return this.#errand('subscribe', users, { once: true });
-  }
-
-  subscribePresence(users: readonly string[]): Promise<Presence[]> {
-    return this.#errand('subscribe', users, {});
-  }
-
-  async unsubscribePresence(users: readonly string[]): Promise<void> {
-    await this.#errand('subscribe', users, { drop: true });
   }
 
   async typing(conversation: string, active: boolean): Promise<void> {
     const driver = await this.#ready();
     driver.input((tick) => driver.machine.setTyping(tick, conversation, active));
-  }
-
-  report(report: Report): Promise<void> {
-    return this.#errand('report', report);
-  }
-
-  account(): Promise<Account> {
-    return this.#errand('account');
-  }
-
-  changeProfile(change: ProfileChange): Promise<void> {
-    return this.#errand('changeProfile', change);
-  }
-
-  changeSettings(change: AccountSettingsChange): Promise<void> {
-    return this.#errand('changeSettings', change);
-  }
-
-  addContact(user: string): Promise<void> {
-    return this.#errand('relate', 'addContact', user);
-  }
-
-  removeContact(user: string): Promise<void> {
-    return this.#errand('relate', 'removeContact', user);
-  }
-
-  block(user: string): Promise<void> {
-    return this.#errand('relate', 'block', user);
-  }
-
-  unblock(user: string): Promise<void> {
-    return this.#errand('relate', 'unblock', user);
-  }
-
-  /** Something that is asked now and then, by code that is loaded with the first of it. */
-  async #errand<N extends keyof Errands>(
-    name: N,
-    ...args: Rest<Parameters<Errands[N]>>
-  ): Promise<Awaited<ReturnType<Errands[N]>>> {
-    const driver = await this.#ready();
-    const errands = await import('./errands.ts');
-    const run = errands[name] as (asker: Asker, ...args: unknown[]) => ReturnType<Errands[N]>;
-    return await run(driver, ...args);
   }
 
   async setBackground(background: boolean): Promise<void> {

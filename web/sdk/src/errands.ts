@@ -44,6 +44,8 @@ type Answer<C extends ServerKind['case']> = Extract<ServerKind, { case: C }>['va
 export interface Asker {
   readonly machine: Machine;
   call<T>(call: Call): Promise<T>;
+  /** The device's clock. */
+  wallMs(): number;
 }
 
 /** Names that are asked for at once; the rest are called by their ids. */
@@ -141,7 +143,7 @@ export async function hidden(asker: Asker, conversation: string): Promise<number
 export async function createInvite(
   asker: Asker,
   conversation: string,
-  invite: NewInvite,
+  invite: NewInvite = {},
 ): Promise<Invite> {
   const [made] = await inviteAct(asker, conversation, { case: 'create', value: invite });
   if (!made) throw unexpected();
@@ -171,7 +173,7 @@ export async function peekInvite(asker: Asker, code: string): Promise<InvitePrev
   return previewOf(await ask(asker, { case: 'peekInvite', value: { code } }, 'invitePreview'));
 }
 
-export async function subscribe(
+async function subscribe(
   asker: Asker,
   ids: readonly string[],
   how: { drop?: boolean; once?: boolean },
@@ -183,6 +185,20 @@ export async function subscribe(
   const value = { users: given, drop, once: how.once ?? false };
   const { presence } = await ask(asker, { case: 'subscribe', value }, 'subscribed');
   return presence.map((one) => presenceOf(one, (id) => users.get(id) ?? nameless(id)));
+}
+
+/** How these are now; watches nobody. */
+export function presence(asker: Asker, ids: readonly string[]): Promise<Presence[]> {
+  return subscribe(asker, ids, { once: true });
+}
+
+/** How these are now, and events from then on. */
+export function subscribePresence(asker: Asker, ids: readonly string[]): Promise<Presence[]> {
+  return subscribe(asker, ids, {});
+}
+
+export async function unsubscribePresence(asker: Asker, ids: readonly string[]): Promise<void> {
+  await subscribe(asker, ids, { drop: true });
 }
 
 export async function report(
@@ -206,13 +222,20 @@ export function changeSettings(asker: Asker, change: AccountSettingsChange): Pro
   return update(asker, { case: 'settings', value: settingsChangeToWire(change) });
 }
 
-/** Takes somebody in among the contacts or the blocked, or off. */
-export function relate(
-  asker: Asker,
-  how: 'addContact' | 'removeContact' | 'block' | 'unblock',
-  user: string,
-): Promise<void> {
-  return update(asker, { case: how, value: uuidBytes(user) });
+export function addContact(asker: Asker, user: string): Promise<void> {
+  return update(asker, { case: 'addContact', value: uuidBytes(user) });
+}
+
+export function removeContact(asker: Asker, user: string): Promise<void> {
+  return update(asker, { case: 'removeContact', value: uuidBytes(user) });
+}
+
+export function block(asker: Asker, user: string): Promise<void> {
+  return update(asker, { case: 'block', value: uuidBytes(user) });
+}
+
+export function unblock(asker: Asker, user: string): Promise<void> {
+  return update(asker, { case: 'unblock', value: uuidBytes(user) });
 }
 
 async function update(asker: Asker, change: Init<wire.UpdateAccount['change']>): Promise<void> {

@@ -42,8 +42,8 @@ export function rawEntries(list: readonly Uint8Array[]): Raw[] {
 
 /** An entry as a store keeps it. */
 export function stored(entry: Raw): StoredEntry {
-  const { seq, kind, timeMs, bytes } = entry;
-  return { seq, kind, target: target(entry), timeMs, bytes };
+  const { seq, kind, timeMs, sender, bytes } = entry;
+  return { seq, kind, target: target(entry), timeMs, sender, bytes };
 }
 
 /** The bytes of an entry of our own, before the server gave it back to us. */
@@ -102,6 +102,8 @@ export interface Reader {
   readonly me: string | undefined;
   /** The user with this id; called by the id when the name is not known. */
   name(user: string): User;
+  /** When a message is too old to be shown. */
+  expiresMs(entry: Raw): number | undefined;
 }
 
 /** What an entry says; one whose body can't be read is passed on as it came. */
@@ -141,6 +143,7 @@ function message(reader: Reader, entry: Raw, origin: Origin): Message {
     deleted: entry.erased,
     pinned: false,
     reactions: [],
+    expiresMs: reader.expiresMs(entry),
   };
 }
 

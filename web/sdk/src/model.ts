@@ -48,6 +48,8 @@ export interface Edited {
   /** Seq of the edit. */
   readonly seq: number;
   readonly timeMs: number;
+  /** What it said before its first edit. */
+  readonly first: string;
 }
 
 /** One message. In a history page it is as it is now, in an event as it was sent. */
@@ -70,6 +72,8 @@ export interface Message extends Origin {
   readonly pinned: boolean;
   /** The oldest reaction first. */
   readonly reactions: readonly ReactionGroup[];
+  /** From this moment of the device's clock on it is too old to be shown. */
+  readonly expiresMs?: number | undefined;
 }
 
 /** The author gave a message another text. */

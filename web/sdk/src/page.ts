@@ -1,8 +1,10 @@
 /** Pages of history as they are now. Loaded with the first of them. */
 
 import { nameless } from './convert.ts';
+import { sameEmoji } from './emoji.ts';
 import { type Asker, usersById } from './errands.ts';
 import { type Page, people, type Reader, rawEntries, readEntry } from './history.ts';
+import type { Machine } from './machine/machine.ts';
 import type { Edited, Entry, HistoryPage, Message, Range, User } from './model.ts';
 import type { Store } from './store.ts';
 import type { HistoryOptions } from './types.ts';
@@ -11,6 +13,9 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Most entries that are read from a cache at once, where the caller names no number. */
 const CACHED = 200;
+
+/** How long a message may be on its way. */
+const SLACK_MS = 5_000;
 
 const NO_PAGE: Page = {
   entries: [],
@@ -68,7 +73,32 @@ async function nameAndRead(
   const unnamed = ids.filter((id) => !member(id));
   const users = await usersById(asker, unnamed, onlyKnown || !machine.isReady);
   const name = (id: string) => member(id) ?? users.get(id) ?? nameless(id);
-  return readPage({ conversation, me: machine.user?.id, name }, page);
+  // Known once the whole page is read: it may say what counts.
+  const expiresMs = () => undefined;
+  const read = readPage({ conversation, me: machine.user?.id, name, expiresMs }, page);
+  for (const entry of read.entries) machine.noteExpiry(conversation, entry);
+  const nowMs = asker.wallMs();
+  for (const entry of [...read.entries, ...read.quoted]) {
+    if (entry.type === 'message') expire(machine, entry, page.fromCache, nowMs);
+  }
+  return read;
+}
+
+/** Says when a message expires, and takes its text away when it did. */
+function expire(
+  machine: Machine,
+  message: Mutable<Message>,
+  fromCache: boolean,
+  nowMs: number,
+): void {
+  const { conversation, seq, sender, timeMs } = message;
+  const atMs = machine.expiresMs(conversation, { seq, sender: sender.id, timeMs });
+  if (atMs === undefined) return;
+  // A cache may have kept it. What the server gives is there, whatever is known here.
+  const isGiven = !fromCache && !message.deleted;
+  if (isGiven && atMs + SLACK_MS <= nowMs) return;
+  message.expiresMs = atMs;
+  if (fromCache && atMs <= nowMs) blank(message);
 }
 
 /** A page with the messages as they are now. */
@@ -96,13 +126,16 @@ function apply(entry: Entry, messages: ReadonlyMap<number, Mutable<Message>>): v
   switch (entry.type) {
     case 'edit':
       if (message.deleted) break;
+      message.edited = {
+        seq: entry.seq,
+        timeMs: entry.timeMs,
+        first: message.edited?.first ?? message.text,
+      } satisfies Edited;
       message.text = entry.text;
       message.mentions = entry.mentions;
-      message.edited = { seq: entry.seq, timeMs: entry.timeMs } satisfies Edited;
       break;
     case 'deletion':
-      Object.assign(message, { text: '', mentions: [], reactions: [], deleted: true });
-      message.edited = undefined;
+      blank(message);
       break;
     case 'reaction':
       if (!message.deleted) {
@@ -114,6 +147,12 @@ function apply(entry: Entry, messages: ReadonlyMap<number, Mutable<Message>>): v
   }
 }
 
+/** Takes away what a message said. */
+function blank(message: Mutable<Message>): void {
+  Object.assign(message, { text: '', mentions: [], reactions: [], deleted: true });
+  message.edited = undefined;
+}
+
 /** The reactions after somebody reacted, or took it back. */
 export function react(
   groups: Message['reactions'],
@@ -121,12 +160,12 @@ export function react(
   user: User,
   removed: boolean,
 ): Message['reactions'] {
-  const group = groups.find((it) => it.emoji === emoji);
+  const group = groups.find((it) => sameEmoji(it.emoji, emoji));
   const others = group?.users.filter((it) => it.id !== user.id) ?? [];
   if (!removed && group && others.length < group.users.length) return groups;
   if (!group) return removed ? groups : [...groups, { emoji, users: [user] }];
   const users = removed ? others : [...others, user];
   return groups
-    .map((it) => (it === group ? { emoji, users } : it))
+    .map((it) => (it === group ? { ...group, users } : it))
     .filter((it) => it.users.length > 0);
 }

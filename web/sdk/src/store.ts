@@ -17,6 +17,8 @@ export interface StoredEntry {
   /** Seq of the message that an edit, deletion, reaction or pin is about. */
   readonly target?: number | undefined;
   readonly timeMs: number;
+  /** Its author; unknown in rows of an older version. */
+  readonly sender?: string | undefined;
   /** The encoded `Entry`. */
   readonly bytes: Uint8Array;
 }
@@ -59,6 +61,16 @@ export interface StoredCount {
   readonly doubtful: boolean;
 }
 
+/** From when on a conversation's messages expire, and how soon. */
+export interface Period {
+  /** It counts for entries after this one. */
+  readonly after: number;
+  /** Who set it. */
+  readonly by: string;
+  /** 0 for never. */
+  readonly retentionS: number;
+}
+
 /** A conversation's position and what is known of it. Opaque but for its id. */
 export interface StoredConversation {
   readonly id: string;
@@ -79,6 +91,8 @@ export interface StoredConversation {
   readonly request: boolean;
   /** How many hidden messages are known. */
   readonly hidden: number;
+  /** What is known of its retention, by `after`. */
+  readonly periods?: readonly Period[] | undefined;
 }
 
 /** What an earlier run left. */
@@ -111,7 +125,9 @@ export type Save =
   /** The user hid these messages: their texts go. */
   | { readonly type: 'hidden'; readonly conversation: string; readonly seqs: readonly number[] }
   /** Nothing up to this seq is there any more. */
-  | { readonly type: 'cleared'; readonly conversation: string; readonly upTo: number };
+  | { readonly type: 'cleared'; readonly conversation: string; readonly upTo: number }
+  /** The texts of messages go that are too old by now, the server's clock. */
+  | { readonly type: 'expired'; readonly conversation: string; readonly nowMs: number };
 
 /** A part of a conversation out of a store. */
 export interface StoredPage {

@@ -152,6 +152,7 @@ test('an entry of any kind and body can be read', () => {
     conversation: 'c',
     me: undefined,
     name: (id: string) => ({ id, name: id }),
+    expiresMs: () => undefined,
   };
   const anything = fc.record({
     seq: fc.integer({ min: 1, max: 2 ** 31 }),

@@ -19,6 +19,8 @@ use crate::token::Token;
 pub struct Tick {
     /// Milliseconds since any fixed moment; never goes back.
     pub now_ms: u64,
+    /// The device's clock, Unix milliseconds.
+    pub wall_ms: u64,
     /// Uniform over all values, new for every input.
     pub random: u64,
 }
@@ -285,7 +287,7 @@ mod tests {
     use parley_protocol::Code;
 
     fn at(now_ms: u64) -> Tick {
-        Tick { now_ms, random: 400 }
+        Tick { now_ms, wall_ms: now_ms, random: 400 }
     }
 
     fn connect() -> Connect {
@@ -374,7 +376,7 @@ mod tests {
     #[test]
     fn a_draining_server_is_left_within_the_time_it_gave() {
         let mut connect = ready(0);
-        connect.handle_drain(Tick { now_ms: 1000, random: 123_456 }, 5000);
+        connect.handle_drain(Tick { now_ms: 1000, wall_ms: 1000, random: 123_456 }, 5000);
         let moment = connect.deadline().unwrap();
         assert!((1000..6000).contains(&moment));
         assert!(matches!(connect.handle_timeout(at(moment)), Step::Redial));

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use parley_protocol::ids::{ConversationId, UserId};
 use parley_protocol::wire::client_envelope::Kind;
 
-use super::conversation::{Context, Conversation, Next, SavedConversation};
+use super::conversation::{Context, Conversation, Expired, Next, SavedConversation};
 use super::requests::Pending;
 use super::schedule::Schedule;
 use crate::model::{Conversation as Line, User};
@@ -94,6 +94,23 @@ impl Conversations {
             self.unsaved.insert(id);
         }
         self.schedule.wake(id);
+    }
+
+    /// When a message expires next, by the server's clock.
+    pub(crate) fn expiry_ms(&self) -> Option<u64> {
+        self.known.values().filter_map(|known| known.expiry().next_ms()).min()
+    }
+
+    /// It is so late by the server's clock. Returns those where something may have
+    /// expired, and whether the count is stale by it.
+    pub(crate) fn handle_time(
+        &mut self,
+        now_ms: u64,
+        me: Option<UserId>,
+    ) -> Vec<(ConversationId, bool)> {
+        let known = self.known.iter_mut().map(|(id, known)| (*id, known.handle_time(now_ms, me)));
+        let expired = known.filter(|(_, expired)| *expired != Expired::Nothing);
+        expired.map(|(id, expired)| (id, expired == Expired::Stale)).collect()
     }
 
     /// Its line in the list changed.

@@ -1,6 +1,8 @@
 //! Entries that come, pushed or fetched: offered to their conversation, taken in
 //! order, emitted with names.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use parley_protocol::ids::ConversationId;
 use parley_protocol::wire;
@@ -12,6 +14,9 @@ use super::inbound::{Malformed, conversation_id};
 use super::{Call, CallId, Machine, Output, Reply, Save};
 use crate::history::{self, Page};
 use crate::model::{self, Event, Range};
+
+/// How long a message may be on its way after the server gave it.
+const SLACK_MS: u64 = 5_000;
 
 impl Machine {
     pub(super) fn handle_deliver(
@@ -36,8 +41,9 @@ impl Machine {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let bounds = conversation.handle_gap_page(page, tick.now_ms);
         self.advance(id);
+        let start = self.note_start(id, bounds, page);
         if let Some(conversation) = self.conversations.get_mut(id)
-            && conversation.finish_gap(bounds, page.at_start, tick.now_ms)
+            && conversation.finish_gap(bounds, start, tick.now_ms)
         {
             self.outputs.push(Output::Stalled(id));
         }
@@ -51,10 +57,28 @@ impl Machine {
         page: &wire::Fetched,
     ) {
         self.conversations.finish_fetch();
-        if let Some(conversation) = self.conversations.get_mut(id) {
-            conversation.handle_refetched(page, tick.now_ms);
+        if let Some(conversation) = self.conversations.get_mut(id)
+            && let Some(first) = conversation.handle_refetched(page, tick.now_ms)
+        {
+            self.outputs.save(Save::Cleared(id, first.saturating_sub(1)));
         }
         self.advance(id);
+    }
+
+    /// A page may say where a conversation begins for this user by now: what is
+    /// older goes from the device too.
+    fn note_start(
+        &mut self,
+        id: ConversationId,
+        bounds: Option<(u64, u64)>,
+        page: &wire::Fetched,
+    ) -> Option<u64> {
+        let conversation = self.conversations.get_mut(id)?;
+        let first = conversation.note_start(bounds, page)?;
+        if conversation.handle_gone(first.saturating_sub(1)) {
+            self.outputs.save(Save::Cleared(id, first.saturating_sub(1)));
+        }
+        Some(first)
     }
 
     pub(super) fn handle_page(
@@ -66,12 +90,19 @@ impl Machine {
         let id = conversation_id(&page.conversation)?;
         let (entries, related) = (decode(&page.entries), decode(&page.related));
         let dense = self.calls.get(call).is_some_and(is_dense);
+        let bounds = entries.first().zip(entries.last());
+        let bounds = bounds.map(|(first, last)| (first.seq, last.seq)).filter(|_| dense);
         if let Some(conversation) = self.conversations.get_mut(id) {
-            let bounds = entries.first().zip(entries.last());
-            let bounds = bounds.map(|(first, last)| (first.seq, last.seq)).filter(|_| dense);
             conversation.handle_history(bounds, page.last_seq, tick.now_ms);
+            for entry in entries.iter().chain(&related) {
+                conversation.note_expiry(entry);
+            }
             self.conversations.touch(id);
         }
+        if dense {
+            self.note_start(id, bounds, page);
+        }
+        let expires = self.expire_page(tick, id, entries.iter().chain(&related));
         for entry in &related {
             self.outputs.save(Save::Related(id, entry.clone()));
         }
@@ -96,9 +127,36 @@ impl Machine {
                 related_cut: page.related_cut,
                 me: self.me(),
                 names,
+                expires,
             })),
         );
         Ok(())
+    }
+
+    /// When those of these messages expire that do, by the device's clock. What the
+    /// server gives is there, whatever is known here.
+    fn expire_page<'a>(
+        &self,
+        tick: Tick,
+        id: ConversationId,
+        entries: impl Iterator<Item = &'a wire::Entry>,
+    ) -> BTreeMap<u64, u64> {
+        let given = |entry: &wire::Entry, at_ms: u64| {
+            entry.erased || at_ms.saturating_add(SLACK_MS) > tick.wall_ms
+        };
+        let mut expires = BTreeMap::new();
+        for entry in entries {
+            if let Some(at_ms) = self.expires_ms(id, entry).filter(|at_ms| given(entry, *at_ms)) {
+                expires.insert(entry.seq, at_ms);
+            }
+        }
+        expires
+    }
+
+    /// When a message of a conversation is too old to be shown, by the device's clock.
+    #[must_use]
+    pub fn expires_ms(&self, id: ConversationId, entry: &wire::Entry) -> Option<u64> {
+        self.clock.device_ms(self.conversations.get(id)?.expiry().of_message(entry))
     }
 
     /// Takes and emits what is next in order, as far as names are known.
@@ -116,7 +174,10 @@ impl Machine {
             let sender = history::sender(&entry);
             let name = |user| self.names.name_in(conversation, user);
             let reader = history::Reader { conversation: id, me, name: &name };
-            let read = reader.entry(entry.clone());
+            let mut read = reader.entry(entry.clone());
+            if let model::Entry::Message(message) = &mut read {
+                message.expires_ms = self.clock.device_ms(conversation.expiry().of_message(&entry));
+            }
             if conversation.handle_taken(&entry, &read, me, Some(sender) == me) {
                 self.feed.request_resync();
             }

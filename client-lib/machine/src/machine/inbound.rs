@@ -192,6 +192,7 @@ impl Machine {
             self.outputs.save(Save::Account(account));
             self.learn_peers();
         }
+        self.clock.handle_welcome(tick, welcome.server_time_ms);
         let limits = welcome.limits.unwrap_or_default();
         let session = Session {
             id: SessionId::from_slice(&welcome.session).map_err(|_| Malformed)?,

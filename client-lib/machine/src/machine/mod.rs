@@ -52,7 +52,7 @@ use std::sync::Arc;
 use parley_protocol::ids::{ConversationId, UserId};
 
 pub use connect::Tick;
-pub use conversation::{Count, Roster, SavedConversation};
+pub use conversation::{Count, Expiry, Period, Roster, SavedConversation};
 pub use outbox::Item;
 pub use types::{Call, CallId, Config, Output, Reply, Save, Saved, SavedAccount, Sizes};
 
@@ -71,6 +71,7 @@ use outbox::Outbox;
 use outputs::Outputs;
 use presence::Presence;
 use requests::{Pending, Requests};
+use time::Clock;
 use tracking::Tracking;
 
 /// Requests of the application without an answer yet, at most.
@@ -92,6 +93,7 @@ pub struct Machine {
     calls: Calls,
     feed: Feed,
     outputs: Outputs,
+    clock: Clock,
 }
 
 impl Machine {
@@ -112,6 +114,7 @@ impl Machine {
             calls: Calls::default(),
             feed: Feed::new(saved.feed_position),
             outputs: Outputs::new(config.keeps),
+            clock: Clock::default(),
             config,
         };
         machine.learn_peers();

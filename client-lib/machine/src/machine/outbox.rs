@@ -285,7 +285,7 @@ mod tests {
     use parley_protocol::Code;
     use parley_protocol::ids::UserId;
 
-    const NOW: Tick = Tick { now_ms: 1000, random: 77 };
+    const NOW: Tick = Tick { now_ms: 1000, wall_ms: 1000, random: 77 };
 
     fn to(byte: u8) -> To {
         To::User(UserId::new([byte; 16]))

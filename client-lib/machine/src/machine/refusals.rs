@@ -22,7 +22,7 @@ impl Machine {
             Pending::Fetch(id) => {
                 self.conversations.finish_fetch();
                 if let Some(conversation) = self.conversations.get_mut(id) {
-                    conversation.finish_gap(None, false, tick.now_ms);
+                    conversation.finish_gap(None, None, tick.now_ms);
                 }
                 self.conversations.wake(id);
             }

@@ -3,7 +3,7 @@
 use parley_protocol::ids::{ConversationId, DeviceId, UserId};
 use parley_protocol::wire::{self, client_envelope, server_envelope};
 
-use super::conversation::SavedConversation;
+use super::conversation::{Expiry, SavedConversation};
 use super::outbox::Item;
 use crate::backoff::Backoff;
 use crate::error::Error;
@@ -78,6 +78,8 @@ pub enum Save {
     Hidden(ConversationId, Vec<u64>),
     /// Nothing up to this seq is there any more.
     Cleared(ConversationId, u64),
+    /// The texts of messages go that are too old by now, the server's clock.
+    Expired(ConversationId, Expiry, u64),
 }
 
 /// Names a call of the application; chosen by the driver, never reused.

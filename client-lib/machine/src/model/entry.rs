@@ -42,6 +42,8 @@ pub struct Message {
     pub pinned: bool,
     /// Who reacts to it how, the oldest reaction first. In history pages.
     pub reactions: Vec<ReactionGroup>,
+    /// From this moment of the device's clock on it is too old to be shown.
+    pub expires_ms: Option<u64>,
 }
 
 impl Message {
@@ -71,6 +73,7 @@ impl Message {
             deleted: false,
             pinned: false,
             reactions: Vec::new(),
+            expires_ms: None,
         }
     }
 }

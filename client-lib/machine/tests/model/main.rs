@@ -81,6 +81,7 @@ impl Disk {
                 Save::Feed(position) => self.saved.feed_position = position,
                 Save::Account(account) => self.saved.account = Some(account),
                 Save::Entry(..) | Save::Related(..) | Save::Hidden(..) | Save::Cleared(..) => {}
+                Save::Expired(..) => {}
             }
         }
     }
@@ -305,7 +306,7 @@ impl World {
     }
 
     fn tick(&mut self) -> Tick {
-        Tick { now_ms: self.now_ms, random: self.rng.u64(..) }
+        Tick { now_ms: self.now_ms, wall_ms: self.now_ms, random: self.rng.u64(..) }
     }
 
     fn step(&mut self, faults: bool, sends: bool) {
@@ -386,7 +387,8 @@ impl World {
             71..72 if faults => device.machine.force_reconnect(tick),
             72..85 => {
                 self.now_ms += rng.u64(..200);
-                let tick = Tick { now_ms: self.now_ms, random: rng.u64(..) };
+                let now_ms = self.now_ms;
+                let tick = Tick { now_ms, wall_ms: now_ms, random: rng.u64(..) };
                 for device in &mut self.devices {
                     if device.machine.deadline(tick.now_ms).is_some_and(|at| at <= tick.now_ms) {
                         device.machine.handle_timeout(tick);

@@ -61,6 +61,30 @@ export async function clear(tx: Writing, id: string, upTo: number): Promise<void
   await tx.objectStore('related').delete(IDBKeyRange.bound([id, 0, 0], [id, upTo, MOST]));
 }
 
+/** Takes out the texts of what is too old to be kept. */
+export async function expire(tx: Writing, id: string, nowMs: number): Promise<void> {
+  const conversation = await tx.objectStore('conversations').get(id);
+  if (!conversation?.periods) return;
+  const { periods, roster } = conversation;
+  const isOld = ({ kind, seq, sender, timeMs, bytes }: StoredEntry): boolean => {
+    if (kind !== TEXT || isErased(bytes)) return false;
+    // In a 1:1 each side sets it for its own messages.
+    const counts = periods.findLast(
+      (it) => it.after < seq && (roster?.kind === 'group' || it.by === sender),
+    );
+    return (
+      counts !== undefined && counts.retentionS > 0 && timeMs + counts.retentionS * 1_000 <= nowMs
+    );
+  };
+  const rows = await tx.objectStore('entries').getAll(IDBKeyRange.bound([id, 0], [id, MOST]));
+  for (const { seq } of rows.filter(isOld)) await erase(tx, id, seq);
+  // Answered messages from elsewhere.
+  const related = IDBKeyRange.bound([id, 0, 0], [id, MOST, MOST]);
+  for (const { seq } of (await tx.objectStore('related').getAll(related)).filter(isOld)) {
+    await erase(tx, id, seq);
+  }
+}
+
 /** Keeps the newest `most` entries of a conversation. */
 export async function trim(tx: Writing, id: string, most: number): Promise<void> {
   const last = await newest(tx, id);

@@ -4,4 +4,4 @@
  * @module
  */
 
-export { openStore, type StoreOptions, wipe } from './store.ts';
+export { openStore, type StoreOptions, wipe, wipeRead } from './store.ts';

@@ -9,7 +9,7 @@
 import { ParleyError, problem } from '../error.ts';
 import type { Range, Save, Saved, Store, StoredPage } from '../types.ts';
 import { type Database, deleteDatabase, HISTORY, openDatabase, TABLES } from './database.ts';
-import { clear, erase, putEntry, readPage, relate, trim, type Writing } from './history.ts';
+import { clear, erase, expire, putEntry, readPage, relate, trim, type Writing } from './history.ts';
 
 export interface StoreOptions {
   /** Entries kept of each conversation. */
@@ -31,6 +31,24 @@ export async function wipe(account: string): Promise<void> {
   }
   // What is open elsewhere is empty by now.
   await deleteDatabase(account);
+}
+
+/**
+ * Forgets what was read of an account whose session another device ended: messages,
+ * people, positions. What its user wrote and was not sent waits for the next sign-in.
+ */
+export async function wipeRead(account: string): Promise<void> {
+  const database = await openDatabase(account, () => {});
+  try {
+    const tx = database.transaction([...TABLES], 'readwrite', { durability: 'strict' });
+    for (const name of TABLES) {
+      if (name !== 'outbox' && name !== 'meta') void tx.objectStore(name).clear();
+    }
+    void tx.objectStore('meta').delete('feed');
+    await tx.done;
+  } finally {
+    database.close();
+  }
 }
 
 /** Entries of a conversation that may come before its oldest are looked for again. */
@@ -165,6 +183,9 @@ class IndexedStore implements Store {
         return;
       case 'cleared':
         await clear(tx, save.conversation, save.upTo);
+        return;
+      case 'expired':
+        await expire(tx, save.conversation, save.nowMs);
         return;
     }
   }

@@ -85,8 +85,13 @@ export class Driver {
   }
 
   tick(): Tick {
-    const { wallMs = Date.now, random = Math.random } = this.options;
-    return { nowMs: Math.floor(this.#nowMs()), wallMs: wallMs(), random: random() };
+    const { random = Math.random } = this.options;
+    return { nowMs: Math.floor(this.#nowMs()), wallMs: this.wallMs(), random: random() };
+  }
+
+  /** The device's clock. */
+  wallMs(): number {
+    return (this.options.wallMs ?? Date.now)();
   }
 
   /** Makes an input to the machine and does what follows. */

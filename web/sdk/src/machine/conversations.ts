@@ -89,6 +89,24 @@ export class Conversations {
     this.#changed.clear();
   }
 
+  /** When a message expires next, by the server's clock. */
+  expiryMs(): number {
+    return this.values().reduce((at, it) => Math.min(at, it.expiry.nextMs), Infinity);
+  }
+
+  /** It is so late by the server's clock. Returns whether a count is stale by it. */
+  handleTime(nowMs: number, me: string | undefined): boolean {
+    let stale = false;
+    for (const it of this.#all.values()) {
+      if (it.expiry.nextMs > nowMs) continue;
+      stale = it.handleTime(nowMs, me) || stale;
+      this.#outputs.save({ type: 'expired', conversation: it.id, nowMs });
+      this.markChanged(it.id);
+      this.touch(it.id);
+    }
+    return stale;
+  }
+
   /** What is to be saved since the last call. */
   takeUnsaved(): Save[] {
     const unsaved = [...this.#unsaved];

@@ -3,11 +3,10 @@
  * emitted with names.
  */
 
-import { decode } from '../codec.ts';
-import * as wire from '../gen/wire.ts';
+import type * as wire from '../gen/wire.ts';
 import { type Page, type Raw, rawEntries, readEntry, stored } from '../history.ts';
 import { uuid } from '../ids.ts';
-import type { Range, User } from '../model.ts';
+import type { Change, Range, User } from '../model.ts';
 import type { Tick } from './connect.ts';
 import type { Conversation } from './conversation/conversation.ts';
 import type { Parts } from './parts.ts';
@@ -29,7 +28,7 @@ export function ensure(p: Parts, id: string): Conversation {
 }
 
 /** Offers entries to the log. Returns the lowest seq. */
-function offer(it: Conversation, entries: readonly Raw[]): number | undefined {
+export function offer(it: Conversation, entries: readonly Raw[]): number | undefined {
   if (entries.length === 0) return undefined;
   let [from, to] = [0, -1];
   // One that can't be read leaves a gap, which is fetched; when that brings
@@ -46,6 +45,26 @@ function offer(it: Conversation, entries: readonly Raw[]): number | undefined {
   return Math.min(...entries.map((entry) => entry.seq));
 }
 
+/**
+ * A page may say where the conversation begins for this user by now: what is
+ * older went, and goes from the device too. Returns the first seq that is there.
+ */
+function noteStart(
+  p: Parts,
+  it: Conversation,
+  { atStart, atEnd, lastSeq }: wire.Fetched,
+  first: number | undefined,
+): number | undefined {
+  // Where nothing at all is left, it begins with what is to come.
+  const from = first ?? (atEnd ? lastSeq + 1 : 0);
+  if (!atStart || from === 0) return first;
+  it.acknowledged.handleFloor(from - 1);
+  if (it.handleGone(from - 1)) {
+    p.outputs.saveAndEmit({ type: 'cleared', conversation: it.id, upTo: from - 1 });
+  }
+  return from;
+}
+
 /** The answer to the fetch of a gap. */
 export function handleGapPage(p: Parts, tick: Tick, id: string, page: wire.Fetched): void {
   p.conversations.schedule.finish('fetch');
@@ -54,8 +73,7 @@ export function handleGapPage(p: Parts, tick: Tick, id: string, page: wire.Fetch
   const first = offer(it, rawEntries(page.entries));
   it.log.noteLast(page.lastSeq, tick.nowMs, false);
   advance(p, id);
-  if (page.atStart && first !== undefined) it.acknowledged.handleFloor(first - 1);
-  it.log.finishFetch(first, page.atStart, tick.nowMs);
+  it.log.finishFetch(noteStart(p, it, page, first), page.atStart, tick.nowMs);
   advance(p, id);
 }
 
@@ -65,8 +83,7 @@ export function handleRefetched(p: Parts, id: string, page: wire.Fetched): void 
   const it = p.conversations.get(id);
   if (!it) return;
   const before = it.acknowledged.covered;
-  const first = offer(it, rawEntries(page.entries));
-  if (page.atStart && first !== undefined) it.acknowledged.handleFloor(first - 1);
+  noteStart(p, it, page, offer(it, rawEntries(page.entries)));
   it.acknowledged.finishRecovery(it.acknowledged.covered > before);
   advance(p, id);
 }
@@ -83,20 +100,12 @@ export function handlePage(p: Parts, tick: Tick, call: number, fetched: wire.Fet
     const [first, last] = [entries[0], entries.at(-1)];
     if (dense && first && last) it.acknowledged.handleGiven(first.seq, last.seq);
     it.log.noteLast(fetched.lastSeq, tick.nowMs, true);
-    // It begins here for this user by now: what is older went by its age, and
-    // goes from the device too.
-    if (dense && fetched.atStart && first && it.handleGone(first.seq - 1)) {
-      p.outputs.saveAndEmit({ type: 'cleared', conversation: id, upTo: first.seq - 1 });
-    }
+    if (dense) noteStart(p, it, fetched, first?.seq);
     p.conversations.touch(id);
   }
-  for (const entry of related) {
-    p.outputs.save({ type: 'related', conversation: id, entry: stored(entry) });
-  }
+  for (const entry of related) save(p, 'related', id, entry);
   // Of what lies apart, only what is done to others has a place in the cache.
-  for (const entry of entries) {
-    p.outputs.save({ type: dense ? 'entry' : 'related', conversation: id, entry: stored(entry) });
-  }
+  for (const entry of entries) save(p, dense ? 'entry' : 'related', id, entry);
   const { atStart, atEnd, lastSeq, relatedCut } = fetched;
   const page: Page = { entries, related, atStart, atEnd, lastSeq, relatedCut, fromCache: false };
   p.calls.reply(call, page);
@@ -111,35 +120,34 @@ function isDense(range: Range): boolean {
 export function advance(p: Parts, id: string): void {
   const it = p.conversations.get(id);
   if (!it) return;
-  const reader = { conversation: id, me: p.account.me, name: (user: string) => p.nameIn(id, user) };
+  const reader = {
+    conversation: id,
+    me: p.account.me,
+    name: (user: string) => p.nameIn(id, user),
+    expiresMs: (entry: Raw) => p.expiresMs(id, entry),
+  };
   for (let next = it.peek(); next && canName(p, it, next); next = it.peek()) {
     it.log.take();
     const entry = readEntry(reader, next);
     const stale = it.handleTaken(next, entry, p.account.me);
     stopTyping(p, id, next.sender);
-    keep(p, id, next);
     if (stale) p.feed.requestResync();
+    const { what } = entry as Partial<Change>;
+    const cleared =
+      what?.type === 'erased' && ({ type: 'cleared', conversation: id, upTo: what.upTo } as const);
+    if (cleared) p.outputs.save(cleared);
+    save(p, 'entry', id, next);
     p.outputs.emit({ type: 'entry', entry });
-    if (entry.type === 'change' && entry.what.type === 'erased') {
-      p.outputs.emit({ type: 'cleared', conversation: id, upTo: entry.what.upTo });
-    }
+    if (cleared) p.outputs.emit(cleared);
     p.conversations.markChanged(id);
   }
   p.conversations.touch(id);
 }
 
 /** Keeps an entry for offline reading. */
-function keep(p: Parts, id: string, entry: Raw): void {
+function save(p: Parts, type: 'entry' | 'related', id: string, entry: Raw): void {
   if (!p.outputs.keeps) return;
-  if (entry.kind === wire.EntryKind.HISTORY_ERASED && !entry.erased) {
-    try {
-      const { upTo } = decode(wire.HistoryErased, entry.body);
-      p.outputs.save({ type: 'cleared', conversation: id, upTo });
-    } catch {
-      // Malformed: it was emitted as something unknown.
-    }
-  }
-  p.outputs.save({ type: 'entry', conversation: id, entry: stored(entry) });
+  p.outputs.save({ type, conversation: id, entry: stored(entry) });
 }
 
 /** A name came, or can't be had: what waits for it goes on. */

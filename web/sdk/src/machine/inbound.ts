@@ -16,6 +16,7 @@ import {
   handleName,
   handlePage,
   handleRefetched,
+  offer,
 } from './entries.ts';
 import { close, fail, finishInput, reportState } from './lifecycle.ts';
 import type { Parts } from './parts.ts';
@@ -170,6 +171,10 @@ function handleWelcome(p: Parts, tick: Tick, welcome: wire.Welcome): void {
     close(p, tick, problem('store', 'the store belongs to another user'));
     return;
   }
+  if (welcome.serverTimeMs > 0) {
+    p.aheadMs = welcome.serverTimeMs - tick.nowMs;
+    p.skewMs = welcome.serverTimeMs - tick.wallMs;
+  }
   if (isNew) learnPeers(p);
   p.requests.setLimit(welcome.limits?.requestsInFlight ?? 0);
   p.liveness.handleWelcome(tick.nowMs, welcome.heartbeatMs, welcome.backgroundHeartbeatMs);
@@ -214,10 +219,9 @@ function handleSent(p: Parts, tick: Tick, localId: number, answer: wire.Sent): v
     entryBytes({ seq, ordinal, timeMs, epoch: 0, sender, kind, body, erased: false }),
   );
   const it = ensure(p, conversation);
-  if (!duplicate) it.acknowledged.handleGiven(seq, seq);
   it.log.noteLast(seq, tick.nowMs, true);
   // What an earlier try brought may have been deleted since: that is fetched.
-  if (raw && !duplicate) it.log.offer(raw);
+  if (raw && !duplicate) offer(it, [raw]);
   p.conversations.touch(conversation);
   p.tracking.add(localId, sent);
   advance(p, conversation);

@@ -21,12 +21,13 @@ import type { To } from '../actions.ts';
 import type { Composed } from '../compose.ts';
 import type { ErrorInfo } from '../error.ts';
 import type * as wire from '../gen/wire.ts';
-import type { Conversation as Line, User } from '../model.ts';
+import type { Entry, Conversation as Line, User } from '../model.ts';
 import type { Save, Saved, StoredItem } from '../store.ts';
 import type { OutboxItem, State, TransportName } from '../types.ts';
 import type { Call } from './calls.ts';
 import { startCall, startDrain } from './commands.ts';
 import type { Tick } from './connect.ts';
+import type { Place } from './conversation/expiry.ts';
 import { handleEnvelope } from './inbound.ts';
 import { applyStep, close, endSession, fail, isOpen, reportState } from './lifecycle.ts';
 import { type Envelope, pollTransmit } from './outbound.ts';
@@ -72,6 +73,7 @@ export class Machine {
   /** Begins to connect. */
   start(tick: Tick): void {
     const { connect } = this.#parts;
+    this.#parts.aheadMs = tick.wallMs - tick.nowMs;
     if (connect.phase.type === 'idle') applyStep(this.#parts, connect.start(), tick);
   }
 
@@ -180,6 +182,16 @@ export class Machine {
   /** The member with this id, as the conversation names them. */
   named(conversation: string, user: string): User | undefined {
     return this.#parts.conversations.get(conversation)?.named(user);
+  }
+
+  /** When an entry of a conversation is too old to be shown, by the device's clock. */
+  expiresMs(conversation: string, entry: Place): number | undefined {
+    return this.#parts.expiresMs(conversation, entry);
+  }
+
+  /** An entry of a page may say when messages of its conversation expire. */
+  noteExpiry(conversation: string, entry: Entry): void {
+    this.#parts.conversations.get(conversation)?.noteExpiry(entry);
   }
 
   /** Those of these users who are known from anywhere. */

@@ -10,6 +10,7 @@ import type { Saved } from '../store.ts';
 import { Account } from './account.ts';
 import { Calls } from './calls.ts';
 import { type Backoff, Connect } from './connect.ts';
+import type { Place } from './conversation/expiry.ts';
 import { Conversations } from './conversations.ts';
 import { Feed } from './feed.ts';
 import { Liveness } from './liveness.ts';
@@ -48,6 +49,9 @@ export class Parts {
   readonly presence = new Presence();
   readonly calls: Calls;
   readonly feed: Feed;
+  /** How far the server's clock is ahead of that of ticks, and of the device's. */
+  aheadMs = 0;
+  skewMs = 0;
 
   constructor(
     readonly config: Config,
@@ -63,6 +67,12 @@ export class Parts {
     this.names = new Names(outputs, saved?.users);
     this.calls = new Calls(outputs);
     this.feed = new Feed(outputs, saved?.feedPosition ?? 0);
+  }
+
+  /** When an entry of a conversation is too old to be shown, by the device's clock. */
+  expiresMs(conversation: string, entry: Place): number | undefined {
+    const at = this.conversations.get(conversation)?.expiry.of(entry);
+    return at && at - this.skewMs;
   }
 
   /** The user with this id in a conversation; called by the id when the name is not known. */

@@ -13,6 +13,7 @@ export function deadline(p: Parts, nowMs: number): number {
     p.outbox.drainDeadline(),
     p.presence.typingDeadline(),
     p.calls.deadline(),
+    p.conversations.expiryMs() - p.aheadMs,
   ];
   if (!p.connect.isReady) return Math.min(...always);
   // What is due already is made as soon as there is room for it.
@@ -39,6 +40,9 @@ export function handleTimeout(p: Parts, tick: Tick): void {
   }
   for (const { conversation, user } of p.presence.expireTyping(tick.nowMs)) {
     reportTyping(p, conversation, user, false);
+  }
+  if (p.conversations.handleTime(tick.nowMs + p.aheadMs, p.account.me)) {
+    p.feed.requestResync();
   }
   if (p.connect.isReady && deadAtMs(p) <= tick.nowMs) {
     fail(p, tick, problem('timeout', 'the server went silent'));

@@ -5,6 +5,7 @@
  * deleted message takes nothing more, the same person and emoji is one reaction.
  */
 
+import { sameEmoji } from '../emoji.ts';
 import type { Message, ReactionGroup, User } from '../types.ts';
 import type { Update } from './items.ts';
 
@@ -23,7 +24,11 @@ function apply(message: Message, update: Update): Message {
         ...message,
         text: update.text,
         mentions: update.mentions,
-        edited: { seq: update.seq ?? 0, timeMs: update.timeMs },
+        edited: {
+          seq: update.seq ?? 0,
+          timeMs: update.timeMs,
+          first: message.edited?.first ?? message.text,
+        },
       };
     case 'deletion':
       return deleted(message);
@@ -36,6 +41,10 @@ function apply(message: Message, update: Update): Message {
       return message.pinned === !update.removed ? message : { ...message, pinned: !update.removed };
   }
 }
+
+/** Whether a message is too old to be shown. */
+export const isExpired = ({ expiresMs }: Message, nowMs: number): boolean =>
+  expiresMs !== undefined && expiresMs <= nowMs;
 
 /** The message without what it said. */
 export function deleted(message: Message): Message {
@@ -56,7 +65,7 @@ function react(
   user: User,
   removed: boolean,
 ): readonly ReactionGroup[] {
-  const group = groups.find((other) => other.emoji === emoji);
+  const group = groups.find((other) => sameEmoji(other.emoji, emoji));
   const there = group?.users.some((other) => other.id === user.id) ?? false;
   if (there === !removed) return groups;
   if (!group) return [...groups, { emoji, users: [user] }];
@@ -64,6 +73,6 @@ function react(
     ? group.users.filter((other) => other.id !== user.id)
     : [...group.users, user];
   return groups
-    .map((other) => (other === group ? { emoji, users } : other))
+    .map((other) => (other === group ? { ...group, users } : other))
     .filter((other) => other.users.length > 0);
 }

@@ -8,7 +8,7 @@
 
 import type { Entry, HistoryPage, Message } from '../types.ts';
 import { equal } from './equal.ts';
-import { fold } from './fold.ts';
+import { fold, isExpired } from './fold.ts';
 import { isRelation, type Relation, type Update } from './items.ts';
 import { type Run, Runs } from './runs.ts';
 import type { Row } from './types.ts';
@@ -91,6 +91,12 @@ export class HeldLog {
       held.stale = false;
     }
     return held.folded;
+  }
+
+  /** A message as {@link HeldLog.message}, unless it is too old by now. */
+  messageAt(seq: number, nowMs: number): Message | undefined {
+    const message = this.message(seq);
+    return message && !isExpired(message, nowMs) ? message : undefined;
   }
 
   /** Whether an own update to it is on its way. */

@@ -7,6 +7,7 @@
  * @module
  */
 
+export { sameEmoji } from '../emoji.ts';
 export { conversationList, type ListOptions } from './list.ts';
 export { comparable, excerpt, type Piece } from './match.ts';
 export { type Schedule, soon } from './observable.ts';

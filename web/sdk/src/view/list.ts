@@ -7,7 +7,7 @@
 
 import type { ClientApi, Conversation, Event, OutboxItem, User } from '../types.ts';
 import { equal } from './equal.ts';
-import { type Schedule, Snapshot } from './observable.ts';
+import { type Schedule, Snapshot, Timer } from './observable.ts';
 import { type LastEntry, Previews } from './previews.ts';
 import type {
   ConversationListSnapshot,
@@ -21,7 +21,7 @@ import { TypingMap } from './typing.ts';
 
 export interface ListOptions {
   readonly schedule?: Schedule | undefined;
-  /** The clock, for mutes that end. */
+  /** The clock, for mutes that end and messages that expire. */
   readonly now?: (() => number) | undefined;
 }
 
@@ -39,8 +39,6 @@ export function conversationList(
 const PREVIEW_CHARS = 160;
 /** Sends that are remembered to be done, at most. */
 const DONE = 1_024;
-/** A timer can't wait longer. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 class List implements ConversationListView {
   readonly #client: ClientApi;
@@ -58,7 +56,7 @@ class List implements ConversationListView {
   readonly #previews: Previews;
   #loaded = false;
   #off: () => void = () => {};
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer = new Timer();
   #last: ConversationListSnapshot | undefined;
 
   constructor(client: ClientApi, options: ListOptions) {
@@ -66,7 +64,7 @@ class List implements ConversationListView {
     this.#now = options.now ?? Date.now;
     this.#schedule = options.schedule;
     this.#snapshot = new Snapshot(() => this.#make(), options.schedule);
-    this.#previews = new Previews(client, (id) => this.#touch(id));
+    this.#previews = new Previews(client, this.#now, (id) => this.#touch(id));
   }
 
   get(): ConversationListSnapshot {
@@ -97,7 +95,7 @@ class List implements ConversationListView {
   close(): void {
     this.#off();
     this.#previews.close();
-    clearTimeout(this.#timer);
+    this.#timer.stop();
   }
 
   async #load(): Promise<void> {
@@ -212,6 +210,7 @@ class List implements ConversationListView {
   }
 
   #make(): ConversationListSnapshot {
+    this.#previews.expire();
     const waiting = this.#waiting();
     for (const id of this.#dirty) {
       const line = this.#conversations.get(id);
@@ -263,9 +262,10 @@ class List implements ConversationListView {
     const { preferences } = line;
     const texts = waiting.filter((item) => item.action.type === 'text');
     const newest = texts.at(-1);
-    const preview = newest
-      ? pendingPreview(newest, this.#client.me)
-      : lastPreview(this.#previews.get(line.id), line);
+    const last = lastPreview(this.#previews.get(line.id), line);
+    const preview = newest ? pendingPreview(newest, this.#client.me) : last;
+    // What is done to older messages doesn't move the line.
+    const said = this.#previews.isKnown(line) ? last?.timeMs : undefined;
     return {
       id: line.id,
       kind: line.kind,
@@ -283,24 +283,22 @@ class List implements ConversationListView {
       former: line.former,
       draft: preferences.draft,
       preview,
-      timeMs: Math.max(line.lastTimeMs, newest?.queuedMs ?? 0),
+      timeMs: Math.max(said ?? line.lastTimeMs, newest?.queuedMs ?? 0),
       typing: this.#typing.in(line.id),
       pending: waiting.filter((item) => item.status !== 'failed').length,
-      failed: waiting.filter((item) => item.status === 'failed').length,
+      // Anything else that was refused leaves nothing to look at.
+      failed: texts.filter((item) => item.status === 'failed').length,
     };
   }
 
-  /** Looks again when the first mute ends. */
+  /** Looks again when the first mute ends, or message expires. */
   #wake(rows: readonly ConversationRow[]): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     const muted = rows.filter((row) => row.muted);
     const ends = Math.min(...muted.map((row) => row.conversation.preferences.mutedUntilMs));
-    if (!Number.isFinite(ends)) return;
-    const wait = Math.min(Math.max(ends - this.#now(), 0) + 1, LONGEST_MS);
-    this.#timer = setTimeout(() => {
+    this.#timer.start(Math.min(ends, this.#previews.expiresMs()) - this.#now(), () => {
       for (const row of muted) this.#touch(row.id);
-    }, wait);
+      this.#previews.expire();
+    });
   }
 }
 

@@ -83,3 +83,24 @@ export class Snapshot<T> implements Readable<T> {
     }
   }
 }
+
+/** A timer can't wait longer. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Waits for one moment, the one it was told last. */
+export class Timer {
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Runs `run` in so many milliseconds; never when they are infinite. */
+  start(inMs: number, run: () => void): void {
+    this.stop();
+    if (!Number.isFinite(inMs)) return;
+    // One millisecond more: timers may come a little early.
+    this.#timer = setTimeout(run, Math.min(Math.max(inMs, 0) + 1, LONGEST_MS));
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

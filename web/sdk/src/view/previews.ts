@@ -5,8 +5,8 @@
  * on top, a few at a time, and carried on by what is pushed.
  */
 
-import type { ClientApi, Conversation, Entry, HistoryPage, Message } from '../types.ts';
-import { fold } from './fold.ts';
+import type { ClientApi, Conversation, Entry, Message, Range } from '../types.ts';
+import { fold, isExpired } from './fold.ts';
 import { isRelation } from './items.ts';
 import type { SystemEvent } from './types.ts';
 
@@ -19,11 +19,12 @@ export type LastEntry =
 const AHEAD = 60;
 /** Reads on their way at once. */
 const READS = 3;
-/** Entries read of each: the last ones may be nothing to show. */
-const PAGE = 20;
+/** Entries read of each, one page after the other: the last ones may be nothing to show. */
+const PAGES = [20, 100, 200, 200];
 
 export class Previews {
   readonly #client: ClientApi;
+  readonly #now: () => number;
   readonly #changed: (conversation: string) => void;
   readonly #last = new Map<string, LastEntry>();
   /** Up to which seq each is known. */
@@ -33,13 +34,39 @@ export class Previews {
   #reading = 0;
   #closed = false;
 
-  constructor(client: ClientApi, changed: (conversation: string) => void) {
+  constructor(client: ClientApi, now: () => number, changed: (conversation: string) => void) {
     this.#client = client;
+    this.#now = now;
     this.#changed = changed;
   }
 
   get(conversation: string): LastEntry | undefined {
     return this.#last.get(conversation);
+  }
+
+  /** Whether it is known what was said last. */
+  isKnown({ id, lastSeq }: Conversation): boolean {
+    return (this.#known.get(id) ?? 0) >= lastSeq;
+  }
+
+  /** Lets go of what is too old by now, and looks for what is not. */
+  expire(): void {
+    for (const [id, last] of this.#last) {
+      if (last.type !== 'message' || !isExpired(last.message, this.#now())) continue;
+      this.#last.delete(id);
+      this.#asked.delete(id);
+      this.wantOne(id, 'server');
+      this.#changed(id);
+    }
+  }
+
+  /** When the next one is too old. */
+  expiresMs(): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const last of this.#last.values()) {
+      if (last.type === 'message') at = Math.min(at, last.message.expiresMs ?? at);
+    }
+    return at;
   }
 
   close(): void {
@@ -96,24 +123,14 @@ export class Previews {
 
   #take(id: string, entry: Entry): void {
     const last = this.#last.get(id);
-    if (entry.type === 'message') this.#last.set(id, { type: 'message', message: entry });
-    else if (entry.type === 'change') {
+    if (entry.type === 'message') {
+      this.#last.set(id, { type: 'message', message: entry });
+    } else if (entry.type === 'change') {
       this.#last.set(id, { type: 'system', entry, event: entry.what });
     } else if (entry.type === 'unknown') this.#last.set(id, { type: 'unknown', entry });
     else if (isRelation(entry) && last?.type === 'message' && last.message.seq === entry.target) {
       this.#last.set(id, { type: 'message', message: fold(last.message, [entry]) });
     }
-  }
-
-  #handlePage(id: string, page: HistoryPage): void {
-    const known = this.#known.get(id) ?? 0;
-    const newest = page.entries.at(-1)?.seq ?? 0;
-    if (newest === 0 || newest < known) return;
-    this.#known.set(id, newest);
-    // Messages of a page are as they are now: its relations are in them already.
-    const shown = page.entries.filter((entry) => !isRelation(entry));
-    for (const entry of shown) this.#take(id, entry);
-    this.#changed(id);
   }
 
   #next(): void {
@@ -127,9 +144,7 @@ export class Previews {
 
   async #read(id: string, from: 'cache' | 'server'): Promise<void> {
     try {
-      const cache = from === 'cache' ? ('only' as const) : undefined;
-      const page = await this.#client.history(id, { type: 'latest' }, { limit: PAGE, cache });
-      if (!this.#closed) this.#handlePage(id, page);
+      await this.#look(id, from === 'cache' ? 'only' : undefined);
     } catch {
       // The line goes without; it is asked for again after a reconnect.
       this.#asked.delete(id);
@@ -138,4 +153,40 @@ export class Previews {
       this.#next();
     }
   }
+
+  /** Looks back until there is something to show, but not for ever. */
+  async #look(id: string, cache: 'only' | undefined): Promise<void> {
+    let range: Range = { type: 'latest' };
+    let newest = 0;
+    let hidden: Set<number> | undefined;
+    for (const limit of PAGES) {
+      const page = await this.#client.history(id, range, { limit, cache });
+      newest ||= page.entries.at(-1)?.seq ?? 0;
+      if (this.#closed || newest === 0 || newest < (this.#known.get(id) ?? 0)) return;
+      const shown = page.entries.filter((entry) => isShown(entry, this.#now()));
+      // Hidden ones look like deleted ones.
+      if (shown.some((entry) => entry.type === 'message' && entry.deleted)) {
+        hidden ??= new Set(await this.#client.hidden(id).catch(() => []));
+      }
+      const last = shown.findLast(({ seq }) => !hidden?.has(seq));
+      const first = page.entries[0]?.seq ?? 0;
+      if (!last && first > 1 && !page.atStart) {
+        range = { type: 'before', seq: first };
+        continue;
+      }
+      if (newest < (this.#known.get(id) ?? 0)) return;
+      this.#known.set(id, newest);
+      this.#last.delete(id);
+      // Messages of a page are as they are now: its relations are in them already.
+      if (last) this.#take(id, last);
+      this.#changed(id);
+      return;
+    }
+  }
 }
+
+/** Whether an entry is something to show. */
+const isShown = (entry: Entry, nowMs: number): boolean =>
+  entry.type === 'message'
+    ? !isExpired(entry, nowMs)
+    : entry.type === 'change' || entry.type === 'unknown';

@@ -7,6 +7,7 @@
  */
 
 import type { Message } from '../types.ts';
+import { isExpired } from './fold.ts';
 import type { Held, HeldLog } from './held.ts';
 import type { PendingSend } from './items.ts';
 import type { Run } from './runs.ts';
@@ -34,6 +35,8 @@ export interface RowsInput {
   readonly keys: ReadonlyMap<number, string>;
   /** State of gaps, by key. */
   readonly gaps: ReadonlyMap<string, 'loading' | 'failed'>;
+  /** The device's clock: what is too old by now is left out. */
+  readonly nowMs: number;
   /** The name of a moment's day, in order: `2026-11-22`. */
   readonly dayOf: (timeMs: number) => string;
   /** Rows that are not an entry's, and those of pending sends, of last time. */
@@ -103,7 +106,8 @@ class Maker {
       case 'message': {
         if (this.#in.hidden.has(held.seq)) return;
         const message = this.#in.log.now(held);
-        if (message) this.#message(held, message, lineIsWhole);
+        if (message && !isExpired(message, this.#in.nowMs))
+          this.#message(held, message, lineIsWhole);
         return;
       }
       case 'pin':
@@ -145,7 +149,7 @@ class Maker {
     }
     const key = keys.get(seq) ?? `s${seq}`;
     const readBy = message.own ? this.#readBy(seq) : 0;
-    const quoted = message.replyTo ? log.message(message.replyTo) : undefined;
+    const quoted = message.replyTo ? log.messageAt(message.replyTo, this.#in.nowMs) : undefined;
     const changing = log.isChanging(seq);
     const groupStart = this.#startsGroup(message);
     const old = held.row?.kind === 'message' ? held.row : undefined;
@@ -183,7 +187,7 @@ class Maker {
     // The clocks differ: it can't be before what is above it.
     const timeMs = Math.max(sent.timeMs, this.#open?.row.message.timeMs ?? 0);
     this.#dayLine(this.#in.dayOf(timeMs), timeMs);
-    const quoted = sent.replyTo ? log.message(sent.replyTo) : undefined;
+    const quoted = sent.replyTo ? log.messageAt(sent.replyTo, this.#in.nowMs) : undefined;
     const key = `c${send.clientMessageId}`;
     const groupStart = this.#startsGroup(sent);
     const old = this.#in.before.get(key);

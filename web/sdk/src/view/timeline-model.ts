@@ -226,8 +226,18 @@ export class TimelineModel {
     else this.#gaps.delete(gapKey(after, before));
   }
 
+  /** When the first of the messages that are held gets too old to be shown, after `nowMs`. */
+  expiresMs(nowMs: number): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const run of this.#log.runs)
+      for (const { entry } of run.entries)
+        if (entry.type === 'message' && entry.expiresMs && entry.expiresMs > nowMs)
+          at = Math.min(at, entry.expiresMs);
+    return at;
+  }
+
   /** The rows; those that did not change are the same objects as before. */
-  rows(): readonly Row[] {
+  rows(nowMs = 0): readonly Row[] {
     const guessed = (send: PendingSend): boolean => this.#guesses.has(send.localId);
     const rows = makeRows({
       log: this.#log,
@@ -240,6 +250,7 @@ export class TimelineModel {
       keys: this.#keys,
       gaps: this.#gaps,
       dayOf: this.#dayOf,
+      nowMs,
       before: this.#before,
     });
     const own = rows.filter((row) => !('seq' in row) || row.seq === 0);

@@ -16,7 +16,7 @@ import type {
   Range,
   User,
 } from '../types.ts';
-import { type Schedule, Snapshot } from './observable.ts';
+import { type Schedule, Snapshot, Timer } from './observable.ts';
 import { type Asked, TimelineModel } from './timeline-model.ts';
 import type { Row, TimelineSnapshot, TimelineView } from './types.ts';
 
@@ -27,6 +27,8 @@ export interface TimelineOptions {
   readonly dayOf?: ((timeMs: number) => string) | undefined;
   /** Entries asked for at once. */
   readonly page?: number | undefined;
+  /** The clock, for messages that expire. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** Opens a conversation for reading. */
@@ -46,6 +48,8 @@ class Timeline implements TimelineView {
   readonly conversation: string;
   readonly #client: ClientApi;
   readonly #limit: number;
+  readonly #now: () => number;
+  readonly #expiry = new Timer();
   readonly #model: TimelineModel;
   readonly #snapshot: Snapshot<TimelineSnapshot>;
   #off: () => void = () => {};
@@ -66,6 +70,7 @@ class Timeline implements TimelineView {
     this.conversation = conversation;
     this.#client = client;
     this.#limit = options.page ?? 100;
+    this.#now = options.now ?? Date.now;
     this.#model = new TimelineModel({ conversation, dayOf: options.dayOf ?? localDay });
     this.#snapshot = new Snapshot(() => this.#make(), options.schedule);
   }
@@ -86,6 +91,7 @@ class Timeline implements TimelineView {
   close(): void {
     this.#closed = true;
     this.#off();
+    this.#expiry.stop();
   }
 
   async loadOlder(): Promise<void> {
@@ -360,7 +366,11 @@ class Timeline implements TimelineView {
   }
 
   #make(): TimelineSnapshot {
-    const rows = this.#model.rows();
+    const nowMs = this.#now();
+    const rows = this.#model.rows(nowMs);
+    if (!this.#closed) {
+      this.#expiry.start(this.#model.expiresMs(nowMs) - nowMs, () => this.#snapshot.invalidate());
+    }
     return {
       rows,
       phase: this.#phase,

@@ -260,6 +260,29 @@ describe('history', () => {
     expect(page?.related).toEqual([]);
   });
 
+  test('loses the words of what is too old to be kept, and of its edits', async () => {
+    const roster = { kind: 'direct' } as StoredConversation['roster'];
+    const periods = [{ after: 1, by: 'ann', retentionS: 1 }];
+    const known = { ...conversation(PLACE, 5), roster, periods };
+    const said = (seq: number, words: string, sender: string) => ({ ...text(seq, words), sender });
+    await store.commit([
+      { type: 'conversation', conversation: known },
+      ...put(said(1, 'before', 'ann'), said(2, 'secret', 'ann'), said(3, 'mine', 'me')),
+      ...put(about(4, 2, 2, 'corrected'), said(5, 'fresh', 'ann')),
+      { type: 'related', conversation: PLACE, entry: said(90, 'quoted', 'ann') },
+      // Messages are stamped with ten times their seq.
+      { type: 'expired', conversation: PLACE, nowMs: 1_030 },
+    ]);
+    const page = await reopen().cached(PLACE, latest, 200);
+    expect(seqs(page)).toEqual([1, 2, 3, 4, 5]);
+    expect(says(page, 'before') && says(page, 'mine') && says(page, 'fresh')).toBe(true);
+    expect(says(page, 'secret') || says(page, 'corrected')).toBe(false);
+    await store.commit([{ type: 'expired', conversation: PLACE, nowMs: 5_000 }]);
+    const later = await store.cached(PLACE, latest, 200);
+    expect(says(later, 'fresh') || says(later, 'secret')).toBe(false);
+    expect(says(later, 'before') && says(later, 'mine')).toBe(true);
+  });
+
   test('keeps the newest entries only', async () => {
     await store.commit(texts(1, 120));
     await store.commit(put(about(121, 4, 1)));

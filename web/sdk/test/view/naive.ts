@@ -133,7 +133,7 @@ export function nowOf<E extends Entry>(entry: E, known: readonly Entry[]): E {
     reactions: isDeleted ? [] : reactions,
   };
   if (edit && !isDeleted)
-    return { ...now, edited: { seq: edit.seq, timeMs: edit.timeMs } } as never;
+    return { ...now, edited: { seq: edit.seq, timeMs: edit.timeMs, first: entry.text } } as never;
   return now as never;
 }
 

@@ -94,6 +94,16 @@ impl Count {
         self.unread > 0 && self.mark_stale()
     }
 
+    /// Messages grew too old: all that are unread, or perhaps some. Returns whether
+    /// that makes the count stale.
+    pub(crate) fn handle_expired(&mut self, all: bool) -> bool {
+        if all {
+            self.unread = 0;
+            self.mentions = 0;
+        }
+        self.unread > 0 && self.mark_stale()
+    }
+
     fn all_read(&mut self) {
         self.unread = 0;
         self.mentions = 0;

@@ -134,6 +134,11 @@ impl Acknowledged {
         }
     }
 
+    /// The server refused it often enough: nothing more is given to this session for it.
+    pub(crate) const fn is_stuck(&self) -> bool {
+        self.refusals >= REFUSALS
+    }
+
     /// Waits no longer to acknowledge several at once; a pause the server asked for stays.
     pub(crate) const fn skip_pause(&mut self) {
         if !self.is_asked {

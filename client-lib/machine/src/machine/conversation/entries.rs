@@ -34,6 +34,7 @@ impl Conversation {
                 }
                 None => Some((seq, seq)),
             };
+            self.expiry.handle_given(&entry);
             self.log.offer(detach(entry));
         }
         if let Some((from, to)) = run {
@@ -49,6 +50,7 @@ impl Conversation {
             self.acknowledged.handle_given(seq, seq);
         }
         self.log.note_last(seq, now_ms, true);
+        self.expiry.handle_given(&entry);
         self.log.offer(entry);
     }
 
@@ -62,25 +64,28 @@ impl Conversation {
     }
 
     /// The fetch of the gap is over, with what it brought, if anything. Returns
-    /// whether the log can't be completed.
+    /// whether the log can't be completed. `start` is where it begins by now, as
+    /// [`Conversation::note_start`] said.
     pub(crate) fn finish_gap(
         &mut self,
         bounds: Option<Bounds>,
-        at_start: bool,
+        start: Option<u64>,
         now_ms: u64,
     ) -> bool {
-        self.note_start(bounds, at_start);
-        self.log.finish_fetch(bounds.map(|(first, _)| first), at_start, now_ms);
+        let first = start.or(bounds.map(|(first, _)| first));
+        self.log.finish_fetch(first, start.is_some(), now_ms);
         self.log.is_stalled()
     }
 
     /// What had to be given to this session once more came.
-    pub(crate) fn handle_refetched(&mut self, page: &wire::Fetched, now_ms: u64) {
+    /// Returns where the conversation begins by now, when that is news.
+    pub(crate) fn handle_refetched(&mut self, page: &wire::Fetched, now_ms: u64) -> Option<u64> {
         let before = self.acknowledged.covered();
         let bounds = self.offer(&page.entries);
-        self.note_start(bounds, page.at_start);
+        let start = self.note_start(bounds, page);
         self.fetched_ms = now_ms;
         self.acknowledged.finish_recovery(self.acknowledged.covered() > before);
+        start.filter(|first| self.handle_gone(first.saturating_sub(1)))
     }
 
     /// What had to be given to this session once more was refused.
@@ -132,11 +137,30 @@ impl Conversation {
         self.count.handle_taken(entry, read, me, own)
     }
 
-    /// Nothing older than a page exists for this user.
-    fn note_start(&mut self, bounds: Option<Bounds>, at_start: bool) {
-        if let (true, Some((first, _))) = (at_start, bounds) {
-            self.acknowledged.handle_floor(first.saturating_sub(1));
+    /// A page may say where the conversation begins for this user by now. Returns
+    /// the first seq that is there; where nothing at all is left, of what is to come.
+    pub(crate) fn note_start(
+        &mut self,
+        bounds: Option<Bounds>,
+        page: &wire::Fetched,
+    ) -> Option<u64> {
+        let first = match bounds {
+            _ if !page.at_start => None,
+            Some((first, _)) => Some(first),
+            None if page.at_end && page.entries.is_empty() => Some(page.last_seq.saturating_add(1)),
+            None => None,
+        }?;
+        self.acknowledged.handle_floor(first.saturating_sub(1));
+        Some(first)
+    }
+
+    /// Nothing up to here is there for this user. Returns whether that is news.
+    pub(crate) const fn handle_gone(&mut self, up_to: u64) -> bool {
+        let news = up_to > self.gone_up_to;
+        if news {
+            self.gone_up_to = up_to;
         }
+        news
     }
 }
 
@@ -194,7 +218,8 @@ mod tests {
         let mut conversation = conversation();
         let bounds = conversation.handle_gap_page(&page(&[5, 6], true, 6), 0);
         assert!(conversation.peek().is_none());
-        assert!(!conversation.finish_gap(bounds, true, 0));
+        let start = conversation.note_start(bounds, &page(&[5, 6], true, 6));
+        assert!(!conversation.finish_gap(bounds, start, 0));
         assert_eq!(conversation.peek().map(|entry| entry.seq), Some(5));
         assert_eq!(conversation.acknowledged.covered(), 6);
     }
@@ -203,7 +228,7 @@ mod tests {
     fn a_log_that_stays_incomplete_is_stalled() {
         let mut conversation = conversation();
         conversation.handle_gap_page(&page(&[], false, 9), 0);
-        let fetches = (1..9).take_while(|_| !conversation.finish_gap(None, false, 0)).count();
+        let fetches = (1..9).take_while(|_| !conversation.finish_gap(None, None, 0)).count();
         assert!((1..8).contains(&fetches));
     }
 }

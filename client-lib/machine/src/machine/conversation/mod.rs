@@ -11,6 +11,7 @@ mod count;
 mod cursors;
 mod delivered;
 mod entries;
+mod expiry;
 mod log;
 mod next;
 mod read;
@@ -20,6 +21,8 @@ use parley_protocol::ids::{ConversationId, UserId};
 use parley_protocol::wire;
 
 pub use count::Count;
+pub(crate) use expiry::Expired;
+pub use expiry::{Expiry, Period};
 pub use roster::Roster;
 
 use super::CallId;
@@ -43,6 +46,9 @@ pub(crate) struct Conversation {
     acknowledged: Acknowledged,
     read: ReadMark,
     count: Count,
+    expiry: Expiry,
+    /// Nothing up to here is there for this user, as pages of this run told.
+    gone_up_to: u64,
     /// Whether it is known where this device begins.
     begun: bool,
     roster: Option<Roster>,
@@ -104,6 +110,8 @@ pub struct SavedConversation {
     pub request: bool,
     /// How many hidden messages are known.
     pub hidden: u32,
+    /// What is known of its retention, by `after`.
+    pub periods: Vec<Period>,
 }
 
 impl Conversation {
@@ -117,6 +125,8 @@ impl Conversation {
             acknowledged: Acknowledged::new(at, 0),
             read: ReadMark::default(),
             count: Count::new(at),
+            expiry: Expiry::default(),
+            gone_up_to: 0,
             begun: held.is_some(),
             roster: None,
             described_in: 0,
@@ -138,7 +148,7 @@ impl Conversation {
     pub(crate) fn restore(saved: SavedConversation) -> Self {
         let mut acknowledged = Acknowledged::new(saved.confirmed, saved.wanted);
         acknowledged.handle_floor(saved.roster.as_ref().map_or(0, |roster| roster.first_after));
-        Self {
+        let mut conversation = Self {
             log: Log::new(saved.held, saved.last),
             acknowledged,
             read: ReadMark::new(saved.read, saved.read_wanted),
@@ -149,8 +159,11 @@ impl Conversation {
             hidden: saved.hidden,
             hidden_known: saved.hidden,
             last_time_ms: saved.last_time_ms,
+            expiry: Expiry::new(saved.periods, saved.last_time_ms),
             ..Self::new(saved.id, Some(saved.held))
-        }
+        };
+        conversation.set_expiry_kind();
+        conversation
     }
 
     pub(crate) fn saved(&self) -> SavedConversation {
@@ -168,6 +181,7 @@ impl Conversation {
             preferences: self.preferences.clone(),
             request: self.request,
             hidden: self.hidden_known,
+            periods: self.expiry.periods().to_vec(),
         }
     }
 
@@ -263,6 +277,7 @@ impl Conversation {
         }
         self.acknowledged.handle_floor(roster.first_after.min(self.log.last()));
         self.roster = Some(roster);
+        self.set_expiry_kind();
     }
 
     /// The server doesn't describe it: entries are emitted without names.

@@ -71,8 +71,10 @@ impl Conversation {
     }
 
     fn next_read(&mut self, context: Context, _: &mut Schedule) -> Next {
+        // Where nothing more is given, the server's answer is what those who wait get.
+        let waits = |up_to| up_to > self.acknowledged.covered() && !self.acknowledged.is_stuck();
         match self.read.due() {
-            Some((_, up_to)) if up_to > self.acknowledged.covered() => Next::Nothing,
+            Some((_, up_to)) if waits(up_to) => Next::Nothing,
             Some((at_ms, up_to)) if at_ms <= context.now_ms => {
                 self.read.start();
                 let read = wire::Read { conversation: self.id.to_wire(), up_to };
@@ -209,6 +211,43 @@ mod tests {
         schedule.finish_fetch();
         let next = conversation.next(at(600), &mut schedule);
         assert_eq!(pending(next), Some(Pending::Fetch(PLACE)));
+    }
+
+    #[test]
+    fn a_read_cursor_of_what_is_never_given_is_answered_by_the_server() {
+        let mut schedule = Schedule::default();
+        let mut conversation = Conversation::new(PLACE, Some(0));
+        conversation.handle_undescribable(1);
+        conversation.log.note_last(3, 0, false);
+        conversation.log.begin_at(3);
+        conversation.want_read(3, CallId(1));
+        for _ in 0..3 {
+            let next = conversation.next(at(0), &mut schedule);
+            assert_eq!(pending(next), Some(Pending::Refetch(PLACE)));
+            conversation.handle_refetched(&wire::Fetched::default(), 0);
+            schedule.finish_fetch();
+        }
+        let next = conversation.next(at(0), &mut schedule);
+        assert_eq!(pending(next), Some(Pending::Read(PLACE, 3)));
+    }
+
+    #[test]
+    fn where_everything_went_nothing_is_missing() {
+        let mut schedule = Schedule::default();
+        let mut conversation = Conversation::new(PLACE, Some(0));
+        conversation.handle_undescribable(1);
+        conversation.log.note_last(5, 0, false);
+        let next = conversation.next(at(0), &mut schedule);
+        assert_eq!(pending(next), Some(Pending::Fetch(PLACE)));
+        let gone =
+            wire::Fetched { at_start: true, at_end: true, last_seq: 5, ..Default::default() };
+        let bounds = conversation.handle_gap_page(&gone, 0);
+        let start = conversation.note_start(bounds, &gone);
+        assert!(!conversation.finish_gap(bounds, start, 0));
+        schedule.finish_fetch();
+        conversation.want_read(5, CallId(1));
+        let next = conversation.next(at(0), &mut schedule);
+        assert_eq!(pending(next), Some(Pending::Read(PLACE, 5)));
     }
 
     #[test]

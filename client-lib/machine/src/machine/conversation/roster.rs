@@ -120,12 +120,15 @@ impl Roster {
                 }
                 Followed::Changed
             }
+            // What is deleted is no longer pinned.
+            Entry::Deletion(deletion) => {
+                self.pinned.retain(|pinned| *pinned != deletion.target);
+                Followed::Changed
+            }
             Entry::Erased(_) => Followed::Lost,
-            Entry::Message(_)
-            | Entry::Edit(_)
-            | Entry::Deletion(_)
-            | Entry::Reaction(_)
-            | Entry::Unknown(_) => Followed::Same,
+            Entry::Message(_) | Entry::Edit(_) | Entry::Reaction(_) | Entry::Unknown(_) => {
+                Followed::Same
+            }
         }
     }
 
@@ -322,6 +325,10 @@ mod tests {
         }
         assert_eq!(roster.pinned, vec![2, 3]);
         roster.follow(9, &change(9, 1, What::Erased { up_to: 2 }), None);
-        assert_eq!((roster.pinned, roster.first_after), (vec![3], 2));
+        assert_eq!((&*roster.pinned, roster.first_after), (&[3][..], 2));
+        let Entry::Change(Change { origin, .. }) = change(10, 1, What::Left) else { panic!() };
+        let deletion = crate::model::Deletion { origin, target: 3, target_ordinal: 3 };
+        roster.follow(10, &Entry::Deletion(deletion), None);
+        assert!(roster.pinned.is_empty());
     }
 }

@@ -24,6 +24,7 @@ import type { Schedule } from '../schedule.ts';
 import { Count } from './count.ts';
 import { Acknowledged, deliveredEveryMs } from './delivered.ts';
 import { Describing } from './describing.ts';
+import { Expiry } from './expiry.ts';
 import { Hidden } from './hidden.ts';
 import { Log } from './log.ts';
 import { ReadMark } from './read.ts';
@@ -37,6 +38,7 @@ export class Conversation {
   readonly count: Count;
   readonly describing: Describing;
   readonly hidden: Hidden;
+  readonly expiry: Expiry;
   #roster: Roster | undefined;
   /** Whether it is known where this device begins. */
   #begun: boolean;
@@ -61,6 +63,8 @@ export class Conversation {
     this.count = new Count(at, saved?.count);
     this.describing = new Describing(saved?.roster !== undefined);
     this.hidden = new Hidden(saved?.hidden ?? 0);
+    this.expiry = new Expiry(saved?.periods, saved?.lastTimeMs);
+    this.expiry.isGroup = saved?.roster?.kind === 'group';
     this.#begun = held !== undefined;
     this.#roster = saved?.roster && new Roster(saved.roster);
     this.acknowledged.handleFloor(saved?.roster?.firstAfter ?? 0);
@@ -88,6 +92,7 @@ export class Conversation {
       preferences: this.#preferences,
       request: this.#request,
       hidden: this.hidden.known,
+      periods: this.expiry.periods,
     };
   }
 
@@ -128,6 +133,7 @@ export class Conversation {
   handleTaken(raw: Raw, entry: Entry, me: string | undefined): boolean {
     this.#lastTimeMs = Math.max(this.#lastTimeMs, entry.timeMs);
     if (!entry.own) this.acknowledged.handleTaken(entry.seq);
+    this.noteExpiry(entry);
     const followed = this.#roster?.follow(entry, me);
     if (followed === 'lost') this.describing.again();
     // A history that was erased can't be given any more.
@@ -160,6 +166,7 @@ export class Conversation {
     if (kind === 'group' && this.#begun && this.log.held < before) this.begin(before);
     this.acknowledged.handleFloor(Math.min(firstAfter, this.log.last));
     this.#roster = new Roster(description);
+    this.expiry.isGroup = kind === 'group';
     return true;
   }
 
@@ -174,6 +181,27 @@ export class Conversation {
     if (upTo <= this.#goneUpTo) return false;
     this.#goneUpTo = upTo;
     return true;
+  }
+
+  /** An entry may say when messages expire, or expire itself. */
+  noteExpiry(entry: Entry): void {
+    const { seq, sender, timeMs } = entry;
+    if (entry.type === 'change' && 'settings' in entry.what && entry.what.settings) {
+      this.expiry.set(seq, sender.id, entry.what.settings.retentionS);
+    }
+    if (entry.type === 'message') this.expiry.handleTaken({ seq, sender: sender.id, timeMs });
+  }
+
+  /** It is so late by the server's clock. Returns whether the count is stale by it. */
+  handleTime(nowMs: number, me: string | undefined): boolean {
+    this.expiry.handleTime(nowMs);
+    const sender = this.peer(me)?.id ?? '';
+    const newest = { seq: this.log.last + 1, sender, timeMs: this.#lastTimeMs };
+    const after = this.expiry.period(newest)?.after ?? Number.POSITIVE_INFINITY;
+    const joined = this.#roster?.member(me ?? '')?.joinedSeq ?? 0;
+    const floor = Math.max(this.read.confirmed, joined);
+    const isAll = after <= floor && (this.expiry.of(newest) ?? Infinity) <= nowMs;
+    return this.count.handleExpired(isAll);
   }
 
   /** The names for the entry at `seq` are asked for. False when they were. */
@@ -226,7 +254,8 @@ export class Conversation {
     };
 
     const read = this.read.due();
-    if (read && read.upTo <= acknowledged.covered) {
+    // Where nothing more is given, the server's answer is what those who wait get.
+    if (read && (read.upTo <= acknowledged.covered || acknowledged.isStuck)) {
       if (read.atMs <= nowMs) {
         this.read.start();
         return ask('read', { upTo: read.upTo });

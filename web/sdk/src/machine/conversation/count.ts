@@ -84,6 +84,12 @@ export class Count {
     return this.#value.unread > 0 && this.#makeStale();
   }
 
+  /** Messages grew too old: all that are unread, or perhaps some. Returns whether it is stale. */
+  handleExpired(all: boolean): boolean {
+    if (all) this.#value.unread = this.#value.mentions = 0;
+    return this.#value.unread > 0 && this.#makeStale();
+  }
+
   #allRead(): void {
     this.#value.unread = 0;
     this.#value.mentions = 0;

@@ -118,6 +118,11 @@ export class Acknowledged {
     return this.#onItsWay || (this.#wanted > this.#confirmed && this.#refusals < REFUSALS);
   }
 
+  /** The server refused it often enough: nothing more is given to this session for it. */
+  get isStuck(): boolean {
+    return this.#refusals >= REFUSALS;
+  }
+
   /** It is on its way; the next one not before `nextMs`. */
   start(nextMs: number): void {
     this.#onItsWay = true;

@@ -83,9 +83,12 @@ export class Roster {
     switch (entry.type) {
       case 'change':
         return this.#change(entry, me);
+      // What is deleted is no longer pinned.
+      case 'deletion':
       case 'pin': {
         const others = this.#description.pinned.filter((seq) => seq !== entry.target);
-        const pinned = entry.removed ? others : [...others, entry.target].sort((a, b) => a - b);
+        const off = entry.type === 'deletion' || entry.removed;
+        const pinned = off ? others : [...others, entry.target].sort((a, b) => a - b);
         this.#set({ pinned });
         return 'changed';
       }
