@@ -4,6 +4,7 @@
 import { HttpApi } from '@parley/client';
 import { SLOTS } from '../lib/routes';
 import { deviceName, PLATFORM } from './browser';
+import { forgetRead } from './ended';
 
 export interface Account {
   slot: number;
@@ -82,7 +83,14 @@ export async function checkAccounts(): Promise<void> {
       deviceId: device,
       expired: false,
     }));
-    set(corrected(accounts, found));
+    const known = accounts;
+    set(corrected(known, found));
+    const ended = accounts.filter(({ slot, expired }) => {
+      const before = known.find((other) => other.slot === slot);
+      return expired && before?.expired === false;
+    });
+    // Also of those that are not opened.
+    for (const { userId, slot } of ended) void forgetRead(userId, slot).catch(() => undefined);
   } catch {
     // No network or no server: the stored accounts stay as they are.
   } finally {

@@ -6,6 +6,7 @@ import { go } from '../lib/router.svelte';
 import { notify } from '../lib/ui/notices.svelte';
 import { type Account, lastSlot, removeAccount } from './accounts.svelte';
 import { forgetKept } from './connect';
+import { closeNotifications } from './notifications';
 import { isSignedOut, problemText } from './problems';
 import type { Session } from './session.svelte';
 
@@ -34,6 +35,7 @@ export async function dropAccount(session: Session): Promise<void> {
 export async function forgetAccount(account: Pick<Account, 'userId' | 'slot'>): Promise<void> {
   await forgetKept(account.userId);
   forgetDrafts(account.userId);
+  await closeNotifications(account.slot).catch(() => undefined);
   removeAccount(account.slot);
   goOn();
 }

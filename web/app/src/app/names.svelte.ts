@@ -2,6 +2,7 @@
 
 import type { ClientApi, Profile, User } from '@parley/client';
 import { SvelteMap } from 'svelte/reactivity';
+import { t } from '../i18n';
 
 /** How many people are asked about at the same time. */
 const AT_ONCE = 4;
@@ -25,6 +26,7 @@ export class Names {
   of(user: User): string {
     const profile = this.#profiles.get(user.id);
     if (profile === undefined) this.#want(user.id);
+    if (profile?.deleted) return t('people.deleted');
     return cleanName(profile?.displayName ?? '') || profile?.user.name || user.name;
   }
 

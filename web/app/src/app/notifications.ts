@@ -1,7 +1,9 @@
 // Notifications while the app is open somewhere but not in view. A conversation has one at a
 // time (its tag), also over tabs; a tap opens it. Without a preview they say only that something came.
+// One goes as soon as its message was read anywhere, or is gone. While a window of the app has the
+// focus nothing is notified, whatever it shows: the list and the window's title tell of it.
 
-import type { Entry, Message, Preferences } from '@parley/client';
+import type { Edit, Entry, Event, Message, Preferences } from '@parley/client';
 import { oneLine } from '../chat/text/segments';
 import { t } from '../i18n';
 import { type Device, deviceSettings } from '../lib/device.svelte';
@@ -39,13 +41,103 @@ export function wanted(
 /** Tells of new messages until the returned function is called. */
 export function watchForMessages(session: Session): () => void {
   const stop = session.client.on((event) => {
-    if (event.type === 'entry') void tell(session, event.entry);
+    void closeGone(session.slot, (about) => isGone(about, event));
+    if (event.type !== 'entry') return;
+    if (event.entry.type === 'edit') void retell(session, event.entry);
+    else void tell(session, event.entry);
   });
   const unsay = sayLookedAt(session);
+  void closeOld(session);
+  const timer = setInterval(() => void closeExpired(session.slot), EXPIRED_MS);
   return () => {
     stop();
     unsay();
+    clearInterval(timer);
   };
+}
+
+/** What a notification is about. */
+export interface About {
+  readonly path: string;
+  readonly conversation: string;
+  readonly seq: number;
+  /** From then on its message is too old to be shown. */
+  readonly expiresMs?: number | undefined;
+}
+
+/** How often is looked for notifications of messages that are too old. */
+const EXPIRED_MS = 1_000;
+
+/** Whether a notification has nothing to tell any more after this. */
+export function isGone({ conversation, seq }: About, event: Event): boolean {
+  switch (event.type) {
+    case 'conversation': {
+      const { id, read, preferences } = event.conversation;
+      return id === conversation && seq <= Math.max(read, preferences.clearedUpTo);
+    }
+    case 'cleared':
+      return event.conversation === conversation && seq <= event.upTo;
+    case 'hidden':
+      return event.conversation === conversation && event.seqs.includes(seq);
+    case 'entry':
+      return (
+        event.entry.conversation === conversation &&
+        event.entry.type === 'deletion' &&
+        event.entry.target === seq
+      );
+    default:
+      return false;
+  }
+}
+
+/** Those that are shown without a service worker. */
+const own = new Map<string, Notification>();
+
+async function shown(slot: number): Promise<Notification[]> {
+  if (permission() !== 'granted') return [];
+  const worker = await navigator.serviceWorker?.getRegistration();
+  const all = [...((await worker?.getNotifications()) ?? []), ...own.values()];
+  return all.filter(({ tag }) => tag.startsWith(`${slot}:`));
+}
+
+function close(notification: Notification): void {
+  notification.close();
+  if (own.get(notification.tag) === notification) own.delete(notification.tag);
+}
+
+async function closeGone(slot: number, gone: (about: About) => boolean): Promise<void> {
+  for (const one of await shown(slot)) {
+    const about = one.data as Partial<About> | null;
+    if (about?.conversation && about.seq && gone(about as About)) close(one);
+  }
+}
+
+function closeExpired(slot: number): Promise<void> {
+  return closeGone(slot, ({ expiresMs }) => expiresMs !== undefined && expiresMs <= Date.now());
+}
+
+/** Closes those whose messages were read, or went, while no page was open. */
+async function closeOld(session: Session): Promise<void> {
+  if ((await shown(session.slot)).length === 0) return;
+  const all = await session.client.conversations().catch(() => []);
+  for (const conversation of all) {
+    await closeGone(session.slot, (about) => isGone(about, { type: 'conversation', conversation }));
+  }
+}
+
+/** Closes all of an account: it is signed out. */
+export async function closeNotifications(slot: number): Promise<void> {
+  for (const one of await shown(slot)) close(one);
+}
+
+/** A message that is notified has another text. */
+async function retell(session: Session, edit: Edit): Promise<void> {
+  if (!deviceSettings().notifyPreview) return;
+  for (const one of await shown(session.slot)) {
+    const about = one.data as Partial<About> | null;
+    if (about?.conversation !== edit.conversation || about.seq !== edit.target) continue;
+    await show(one.title, oneLine(edit.text, PREVIEW_CHARS), one.tag, about as About);
+  }
 }
 
 const lookedAtLock = (session: Session) => `parley-looked-at-${session.me.id}`;
@@ -94,22 +186,28 @@ async function tell(session: Session, entry: Entry): Promise<void> {
     preview ? (title === '' ? sender : `${sender} · ${title}`) : t('app.name'),
     preview ? oneLine(entry.text, PREVIEW_CHARS) : t('notify.quiet'),
     `${session.slot}:${entry.conversation}`,
-    href({ name: 'conversation', slot: session.slot, conversation: entry.conversation }),
+    {
+      path: href({ name: 'conversation', slot: session.slot, conversation: entry.conversation }),
+      conversation: entry.conversation,
+      seq: entry.seq,
+      expiresMs: entry.expiresMs,
+    },
   );
 }
 
 /** Shows one, by the service worker where there is one (phones know no other way). */
-export async function show(title: string, body: string, tag: string, path: string): Promise<void> {
-  const options: NotificationOptions = { body, tag, icon: '/icon-192.png', data: { path } };
+export async function show(title: string, body: string, tag: string, about: About): Promise<void> {
+  const options: NotificationOptions = { body, tag, icon: '/icon-192.png', data: about };
   const worker = await navigator.serviceWorker?.getRegistration();
   if (worker?.active) {
     await worker.showNotification(title, options);
     return;
   }
   const notification = new Notification(title, options);
+  own.set(tag, notification);
   notification.onclick = () => {
     window.focus();
-    go(parse(path));
-    notification.close();
+    go(parse(about.path));
+    close(notification);
   };
 }

@@ -3,7 +3,10 @@
 import type { Account as AccountData, ClientApi, HttpApi, State } from '@parley/client';
 import type { ConversationListView, PresenceView, TypingView } from '@parley/client/view';
 import { getContext, setContext } from 'svelte';
+import { DraftTeller } from '../chat/state/draft-teller';
+import { Drafts } from '../chat/state/drafts';
 import { type Account, apiOf, expire } from './accounts.svelte';
+import { forgetRead } from './ended';
 import { Names } from './names.svelte';
 
 /** What {@link Session} is made over: see connect.ts. */
@@ -28,6 +31,8 @@ export class Session {
   readonly typing: TypingView;
   /** What people like to be called. */
   readonly names: Names;
+  /** Tells the server drafts. */
+  readonly drafts: DraftTeller;
   readonly me: { id: string; name: string };
   readonly deviceId: string;
 
@@ -54,6 +59,7 @@ export class Session {
     this.typing = connection.typing;
     this.api = apiOf(account.slot);
     this.names = new Names(this.client, this.me);
+    this.drafts = new DraftTeller(this.client, new Drafts(this.me.id));
     this.state = this.client.state;
     this.#stop = this.client.on((event) => {
       if (event.type === 'state') this.#moved(event.state);
@@ -67,7 +73,12 @@ export class Session {
     this.state = state;
     if (state.type === 'ready') void this.reloadAccount();
     const expired = state.type === 'closed' && state.error?.kind === 'signIn';
-    if (expired && !this.#left) expire(this.slot);
+    if (!expired || this.#left) return;
+    expire(this.slot);
+    // Whoever has this device now reads nothing any more.
+    void this.close()
+      .then(() => forgetRead(this.me.id, this.slot))
+      .catch(() => undefined);
   }
 
   /** Reads the account anew. A call while it is being read makes it be read once more afterwards. */
@@ -106,6 +117,7 @@ export class Session {
 
   #end(how: 'close' | 'forget'): Promise<void> {
     this.#stop();
+    this.drafts.close();
     this.#ended ??= this.#connection[how]();
     return this.#ended;
   }

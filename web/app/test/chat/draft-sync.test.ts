@@ -198,3 +198,53 @@ describe('DraftSync', () => {
     expect(stored.get('c')?.text).toBe('to somebody new');
   });
 });
+
+describe('what an edit set aside', () => {
+  test('is there again after a reload, here and on the server', () => {
+    vi.useFakeTimers();
+    const stored = new Map<string, Draft>();
+    const told: string[] = [];
+    const open = (remote: string): [EditMode, DraftSync] => {
+      const mode = new EditMode();
+      const sync = new DraftSync(mode, {
+        id: 'c',
+        stored: { get: (id) => stored.get(id), set: (id, one) => void stored.set(id, one) },
+        tell: (text) => void told.push(text),
+      });
+      sync.open({ text: remote, replyTo: undefined });
+      return [mode, sync];
+    };
+    const [mode, sync] = open('');
+    mode.text = 'half a thought';
+    sync.touch();
+    sync.changed();
+    vi.runAllTimers();
+    sync.heard({ text: 'half a thought', replyTo: undefined }, true);
+    mode.edit({ seq: 7, text: 'seven' });
+    sync.changed();
+    sync.close();
+    const [later, again] = open('half a thought');
+    expect(later.written).toMatchObject({ text: 'seven', editing: 7 });
+    vi.runAllTimers();
+    expect(told).toEqual(['half a thought']);
+    later.cancel();
+    again.changed();
+    vi.runAllTimers();
+    expect([later.text, ...told]).toEqual(['half a thought', 'half a thought']);
+    vi.useRealTimers();
+  });
+
+  test('is what another device wrote meanwhile', () => {
+    const mode = new EditMode();
+    const draft = { text: 'seven', editing: 7, aside: { text: 'old' }, told: 'old' };
+    const sync = new DraftSync(mode, {
+      id: 'c',
+      stored: { get: () => draft, set: () => {} },
+      tell: () => {},
+    });
+    sync.open({ text: 'newer', replyTo: 3 });
+    sync.close();
+    mode.cancel();
+    expect(mode.written).toMatchObject({ text: 'newer', replyTo: 3 });
+  });
+});

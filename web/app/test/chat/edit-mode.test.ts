@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 
 const written = (text: string, { replyTo, editing }: { replyTo?: number; editing?: number } = {}) =>
-  expect(mode.written).toEqual({ text, replyTo, editing });
+  expect(mode.written).toMatchObject({ text, replyTo, editing });
 
 test('an edit sets aside what was begun, and its end returns it', () => {
   mode.text = 'half a thought';
@@ -48,12 +48,12 @@ test('cancelling an answer leaves its text', () => {
 test('a new message that is taken leaves nothing, an edit what was set aside', () => {
   mode.text = 'hello';
   mode.reply(2);
-  expect(mode.take()).toEqual({ text: 'hello', replyTo: 2, editing: undefined });
+  expect(mode.take()).toMatchObject({ text: 'hello', replyTo: 2, editing: undefined });
   written('');
   mode.text = 'begun';
   mode.edit({ seq: 7, text: 'seven' });
   mode.text = 'better';
-  expect(mode.take()).toEqual({ text: 'better', replyTo: undefined, editing: 7 });
+  expect(mode.take()).toMatchObject({ text: 'better', replyTo: undefined, editing: 7 });
   written('begun');
 });
 

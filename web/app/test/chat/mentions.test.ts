@@ -24,6 +24,22 @@ test('other things are not', () => {
   expect(names('@everyone', true)).toEqual(['@everyone']);
 });
 
+test('a name in an address of the web is no mention', () => {
+  for (const address of [
+    'https://mastodon.social/@bob',
+    'see (https://mastodon.social/@bob)',
+    'https://x.example/?by=@bob',
+    'mastodon.social/@bob',
+    'www.example.org:@bob',
+    'ftp://ann:pw/@bob',
+  ]) {
+    expect(names(address)).toEqual([]);
+    expect(begun(address.replace(')', ''), address.replace(')', '').length)).toBeUndefined();
+  }
+  expect(names('https://mastodon.social/ @bob')).toEqual(['@bob']);
+  expect(names('@ann.lee/@bob cc:@bob (@bob)')).toEqual(['@ann.lee', '@bob', '@bob', '@bob']);
+});
+
 test('a hundred are enough', () => {
   expect(names('@bob '.repeat(300)).length).toBe(100);
 });

@@ -83,7 +83,10 @@ export class DraftSync {
     this.#told = [remote.text];
     const stored = this.#options.stored.get(this.#options.id);
     if (opensWithStored(stored)) {
-      this.#mode.restore({ ...stored, replyTo: stored.replyTo });
+      // What was set aside and is on the server may be newer there.
+      const { aside, told, replyTo } = stored;
+      const kept = aside && aside.text !== told ? { ...aside, replyTo: aside.replyTo } : remote;
+      this.#mode.restore({ ...stored, replyTo, aside: kept });
       this.changed();
     } else {
       this.#mode.restore(remote);

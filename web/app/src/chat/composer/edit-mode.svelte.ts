@@ -15,6 +15,8 @@ export interface Unsent {
 export interface Written extends Unsent {
   /** The message that gets this text. */
   readonly editing: number | undefined;
+  /** What an edit set aside. */
+  readonly aside?: Unsent | undefined;
 }
 
 type Mode =
@@ -46,16 +48,15 @@ export class EditMode {
 
   /** What is in the field now, for {@link restore}. */
   get written(): Written {
-    return { text: this.text, replyTo: this.replyTo, editing: this.editing };
+    const aside = this.#mode.type === 'edit' ? this.#mode.aside : undefined;
+    return { text: this.text, replyTo: this.replyTo, editing: this.editing, aside };
   }
 
-  /** Puts this into the field. Nothing is aside then: an edit that is restored ends with an empty field. */
-  restore({ text, replyTo, editing }: Unsent & Partial<Written>): void {
+  /** Puts this into the field; an edit with what it set aside. */
+  restore({ text, replyTo, editing, aside = NOTHING }: Unsent & Partial<Written>): void {
     this.text = text;
     this.#mode =
-      editing === undefined
-        ? { type: 'new', replyTo }
-        : { type: 'edit', seq: editing, aside: NOTHING };
+      editing === undefined ? { type: 'new', replyTo } : { type: 'edit', seq: editing, aside };
   }
 
   /** Makes the new message an answer; ends an edit. */

@@ -2,6 +2,14 @@
 
 import type { Mention, User } from '@parley/client';
 
+/** What stands before an @ in one piece with it is an address on the web. */
+const ADDRESS = /:\/\/|^www\.|^[^@]*[\p{L}\p{N}]\.\p{L}{2,}(:\d+)?[/?#]/iu;
+
+/** Whether the @ at this place is part of an address. */
+function inAddress(text: string, at: number): boolean {
+  return ADDRESS.test(/\S*$/u.exec(text.slice(Math.max(0, at - 2_000), at))?.[0] ?? '');
+}
+
 /** A name as the server takes it, after an @ that doesn't stand in a word. */
 const NAMES = /(?<![\p{L}\p{N}_@])@([a-z][a-z0-9._-]{0,31})/gu;
 const BEGUN = /(?<![\p{L}\p{N}_@])@([a-z0-9._-]{0,32})$/u;
@@ -18,7 +26,8 @@ export function begun(text: string, caret: number): Begun | undefined {
   const before = text.slice(Math.max(0, caret - 40), caret);
   const match = BEGUN.exec(before);
   if (!match) return undefined;
-  return { at: caret - (match[0]?.length ?? 0), letters: match[1] ?? '' };
+  const at = caret - (match[0]?.length ?? 0);
+  return inAddress(text, at) ? undefined : { at, letters: match[1] ?? '' };
 }
 
 /** The mentions of a text: names of members, and everyone where the writer may say so. */
@@ -32,7 +41,7 @@ export function findMentions(
   let units = 0;
   for (const match of text.matchAll(NAMES)) {
     const who = whoIs(match[1] ?? '', members, everyone);
-    if (!who) continue;
+    if (!who || inAddress(text, match.index)) continue;
     while (units < match.index) {
       units += (text.codePointAt(units) ?? 0) > 0xffff ? 2 : 1;
       scalars++;

@@ -33,7 +33,7 @@ export interface MessageMenuContext {
   readonly copyLink: (row: MessageRow) => string;
 }
 
-async function copy(text: string): Promise<void> {
+export async function copyText(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
     notify(t('chat.copied'));
@@ -45,6 +45,16 @@ async function copy(text: string): Promise<void> {
 export function messageMenu(row: MessageRow, context: MessageMenuContext): MenuEntry[] {
   const { message } = row;
   const { canWrite, actions } = context;
+  const remove: MenuEntry = {
+    id: 'delete',
+    label: t('chat.delete'),
+    icon: Trash,
+    danger: true,
+    separated: message.own && !message.deleted,
+    onselect: () => context.open('delete', row),
+  };
+  // Of what is gone only its place is left.
+  if (message.deleted) return [remove];
   const entries: (MenuEntry | false)[] = [
     canWrite && {
       id: 'reply',
@@ -69,13 +79,13 @@ export function messageMenu(row: MessageRow, context: MessageMenuContext): MenuE
       label: t('chat.copy'),
       icon: Copy,
       separated: true,
-      onselect: () => void copy(message.text),
+      onselect: () => void copyText(message.text),
     },
     {
       id: 'link',
       label: t('chat.copyLink'),
       icon: Link,
-      onselect: () => void copy(context.copyLink(row)),
+      onselect: () => void copyText(context.copyLink(row)),
     },
     {
       id: 'forward',
@@ -108,14 +118,7 @@ export function messageMenu(row: MessageRow, context: MessageMenuContext): MenuE
       separated: true,
       onselect: () => context.open('report', row),
     },
-    {
-      id: 'delete',
-      label: t('chat.delete'),
-      icon: Trash,
-      danger: true,
-      separated: message.own,
-      onselect: () => context.open('delete', row),
-    },
+    remove,
   ];
   return entries.filter((entry) => entry !== false);
 }

@@ -14,6 +14,9 @@ export interface RowActions {
   receipts(row: MessageRow): void;
   edits(row: MessageRow): void;
   mention(user: string): void;
+  /** Takes the text of one that was refused back into the field. */
+  rewrite(row: MessageRow): void;
+  copy(row: MessageRow): void;
 }
 
 /** Reactions that are one press away. */
