@@ -14,7 +14,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use parley_protocol::http::{
-    Confirmation, Credentials, DeviceLabel, Devices, Discovery, ErrorBody, PasswordChange,
+    Confirmation, Credentials, DeviceLabel, Devices, Discovery, ErrorBody, PasswordChange, Renewed,
     SessionKind, SignedIn,
 };
 use parley_protocol::ids::DeviceId;
@@ -133,35 +133,39 @@ impl HttpApi {
         self.call(Method::DELETE, &path, Some(token), None).await.map(|_| ())
     }
 
-    /// Signs all devices but the token's own out.
+    /// Ends every token of the account but this one, in whose place comes the one
+    /// returned: the old one works no more.
     ///
     /// # Errors
     /// The server's refusal, or [`ErrorKind::Network`].
     ///
     /// # Cancel safety
-    /// Dropped before it returns, it may or may not have happened.
-    pub async fn revoke_other_devices(&self, token: &Token) -> Result<(), Error> {
-        self.call(Method::DELETE, "/v1/devices", Some(token), None).await.map(|_| ())
+    /// Dropped before it returns, it may or may not have happened; if it has, the
+    /// new token is lost.
+    pub async fn revoke_other_devices(&self, token: &Token) -> Result<Token, Error> {
+        renewed(&self.call(Method::DELETE, "/v1/devices", Some(token), None).await?)
     }
 
-    /// Changes the password; all other devices are signed out.
+    /// Changes the password, and ends and replaces tokens as
+    /// [`HttpApi::revoke_other_devices`] does.
     ///
     /// # Errors
     /// `credentials_wrong`, `password_invalid`, or [`ErrorKind::Network`].
     ///
     /// # Cancel safety
-    /// Dropped before it returns, it may or may not have happened.
+    /// As [`HttpApi::revoke_other_devices`].
     pub async fn change_password(
         &self,
         token: &Token,
         old: &SecretString,
         new: &SecretString,
-    ) -> Result<(), Error> {
+    ) -> Result<Token, Error> {
         let body = json(&PasswordChange {
             old: old.expose_secret().to_owned(),
             new: new.expose_secret().to_owned(),
         })?;
-        self.call(Method::POST, "/v1/account/password", Some(token), Some(body)).await.map(|_| ())
+        let answer = self.call(Method::POST, "/v1/account/password", Some(token), Some(body));
+        renewed(&answer.await?)
     }
 
     /// Deletes the account for good.
@@ -294,6 +298,12 @@ impl HttpApi {
         }
         builder.body(Full::new(body.unwrap_or_default())).map_err(bad_request)
     }
+}
+
+/// The token that took the place of the one that asked.
+fn renewed(answer: &[u8]) -> Result<Token, Error> {
+    Token::from_hex(&parse::<Renewed>(answer)?.token)
+        .map_err(|_| Error::new(ErrorKind::Protocol, "the server gave something that is no token"))
 }
 
 type Answer = (AbortOnDropHandle<Result<(), hyper::Error>>, Response<Incoming>);

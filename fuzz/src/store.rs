@@ -6,9 +6,9 @@ use parley_protocol::wire::Entry;
 use parley_server::storage::store::families::Family;
 use parley_server::storage::store::keys::{RowKey, Table};
 use parley_server::storage::store::{
-    ConversationRow, CursorRow, DedupeRow, DeletedRow, DepartureRow, DeviceRow, FeedRow, HiddenRow,
-    InviteRow, KnownRow, MentionRow, OutboxRow, PersonRow, PreferencesRow, PresenceRow, Record,
-    RelationRow, ReportRow, RetentionRow, SeenRow, StepRow, TokenRow, UserRow, tables,
+    ConversationRow, CursorRow, DedupeRow, DeletedRow, DepartureRow, DeviceRow, EndedRow, FeedRow,
+    HiddenRow, InviteRow, KnownRow, MentionRow, OutboxRow, PersonRow, PreferencesRow, PresenceRow,
+    Record, RelationRow, ReportRow, RetentionRow, SeenRow, StepRow, TokenRow, UserRow, tables,
 };
 
 /// First byte: the family. The rest is the key.
@@ -24,7 +24,7 @@ pub fn key(data: &[u8]) {
 /// First byte: the table. The rest is the row.
 pub fn row(data: &[u8]) {
     let [table, row @ ..] = data else { return };
-    match table % 23 {
+    match table % 24 {
         0 => {
             if let Some(record) = round_trip::<Record>(row) {
                 let _ = (record.head(), record.device(), record.client_message_id(), record.peer());
@@ -52,6 +52,16 @@ pub fn row(data: &[u8]) {
         20 => drop(round_trip::<ReportRow>(row)),
         21 => drop(round_trip::<SeenRow>(row)),
         22 => drop(round_trip::<StepRow>(row)),
+        23 => {
+            if let Some(mut ended) = round_trip::<EndedRow>(row) {
+                let first = ended.devices.first().cloned();
+                if let Some(first) = first {
+                    ended.remember(first.clone(), 2);
+                    assert!(ended.devices.len() <= 2 && ended.devices.contains(&first));
+                    ended.take(&first.name);
+                }
+            }
+        }
         _ => {
             if let Some(token) = round_trip::<TokenRow>(row) {
                 let _ = token.owner();

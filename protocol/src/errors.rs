@@ -107,6 +107,9 @@ codes! {
     207 TooManyDevices "too_many_devices" Stop 409 "The account has as many devices as it may; sign one out first.";
     208 SignUpClosed "sign_up_closed" Stop 403 "This server does not take sign-ups.";
     209 TicketInvalid "ticket_invalid" Now 401 "The ticket is unknown, was used, or is too old; ask for another.";
+    210 TokenReplaced "token_replaced" Now 401 "The token that opened this session was replaced; go on with the one that took its place.";
+    211 NameReserved "name_reserved" Stop 409 "This user name is kept for the server or stands for everybody; choose another.";
+    212 NameTooSimilar "name_too_similar" Stop 409 "This user name looks like one that somebody has; choose another.";
 
     // 3xx: the request as such.
     300 BadRequest "bad_request" Stop 400 "A field of the request is missing or malformed.";

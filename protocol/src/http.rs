@@ -167,6 +167,18 @@ pub struct PasswordChange {
     pub new: String,
 }
 
+/// Answer to what ends every other token of the account: the asking one was
+/// replaced as well.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct Renewed {
+    /// The session token from now on, 64 hex digits; the one that asked works no
+    /// more. Not there when it is in a cookie.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub token: String,
+}
+
 /// Body of `DELETE /v1/account`.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -330,7 +342,7 @@ macro_rules! quiet {
     };
 }
 
-quiet! { Ticket Profile OwnProfile ProfileChange People Report PasswordChange Confirmation }
+quiet! { Ticket Renewed Profile OwnProfile ProfileChange People Report PasswordChange Confirmation }
 
 /// Answer to `GET /v1/discovery`: where to connect, best first.
 #[derive(Debug, Clone, Serialize, Deserialize)]

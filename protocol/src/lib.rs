@@ -4,8 +4,8 @@
 //! generated envelopes ([`wire`]), the length-prefixed framing ([`frame`]), the
 //! typed ids ([`ids`]), the one table of error and close codes ([`errors`]),
 //! every limit ([`limits`]), how often cursors are
-//! said ([`cursors`]), version negotiation ([`version`]) and the JSON
-//! bodies of the HTTP API ([`http`]).
+//! said ([`cursors`]), version negotiation ([`version`]), what names and titles
+//! may hold ([`visible`]) and the JSON bodies of the HTTP API ([`http`]).
 //!
 //! It does no I/O and knows no runtime, clock or random source; a test keeps it
 //! that way. `docs/protocol.md` describes the same for writers of clients.
@@ -23,6 +23,7 @@ pub mod ids;
 pub mod limits;
 mod quiet;
 pub mod version;
+pub mod visible;
 
 /// The messages generated from `proto/parley/v1`.
 #[allow(missing_docs, clippy::all, unreachable_pub)]

@@ -10,7 +10,9 @@ use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use parley_protocol::http::{Credentials, DeviceLabel, Devices, ErrorBody, SessionKind, SignedIn};
+use parley_protocol::http::{
+    Credentials, DeviceLabel, Devices, ErrorBody, Renewed, SessionKind, SignedIn,
+};
 use parley_protocol::{Code, DeviceId, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -266,6 +268,13 @@ pub(crate) struct Person {
 }
 
 impl Person {
+    /// The same with the token that took the place of the one before.
+    pub(crate) fn renewed(&self, renewed: &Renewed) -> Self {
+        assert_eq!(renewed.token.len(), 64, "a token has 64 hex digits");
+        let token = base16ct::lower::decode_vec(&renewed.token).expect("hex digits");
+        Self { bearer: renewed.token.clone(), token, ..self.clone() }
+    }
+
     pub(crate) fn new(name: &str, signed_in: &SignedIn) -> Self {
         assert_eq!(signed_in.name, name);
         assert_eq!(signed_in.token.len(), 64, "a token has 64 hex digits");

@@ -13,6 +13,7 @@ mod churn;
 #[path = "../common/mod.rs"]
 mod common;
 mod contract;
+mod credentials;
 mod delivery;
 mod devices;
 mod disk;

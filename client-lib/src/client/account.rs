@@ -5,10 +5,11 @@ use bytes::Bytes;
 use parley_protocol::http::Device;
 use parley_protocol::ids::DeviceId;
 use secrecy::SecretString;
+use tokio::sync::oneshot;
 
 use super::Client;
 use crate::driver::Command;
-use crate::machine::Error;
+use crate::machine::{Error, Token};
 
 impl Client {
     /// The devices of this account.
@@ -33,15 +34,27 @@ impl Client {
         self.shared.0.http.revoke_device(&self.shared.token()?, device).await
     }
 
-    /// Signs all other devices out.
+    /// Signs all other devices out, and ends every other token of this one. The
+    /// client goes on with a new token, which it keeps.
     ///
     /// # Errors
     /// As [`Client::devices`].
     ///
     /// # Cancel safety
-    /// Dropped before it returns, it may or may not have happened.
+    /// Dropped before it returns, it may or may not have happened; if it has, the
+    /// client has to sign in again.
     pub async fn log_out_others(&self) -> Result<(), Error> {
-        self.shared.0.http.revoke_other_devices(&self.shared.token()?).await
+        let token = self.shared.0.http.revoke_other_devices(&self.shared.token()?).await?;
+        self.renew(token).await;
+        Ok(())
+    }
+
+    /// Goes on with a token that took the place of the one before.
+    async fn renew(&self, token: Token) {
+        let (reply, kept) = oneshot::channel();
+        // A client that is closed has no more use for it.
+        let _ = self.shared.command(Command::NewToken { token, reply }).await;
+        let _ = kept.await;
     }
 
     /// Signs this device out and closes the client.
@@ -57,23 +70,26 @@ impl Client {
         Ok(())
     }
 
-    /// Changes the password, which signs all other devices out. A client that
-    /// was given the old one uses the new one from now on.
+    /// Changes the password, which signs out and replaces tokens as
+    /// [`Client::log_out_others`] does. A client that was given the old password
+    /// uses the new one from now on.
     ///
     /// # Errors
     /// `credentials_wrong`, `password_invalid`; as [`Client::devices`].
     ///
     /// # Cancel safety
-    /// Dropped before it returns, it may or may not have happened.
+    /// As [`Client::log_out_others`].
     pub async fn change_password(
         &self,
         old: impl Into<SecretString>,
         new: impl Into<SecretString>,
     ) -> Result<(), Error> {
         let (old, new) = (old.into(), new.into());
-        self.shared.0.http.change_password(&self.shared.token()?, &old, &new).await?;
+        let http = &self.shared.0.http;
+        let token = http.change_password(&self.shared.token()?, &old, &new).await?;
         // A client that is closed signs in no more.
         let _ = self.shared.command(Command::NewPassword(new)).await;
+        self.renew(token).await;
         Ok(())
     }
 

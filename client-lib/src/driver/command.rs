@@ -7,7 +7,7 @@ use parley_protocol::ids::{ClientMessageId, ConversationId};
 use secrecy::SecretString;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
-use crate::machine::{Call, Error, HistoryPage, LocalId, Range, Reply, SendStatus, To};
+use crate::machine::{Call, Error, HistoryPage, LocalId, Range, Reply, SendStatus, To, Token};
 
 /// The answer to a send: queued, and durably so with a store.
 pub(crate) type Queued = Result<(LocalId, watch::Receiver<SendStatus>), Error>;
@@ -41,6 +41,11 @@ pub(crate) enum Command {
     },
     Background(bool),
     NewPassword(SecretString),
+    /// The token that took the place of the one there was; answered once it is kept.
+    NewToken {
+        token: Token,
+        reply: oneshot::Sender<()>,
+    },
     Close,
     /// Wipe the store, then close.
     Forget,

@@ -307,11 +307,7 @@ impl Driver {
             }
             Finished::SignIn(Ok(token)) => {
                 self.sign_in.signed_up();
-                self.token.send_replace(Some(token.clone()));
-                if let Err(error) = self.store.keep_token(token.clone()).await {
-                    tracing::error!(%error, "the token can't be kept");
-                }
-                self.machine.handle_token(token);
+                self.take_token(token).await;
             }
             Finished::Dial(Err(error)) => self.machine.handle_failure(tick, error),
             Finished::SignIn(Err(error)) => {
@@ -319,6 +315,15 @@ impl Driver {
                 self.machine.handle_failure(tick, error);
             }
         }
+    }
+
+    /// Keeps a token, and uses it from now on.
+    async fn take_token(&mut self, token: Token) {
+        self.token.send_replace(Some(token.clone()));
+        if let Err(error) = self.store.keep_token(token.clone()).await {
+            tracing::error!(%error, "the token can't be kept");
+        }
+        self.machine.handle_token(token);
     }
 
     fn handle_frames(&mut self, first: Option<Result<Bytes, Error>>) {
@@ -405,6 +410,10 @@ impl Driver {
             }
             Command::Background(background) => self.machine.set_background(tick, background),
             Command::NewPassword(password) => self.sign_in.new_password(password),
+            Command::NewToken { token, reply } => {
+                self.take_token(token).await;
+                let _ = reply.send(());
+            }
             Command::Close => self.machine.close(tick),
             Command::Forget => {
                 self.machine.close(tick);

@@ -2,6 +2,7 @@
 //! queries are answered one after another; what they change is the user's own,
 //! or never reaches a log.
 
+use parley_protocol::visible::{is_one_line, is_plain, shows_something};
 use parley_protocol::{Code, ConversationId, UserId, limits, wire};
 
 use super::Subscription;
@@ -215,16 +216,18 @@ fn check_profile(profile: &wire::ProfileChange) -> Result<(), Code> {
     let wire::ProfileChange { display_name, about, picture, phone, email } = profile;
     let chars = |text: &Option<String>| text.as_deref().unwrap_or_default().chars().count();
     let bytes = |text: &Option<String>| text.as_deref().unwrap_or_default().len();
-    let one_line = [display_name, phone, email]
-        .into_iter()
-        .flatten()
-        .all(|text| !text.chars().any(char::is_control));
+    let one_line = [display_name, phone, email].into_iter().flatten().all(|text| is_one_line(text));
+    // Empty is how one takes it off; what only looks empty is no name.
+    let named = display_name.as_deref().is_none_or(|name| name.is_empty() || shows_something(name));
+    let plain = about.as_deref().is_none_or(is_plain);
     let fits = chars(display_name) <= limits::DISPLAY_NAME_CHARS
         && chars(about) <= limits::ABOUT_CHARS
         && bytes(picture) <= limits::PICTURE_BYTES
         && bytes(phone) <= limits::PHONE_BYTES
         && bytes(email) <= limits::EMAIL_BYTES
-        && one_line;
+        && one_line
+        && named
+        && plain;
     if fits { Ok(()) } else { Err(Code::BadRequest) }
 }
 

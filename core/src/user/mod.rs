@@ -1,7 +1,8 @@
 //! What belongs to one user: the feed, the unread arithmetic, being online, and
-//! what others may do and see.
+//! what others may do and see, and which names are free.
 
 mod feed;
+pub mod name;
 mod presence;
 mod privacy;
 

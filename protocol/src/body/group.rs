@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::errors::Code;
 use crate::ids::UserId;
 use crate::limits;
+use crate::visible::{is_one_line, shows_something};
 use crate::wire::{ConversationChanged, ConversationSettings, GroupCreated, Role, Who};
 
 /// Longest retention, seconds: a hundred years.
@@ -45,11 +46,9 @@ pub(super) fn check_role(role: i32) -> Result<(), Code> {
 }
 
 fn check_title(title: &str) -> Result<(), Code> {
-    let empty = title.trim().is_empty();
-    if empty || title.chars().count() > limits::TITLE_CHARS || title.chars().any(char::is_control) {
-        return Err(Code::BadRequest);
-    }
-    Ok(())
+    let fits = title.chars().count() <= limits::TITLE_CHARS;
+    let shown = shows_something(title) && is_one_line(title);
+    if fits && shown { Ok(()) } else { Err(Code::BadRequest) }
 }
 
 fn check_description(description: &str) -> Result<(), Code> {

@@ -25,7 +25,10 @@ pub fn notes(code: Code) -> (&'static str, &'static str) {
         | Code::DeviceInvalid
         | Code::TooManyDevices
         | Code::SignUpClosed
-        | Code::TicketInvalid => people(code),
+        | Code::TicketInvalid
+        | Code::TokenReplaced
+        | Code::NameReserved
+        | Code::NameTooSimilar => people(code),
         Code::BadRequest
         | Code::NotFound
         | Code::TextTooLong
@@ -103,16 +106,16 @@ fn protocol(code: Code) -> (&'static str, &'static str) {
 fn people(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::TokenInvalid => (
-            "The token of `Hello` or of the `Authorization` header is missing, malformed, unknown or no longer good. A device keeps its eight newest tokens, so an old one dies after eight further logins.",
-            "Log in again for a new token; keep the device's name and what it holds.",
+            "The token of `Hello` or of the `Authorization` header is missing, malformed, unknown or no longer good. A device keeps its eight newest tokens, so an old one dies after eight further logins, and its sessions are closed with `session_revoked`. Another password and `DELETE /v1/devices` end every token but the asking one, which they replace. A token that was not used for a long time (90 days unless configured otherwise) ends too.",
+            "Log in again for a new token under the device's name, and keep what it holds: a device that signs in under the name it had is the same device, as long as its account has not signed 128 others out since. What it sends again with the client message id of before is still the same message.",
         ),
         Code::CredentialsWrong => (
             "The name or the password of a login is wrong. The answer and its time are the same for a name that doesn't exist.",
             "Ask the person again. Repeated tries are limited per name and address.",
         ),
         Code::SessionRevoked => (
-            "The device was signed out, by its own logout or from another device. Live sessions are closed with this code within two seconds.",
-            "Log in again. What the device had not sent yet may be sent after that.",
+            "The device was signed out, by its own logout, from another device or by another password; or the token that opened the session was pushed out by eight newer ones of its device. Live sessions are closed with this code within two seconds.",
+            "Log in again under the same device name. It is the same device then, as long as its account has not signed 128 others out since: what it sends again, with the client message ids of before, is answered as the message it was, and what it had not sent yet may be sent. A device that signs in under another name, or after that, is a new one; whatever of its sends had no answer may be there already, so look before sending it again.",
         ),
         Code::NameTaken => {
             ("Somebody has this user name.", "Choose another name, or log in if it is one's own.")
@@ -125,7 +128,7 @@ fn people(code: Code) -> (&'static str, &'static str) {
             ("The password is shorter than 8 or longer than 256 bytes.", "Choose another password.")
         }
         Code::DeviceInvalid => (
-            "The device's name is empty, longer than 64 characters or holds control characters, or its platform is too long.",
+            "The device's name is empty or shows nothing, is longer than 64 characters, or holds characters that can't be seen or turn the order of others round; or its platform is too long. A device that had such a name before may keep it.",
             "Give the device another name.",
         ),
         Code::TooManyDevices => (
@@ -135,6 +138,18 @@ fn people(code: Code) -> (&'static str, &'static str) {
         Code::TicketInvalid => (
             "The ticket in the URL of a WebSocket or of WebTransport was used before, is older than 30 seconds, was made by another server, or is none at all.",
             "Ask for a new one (`POST /v1/ticket`) right before connecting, for each connection.",
+        ),
+        Code::TokenReplaced => (
+            "Another password or `DELETE /v1/devices` replaced the token that opened this session, and was asked for from another address than the session came from. Who asked has the new token in the answer, a browser in its cookie; who has only a copy of the old one has nothing.",
+            "Open a new session with the new token. The old one is `token_invalid`.",
+        ),
+        Code::NameReserved => (
+            "The user name, or one that looks like it, stands for the server and who runs it (`admin`, `support`, `parley`), also as a part between separators, or for everybody (`everyone`, `all`, `here`), or the operator keeps it.",
+            "Choose another name.",
+        ),
+        Code::NameTooSimilar => (
+            "Somebody has a user name that looks like this one: they differ in separators (`alice.`, `alice_`), in digits that look like letters (`al1ce`, `b0b`; `1`, `l` and `i` count as one), or in `rn` for `m` or `vv` for `w`.",
+            "Choose another name.",
         ),
         _ => {
             ("The operator has closed sign-ups on this server.", "Ask the operator for an account.")

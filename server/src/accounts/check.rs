@@ -3,6 +3,7 @@
 use parley_protocol::Code;
 use parley_protocol::http::DeviceLabel;
 use parley_protocol::limits::{DEVICE_NAME_CHARS, PASSWORD_BYTES, USER_NAME_CHARS};
+use parley_protocol::visible::{is_one_line, shows_something};
 
 /// Checks a user name. There is one spelling of a name: capitals are refused.
 pub(super) fn name(name: &str) -> Result<(), Code> {
@@ -26,11 +27,18 @@ pub(super) fn device(device: &DeviceLabel) -> Result<(), Code> {
             && !text.chars().any(char::is_control)
     };
     let named = !device.name.trim().is_empty();
+    // That it shows what it is called, too, is asked of names that are new.
     if named && printable(&device.name) && printable(&device.platform) {
         Ok(())
     } else {
         Err(Code::DeviceInvalid)
     }
+}
+
+/// Checks the name of a device that was never here: others of the account must be
+/// able to tell it from theirs.
+pub(super) fn new_device(name: &str) -> Result<(), Code> {
+    if is_one_line(name) && shows_something(name) { Ok(()) } else { Err(Code::DeviceInvalid) }
 }
 
 #[cfg(test)]
@@ -56,6 +64,14 @@ mod tests {
         assert_eq!(password("ééééé"), Ok(()));
         assert_eq!(password(&"x".repeat(256)), Ok(()));
         assert_eq!(password(&"x".repeat(257)), Err(Code::PasswordInvalid));
+    }
+
+    #[test]
+    fn a_new_device_shows_what_it_is_called() {
+        assert_eq!(new_device("Anna's phone 📱"), Ok(()));
+        for bad in ["lap\u{200b}top", "\u{202e}potpal", "\u{3164}", "\u{fffe}", "x\u{ad}"] {
+            assert_eq!(new_device(bad), Err(Code::DeviceInvalid), "{bad:?}");
+        }
     }
 
     #[test]

@@ -1,44 +1,43 @@
 //! The password asked again: for changing it, and for ending the account.
 
-use std::net::IpAddr;
-
+use parley_protocol::http::Renewed;
 use parley_protocol::{Code, ShardId, UserId};
 use zeroize::Zeroizing;
 
-use super::password::{Password, Verdict};
-use super::{AccountError, Accounts, Identity, check};
+use super::password::{Password, Urgency, Verdict};
+use super::{AccountError, Accounts, Asking, check};
 use crate::base::address::prefix;
 use crate::storage::rows::CommitError;
 use crate::storage::store::tables::users;
 use crate::storage::store::{UserRow, Write};
 
 impl Accounts {
-    /// Gives the account another password. All devices but the asking one are
-    /// signed out: their tokens are dead and their sessions told to close when
-    /// this returns. Cancel safe: once begun it runs to its end.
+    /// Gives the account another password, and ends every credential but the
+    /// asking one as [`Accounts::revoke_others`] does: returns what took its
+    /// place. Cancel safe: once begun it runs to its end.
     ///
     /// # Errors
     /// `credentials_wrong` for the wrong old password, `password_invalid`,
-    /// `rate_limited`, `overloaded`, `storage_failed`, `internal`.
+    /// `token_invalid`, `rate_limited`, `overloaded`, `storage_failed`,
+    /// `internal`.
     pub async fn change_password(
         &self,
-        from: IpAddr,
-        identity: &Identity,
+        asking: &Asking,
         old: String,
         new: String,
-    ) -> Result<(), AccountError> {
+    ) -> Result<Renewed, AccountError> {
         let (old, new): (Password, Password) = (Zeroizing::new(old), Zeroizing::new(new));
         check::password(&new)?;
-        let known = self.confirm(from, identity, old).await?;
-        let password_hash = self.inner.hasher.hash(new).await?;
-        let (this, Identity { user, device, .. }) = (self.clone(), identity.clone());
+        let known = self.confirm(asking, old).await?;
+        let password_hash = self.inner.hasher.hash(new, Urgency::Known).await?;
+        let (this, asking) = (self.clone(), asking.clone());
+        let user = asking.identity.user;
         Self::finish(async move {
             let _lock = this.inner.users.lock(user).await;
             let row = this.unchanged(user, &known).await?;
             let home = this.inner.shards.of_user(user);
             let write = users::put(home, user, &UserRow { password_hash, ..row });
-            let ending = this.all_but(user, Some(device)).await?;
-            this.sign_out(user, ending, vec![write]).await
+            this.put_others_out(&asking, vec![write]).await
         })
         .await
     }
@@ -62,20 +61,22 @@ impl Accounts {
     /// `credentials_wrong`, `token_invalid`, `rate_limited`, `overloaded`, `internal`.
     pub(super) async fn confirm(
         &self,
-        from: IpAddr,
-        identity: &Identity,
+        asking: &Asking,
         password: Password,
     ) -> Result<String, AccountError> {
-        let (source, user) = (prefix(from), identity.user);
-        // Who holds a stolen token guesses no faster than who has none.
-        self.inner.rates.login(source, &identity.name)?;
-        let row = self.user_row(user).await?.ok_or(Code::TokenInvalid)?;
+        let Asking { identity, credential, from } = asking;
+        // Who holds a stolen token guesses no faster than who has none, and uses up
+        // nobody else's tries.
+        let tried = self.inner.rates.signed_in(prefix(*from), &credential.0)?;
+        let row = self.user_row(identity.user).await?.ok_or(Code::TokenInvalid)?;
         let stored = row.password_hash;
-        let verdict = self.inner.hasher.verify(password, Some(stored.clone())).await?;
-        if verdict == Verdict::Wrong {
-            self.inner.rates.login_failed(source, &identity.name);
+        let verdict =
+            self.inner.hasher.verify(password, Some(stored.clone()), Urgency::Known).await;
+        if matches!(verdict, Ok(Verdict::Wrong)) {
             return Err(Code::CredentialsWrong.into());
         }
+        self.inner.rates.right(tried);
+        verdict?;
         Ok(stored)
     }
 

@@ -1,16 +1,19 @@
 //! Tokens in use, and the devices behind them.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use parley_protocol::http;
+use parley_protocol::http::{self, Renewed};
 use parley_protocol::{Code, DeviceId, UserId};
 
-use super::sign_in::hash_of;
+use super::sign_in::{NewToken, hash_of};
 use super::tokens::{Lookup, TokenHash};
 use super::{AccountError, Accounts, Credential, Identity, Inner, User, check};
-use crate::storage::store::tables::{devices, seen};
-use crate::storage::store::{DeviceRow, StoreError, Write};
+use crate::base::clock::wall_ms;
+use crate::chat::link::Opener;
+use crate::storage::store::tables::{devices, ended, seen};
+use crate::storage::store::{DeviceRow, EndedDevice, EndedRow, StoreError, Write};
 
 /// What ends the sign-in of some devices.
 #[derive(Default)]
@@ -18,7 +21,29 @@ pub(super) struct Ending {
     devices: Vec<DeviceId>,
     tokens: Vec<TokenHash>,
     writes: Vec<Write>,
+    /// The credential that stays, what took its place, and where it asks from:
+    /// sessions of all others end.
+    renewed: Option<(Opener, TokenHash)>,
 }
+
+/// Who asks for something that only a certain credential may survive.
+#[derive(Clone)]
+pub struct Asking {
+    /// Whom it speaks for.
+    pub identity: Identity,
+    /// What it asks with.
+    pub credential: Credential,
+    /// Where it asks from.
+    pub from: IpAddr,
+}
+
+/// All of a user's devices: as many as there ever might be, also when fewer are
+/// allowed now.
+pub(super) const ALL: usize = usize::MAX;
+
+/// Signed-out devices of one account that come back as the same: the last so many
+/// names.
+const REMEMBERED: usize = 128;
 
 /// Reads of the store for one token while others are being revoked.
 const TRIES: usize = 4;
@@ -77,48 +102,101 @@ impl Accounts {
         Self::finish(async move {
             let _lock = this.inner.users.lock(user).await;
             let home = this.inner.shards.of_user(user);
-            let row = this.read(move |inner| inner.store.device(home, user, device)).await?;
-            let ending = this.ending(user, vec![(device, row.ok_or(Code::NotFound)?)]);
+            let read = move |inner: &Inner| {
+                Ok((inner.store.device(home, user, device)?, inner.store.ended(home, user)?))
+            };
+            let (row, remembered) = this.read(read).await?;
+            let ending = this.ending(user, vec![(device, row.ok_or(Code::NotFound)?)], remembered);
             this.sign_out(user, ending, Vec::new()).await
         })
         .await
     }
 
-    /// Signs all the user's devices out but the asking one, as [`Accounts::revoke`].
+    /// Ends every credential of the account but the asking one, which is
+    /// replaced: returns the token that took its place. Other devices are signed
+    /// out, other tokens of the asking device are dead, and sessions that others
+    /// opened are told to close when this answers. Cancel safe: once begun it
+    /// runs to its end.
     ///
     /// # Errors
-    /// `overloaded`, `storage_failed`, `internal`.
-    pub async fn revoke_others(&self, identity: &Identity) -> Result<(), AccountError> {
-        let (this, Identity { user, device, .. }) = (self.clone(), identity.clone());
+    /// `token_invalid` when the asking token ended meanwhile, `overloaded`,
+    /// `storage_failed`, `internal`.
+    pub async fn revoke_others(&self, asking: &Asking) -> Result<Renewed, AccountError> {
+        let (this, asking) = (self.clone(), asking.clone());
         Self::finish(async move {
-            let _lock = this.inner.users.lock(user).await;
-            let ending = this.all_but(user, Some(device)).await?;
-            this.sign_out(user, ending, Vec::new()).await
+            let _lock = this.inner.users.lock(asking.identity.user).await;
+            this.put_others_out(&asking, Vec::new()).await
         })
         .await
     }
 
-    /// What signs all devices out, or all but one. The caller holds the user's lock.
-    pub(super) async fn all_but(
+    /// Ends every credential but the asking one, which it replaces, in one commit
+    /// with `more`. The caller holds the user's lock.
+    pub(super) async fn put_others_out(
         &self,
-        user: UserId,
-        kept: Option<DeviceId>,
-    ) -> Result<Ending, AccountError> {
-        let (home, most) = (self.inner.shards.of_user(user), self.inner.options.devices);
-        let mut rows = self.read(move |inner| inner.store.devices(home, user, most)).await?;
-        rows.retain(|(device, _)| Some(*device) != kept);
-        Ok(self.ending(user, rows))
+        asking: &Asking,
+        more: Vec<Write>,
+    ) -> Result<Renewed, AccountError> {
+        let Asking { identity: Identity { user, device, .. }, credential, from } = asking;
+        let (user, device, old) = (*user, *device, credential.0);
+        let home = self.inner.shards.of_user(user);
+        let read = move |inner: &Inner| {
+            Ok((inner.store.devices(home, user, ALL)?, inner.store.ended(home, user)?))
+        };
+        let (mut rows, remembered) = self.read(read).await?;
+        let own = rows.iter().position(|(id, _)| *id == device).map(|at| rows.swap_remove(at));
+        // Whoever was put out while this waited puts nobody out.
+        let (_, mut row) = own.ok_or(Code::TokenInvalid)?;
+        if !row.tokens.iter().any(|token| hash_of(token) == Some(old)) {
+            return Err(Code::TokenInvalid.into());
+        }
+        let mut ending = self.ending(user, rows, remembered);
+        let ended: Vec<TokenHash> = row.tokens.iter().filter_map(hash_of).collect();
+        let past = std::mem::take(&mut row.tokens);
+        row.remember(past);
+        let mut new = NewToken::mint(user, device)?;
+        let token = std::mem::take(&mut new.token);
+        row.tokens = vec![new.row(wall_ms())];
+        ending.writes.extend(ended.iter().map(|hash| self.delete_token(hash)));
+        ending.writes.push(devices::put(home, user, device, &row));
+        ending.writes.push(new.write(self));
+        ending.tokens.extend(ended);
+        ending.renewed = Some((credential.opener(*from), new.hash));
+        self.sign_out(user, ending, more).await?;
+        Ok(Renewed { token })
     }
 
-    fn ending(&self, user: UserId, rows: Vec<(DeviceId, DeviceRow)>) -> Ending {
+    /// What signs all devices out for good. The caller holds the user's lock.
+    pub(super) async fn all(&self, user: UserId) -> Result<Ending, AccountError> {
+        let home = self.inner.shards.of_user(user);
+        let rows = self.read(move |inner| inner.store.devices(home, user, ALL)).await?;
+        let mut ending = self.ending(user, rows, EndedRow::default());
+        // After what the others left: nobody comes back to this account.
+        ending.writes.push(ended::delete(home, user));
+        Ok(ending)
+    }
+
+    /// What signs these devices out, and remembers them among those that were.
+    fn ending(
+        &self,
+        user: UserId,
+        rows: Vec<(DeviceId, DeviceRow)>,
+        mut remembered: EndedRow,
+    ) -> Ending {
         let home = self.inner.shards.of_user(user);
         let mut ending = Ending::default();
         for (device, row) in rows {
-            let tokens = row.tokens.iter().filter_map(hash_of);
             ending.writes.push(devices::delete(home, user, device));
             ending.writes.push(seen::delete(home, user, device));
-            ending.tokens.extend(tokens);
+            ending.tokens.extend(row.tokens.iter().filter_map(hash_of));
             ending.devices.push(device);
+            let tokens = row.past.into_iter().chain(row.tokens.into_iter().map(|token| token.hash));
+            let tokens = tokens.collect();
+            let ended = EndedDevice { device: device.to_wire(), name: row.name, tokens };
+            remembered.remember(ended, REMEMBERED);
+        }
+        if !ending.devices.is_empty() {
+            ending.writes.push(ended::put(home, user, &remembered));
         }
         ending.writes.extend(ending.tokens.iter().map(|hash| self.delete_token(hash)));
         ending
@@ -132,16 +210,20 @@ impl Accounts {
         ending: Ending,
         more: Vec<Write>,
     ) -> Result<(), AccountError> {
-        let Ending { devices, tokens, mut writes } = ending;
+        let Ending { devices, tokens, mut writes, renewed } = ending;
         writes.extend(more);
         if writes.is_empty() {
             return Ok(());
         }
         self.inner.commit.commit(self.inner.shards.of_user(user), writes).await?;
         self.inner.cache.revoke(tokens.into_iter());
+        let homes = &self.inner.homes;
+        if let Some((kept, new)) = renewed {
+            homes.cut_others(user, &kept, new.0, Code::SessionRevoked);
+        }
         for device in devices {
             self.inner.active.forget(device);
-            self.inner.homes.cut(user, device, Code::SessionRevoked);
+            homes.cut(user, device, Code::SessionRevoked);
         }
         Ok(())
     }
@@ -151,11 +233,11 @@ impl Accounts {
     /// # Errors
     /// `internal`.
     pub async fn devices(&self, identity: &Identity) -> Result<Vec<http::Device>, AccountError> {
-        let (user, most) = (identity.user, self.inner.options.devices);
+        let user = identity.user;
         let home = self.inner.shards.of_user(user);
         let read = move |inner: &Inner| {
-            let seen: HashMap<_, _> = inner.store.seen(home, user, most)?.into_iter().collect();
-            Ok((inner.store.devices(home, user, most)?, seen))
+            let seen: HashMap<_, _> = inner.store.seen(home, user, ALL)?.into_iter().collect();
+            Ok((inner.store.devices(home, user, ALL)?, seen))
         };
         let (rows, seen) = self.read(read).await?;
         let last_active = |id: &DeviceId| {

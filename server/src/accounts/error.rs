@@ -15,6 +15,9 @@ pub enum StartError {
         "passwords cannot be hashed with accounts.hash_memory_kib, hash_passes and hash_lanes as they are set"
     )]
     Hash,
+    /// The names could not be gone through.
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreError),
 }
 
 /// Why a request failed.

@@ -4,7 +4,6 @@
 //! Written page by page as fast as the client takes it; what is in memory is a
 //! few pages, whatever the size of it all.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +14,7 @@ use parley_protocol::{Code, ConversationId, Message as _, UserId, limits};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{AccountError, Identity, Parts};
+use super::{AccountError, Accounts, Asking, Credential, Identity, Parts};
 use crate::base::rates::Charge;
 use crate::base::rates::PerUser;
 use crate::chat::reading;
@@ -24,6 +23,9 @@ use crate::chat::reading;
 const CHUNKS: usize = 4;
 
 type Chunks = mpsc::Sender<Bytes>;
+
+/// What is left of an export at its client's end.
+type Leaving = (mpsc::Receiver<Bytes>, Accounts, Credential);
 
 /// Why an export stops short: the client went away, or the store failed.
 struct Stopped;
@@ -41,15 +43,13 @@ impl Exports {
         Self { parts }
     }
 
-    /// Begins an export: returns its pieces, of whole lines. Dropped, it ends.
+    /// Begins an export: returns its pieces, of whole lines. Dropped, it ends, and
+    /// it stops short once its credential is no longer good.
     ///
     /// # Errors
     /// `rate_limited`.
-    pub fn begin(
-        &self,
-        from: IpAddr,
-        identity: Identity,
-    ) -> Result<BoxStream<'static, Bytes>, AccountError> {
+    pub fn begin(&self, asking: Asking) -> Result<BoxStream<'static, Bytes>, AccountError> {
+        let Asking { identity, credential, from } = asking;
         let limited = self.parts.rates.check(from, identity.user, Charge::One(PerUser::Export));
         limited.map_err(|after| AccountError::Later { code: Code::RateLimited, after })?;
         let (chunks, receiver) = mpsc::channel(CHUNKS);
@@ -60,10 +60,15 @@ impl Exports {
                 let _ = chunks.send(line(&json!({ "end": true }))).await;
             }
         });
-        let next = |mut receiver: mpsc::Receiver<Bytes>| async move {
-            receiver.recv().await.map(|chunk| (chunk, receiver))
+        let accounts = self.parts.accounts.clone();
+        // Asked for each piece as it leaves: what was read before waits no longer
+        // than its credential is good.
+        let next = |(mut receiver, accounts, credential): Leaving| async move {
+            let chunk = receiver.recv().await?;
+            accounts.identify(&credential).await.ok()?;
+            Some((chunk, (receiver, accounts, credential)))
         };
-        Ok(unfold(receiver, next).boxed())
+        Ok(unfold((receiver, accounts, credential), next).boxed())
     }
 
     async fn write_export(&self, identity: &Identity, chunks: &Chunks) -> Result<(), Stopped> {

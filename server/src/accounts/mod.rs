@@ -21,6 +21,7 @@ mod export;
 mod password;
 mod rates;
 mod sign_in;
+mod skeletons;
 mod tickets;
 mod tokens;
 
@@ -40,6 +41,7 @@ use crate::people::People;
 use crate::storage::store::{Store, StoreError};
 
 pub use crate::storage::rows::{Commit, CommitError};
+pub use devices::Asking;
 pub use ending::Ending;
 pub use error::{AccountError, StartError};
 pub use export::Exports;
@@ -64,6 +66,8 @@ pub struct User {
 pub struct Options {
     /// Whether anybody may sign up.
     pub sign_up: bool,
+    /// Names nobody may take, besides those of the rule.
+    pub reserved: Vec<String>,
     /// Devices of one account.
     pub devices: usize,
     /// Session tokens of one device.
@@ -119,7 +123,7 @@ impl Accounts {
     /// milliseconds.
     ///
     /// # Errors
-    /// [`StartError`] when the hash parameters are impossible.
+    /// [`StartError`] when the hash parameters are impossible, or the store fails.
     pub fn new(
         options: Options,
         shards: ShardCount,
@@ -127,6 +131,7 @@ impl Accounts {
         commit: Arc<dyn Commit>,
         homes: Arc<Homes>,
     ) -> Result<Self, StartError> {
+        skeletons::index(&store, shards)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 hasher: password::Hasher::new(&options.hash).map_err(|_| StartError::Hash)?,

@@ -1,25 +1,37 @@
-//! Password hashing: argon2id on a pool that is bounded in memory and queue.
+//! Password hashing: argon2id on threads of its own, bounded in memory and queue.
 //!
-//! A hash takes tens of milliseconds and 19 MiB, so only a few run at a time
-//! and only so many requests wait; more are refused with a time to come back.
+//! A hash takes tens of milliseconds and 19 MiB, so only a few run at a time and
+//! only so many requests wait; more are refused with a time to come back. The
+//! threads are half as many as the processors at most and give way to all others,
+//! so that a flood of logins leaves messages their time. Devices that an account
+//! knows wait in a queue of their own and go first, but for every fourth turn.
 //! The place of a hash is held by the hash itself: a request that goes away
 //! doesn't make room while its work still runs.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
+use parking_lot::{Condvar, Mutex};
 use parley_protocol::Code;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use super::AccountError;
 use crate::base::clock;
 use crate::base::metrics::list as metric;
 use crate::base::random;
+
+/// How far the threads give way to others: the largest step of Unix.
+const NICE: i32 = 19;
+
+/// Of so many turns one is a stranger's, if one waits.
+const TURNS: u64 = 4;
 
 /// Memory of one hash that a stored hash may ask for, in KiB.
 const MEMORY_CAP_KIB: u32 = 1 << 20;
@@ -46,9 +58,100 @@ pub(super) struct Hasher {
     parameters: Params,
     // Verified for names that don't exist, so that they take the same time.
     dummy: Arc<str>,
-    workers: Arc<Semaphore>,
-    places: Arc<Semaphore>,
+    pool: Arc<Pool>,
+    places: [Arc<Semaphore>; 2],
     hashes: Arc<AtomicU64>,
+}
+
+/// Who waits for a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// A device that the account knows.
+    Known = 0,
+    /// Anybody.
+    Stranger = 1,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// What the threads share.
+#[derive(Default)]
+struct Pool {
+    queues: Mutex<Queues>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Queues {
+    known: VecDeque<Job>,
+    strangers: VecDeque<Job>,
+    turns: u64,
+    closed: bool,
+}
+
+impl Queues {
+    fn next(&mut self) -> Option<Job> {
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(TURNS) {
+            self.strangers.pop_front().or_else(|| self.known.pop_front())
+        } else {
+            self.known.pop_front().or_else(|| self.strangers.pop_front())
+        }
+    }
+}
+
+impl Pool {
+    fn push(&self, urgency: Urgency, job: Job) {
+        let mut queues = self.queues.lock();
+        match urgency {
+            Urgency::Known => queues.known.push_back(job),
+            Urgency::Stranger => queues.strangers.push_back(job),
+        }
+        drop(queues);
+        self.more.notify_one();
+    }
+
+    fn work(&self) {
+        give_way();
+        loop {
+            let mut queues = self.queues.lock();
+            let job = loop {
+                if queues.closed {
+                    return;
+                }
+                match queues.next() {
+                    Some(job) => break job,
+                    None => self.more.wait(&mut queues),
+                }
+            };
+            drop(queues);
+            // A panic is the request's, which finds its answer gone, not the pool's.
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+            if done.is_err() {
+                tracing::error!("a password hash panicked");
+            }
+        }
+    }
+}
+
+/// Has this thread run when nobody else wants to. Where it can't it is a thread
+/// like others.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "password hashes run at the usual priority");
+    }
+}
+
+impl Drop for Hasher {
+    fn drop(&mut self) {
+        let mut queues = self.pool.queues.lock();
+        queues.closed = true;
+        // Whoever waits for one of them finds its answer gone.
+        (queues.known, queues.strangers) = Default::default();
+        drop(queues);
+        self.pool.more.notify_all();
+    }
 }
 
 /// What a verification found.
@@ -65,21 +168,32 @@ impl Hasher {
         let parameters = Params::new(options.memory_kib, options.passes, options.lanes, None)
             .map_err(|_| AccountError::internal())?;
         let dummy = hash(&parameters, "no password has this hash")?;
+        let half = thread::available_parallelism().map_or(1, |cores| cores.get() / 2);
+        let workers = options.parallel.min(half).max(1);
+        let pool = Arc::new(Pool::default());
+        for number in 0..workers {
+            let pool = Arc::clone(&pool);
+            let thread = thread::Builder::new().name(format!("parley-hash-{number}"));
+            thread.spawn(move || pool.work()).map_err(|_| AccountError::internal())?;
+        }
+        let places = workers.saturating_add(options.waiting).min(Semaphore::MAX_PERMITS);
         Ok(Self {
             parameters,
             dummy: dummy.into(),
-            workers: Arc::new(Semaphore::new(options.parallel)),
-            places: Arc::new(Semaphore::new(
-                options.parallel.saturating_add(options.waiting).min(Semaphore::MAX_PERMITS),
-            )),
+            pool,
+            places: std::array::from_fn(|_| Arc::new(Semaphore::new(places))),
             hashes: Arc::default(),
         })
     }
 
     /// Hashes a new password.
-    pub(super) async fn hash(&self, password: Password) -> Result<String, AccountError> {
+    pub(super) async fn hash(
+        &self,
+        password: Password,
+        urgency: Urgency,
+    ) -> Result<String, AccountError> {
         let parameters = self.parameters.clone();
-        self.run(move || hash(&parameters, &password)).await?
+        self.run(urgency, move || hash(&parameters, &password)).await?
     }
 
     /// Verifies a password against a stored hash, or, for a name that has
@@ -88,11 +202,13 @@ impl Hasher {
         &self,
         password: Password,
         stored: Option<String>,
+        urgency: Urgency,
     ) -> Result<Verdict, AccountError> {
         let known = stored.is_some();
         let stored: Arc<str> = stored.map_or_else(|| Arc::clone(&self.dummy), Into::into);
         let parameters = self.parameters.clone();
-        let verdict = self.run(move || verify(&parameters, &password, &stored)).await??;
+        let verify = move || verify(&parameters, &password, &stored);
+        let verdict = self.run(urgency, verify).await??;
         Ok(if known { verdict } else { Verdict::Wrong })
     }
 
@@ -104,30 +220,32 @@ impl Hasher {
 
     async fn run<T: Send + 'static>(
         &self,
+        urgency: Urgency,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AccountError> {
         let busy = AccountError::Later { code: Code::Overloaded, after: Duration::from_secs(2) };
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy)?;
+        let [known, strangers] = &self.places;
+        let places = if urgency == Urgency::Known { known } else { strangers };
+        let place = Arc::clone(places).try_acquire_owned().map_err(|_| busy)?;
         let waiting = Waiting::new();
-        let worker = Arc::clone(&self.workers)
-            .acquire_owned()
-            .await
-            .map_err(|_| AccountError::internal())?;
-        drop(waiting);
         let hashes = Arc::clone(&self.hashes);
-        let running = tokio::task::spawn_blocking(move || {
-            let _held = (place, worker);
+        let (answer, answered) = oneshot::channel();
+        let job = move || {
+            let _held = place;
+            drop(waiting);
             hashes.fetch_add(1, Ordering::Relaxed);
             let started = clock::now();
             let done = work();
             metrics::histogram!(metric::PASSWORD_HASH_SECONDS).record(started.elapsed());
-            done
-        });
-        running.await.map_err(|_| AccountError::internal())
+            // Nobody may wait for it any more.
+            let _ = answer.send(done);
+        };
+        self.pool.push(urgency, Box::new(job));
+        answered.await.map_err(|_| AccountError::internal())
     }
 }
 
-/// One request in the queue; it counts until dropped, also by cancellation.
+/// One request in the queue; it counts until its hash begins.
 struct Waiting;
 
 impl Waiting {
@@ -190,20 +308,30 @@ mod tests {
     #[tokio::test]
     async fn a_hash_verifies_its_own_password_alone() {
         let hasher = Hasher::new(&options()).unwrap();
-        let hash = hasher.hash(password("correct horse")).await.unwrap();
+        let hash = hasher.hash(password("correct horse"), Urgency::Stranger).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=16,t=1,p=1$"), "{hash}");
-        assert_ne!(hasher.hash(password("correct horse")).await.unwrap(), hash, "salted");
+        assert_ne!(
+            hasher.hash(password("correct horse"), Urgency::Stranger).await.unwrap(),
+            hash,
+            "salted"
+        );
         assert_eq!(
-            hasher.verify(password("correct horse"), Some(hash.clone())).await.unwrap(),
+            hasher
+                .verify(password("correct horse"), Some(hash.clone()), Urgency::Stranger)
+                .await
+                .unwrap(),
             Verdict::Right
         );
         assert_eq!(
-            hasher.verify(password("battery"), Some(hash.clone())).await.unwrap(),
+            hasher
+                .verify(password("battery"), Some(hash.clone()), Urgency::Stranger)
+                .await
+                .unwrap(),
             Verdict::Wrong
         );
         let stronger = Hasher::new(&HashOptions { passes: 2, ..options() }).unwrap();
         assert_eq!(
-            stronger.verify(password("correct horse"), Some(hash)).await.unwrap(),
+            stronger.verify(password("correct horse"), Some(hash), Urgency::Known).await.unwrap(),
             Verdict::Outdated
         );
     }
@@ -211,7 +339,10 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_name_costs_one_hash_and_is_always_wrong() {
         let hasher = Hasher::new(&options()).unwrap();
-        let verdict = hasher.verify(password("no password has this hash"), None).await.unwrap();
+        let verdict = hasher
+            .verify(password("no password has this hash"), None, Urgency::Stranger)
+            .await
+            .unwrap();
         assert_eq!((verdict, hasher.hashes()), (Verdict::Wrong, 1));
     }
 
@@ -220,7 +351,10 @@ mod tests {
         let hasher = Hasher::new(&options()).unwrap();
         let monstrous = "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$c2FsdHNhbHRzYWx0c2FsdHNhbHRzYWx0c2FsdHNhbHQ";
         for stored in ["", "rubbish", monstrous] {
-            let error = hasher.verify(password("x"), Some(stored.to_owned())).await.unwrap_err();
+            let error = hasher
+                .verify(password("x"), Some(stored.to_owned()), Urgency::Known)
+                .await
+                .unwrap_err();
             assert_eq!(error.code(), Code::Internal);
         }
     }
@@ -234,7 +368,7 @@ mod tests {
             let hasher = Arc::clone(&hasher);
             async move {
                 hasher
-                    .run(move || {
+                    .run(Urgency::Stranger, move || {
                         let _ = begun.send(());
                         let _ = held.recv();
                     })
@@ -244,11 +378,41 @@ mod tests {
         begins.await.unwrap();
         at_work.abort();
         let _ = at_work.await;
-        let mut waiting = std::pin::pin!(hasher.hash(password("12345678")));
+        let mut waiting = std::pin::pin!(hasher.hash(password("12345678"), Urgency::Stranger));
         assert!(futures_util::poll!(waiting.as_mut()).is_pending(), "one worker, still busy");
-        let refused = hasher.hash(password("12345678")).await.unwrap_err();
+        let refused = hasher.hash(password("12345678"), Urgency::Stranger).await.unwrap_err();
         assert_eq!((refused.code(), refused.retry_after_ms()), (Code::Overloaded, Some(2000)));
+        let known = hasher.hash(password("12345678"), Urgency::Known);
+        let mut known = std::pin::pin!(known);
+        assert!(futures_util::poll!(known.as_mut()).is_pending(), "strangers don't fill its queue");
         release.send(()).unwrap();
-        assert!(waiting.await.is_ok());
+        assert!(known.await.is_ok() && waiting.await.is_ok());
+    }
+
+    #[test]
+    fn known_devices_go_first_and_strangers_are_not_starved() {
+        let (told, order) = std::sync::mpsc::channel();
+        let mut queues = Queues::default();
+        for number in 0..6 {
+            for (queue, who) in [(&mut queues.strangers, 's'), (&mut queues.known, 'k')] {
+                let told = told.clone();
+                queue.push_back(Box::new(move || {
+                    let _ = told.send((who, number));
+                }));
+            }
+        }
+        while let Some(job) = queues.next() {
+            job();
+        }
+        let order: String = order.try_iter().map(|(who, _)| who).collect();
+        assert_eq!(order, "kkkskkksssss");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_one_requests_and_a_closed_pool_leaves_nobody_waiting() {
+        let hasher = Hasher::new(&options()).unwrap();
+        let panicked = hasher.run(Urgency::Known, || panic!("on purpose")).await;
+        assert_eq!(panicked.unwrap_err().code(), Code::Internal);
+        assert!(hasher.hash(password("12345678"), Urgency::Known).await.is_ok());
     }
 }

@@ -13,6 +13,8 @@ use parley_protocol::{Code, ShardId};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+mod credentials;
+
 /// Commits straight to the store, or refuses.
 struct Direct {
     store: Store,
@@ -47,6 +49,7 @@ struct Bench {
 fn options() -> Options {
     Options {
         sign_up: true,
+        reserved: vec!["acme".to_owned()],
         devices: 3,
         tokens: 2,
         hash: HashOptions { memory_kib: 16, passes: 1, lanes: 1, parallel: 4, waiting: 64 },
@@ -55,6 +58,9 @@ fn options() -> Options {
             sign_ups: Bucket::default().per_minute(5),
             logins: Bucket::default().per_minute(5),
             failures: Bucket::default().per_minute(50),
+            strangers: Bucket::default().per_minute(100),
+            slowed: Bucket::default().per_minute(2),
+            known: Bucket::default().per_minute(5),
             new_devices: Bucket::default().burst(6).per_hour(30),
             loopback: Bucket::default().per_minute(10_000),
             limit_loopback: false,
@@ -110,7 +116,7 @@ impl Bench {
 
     async fn login(&self, name: &str, password: &str, device: &str) -> Result<SignedIn, Code> {
         self.accounts
-            .login(HERE, credentials(name, password, device))
+            .login(HERE, credentials(name, password, device), None)
             .await
             .map_err(|error| error.code())
     }
@@ -131,7 +137,11 @@ impl Bench {
 async fn signing_up_makes_everything_in_one_commit() {
     let bench = bench();
     let bob = bench.sign_up("bob").await;
-    assert_eq!(*bench.direct.commits.lock(), [4], "name, user, device and token together");
+    assert_eq!(
+        *bench.direct.commits.lock(),
+        [5],
+        "name, skeleton, user, device and token together"
+    );
     let identity = bench.authenticate(&bob).await.unwrap();
     assert_eq!((identity.user.to_string(), &*identity.name), (bob.user_id.clone(), "bob"));
     assert_eq!(identity.device.to_string(), bob.device_id);
@@ -184,7 +194,7 @@ async fn a_sign_up_nobody_waits_for_is_whole_or_nothing() {
         Err(error) => assert_eq!(error.code(), Code::NameTaken),
     }
     assert!(bench.login("bob", "password", "laptop").await.is_ok());
-    assert!(bench.direct.commits.lock().iter().filter(|writes| **writes == 4).count() == 1);
+    assert!(bench.direct.commits.lock().iter().filter(|writes| **writes == 5).count() == 1);
 }
 
 #[tokio::test]
@@ -405,7 +415,7 @@ async fn bad_input_and_limits_are_refused_before_any_hash() {
     ];
     for (request, code) in refusals {
         assert_eq!(bench.accounts.sign_up(HERE, request.clone()).await.unwrap_err().code(), code);
-        assert_eq!(bench.accounts.login(HERE, request).await.unwrap_err().code(), code);
+        assert_eq!(bench.accounts.login(HERE, request, None).await.unwrap_err().code(), code);
     }
     assert_eq!(hashes(), 0);
     let far: IpAddr = "192.0.2.1".parse().unwrap();

@@ -6,6 +6,7 @@
 //! store and its entry here is noticed by [`Cache`]'s count.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use parking_lot::Mutex;
 use parley_protocol::limits::TOKEN_BYTES;
@@ -13,7 +14,9 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::{AccountError, Identity};
+use crate::base::address::prefix;
 use crate::base::random;
+use crate::chat::link::Opener;
 
 /// SHA-256 of a token: what is stored, cached and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +44,12 @@ impl Credential {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(TokenHash(bytes))
+    }
+
+    /// What opens a session that comes from there.
+    #[must_use]
+    pub fn opener(&self, from: IpAddr) -> Opener {
+        Opener { credential: self.0.0, source: prefix(from) }
     }
 
     /// To be carried.

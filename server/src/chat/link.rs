@@ -10,6 +10,7 @@ mod single;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
@@ -48,6 +49,23 @@ pub enum Item {
     },
 }
 
+/// What a session was opened with, and from where: by this it is ended when its
+/// credential is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Opener {
+    /// Names the credential, without being it.
+    pub credential: [u8; 32],
+    /// The source it was opened from, as limits count sources.
+    pub source: IpAddr,
+}
+
+/// Without the credential.
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").finish_non_exhaustive()
+    }
+}
+
 /// A session as fan-out and accounts see it.
 #[derive(Debug)]
 pub struct Link {
@@ -59,6 +77,8 @@ pub struct Link {
     pub device: DeviceId,
     /// Whether its client asked for `Receipt` in its hello.
     pub receipts: bool,
+    /// Nothing for what is no session.
+    opener: Mutex<Option<Opener>>,
     cap_bytes: usize,
     /// The last sign of life: milliseconds shifted left by one, and whether
     /// it is in the foreground.
@@ -159,11 +179,32 @@ impl Link {
             user,
             device,
             receipts,
+            opener: Mutex::new(None),
             cap_bytes,
             sign: AtomicU64::new(0),
             queue: Mutex::new(queue),
             pushed: AtomicBool::new(false),
             session: AtomicWaker::new(),
+        }
+    }
+
+    /// The same session, opened with this.
+    #[must_use]
+    pub fn opened_by(self, opener: Opener) -> Self {
+        *self.opener.lock() = Some(opener);
+        self
+    }
+
+    /// What it was opened with.
+    #[must_use]
+    pub fn opener(&self) -> Option<Opener> {
+        *self.opener.lock()
+    }
+
+    /// Another credential took the place of the one it was opened with.
+    pub fn renew(&self, credential: [u8; 32]) {
+        if let Some(opener) = self.opener.lock().as_mut() {
+            opener.credential = credential;
         }
     }
 

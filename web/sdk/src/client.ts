@@ -300,6 +300,13 @@ export class Client implements ClientApi {
     await (await this.#ready()).call({ type: 'read', conversation, upTo });
   }
 
+  /** Goes on with a token that took the place of the one before. */
+  async renewToken(token: string): Promise<void> {
+    const bytes = tokenOf(token);
+    const driver = await this.#ready();
+    driver.machine.handleToken(driver.tick(), bytes);
+  }
+
   async findUser(name: string): Promise<User> {
     return (await this.#ready()).call({ type: 'lookup', name });
   }

@@ -81,13 +81,19 @@ export class HttpApi extends Requester {
     await this.request('DELETE', `/v1/devices/${encodeURIComponent(id)}`);
   }
 
-  async signOutOtherDevices(): Promise<void> {
-    await this.request('DELETE', '/v1/devices');
+  /**
+   * Ends every token of the account but this one, in whose place comes another:
+   * in the cookie, or else returned, for `Client.renewToken`.
+   */
+  async signOutOtherDevices(): Promise<string | undefined> {
+    return this.renewed(await this.request('DELETE', '/v1/devices'));
   }
 
-  /** All other devices are signed out. */
-  async changePassword(old: string, next: string): Promise<void> {
-    await this.request('POST', '/v1/account/password', { old, new: next });
+  /** Ends and replaces tokens as `signOutOtherDevices` does. */
+  async changePassword(old: string, next: string): Promise<string | undefined> {
+    return this.renewed(
+      await this.request('POST', '/v1/account/password', { old, new: next }),
+    );
   }
 
   /** All of the user's data, as lines of JSON; whole when the last one is `{"end":true}`. */

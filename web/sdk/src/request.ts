@@ -33,20 +33,31 @@ export interface Ticket {
 export class Requester {
   private readonly base: string;
   private readonly fetch: typeof globalThis.fetch;
+  private auth: HttpAuth;
 
   constructor(private readonly options: HttpOptions) {
+    this.auth = options.auth;
     this.base = baseUrl(options.url);
     this.fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
   }
 
   get usesCookie(): boolean {
-    return this.options.auth.kind === 'cookie';
+    return this.auth.kind === 'cookie';
   }
 
   /** For opening one session within 30 s, in place of a token in its `Hello`. */
   async ticket(): Promise<Ticket> {
     const answer = await this.json('POST', '/v1/ticket');
     return { ticket: text(answer.ticket), expiresMs: Number(answer.expires_ms) };
+  }
+
+  /** The token that took the place of the one that asked; requests go on with it. */
+  protected async renewed(answer: Response): Promise<string | undefined> {
+    if (this.auth.kind === 'cookie') return undefined;
+    const token = text((await parse(answer))?.token);
+    if (!token) refuse();
+    this.auth = { kind: 'token', token };
+    return token;
   }
 
   async json(method: string, path: string, body?: Json): Promise<Json> {
@@ -60,7 +71,8 @@ export class Requester {
     body?: Json,
     { endless = false } = {},
   ): Promise<Response> {
-    const { auth, timeoutMs = TIMEOUT_MS } = this.options;
+    const { timeoutMs = TIMEOUT_MS } = this.options;
+    const { auth } = this;
     const headers: Record<string, string> = {};
     if (body) headers['content-type'] = 'application/json';
     if (auth.kind === 'cookie') headers['parley-account'] = String(auth.slot);

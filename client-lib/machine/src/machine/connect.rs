@@ -64,6 +64,8 @@ pub(crate) struct Connect {
     has_token: bool,
     /// The token came from a sign-in and no session has used it yet.
     token_is_new: bool,
+    /// A token took the place of another, and no session has used it yet.
+    token_was_replaced: bool,
     /// Attempts since the last settled session.
     attempt: u32,
     was_ready: bool,
@@ -82,6 +84,7 @@ impl Connect {
             can_sign_in,
             has_token,
             token_is_new: false,
+            token_was_replaced: false,
             attempt: 0,
             was_ready: false,
             transport: None,
@@ -129,8 +132,9 @@ impl Connect {
 
     /// There is a token for the next hello; a sign-in that waited for it goes on.
     pub(crate) fn handle_token(&mut self, token: Token) -> Step {
-        self.token = Some(token);
+        let replaced = self.token.replace(token).is_some();
         if !matches!(self.phase, Phase::SigningIn) {
+            self.token_was_replaced |= replaced;
             return Step::Nothing;
         }
         self.has_token = true;
@@ -149,6 +153,11 @@ impl Connect {
             self.attempt = 0;
         }
         let signing_in = matches!(self.phase, Phase::SigningIn);
+        let refused = error.code().map(verdict) == Some(Retry::SignIn);
+        if refused && !signing_in && std::mem::take(&mut self.token_was_replaced) {
+            // It may have been the old one that was refused.
+            return self.wait(tick, error);
+        }
         match self.judge(&error, signing_in) {
             Judgement::Fatal => self.close(Some(error)),
             Judgement::SignIn => {
@@ -217,6 +226,7 @@ impl Connect {
     pub(crate) fn handle_welcome(&mut self, now_ms: u64) {
         self.phase = Phase::Ready { since_ms: now_ms, move_at_ms: None };
         self.token_is_new = false;
+        self.token_was_replaced = false;
         self.was_ready = true;
     }
 

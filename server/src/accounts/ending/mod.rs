@@ -8,12 +8,11 @@
 
 mod departure;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{AccountError, Accounts, Identity, Parts};
+use super::{AccountError, Accounts, Asking, Identity, Parts};
 use crate::base::clock::wall_ms;
 use crate::base::metrics::list as metric;
 use crate::storage::store::tables::{departures, presence, users};
@@ -32,23 +31,18 @@ impl Ending {
         Self { parts }
     }
 
-    /// Ends the account of `identity`, whose password it takes. When this returns
+    /// Ends the account of who asks, whose password it takes. When this returns
     /// its user has left every group. Cancel safe: once begun it runs to its end.
     ///
     /// # Errors
     /// `credentials_wrong`, `rate_limited`, `overloaded`, `storage_failed`,
     /// `internal`; after the last three the account may be gone all the same.
-    pub async fn end(
-        &self,
-        from: IpAddr,
-        identity: Identity,
-        password: String,
-    ) -> Result<(), AccountError> {
+    pub async fn end(&self, asking: Asking, password: String) -> Result<(), AccountError> {
         let this = self.clone();
         Accounts::finish(async move {
-            let password_hash =
-                this.parts.accounts.confirm(from, &identity, Zeroizing::new(password)).await?;
-            this.end_confirmed(&identity, password_hash).await
+            let accounts = &this.parts.accounts;
+            let password_hash = accounts.confirm(&asking, Zeroizing::new(password)).await?;
+            this.end_confirmed(&asking.identity, password_hash).await
         })
         .await
     }
@@ -106,7 +100,7 @@ impl Accounts {
             writes.push(users::put(home, user, &gone));
             let leaving = DepartureRow { device: device.to_wire() };
             writes.push(departures::put(home, user, &leaving));
-            let ending = this.all_but(user, None).await?;
+            let ending = this.all(user).await?;
             this.sign_out(user, ending, writes).await?;
             metrics::counter!(metric::ACCOUNTS_DELETED).increment(1);
             Ok(())

@@ -1,13 +1,15 @@
-//! How often a password may be wrong for one name.
+//! How often a password may be wrong.
 //!
 //! Only failures count: who knows the password may log in as often as the
-//! address may. Each failure is a debt of a part of a minute, which time pays
-//! off; a name with a full minute of debt is refused. Bounded in memory: when as
-//! many names are remembered as may be, further ones share a thousand debts,
+//! address may. Each try is a debt of a part of a minute, taken before the
+//! password is looked at, so that many at once don't pass together, and given
+//! back when it was right; time pays off the rest. A key with a full minute of
+//! debt is refused, and never owes more than that. Bounded in memory: when as
+//! many keys are remembered as may be, further ones share a thousand debts,
 //! which is stricter, never laxer.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -17,59 +19,67 @@ use super::limit::{Bucket, limited};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The debts of names.
+/// The debts of keys.
 pub(crate) struct Failures {
     name: &'static str,
     cost: Duration,
-    names: usize,
+    keys: usize,
     hasher: RandomState,
-    // By the name's hash: when its debt is paid.
+    // By the key's hash: when its debt is paid.
     paid: Mutex<HashMap<u64, Instant>>,
 }
 
+/// A debt that was taken on; it stays unless it is given back.
+#[derive(Debug)]
+#[must_use = "a try that was no failure is to be given back"]
+pub(crate) struct Debt(u64);
+
 impl Failures {
-    /// The limit `name`, of at most `names` names. `bucket` says how many
-    /// failures a minute holds.
+    /// The limit `name`, of at most `keys` keys. `bucket` says how many failures a
+    /// minute holds.
     pub(super) fn new(
         name: &'static str,
         bucket: Bucket,
-        names: usize,
+        keys: usize,
         when_full: WhenFull,
     ) -> Self {
-        assert_eq!(when_full, WhenFull::Shared, "a name without room must not be free to guess");
+        assert_eq!(when_full, WhenFull::Shared, "a key without room must not be free to guess");
         let (cost, hasher) = (bucket.every, RandomState::new());
-        Self { name, cost, names, hasher, paid: Mutex::default() }
+        Self { name, cost, keys, hasher, paid: Mutex::default() }
     }
 
-    /// Whether another try is allowed.
+    /// Takes on the debt of one failure, or none.
     ///
     /// # Errors
-    /// How long until it is.
-    pub(crate) fn check(&self, name: &str, now: Instant) -> Result<(), Duration> {
-        let own = self.hasher.hash_one(name);
-        let paid = self.paid.lock();
+    /// How long until another try is allowed.
+    pub(crate) fn take(&self, key: &impl Hash, now: Instant) -> Result<Debt, Duration> {
+        let own = self.hasher.hash_one(key);
+        let mut paid = self.paid.lock();
+        if paid.len() >= self.keys && !paid.contains_key(&own) {
+            paid.retain(|_, paid| *paid > now);
+        }
         let debt = [own, shared(own)]
             .iter()
             .filter_map(|key| paid.get(key))
             .map(|paid| paid.saturating_duration_since(now))
             .max()
             .unwrap_or_default();
-        match (debt + self.cost).saturating_sub(MINUTE) {
-            Duration::ZERO => Ok(()),
-            wait => Err(limited(self.name, wait)),
+        let wait = (debt + self.cost).saturating_sub(MINUTE);
+        if !wait.is_zero() {
+            return Err(limited(self.name, wait));
         }
+        let room = paid.len() < self.keys || paid.contains_key(&own);
+        let key = if room { own } else { shared(own) };
+        let paid = paid.entry(key).or_insert(now);
+        *paid = (*paid).max(now) + self.cost;
+        Ok(Debt(key))
     }
 
-    /// Counts one failure.
-    pub(crate) fn note(&self, name: &str, now: Instant) {
-        let own = self.hasher.hash_one(name);
-        let mut paid = self.paid.lock();
-        if paid.len() >= self.names && !paid.contains_key(&own) {
-            paid.retain(|_, paid| *paid > now);
+    /// The try was no failure.
+    pub(crate) fn give_back(&self, debt: Debt) {
+        if let Some(paid) = self.paid.lock().get_mut(&debt.0) {
+            *paid = paid.checked_sub(self.cost).unwrap_or(*paid);
         }
-        let room = paid.len() < self.names || paid.contains_key(&own);
-        let paid = paid.entry(if room { own } else { shared(own) }).or_insert(now);
-        *paid = (*paid).max(now) + self.cost;
     }
 }
 
@@ -91,15 +101,47 @@ mod tests {
         let failures = failures(3);
         let now = Instant::now();
         for _ in 0..3 {
-            assert_eq!(failures.check("bob", now), Ok(()));
-            failures.note("bob", now);
+            let _wrong = failures.take(&"bob", now).unwrap();
         }
-        assert_eq!(failures.check("bob", now), Err(Duration::from_secs(20)));
-        assert_eq!(failures.check("eve", now), Ok(()));
-        assert_eq!(failures.check("bob", now + Duration::from_secs(20)), Ok(()));
-        failures.note("bob", now + Duration::from_secs(20));
-        assert!(failures.check("bob", now + Duration::from_secs(20)).is_err());
-        assert_eq!(failures.check("bob", now + Duration::from_secs(90)), Ok(()));
+        assert_eq!(failures.take(&"bob", now).unwrap_err(), Duration::from_secs(20));
+        assert!(failures.take(&"eve", now).is_ok());
+        let later = now + Duration::from_secs(20);
+        let _wrong = failures.take(&"bob", later).unwrap();
+        assert!(failures.take(&"bob", later).is_err());
+        assert!(failures.take(&"bob", now + Duration::from_secs(90)).is_ok());
+    }
+
+    #[test]
+    fn what_was_right_is_given_back_and_refusals_cost_nothing() {
+        let failures = failures(3);
+        let now = Instant::now();
+        for _ in 0..100 {
+            let right = failures.take(&"bob", now).unwrap();
+            failures.give_back(right);
+        }
+        for _ in 0..3 {
+            let _wrong = failures.take(&"bob", now).unwrap();
+        }
+        for _ in 0..1000 {
+            assert!(failures.take(&"bob", now).is_err());
+        }
+        assert!(
+            failures.take(&"bob", now + Duration::from_secs(20)).is_ok(),
+            "the debt has a top, however many tried"
+        );
+    }
+
+    #[test]
+    fn tries_at_once_do_not_pass_together() {
+        let failures = failures(3);
+        let now = Instant::now();
+        let passed: usize = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..16)
+                .map(|_| scope.spawn(|| (0..50).filter(|_| failures.take(&7, now).is_ok()).count()))
+                .collect();
+            tries.into_iter().map(|tries| tries.join().unwrap()).sum()
+        });
+        assert_eq!(passed, 3);
     }
 
     #[test]
@@ -107,13 +149,13 @@ mod tests {
         let failures = failures(1);
         let now = Instant::now();
         for name in 0..5000 {
-            failures.note(&name.to_string(), now);
+            let _ = failures.take(&name, now);
         }
         assert!(failures.paid.lock().len() <= 10 + usize::try_from(SHARED).unwrap());
         for name in 0..5000 {
-            assert!(failures.check(&name.to_string(), now).is_err(), "{name}");
+            assert!(failures.take(&name, now).is_err(), "{name}");
         }
-        failures.note("later", now + 2 * MINUTE);
+        let _wrong = failures.take(&"later", now + 2 * MINUTE);
         assert!(failures.paid.lock().len() <= 1 + usize::try_from(SHARED).unwrap());
     }
 }

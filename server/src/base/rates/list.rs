@@ -12,9 +12,12 @@ macro_rules! limits {
     ($make:ident) => {
         $make! {
             [SignInOptions SignInLimits]
-            sign_ups: Limit<IpAddr> [per_minute sign_ups_per_minute = 30] Shared "Sign-ups from one IPv4 address or IPv6 /64";
+            sign_ups: Limit<IpAddr> [burst sign_ups_burst = 6, per_hour sign_ups_per_hour = 120] Shared "Sign-ups from one IPv4 address or IPv6 /64";
             logins: Limit<IpAddr> [per_minute logins_per_minute = 60] Shared "Logins from one IPv4 address or IPv6 /64";
-            failures: Failures [per_minute failures_per_name_per_minute = 20] Shared "Failed logins to one name, from anywhere but loopback";
+            failures: Failures [per_minute failures_per_name_per_minute = 20] Shared "Failed logins to one name from one IPv4 address or IPv6 /64";
+            strangers: Failures [per_minute failures_of_strangers_per_minute = 60] Shared "Failed logins to one name by devices it does not know, from anywhere; beyond it each source has fewer";
+            slowed: Failures [per_minute failures_slowed_per_minute = 2] Shared "Failed logins to one name from one source, once strangers have failed too often";
+            known: Failures [per_minute logins_per_device_per_minute = 20] Shared "Logins of one device that shows an earlier token, right or wrong; wrong passwords of one token that is signed in";
             new_devices: Limit<UserId> [burst new_devices_burst = 6, per_hour new_devices_per_hour = 30] Shared "Devices that sign in to one account for the first time";
             loopback: Limit<&'static str> [per_minute loopback_per_minute = 60_000] Shared "Sign-ups, and logins, from loopback";
 

@@ -23,7 +23,7 @@ use std::time::Duration;
 use parley_protocol::{ConversationId, UserId};
 
 use crate::base::address::prefix;
-pub(crate) use failures::Failures;
+pub(crate) use failures::{Debt, Failures};
 pub use limit::Bucket;
 use limit::{Limit, WhenFull};
 use list::limits;

@@ -28,7 +28,7 @@ use rustc_hash::FxHashMap;
 use crate::base::metrics::list as metric;
 use crate::base::slots::Slots;
 use crate::base::worker::Nudge;
-use crate::chat::link::{Item, Link, Shed};
+use crate::chat::link::{Item, Link, Opener, Shed};
 use crate::storage::store::Store;
 pub(crate) use changes::change_of;
 
@@ -307,6 +307,34 @@ impl Homes {
         let home = self.lock(user);
         for link in home.sessions(user).iter().filter(|link| link.device == device) {
             link.end(code);
+        }
+    }
+
+    /// Closes the user's sessions that were opened with one of these credentials.
+    /// Returns at once.
+    pub fn cut_opened_by(&self, user: UserId, credentials: &[[u8; 32]], code: Code) {
+        let home = self.lock(user);
+        for link in home.sessions(user) {
+            if link.opener().is_some_and(|opener| credentials.contains(&opener.credential)) {
+                link.end(code);
+            }
+        }
+    }
+
+    /// Closes all the user's sessions but those that `kept` opened, which go on
+    /// under the credential that took its place. One of these that came from
+    /// elsewhere than `kept` asks from is told to open anew: whoever has no more
+    /// than a copy of the old credential can't. Returns at once.
+    pub fn cut_others(&self, user: UserId, kept: &Opener, renewed: [u8; 32], code: Code) {
+        let home = self.lock(user);
+        for link in home.sessions(user) {
+            match link.opener() {
+                Some(opener) if opener == *kept => link.renew(renewed),
+                Some(opener) if opener.credential == kept.credential => {
+                    link.end(Code::TokenReplaced);
+                }
+                Some(_) | None => link.end(code),
+            }
         }
     }
 

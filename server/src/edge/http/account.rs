@@ -10,14 +10,15 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use parley_protocol::http::{
-    Account, Confirmation, Credentials, Devices, ErrorBody, PasswordChange, SessionKind, SignedIn,
+    Account, Confirmation, Credentials, Devices, ErrorBody, PasswordChange, Renewed, SessionKind,
+    SignedIn,
 };
 use parley_protocol::{Code, DeviceId};
 
 use super::ApiError;
 use super::body::JsonBody;
 use super::browser::{Browser, Slot};
-use super::caller::{Authenticated, Caller, ClientAddress, CookieSlot};
+use super::caller::{Authenticated, Caller, ClientAddress, CookieSlot, Shown};
 use super::refusals::{BodyRefused, NotFound, NotWritten, RateLimited, TokenRefused};
 use crate::accounts::{Accounts, Ending, Exports};
 
@@ -46,7 +47,9 @@ pub(super) async fn sign_up(
     answer(StatusCode::CREATED, signed_in, kept)
 }
 
-/// Signs a device in. The same device name is the same device.
+/// Signs a device in. The same device name is the same device. A token or cookie
+/// that it had before, good or ended, may come along: others can't keep such a
+/// device from trying.
 #[utoipa::path(
     post, path = "/v1/login", tag = "accounts", request_body = Credentials, security(()),
     responses(
@@ -62,10 +65,11 @@ pub(super) async fn login(
     State(accounts): State<Accounts>,
     browser: Browser,
     ClientAddress(address): ClientAddress,
+    Shown(shown): Shown,
     JsonBody(request): JsonBody<Credentials>,
 ) -> Answer<Response> {
     let kept = kept_in(browser, &request)?;
-    let signed_in = accounts.login(address, request).await?;
+    let signed_in = accounts.login(address, request, shown).await?;
     answer(StatusCode::OK, signed_in, kept)
 }
 
@@ -147,7 +151,8 @@ pub(super) async fn account(
 #[utoipa::path(
     post, path = "/v1/account/password", tag = "accounts", request_body = PasswordChange,
     responses(
-        (status = 204, description = "It is the password now; only the asking device is signed in."),
+        (status = 200, description = "It is the password now; all other tokens have ended, and the asking one is replaced.", body = Renewed),
+        (status = 204, description = "The same, with the new token in the cookie."),
         TokenRefused, BodyRefused, RateLimited, NotWritten,
         (status = 400, description = "password_invalid or bad_request.", body = ErrorBody),
         (status = 401, description = "credentials_wrong: the old password is wrong; or token_invalid.", body = ErrorBody),
@@ -155,13 +160,21 @@ pub(super) async fn account(
 )]
 pub(super) async fn change_password(
     State(accounts): State<Accounts>,
-    Caller(caller): Caller,
+    caller: Authenticated,
     ClientAddress(address): ClientAddress,
     JsonBody(change): JsonBody<PasswordChange>,
-) -> Answer<StatusCode> {
+) -> Answer<Response> {
     let PasswordChange { old, new } = change;
-    accounts.change_password(address, &caller, old, new).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let (asking, slot) = caller.asking(address);
+    renewed(accounts.change_password(&asking, old, new).await?, slot)
+}
+
+/// The token goes to where the old one was: into the cookie, or into the answer.
+fn renewed(renewed: Renewed, kept: Option<Slot>) -> Answer<Response> {
+    let Some(slot) = kept else { return Ok(Json(renewed).into_response()) };
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    response.headers_mut().append(header::SET_COOKIE, slot.keep(&renewed.token)?);
+    Ok(response)
 }
 
 /// Ends the account: it leaves every group, and all but what it wrote is erased.
@@ -181,8 +194,9 @@ pub(super) async fn delete(
     ClientAddress(address): ClientAddress,
     JsonBody(confirmation): JsonBody<Confirmation>,
 ) -> Answer<Response> {
-    ending.end(address, caller.identity, confirmation.password).await?;
-    forgotten(StatusCode::NO_CONTENT.into_response(), caller.slot)
+    let (asking, slot) = caller.asking(address);
+    ending.end(asking, confirmation.password).await?;
+    forgotten(StatusCode::NO_CONTENT.into_response(), slot)
 }
 
 /// The account's own data, one JSON object a line; a whole export ends with
@@ -196,10 +210,11 @@ pub(super) async fn delete(
 )]
 pub(super) async fn export(
     State(exports): State<Exports>,
-    Caller(caller): Caller,
+    caller: Authenticated,
     ClientAddress(address): ClientAddress,
 ) -> Answer<Response> {
-    let lines = exports.begin(address, caller)?.map(Ok::<_, Infallible>);
+    let (asking, _) = caller.asking(address);
+    let lines = exports.begin(asking)?.map(Ok::<_, Infallible>);
     let kind = HeaderValue::from_static("application/x-ndjson");
     Ok(([(header::CONTENT_TYPE, kind)], Body::from_stream(lines)).into_response())
 }
@@ -219,20 +234,22 @@ pub(super) async fn devices(
     Ok(Json(Devices { devices: accounts.devices(&caller).await? }))
 }
 
-/// Signs all of the account's devices out but the asking one.
+/// Ends every token of the account but the asking one, and replaces that.
 #[utoipa::path(
     delete, path = "/v1/devices", tag = "accounts",
     responses(
-        (status = 204, description = "Signed out."),
+        (status = 200, description = "Signed out; the asking token is replaced.", body = Renewed),
+        (status = 204, description = "The same, with the new token in the cookie."),
         TokenRefused, NotWritten,
     )
 )]
 pub(super) async fn revoke_others(
     State(accounts): State<Accounts>,
-    Caller(caller): Caller,
-) -> Answer<StatusCode> {
-    accounts.revoke_others(&caller).await?;
-    Ok(StatusCode::NO_CONTENT)
+    caller: Authenticated,
+    ClientAddress(address): ClientAddress,
+) -> Answer<Response> {
+    let (asking, slot) = caller.asking(address);
+    renewed(accounts.revoke_others(&asking).await?, slot)
 }
 
 /// Signs one of the account's devices out.

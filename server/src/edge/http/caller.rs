@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::browser::{Browser, Slot};
 use super::credential::from_hex;
 use super::{ApiError, Port};
-use crate::accounts::{Credential, Identity};
+use crate::accounts::{Asking, Credential, Identity};
 use crate::edge::listen::HttpPeer;
 
 /// The token or cookie of a request, and whom it speaks for.
@@ -23,6 +23,14 @@ pub(super) struct Authenticated {
     pub(super) identity: Identity,
     /// The place of the cookie, when it was one.
     pub(super) slot: Option<Slot>,
+}
+
+impl Authenticated {
+    /// The same for the accounts, and the place of its cookie.
+    pub(super) fn asking(self, from: IpAddr) -> (Asking, Option<Slot>) {
+        let Self { credential, identity, slot } = self;
+        (Asking { identity, credential, from }, slot)
+    }
 }
 
 impl FromRequestParts<Port> for Authenticated {
@@ -40,6 +48,23 @@ impl FromRequestParts<Port> for Authenticated {
         let identity = accounts.identify(&credential).await?;
         accounts.note_active(identity.user, identity.device);
         Ok(Self { credential, identity, slot })
+    }
+}
+
+/// A token or cookie that need not be good: a device shows that it was here.
+pub(super) struct Shown(pub(super) Option<Credential>);
+
+impl FromRequestParts<Port> for Shown {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, port: &Port) -> Result<Self, ApiError> {
+        let token = match CookieSlot::from_request_parts(parts, port).await {
+            Ok(CookieSlot(Some(slot))) => slot.token(&parts.headers),
+            Ok(CookieSlot(None)) => bearer(parts),
+            // A page of another site shows nothing.
+            Err(_) => None,
+        };
+        Ok(Self(token.and_then(|token| Credential::of_token(&*token))))
     }
 }
 

@@ -36,7 +36,7 @@ fn bench() -> Bench {
     // The least that hashing takes: what it costs is not the question here.
     (accounts.hash_memory_kib, accounts.hash_passes) = (8, 1);
     (accounts.devices, accounts.tokens) = (3, 2);
-    rates.sign_ups_per_minute = 2;
+    (rates.sign_ups_burst, rates.sign_ups_per_hour) = (2, 120);
     (rates.reports_burst, rates.reports_per_hour) = (1, 60);
     config.sessions.frame_bytes = 1000;
     let store = Store::over(Arc::new(MemoryEngine::new()), 4, [1; 16]).unwrap();

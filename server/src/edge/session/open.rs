@@ -82,7 +82,9 @@ impl Host {
         let identity = self.inner.accounts.identify(&credential).await.map_err(code)?;
         let receipts = hello.features.contains(&(Feature::Receipts as i32));
         let cap = self.inner.options.outbound_bytes;
-        let link = Arc::new(Link::new(session.id(), identity.user, identity.device, receipts, cap));
+        let opener = credential.opener(address.ip());
+        let link = Link::new(session.id(), identity.user, identity.device, receipts, cap);
+        let link = Arc::new(link.opened_by(opener));
         self.inner.homes.attach(&link)?;
         // The token may have been revoked before the session could be cut.
         if let Err(code) = self.inner.accounts.identify(&credential).await.map_err(code) {

@@ -80,6 +80,7 @@ impl Config {
         let of = &self.accounts;
         accounts::Options {
             sign_up: of.sign_up == SignUp::Open,
+            reserved: of.reserved_names.clone(),
             devices: of.devices,
             tokens: of.tokens,
             hash: accounts::HashOptions {

@@ -129,12 +129,13 @@ section! {
     /// Sign-up, passwords, devices.
     Accounts accounts
     sign_up: SignUp = SignUp::Open, other("open or closed"), Restart, "Whether anybody may sign up.";
+    reserved_names: Vec<String> = Vec::new(), other("list of texts"), Restart, "Names nobody may take at sign-up, nor what looks like them, besides those that are always kept.";
     devices: usize = 32, number(1, 1_000), Restart, "Devices of one account.";
     tokens: usize = 8, number(1, 100), Restart, "Session tokens of one device; a login beyond that ends the oldest.";
     hash_memory_kib: u32 = 19_456, kibibytes(8, 1 << 20), Restart, "Memory of one password hash (argon2id m).";
     hash_passes: u32 = 2, number(1, 100), Restart, "Passes of one password hash (argon2id t).";
     hash_lanes: u32 = 1, number(1, 16), Restart, "Lanes of one password hash (argon2id p).";
-    parallel_hashes: usize = 4, number(1, 256), Restart, "Password hashes at a time.";
+    parallel_hashes: usize = 4, number(1, 256), Restart, "Password hashes at a time; never more than half as many as there are processors.";
     waiting_hashes: usize = 256, number(1, 100_000), Restart, "Requests that may wait for a hash; more are refused as overloaded.";
     token_cache: usize = 65_536, number(1, 10_000_000), Restart, "Session tokens remembered so that authentication needs no read.";
     people_cache_bytes: usize = 32 * 1024 * 1024, bytes(64 * KIB, 1 << 40), Restart, "Memory for settings, contacts and blocks of users, so that most checks need no read.";

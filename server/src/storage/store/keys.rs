@@ -168,6 +168,8 @@ row_keys! {
     Seen of Seen { user: UserId, device: DeviceId }
     Departure of Departures { user: UserId }
     Presence of Presence { user: UserId }
+    Ended of Ended { user: UserId }
+    Skeleton of Skeletons { name: String }
 }
 
 impl RowKey {

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use prost::Message;
 
 pub use engine::{Engine, EngineError, Scan, Scanned, Trouble, Usage, Write};
-pub use keys::{Key, Relation, RowKey, Table, Which};
+pub use keys::{Fact, Key, Relation, RowKey, Table, Which};
 pub use open::{FORMAT, OpenError, Options};
 pub use place::Place;
 pub use tables::contacts::KnownRow;
@@ -35,6 +35,7 @@ pub use tables::dedupe::DedupeRow;
 pub use tables::deleted::DeletedRow;
 pub use tables::departures::DepartureRow;
 pub use tables::devices::{DeviceRow, DeviceToken};
+pub use tables::ended::{EndedDevice, EndedRow};
 pub use tables::entries::{EntryHead, ReadLimit, ReadRange, Record, StoredEntry};
 pub use tables::feed::{FeedPage, FeedRow};
 pub use tables::hidden::HiddenRow;

@@ -50,6 +50,8 @@ export class Connect {
   #token: Uint8Array | undefined;
   /** The token came from a sign-in and no session has used it yet. */
   #tokenIsNew = false;
+  /** A token took the place of another, and no session has used it yet. */
+  #tokenWasReplaced = false;
   /** Attempts since the last settled session. */
   #attempt = 0;
   #transport: TransportName | undefined;
@@ -96,8 +98,12 @@ export class Connect {
 
   /** The token for the next hello; a sign-in that waits for it goes on. */
   handleToken(token: Uint8Array): Step {
+    const replaced = this.#token !== undefined;
     this.#token = token;
-    if (this.phase.type !== 'signingIn') return 'nothing';
+    if (this.phase.type !== 'signingIn') {
+      this.#tokenWasReplaced ||= replaced;
+      return 'nothing';
+    }
     this.#hasToken = true;
     this.#tokenIsNew = true;
     return this.start();
@@ -109,7 +115,10 @@ export class Connect {
     if (phase.type === 'closed') return 'nothing';
     if (phase.type === 'ready' && tick.nowMs - phase.sinceMs >= SETTLED_MS) this.#attempt = 0;
     const retry = error.code === undefined ? undefined : verdict(error.code);
-    if (retry === 'sign_in') {
+    // It may have been the old token that was refused.
+    const stale = this.#tokenWasReplaced && phase.type !== 'signingIn';
+    if (retry === 'sign_in' && stale) this.#tokenWasReplaced = false;
+    else if (retry === 'sign_in') {
       if (phase.type === 'signingIn' || this.#tokenIsNew || !this.#canSignIn)
         return this.close(error);
       this.#hasToken = false;
@@ -142,6 +151,7 @@ export class Connect {
   handleWelcome(nowMs: number): void {
     this.#phase = { type: 'ready', sinceMs: nowMs };
     this.#tokenIsNew = false;
+    this.#tokenWasReplaced = false;
   }
 
   /** The server will close soon: move at a random moment within that time. */

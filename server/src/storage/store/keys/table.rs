@@ -96,6 +96,10 @@ tables! {
     Departures Accounts 0x2c "departures";
     /// shard, kind, user → `PresenceRow`.
     Presence Accounts 0x2d "presence";
+    /// shard, kind, user → `EndedRow`.
+    Ended Accounts 0x2e "ended";
+    /// shard, kind, skeleton of a name → name.
+    Skeletons Accounts 0x2f "skeletons";
     /// 0xffff, kind, fact → value.
     Meta Meta 0x30 "meta";
 }
@@ -111,6 +115,8 @@ pub enum Fact {
     Boots,
     /// The node's id, 16 random bytes.
     NodeId,
+    /// Version of the rule by which the skeletons of all names are noted, u8.
+    Skeletons,
 }
 
 impl Fact {
@@ -120,6 +126,7 @@ impl Fact {
             Self::ShardCount => 2,
             Self::Boots => 3,
             Self::NodeId => 4,
+            Self::Skeletons => 5,
         }
     }
 
@@ -129,6 +136,7 @@ impl Fact {
             2 => Some(Self::ShardCount),
             3 => Some(Self::Boots),
             4 => Some(Self::NodeId),
+            5 => Some(Self::Skeletons),
             _ => None,
         }
     }

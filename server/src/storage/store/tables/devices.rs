@@ -22,6 +22,21 @@ pub struct DeviceRow {
     /// Its valid session tokens, oldest first.
     #[prost(message, repeated, tag = "4")]
     pub tokens: Vec<DeviceToken>,
+    /// SHA-256 of tokens it had before, the newest last, 32 bytes each.
+    #[prost(bytes = "bytes", repeated, tag = "5")]
+    pub past: Vec<Bytes>,
+}
+
+impl DeviceRow {
+    /// Past tokens that are remembered.
+    const PAST: usize = 8;
+
+    /// These tokens have ended; the device may still show that it had them.
+    pub fn remember(&mut self, ended: impl IntoIterator<Item = DeviceToken>) {
+        self.past.extend(ended.into_iter().map(|token| token.hash));
+        let excess = self.past.len().saturating_sub(Self::PAST);
+        self.past.drain(..excess);
+    }
 }
 
 /// One session token of a device, hashed.

@@ -120,9 +120,14 @@ fn row_bytes_are_pinned() {
         UserRow { name: "bob".into(), password_hash: "$a".into(), created_ms: 3, deleted_ms: 4 };
     assert_eq!(hex(&row), "0a03626f6212022461".to_owned() + "18032004");
     let token = DeviceToken { hash: id(b"\xa5\xa6"), created_ms: 4 };
-    let row =
-        DeviceRow { name: "n".into(), platform: "p".into(), created_ms: 3, tokens: vec![token] };
-    assert_eq!(hex(&row), "0a016e12017018032206".to_owned() + "0a02a5a61004");
+    let row = DeviceRow {
+        name: "n".into(),
+        platform: "p".into(),
+        created_ms: 3,
+        tokens: vec![token],
+        past: vec![id(b"\xa7\xa8")],
+    };
+    assert_eq!(hex(&row), "0a016e12017018032206".to_owned() + "0a02a5a61004" + "2a02a7a8");
     let row = PersonRow {
         revision: 1,
         display_name: "B".into(),
@@ -152,6 +157,13 @@ fn row_bytes_are_pinned() {
     assert_eq!(hex(&row), "0a02b0b11202b2b31a02c0c1220301ac022a0172");
     assert_eq!(hex(&SeenRow { active_ms: 300 }), "08ac02");
     assert_eq!(hex(&DepartureRow { device: id(b"\xd0\xd1") }), "0a02d0d1");
+    let ended = EndedDevice {
+        device: id(b"\xd0\xd1"),
+        name: "n".into(),
+        tokens: vec![id(b"\xa5\xa6"), id(b"\xa7\xa8")],
+    };
+    let row = EndedRow { devices: vec![ended] };
+    assert_eq!(hex(&row), "0a0f".to_owned() + "0a02d0d112016e1a02a5a61a02a7a8");
     let row = TokenRow { user: id(b"\xb0\xb1"), device: id(b"\xd0\xd1") };
     assert_eq!(hex(&row), "0a02b0b11202d0d1");
     assert_eq!(hex(&RelationRow { seq: 300 }), "08ac02");

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::storage::store::StoreError;
 use crate::storage::store::engine::{Engine, Write};
 use crate::storage::store::keys::{Fact, RowKey, Table};
+use crate::storage::store::{Store, StoreError};
 
 /// What is known of a store. `None` where it was never written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,6 +41,23 @@ impl Meta {
                 value: Some(Bytes::from(value)),
             })
             .collect()
+    }
+}
+
+/// The write that notes a fact which is not one of [`Meta`].
+#[must_use]
+pub fn note(fact: Fact, value: &[u8]) -> Write {
+    let key = RowKey::Meta { fact }.encode();
+    Write { table: Table::Meta, key, value: Some(Bytes::copy_from_slice(value)) }
+}
+
+impl Store {
+    /// A fact that was noted, as its bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn fact(&self, fact: Fact) -> Result<Option<Bytes>, StoreError> {
+        self.value(Table::Meta, &RowKey::Meta { fact }.encode())
     }
 }
 

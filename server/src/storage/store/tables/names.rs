@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use parley_protocol::ids::{ShardId, UserId};
 
-use crate::storage::store::engine::Write;
-use crate::storage::store::keys::{RowKey, Table};
+use crate::storage::store::engine::{Order, Scan, Write};
+use crate::storage::store::keys::{Key, RowKey, Table};
 use crate::storage::store::{Store, StoreError};
 
 /// The write that gives the name to a user. Whether it is free is checked by
@@ -25,6 +25,32 @@ pub fn delete(shard: ShardId, name: &str) -> Write {
 }
 
 impl Store {
+    /// Names of a shard in order, those after `after`; at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn names(
+        &self,
+        shard: ShardId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let prefix = Key::prefix(Table::Names, shard);
+        let (first, to) = super::under(&prefix);
+        // The lowest key above a name is the name and a zero byte.
+        let from = after.map_or(first, |name| prefix.with(name.as_bytes()).with(&[0]));
+        let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
+        let found = self.scan(Table::Names, &scan)?;
+        Ok(found
+            .rows
+            .into_iter()
+            .filter_map(|(key, _)| match RowKey::decode(Table::Names.family(), &key) {
+                Ok(RowKey::Name { name, .. }) => Some(name),
+                _ => None,
+            })
+            .collect())
+    }
+
     /// The user who has the name.
     ///
     /// # Errors
