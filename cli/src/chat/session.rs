@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use parley_client::{
-    Action, Client, ClientMessageId, Code, Event, Events, NewMessage, Range, State, To,
+    Action, Client, ClientMessageId, Code, ConversationId, Entry, Event, Events, HistoryPage,
+    NewMessage, Range, State, To,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -19,6 +20,9 @@ use super::app::{Effect, Input};
 use super::link;
 use super::report::{Names, Report};
 use crate::arguments::ChatArguments;
+
+/// Entries looked at for a preview, one page after the other.
+const PEEKED: [u32; 4] = [20, 100, 200, 200];
 
 /// Messages that wait for room in the client's outbox.
 const SENDS: usize = 256;
@@ -103,7 +107,7 @@ impl Session {
                 });
             }
             Effect::Peek { conversation } => self.ask(move |client| async move {
-                client.history(conversation, Range::Latest, 1).await.ok().map(Input::Peeked)
+                peek(&client, conversation).await.map(Input::Peeked)
             }),
             Effect::Find { name } => self.ask(|client| async move {
                 let result = client.find_user(&name).await.map_err(|error| match error.code() {
@@ -250,4 +254,23 @@ async fn outcome(performer: &Performer, act: Act) -> Result<Vec<Report>, String>
         Err(Fault::Refused { text, .. }) => Err(text),
         Err(Fault::Sdk(error)) => Err(error.to_string()),
     }
+}
+/// The newest page that has something to show in it, as far as it is looked for: the
+/// newest entries may be what is done to messages, or erased.
+async fn peek(client: &Client, conversation: ConversationId) -> Option<HistoryPage> {
+    let shows = |entry: &Entry| match entry {
+        Entry::Message(message) => !message.deleted || message.expires_ms.is_none(),
+        Entry::Change(_) => true,
+        _ => false,
+    };
+    let mut range = Range::Latest;
+    for limit in PEEKED {
+        let page = client.history(conversation, range, limit).await.ok()?;
+        let first = page.entries.first().map_or(0, Entry::seq);
+        if first <= 1 || page.at_start || page.entries.iter().any(shows) {
+            return Some(page);
+        }
+        range = Range::Before(first);
+    }
+    None
 }

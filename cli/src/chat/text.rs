@@ -43,6 +43,23 @@ pub(crate) fn sanitise(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
+/// A text as it may be written: as [`sanitise`], but with its tabs and signs of
+/// direction. They are drawn sanitised.
+pub(crate) fn writable(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\r' if characters.peek() == Some(&'\n') => {}
+            '\r' | '\n' | '\u{2028}' | '\u{2029}' => written.push('\n'),
+            '\t' => written.push('\t'),
+            _ if reorders(character) => written.push(character),
+            _ => written.push_str(&sanitise(character.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    written
+}
+
 /// As [`sanitise`], in one line: line ends become a visible mark. For names,
 /// previews and whatever else has one line only.
 pub(crate) fn one_line(text: &str) -> String {
@@ -106,7 +123,7 @@ pub(crate) fn each_grapheme(text: &str, mut take: impl FnMut(&str, usize)) {
 /// Where the grapheme before byte `at` begins.
 pub(crate) fn previous_boundary(text: &str, at: usize) -> usize {
     let before = text.get(..at).unwrap_or_default();
-    let line = before.rsplit('\n').next().unwrap_or_default();
+    let line = before.rsplit(['\n', '\t']).next().unwrap_or_default();
     let bytes = if line.is_empty() {
         usize::from(!before.is_empty())
     } else {
@@ -118,7 +135,7 @@ pub(crate) fn previous_boundary(text: &str, at: usize) -> usize {
 /// Where the grapheme at byte `at` ends.
 pub(crate) fn next_boundary(text: &str, at: usize) -> usize {
     let behind = text.get(at..).unwrap_or_default();
-    let line = behind.split('\n').next().unwrap_or_default();
+    let line = behind.split(['\n', '\t']).next().unwrap_or_default();
     let bytes = if line.is_empty() {
         usize::from(!behind.is_empty())
     } else {

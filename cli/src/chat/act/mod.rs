@@ -5,6 +5,7 @@
 //! or something to read on the screen. Users are named by their names here.
 //! Acts hold texts and passwords, so they have no debug output but in tests.
 
+mod named;
 pub(crate) mod perform;
 mod words;
 
@@ -13,6 +14,7 @@ use parley_client::{
 };
 use secrecy::SecretString;
 
+pub(crate) use self::named::{is_named, name_at};
 pub(crate) use self::words::Words;
 
 /// What is to be done.

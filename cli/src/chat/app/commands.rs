@@ -68,7 +68,7 @@ impl App {
                 let Some(room) = self.open_room_mut() else { return };
                 match room.timeline.row(seq).filter(|row| row.own && row.is_message()) {
                     Some(row) => {
-                        room.composer = Composer::with_text(&row.text.clone());
+                        room.composer = Composer::with_text(row.written());
                         room.writing = Writing::Edit(seq);
                     }
                     None => self.notify("only an own message can be changed"),

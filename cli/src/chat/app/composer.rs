@@ -1,12 +1,13 @@
 //! A text being written: one in each conversation, and one in each form field.
 //!
-//! Pure. Text is sanitised as it comes in, so what is drawn is what is sent.
+//! Pure. What would steer the terminal is made visible as it comes in and sent so;
+//! tabs and signs of direction are sent as they are and drawn sanitised.
 //! The cursor always stands between graphemes. Bounded by the characters the
 //! server takes.
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::chat::text::{graphemes, next_boundary, previous_boundary, sanitise};
+use crate::chat::text::{graphemes, next_boundary, previous_boundary, sanitise, writable};
 
 /// An editable text with a cursor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub(crate) enum Move {
 impl Composer {
     /// A composer that holds `text`, with the cursor at its end.
     pub(crate) fn with_text(text: &str) -> Self {
-        let text = sanitise(text).into_owned();
+        let text = writable(text);
         Self { cursor: text.len(), text }
     }
 
@@ -61,7 +62,7 @@ impl Composer {
     /// Inserts at the cursor what fits into `max_chars` in all. False when
     /// something was left out.
     pub(crate) fn insert(&mut self, text: &str, max_chars: usize) -> bool {
-        let clean = sanitise(text);
+        let clean = writable(text);
         let room = max_chars.saturating_sub(self.chars());
         let fitting: String = clean.chars().take(room).collect();
         let whole = fitting.len() == clean.len();
@@ -129,12 +130,12 @@ impl Composer {
         let columns = columns.max(2);
         let (before, behind) = self.text.split_at(self.cursor);
         let mut lines = Lines { columns, done: Vec::new(), line: String::new(), width: 0 };
-        lines.put(before);
+        lines.put(&sanitise(before));
         if lines.width == columns {
             lines.end_line();
         }
         let cursor = (lines.done.len(), lines.width);
-        lines.put(behind);
+        lines.put(&sanitise(behind));
         lines.end_line();
         Layout { lines: lines.done, cursor }
     }
@@ -190,6 +191,33 @@ mod tests {
         composer.delete_before();
         composer.delete_before();
         assert!(composer.is_empty());
+    }
+
+    #[test]
+    fn a_tab_is_sent_and_drawn_as_spaces() {
+        let mut composer = typed("a\tb");
+        assert_eq!(
+            (composer.text(), composer.layout(20).lines),
+            ("a\tb", vec!["a    b".to_owned()])
+        );
+        assert_eq!(composer.layout(20).cursor, (0, 6));
+        composer.move_cursor(Move::Left);
+        composer.move_cursor(Move::Left);
+        assert_eq!(composer.layout(20).cursor, (0, 1));
+        composer.move_cursor(Move::Right);
+        composer.delete_before();
+        assert_eq!(composer.text(), "ab");
+        let mut edited = Composer::with_text("\té\u{200f}x\u{feff}\r\n\ty\u{1b}");
+        edited.insert("z", 100);
+        assert_eq!(edited.text(), "\té\u{200f}x\u{feff}\n\ty\u{241b}z");
+        for _ in 0..12 {
+            edited.move_cursor(Move::Left);
+        }
+        for _ in 0..12 {
+            edited.move_cursor(Move::Right);
+        }
+        edited.delete_before();
+        assert_eq!(edited.text(), "\té\u{200f}x\u{feff}\n\ty\u{241b}");
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl App {
             Event::Hidden { conversation, seqs } => {
                 let room = self.rooms.iter_mut().find(|room| room.id == Some(conversation));
                 if let Some(room) = room {
-                    seqs.iter().for_each(|seq| room.timeline.change(*seq, Row::delete));
+                    room.hide(&seqs);
                 }
             }
             Event::Typing(typing) => {
@@ -168,11 +168,15 @@ impl App {
     }
 
     pub(super) fn handle_peek(&mut self, page: &HistoryPage) {
-        let Some(entry) = page.entries.last() else { return };
-        let (conversation, row) = match entry {
-            Entry::Message(message) => (message.conversation, Row::from(message)),
-            Entry::Change(change) => (change.origin.conversation, Row::from(change)),
-            _ => return,
+        // The newest may be something that is done to a message, or too old.
+        let row = |entry: &Entry| match entry {
+            Entry::Message(message) => Some((message.conversation, Row::from(message))),
+            Entry::Change(change) => Some((change.origin.conversation, Row::from(change))),
+            _ => None,
+        };
+        let mut rows = page.entries.iter().rev().filter_map(row);
+        let Some((conversation, row)) = rows.find(|(_, row)| !row.is_expired(self.now_ms)) else {
+            return;
         };
         let room = self.rooms.iter_mut().find(|room| room.id == Some(conversation));
         if let Some(room) = room.filter(|room| room.preview.is_empty()) {

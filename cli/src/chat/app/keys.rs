@@ -19,6 +19,7 @@ use super::{App, Effect, Popup, Screen};
 pub(crate) const HELP: &[(&str, &str)] = &[
     ("Enter", "send"),
     ("Alt+Enter, Ctrl+J", "new line"),
+    ("paste", "one message, where the terminal brackets it; else one a line"),
     ("Ctrl+K, Ctrl+N", "go to, or begin, a conversation"),
     ("Alt+Up, Alt+Down", "previous, next conversation"),
     ("Alt+Shift+Up, Down", "previous, next unread one"),

@@ -5,6 +5,7 @@
 use parley_client::{NewMessage, UserId};
 
 use super::room::{Room, Writing};
+use crate::chat::act::name_at;
 
 /// Names told with one text; the protocol takes no more.
 const MENTIONS: usize = 100;
@@ -41,7 +42,9 @@ impl Room {
             let person = self.people.iter().find(|person| person.name == name);
             let peer = self.peer.as_ref().filter(|peer| *peer.name == *name);
             let who = person.map(|person| person.id).or_else(|| peer.map(|peer| peer.id));
+            // All of them, also where somebody has that name: as in the web client.
             let everyone = name == "everyone" && self.group;
+            let who = who.filter(|_| !everyone);
             (who.is_some() || everyone).then_some(Named { start, length, name, who })
         };
         names_in(text).into_iter().filter_map(known).take(MENTIONS).collect()
@@ -57,35 +60,20 @@ impl Room {
 
 /// The names with an @ before them: start and length in characters, and the name.
 fn names_in(text: &str) -> Vec<(u32, u32, String)> {
-    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-    let mut found = Vec::new();
-    let mut before = ' ';
-    let mut characters = text.chars().enumerate().peekable();
-    while let Some((at, character)) = characters.next() {
-        // An address of a mail is no name.
-        if character == '@' && !before.is_alphanumeric() {
-            let mut name = String::new();
-            while let Some((_, next)) = characters.next_if(|(_, next)| is_name(*next)) {
-                name.push(next);
-            }
-            // A dot at the end belongs to the sentence.
-            let name = name.trim_end_matches(['.', '-']);
-            let (start, length) = (u32::try_from(at), u32::try_from(name.len() + 1));
-            if let (Ok(start), Ok(length), false) = (start, length, name.is_empty()) {
-                found.push((start, length, name.to_owned()));
-            }
-            before = 'x';
-        } else {
-            before = character;
-        }
-    }
-    found
+    let signs = text.char_indices().enumerate().filter(|(_, (_, character))| *character == '@');
+    let name = |(start, (at, _)): (usize, (usize, char))| {
+        let name = name_at(text, at)?;
+        let (start, length) = (u32::try_from(start).ok()?, u32::try_from(name.len() + 1).ok()?);
+        Some((start, length, name.to_owned()))
+    };
+    signs.filter_map(name).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use parley_client::User;
+    use crate::chat::app::room::Person;
+    use parley_client::{Role, User};
 
     fn room() -> Room {
         Room::with_peer(User { id: UserId::new([2; 16]), name: "bob".into() })
@@ -95,7 +83,7 @@ mod tests {
     fn names_are_found_where_they_are_meant() {
         let found = names_in("é @ben, a@cat.org and @dan.");
         assert_eq!(found, [(2, 4, "ben".to_owned()), (22, 4, "dan".to_owned())]);
-        assert!(names_in("@ @@ @Ben").is_empty());
+        assert!(names_in("@ @@ @Ben @@ben https://a.example/@ben").is_empty());
     }
 
     #[test]
@@ -107,6 +95,9 @@ mod tests {
         room.group = true;
         room.writing = Writing::Reply(3);
         let everyone = NewMessage::text("@everyone").mention_everyone(0, 9).reply_to(3);
+        assert_eq!(room.compose("@everyone"), everyone);
+        let named = Person { id: bob, name: "everyone".to_owned(), role: Role::Member };
+        room.people.push(named);
         assert_eq!(room.compose("@everyone"), everyone);
         assert_eq!((room.complete_name("bo"), room.complete_name("x")), (Some("bob"), None));
     }

@@ -277,6 +277,7 @@ impl App {
         if self.notice.as_ref().is_some_and(|(_, until)| *until <= now_ms) {
             self.notice = None;
         }
+        self.expire(&mut effects);
         if !only_time || self.open_room().is_some_and(|room| room.load_not_before_ms > 0) {
             self.load_what_shows(&mut effects);
         }

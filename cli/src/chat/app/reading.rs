@@ -4,12 +4,13 @@
 //! while offline, and none right after a failed one. "Read" is said only of what
 //! stood on a focused screen for a while.
 
-use parley_client::Range;
+use parley_client::{PreferencesChange, Range};
 
 use super::layout::Front;
 use super::room::{Loading, Room};
 use super::timeline::Side;
 use super::{App, Effect, Link, Screen};
+use crate::chat::act::{Act, Target};
 
 /// How long a message is on the screen before it counts as read.
 const DWELL_MS: u64 = 1_500;
@@ -33,6 +34,7 @@ impl App {
         self.open = Some(key);
         self.front = Front::Room;
         self.look_around(effects);
+        self.unmark(key, effects);
         let Some(pane) = self.pane() else { return };
         let Some(room) = self.room_mut(key) else { return };
         // Not the read cursor alone: what somebody wrote, they had read up to.
@@ -154,6 +156,33 @@ impl App {
         }
     }
 
+    /// Takes away what is too old to be shown by now.
+    pub(super) fn expire(&mut self, effects: &mut Vec<Effect>) {
+        let (now_ms, open, pane) = (self.now_ms, self.open, self.pane());
+        for room in &mut self.rooms {
+            let pane = pane.filter(|_| open == Some(room.key));
+            if room.expire(now_ms, pane)
+                && room.preview.is_empty()
+                && let Some(conversation) = room.id
+            {
+                effects.push(Effect::Peek { conversation });
+            }
+        }
+    }
+
+    /// Takes the mark off that it is to be read: it is.
+    fn unmark(&mut self, key: u64, effects: &mut Vec<Effect>) {
+        let Some(room) = self.room_mut(key).filter(|room| room.preferences.marked_unread) else {
+            return;
+        };
+        let Some(id) = room.id else { return };
+        room.preferences.marked_unread = false;
+        let change =
+            PreferencesChange { marked_unread: Some(false), ..PreferencesChange::default() };
+        let act = Act::Preferences { of: Target::Conversation(id), change: Box::new(change) };
+        effects.push(Effect::Do { act: Box::new(act), quietly: true });
+    }
+
     /// Says what was read, once it has been on the screen long enough.
     pub(super) fn read_what_shows(&mut self, effects: &mut Vec<Effect>) {
         let shown = self.newest_on_screen();
@@ -171,6 +200,7 @@ impl App {
         if let Some(conversation) = room.id {
             effects.push(Effect::MarkRead { conversation, up_to: seq });
         }
+        self.unmark(key, effects);
     }
 
     /// The newest row of the open room, if somebody is looking at it and it

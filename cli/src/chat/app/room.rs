@@ -13,6 +13,7 @@ use super::anchor::Anchor;
 use super::block::Tick;
 use super::composer::Composer;
 use super::row::{Marks, Row, Shape};
+use super::scroll::Pane;
 use super::timeline::{Side, Timeline};
 use crate::chat::text::{one_line, sanitise};
 
@@ -113,6 +114,8 @@ pub(crate) struct Room {
     pub(crate) pending: Vec<Pending>,
     /// The newest message, in one line, for the list.
     pub(crate) preview: String,
+    /// Which message that is, and when it is too old to be shown.
+    preview_of: Option<(u64, Option<u64>)>,
     /// Messages that came while the reader was further up.
     pub(crate) below: u64,
 }
@@ -168,12 +171,22 @@ impl Room {
         self.size = line.members;
         self.former = line.former;
         self.request = line.request;
+        let cleared = line.preferences.cleared_up_to;
+        if cleared > self.preferences.cleared_up_to {
+            self.timeline.forget_up_to(cleared);
+            if self.preview_of.is_some_and(|(seq, _)| seq <= cleared) {
+                self.forget_preview();
+            }
+        }
         self.take_preferences(&line.preferences);
         self.mentions = line.mentions;
         self.unread = line.unread;
         self.read = self.read.max(line.read);
+        // What is known to be said last says more than any entry's time.
+        if self.preview_of.is_none() || line.last_seq > self.last_seq {
+            self.last_time_ms = self.last_time_ms.max(line.last_time_ms);
+        }
         self.last_seq = self.last_seq.max(line.last_seq);
-        self.last_time_ms = self.last_time_ms.max(line.last_time_ms);
         self.take_cursors(line.peer_delivered, line.peer_read);
     }
 
@@ -238,7 +251,10 @@ impl Room {
         let newest = row.seq > self.last_seq || (row.seq == self.last_seq && self.below == 0);
         if row.seq >= self.last_seq {
             self.last_seq = row.seq;
-            self.last_time_ms = self.last_time_ms.max(row.time_ms);
+            // What is done to messages moves no room.
+            if !row.is_silent() {
+                self.last_time_ms = self.last_time_ms.max(row.time_ms);
+            }
             self.set_preview(&row);
         }
         let fresh = self.timeline.row(row.seq).is_none();
@@ -249,10 +265,51 @@ impl Room {
         newest
     }
 
+    /// Takes away what is too old to be shown by now. Returns whether the list has
+    /// to look for another preview.
+    pub(crate) fn expire(&mut self, now_ms: u64, pane: Option<Pane>) -> bool {
+        if self.timeline.expire(now_ms) {
+            let there = |seq: &u64| self.timeline.row(*seq).is_none_or(Row::is_message);
+            self.picked = self.picked.filter(there);
+            if let Some(pane) = pane {
+                self.settle(pane);
+            }
+        }
+        let at_ms = self.preview_of.and_then(|(_, at_ms)| at_ms);
+        let gone = at_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        if gone {
+            self.forget_preview();
+        }
+        gone
+    }
+
+    /// What the list says of it is gone; the newest that is loaded takes its place.
+    pub(crate) fn forget_preview(&mut self) {
+        (self.preview, self.preview_of) = (String::new(), None);
+        let newest = self.timeline.newest_shown().filter(|_| self.timeline.at_end()).cloned();
+        if let Some(row) = newest {
+            self.set_preview(&row);
+        }
+    }
+
+    /// These messages were hidden by the user.
+    pub(crate) fn hide(&mut self, seqs: &[u64]) {
+        for seq in seqs {
+            self.timeline.change(*seq, Row::delete);
+        }
+        if self.preview_of.is_some_and(|(seq, _)| seqs.contains(&seq)) {
+            self.forget_preview();
+        }
+    }
+
     pub(crate) fn set_preview(&mut self, row: &Row) {
         let text = row.quote().text;
+        if row.is_silent() {
+            return;
+        }
+        self.preview_of = Some((row.seq, row.expires_ms));
         self.preview = match row.shape {
-            Shape::Silent => return,
+            Shape::Silent => String::new(),
             Shape::Happening | Shape::Unknown => text,
             _ if row.own => format!("you: {text}"),
             _ if self.group => format!("{}: {text}", row.sender),
@@ -289,6 +346,7 @@ impl Room {
             text: pending.text,
             shape: Shape::Message,
             marks: Marks { reply_to: pending.reply_to, ..Marks::default() },
+            ..Row::default()
         });
         true
     }
@@ -337,7 +395,7 @@ impl Room {
             self.composer = other.composer;
         }
         if self.preview.is_empty() {
-            self.preview = other.preview;
+            (self.preview, self.preview_of) = (other.preview, other.preview_of);
         }
         // Two runs may have a hole between them; what shows is loaded again.
         self.timeline.clear();

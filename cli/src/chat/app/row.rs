@@ -5,6 +5,7 @@
 //! message they are about and are themselves rows without lines, because a
 //! timeline is a run of entries without holes. All strings are sanitised here.
 
+use parley_client::machine::history::same_emoji;
 use parley_client::{Change, Entry, Message, Reaction, UnknownEntry, User, UserId, What};
 
 use crate::chat::act::Words as _;
@@ -38,6 +39,10 @@ pub(crate) struct Row {
     pub(crate) text: String,
     pub(crate) shape: Shape,
     pub(crate) marks: Marks,
+    /// When a message is too old to be shown.
+    pub(crate) expires_ms: Option<u64>,
+    /// What was written, where it can't be drawn so.
+    pub(crate) written: Option<String>,
 }
 
 /// What stands beside the text of a message.
@@ -64,6 +69,7 @@ pub(crate) struct Reacted {
 pub(crate) struct Quote {
     pub(crate) author: String,
     pub(crate) text: String,
+    pub(crate) expires_ms: Option<u64>,
 }
 
 // What people write stays out of debug output.
@@ -109,6 +115,8 @@ impl From<&Message> for Row {
                 names_me: message.mentions_me && !message.own,
                 reactions: message.reactions.iter().map(reacted).collect(),
             },
+            expires_ms: message.expires_ms,
+            written: written(&message.text),
         }
     }
 }
@@ -123,6 +131,8 @@ impl From<&Change> for Row {
             text: one_line(&happening(change)),
             shape: Shape::Happening,
             marks: Marks::default(),
+            expires_ms: None,
+            written: None,
         }
     }
 }
@@ -138,6 +148,11 @@ impl From<&UnknownEntry> for Row {
             ..Self::default()
         }
     }
+}
+
+/// What was written, unless it is drawn as it is.
+fn written(text: &str) -> Option<String> {
+    matches!(sanitise(text), std::borrow::Cow::Owned(_)).then(|| text.to_owned())
 }
 
 impl Row {
@@ -170,20 +185,37 @@ impl Row {
             Shape::Deleted => "deleted".to_owned(),
             _ => one_line(&self.text.chars().take(QUOTE_CHARS).collect::<String>()),
         };
-        Quote { author: self.sender.clone(), text }
+        Quote { author: self.sender.clone(), text, expires_ms: self.expires_ms }
     }
 
     pub(crate) fn edit(&mut self, text: &str) {
         if self.is_message() {
             self.text = sanitise(text).into_owned();
+            self.written = written(text);
             self.marks.edited = true;
         }
+    }
+
+    /// What was written, as an edit begins with it.
+    pub(crate) fn written(&self) -> &str {
+        self.written.as_deref().unwrap_or(&self.text)
+    }
+
+    /// Whether it is too old to be shown.
+    pub(crate) fn is_expired(&self, now_ms: u64) -> bool {
+        self.expires_ms.is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    /// Takes away all that was said; its place stays.
+    pub(crate) fn expire(&mut self) {
+        *self = Self::silent(self.seq, self.time_ms, self.own);
     }
 
     pub(crate) fn delete(&mut self) {
         if self.is_message() {
             self.shape = Shape::Deleted;
             self.text = String::new();
+            self.written = None;
             self.marks = Marks::default();
         }
     }
@@ -195,7 +227,8 @@ impl Row {
         let emoji = one_line(&reaction.emoji);
         let user = reaction.origin.sender.id;
         let reactions = &mut self.marks.reactions;
-        match (reactions.iter_mut().find(|known| known.emoji == emoji), reaction.removed) {
+        let known = reactions.iter_mut().find(|known| same_emoji(&known.emoji, &emoji));
+        match (known, reaction.removed) {
             (Some(known), true) => known.users.retain(|other| *other != user),
             (Some(known), false) if !known.users.contains(&user) => known.users.push(user),
             (None, false) => reactions.push(Reacted { emoji, users: vec![user] }),

@@ -41,6 +41,8 @@ pub(crate) struct Timeline {
     /// The run reaches the newest row known.
     at_end: bool,
     loaded: bool,
+    /// When the first of them is too old to be shown.
+    next_expiry_ms: Option<u64>,
 }
 
 impl Timeline {
@@ -116,6 +118,27 @@ impl Timeline {
         self.text_bytes += row.text.len();
     }
 
+    /// Takes away what is too old to be shown by now. Returns whether there was any.
+    pub(crate) fn expire(&mut self, now_ms: u64) -> bool {
+        if self.next_expiry_ms.is_none_or(|at_ms| at_ms > now_ms) {
+            return false;
+        }
+        for row in self.rows.values_mut().filter(|row| row.is_expired(now_ms)) {
+            self.text_bytes -= row.text.len();
+            row.expire();
+        }
+        self.quotes.retain(|_, quote| quote.expires_ms.is_none_or(|at_ms| at_ms > now_ms));
+        let rows = self.rows.values().filter_map(|row| row.expires_ms);
+        let quotes = self.quotes.values().filter_map(|quote| quote.expires_ms);
+        self.next_expiry_ms = rows.chain(quotes).min();
+        true
+    }
+
+    /// A row or a quote is too old to be shown from then on.
+    fn expect_expiry(&mut self, at_ms: Option<u64>) {
+        self.next_expiry_ms = self.next_expiry_ms.into_iter().chain(at_ms).min();
+    }
+
     /// Everything up to here is gone.
     pub(crate) fn forget_up_to(&mut self, seq: u64) {
         while self.first_seq().is_some_and(|first| first <= seq) {
@@ -157,6 +180,9 @@ impl Timeline {
         }
         if self.quotes.len() + page.quoted.len() > QUOTES {
             self.quotes.clear();
+        }
+        for message in &page.quoted {
+            self.expect_expiry(message.expires_ms);
         }
         self.quotes
             .extend(page.quoted.iter().map(|message| (message.seq, Row::from(message).quote())));
@@ -217,6 +243,7 @@ impl Timeline {
 
     fn put(&mut self, row: Row) {
         self.text_bytes += row.text.len();
+        self.expect_expiry(row.expires_ms);
         if let Some(old) = self.rows.insert(row.seq, row) {
             self.text_bytes -= old.text.len();
         }

@@ -9,6 +9,7 @@ use parley_client::{
 
 use super::super::{MentionOf, MentionSpan, SendExtras, Target};
 use super::{Done, Fault, Performer, refused};
+use crate::chat::act::is_named;
 use crate::chat::report::{ChangeReport, GroupReport, Report, about_report};
 
 /// Entries in the outbox that are answered together.
@@ -235,30 +236,15 @@ fn places(mention: &MentionSpan, text: &str) -> Result<Vec<(u32, u32)>, Fault> {
         MentionOf::User(name) => name.as_str(),
         MentionOf::Everyone => "everyone",
     };
-    let sign = format!("@{name}");
-    let length = u32::try_from(sign.chars().count()).unwrap_or(u32::MAX);
-    let whole = |at: usize| {
-        let behind = text.get(at + sign.len()..).and_then(|rest| rest.chars().next());
-        behind.is_none_or(|next| !is_name(next))
-    };
-    let places: Vec<(u32, u32)> = text
-        .match_indices(&sign)
-        .filter(|(at, _)| whole(*at))
-        .map(|(at, _)| {
-            let start = text.get(..at).map_or(0, |before| before.chars().count());
-            (u32::try_from(start).unwrap_or(u32::MAX), length)
-        })
-        .collect();
+    let length = u32::try_from(name.chars().count() + 1).unwrap_or(u32::MAX);
+    let signs = text.char_indices().enumerate().filter(|(_, (_, character))| *character == '@');
+    let named = signs.filter(|(_, (at, _))| is_named(text, *at, name));
+    let places: Vec<(u32, u32)> =
+        named.map(|(start, _)| (u32::try_from(start).unwrap_or(u32::MAX), length)).collect();
     if places.is_empty() {
         return refused(Code::BadRequest, "mentions: the text has no @ with this name");
     }
     Ok(places)
-}
-
-/// What may stand in a user's name. A dot or a dash at the end belongs to the
-/// sentence as often as to the name; a longer name is meant then.
-pub(crate) fn is_name(character: char) -> bool {
-    character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_'
 }
 
 fn made_up_id(handle: &SendHandle) -> String {
@@ -279,6 +265,17 @@ mod tests {
         assert_eq!(found(ben(), "@ben, é @ben."), Some(vec![(0, 4), (8, 4)]));
         assert_eq!(found(ben(), "@benny and @ben"), Some(vec![(11, 4)]));
         assert_eq!(found(ben(), "ben"), None);
+        // Another name that begins so, a mail, an address on the web.
+        assert_eq!(found(ben(), "@ben.smith hi @ben"), Some(vec![(14, 4)]));
+        for text in
+            ["@ben.smith", "mail x@ben.example", "x@ben", "https://a.example/@ben", "@ben-1"]
+        {
+            assert_eq!(found(ben(), text), None, "{text}");
+        }
+        let smith = MentionOf::User("ben.smith".to_owned());
+        assert_eq!(found(smith, "@ben.smith. @ben"), Some(vec![(0, 10)]));
+        // A name may end in a sign that also ends a sentence.
+        assert_eq!(found(MentionOf::User("ben-".to_owned()), "@ben-"), Some(vec![(0, 5)]));
         assert_eq!(found(MentionOf::Everyone, "hi @everyone"), Some(vec![(3, 9)]));
         let given = MentionSpan { who: ben(), at: Some((1, 2)) };
         assert_eq!(places(&given, "nothing").ok(), Some(vec![(1, 2)]));

@@ -250,3 +250,60 @@ fn going_to_a_day_loads_it_and_stands_there() {
     app.update(Input::Page { room, ticket, result }, NOW_MS);
     assert_eq!(app.open_room().unwrap().anchor, Anchor::Top { seq: 30, line: 0 });
 }
+
+#[test]
+fn what_is_too_old_leaves_the_screen_and_the_list_by_itself() {
+    let mut app = signed_in((80, 24));
+    let secret = Message { expires_ms: Some(NOW_MS + 5_000), ..message(2, false, "secret") };
+    let answer = Message { reply_to: Some(2), ..message(3, true, "an answer") };
+    open_with(&mut app, vec![message(1, false, "stays"), secret, answer], 0);
+    let texts = |app: &App| {
+        let timeline = &app.open_room().unwrap().timeline;
+        timeline.messages().map(|row| row.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&app), ["an answer", "secret", "stays"]);
+    assert!(app.open_room().unwrap().timeline.quote(2).is_some());
+    app.update(Input::Tick, NOW_MS + 4_999);
+    assert_eq!(texts(&app).len(), 3);
+    app.update(Input::Tick, NOW_MS + 5_000);
+    assert_eq!(texts(&app), ["an answer", "stays"]);
+    assert!(app.open_room().unwrap().timeline.quote(2).is_none());
+}
+
+#[test]
+fn a_preview_that_expired_gives_way_to_what_is_there() {
+    let mut app = signed_in((80, 24));
+    app.update(Input::List(vec![line(2, 1)]), NOW_MS);
+    let secret = Message { expires_ms: Some(NOW_MS + 5_000), ..message(2, false, "secret") };
+    let both = vec![message(1, false, "stays"), secret];
+    app.update(Input::Peeked(page(both.clone(), 2)), NOW_MS);
+    assert_eq!(app.rooms[0].preview, "secret");
+    let effects = app.update(Input::Tick, NOW_MS + 5_000);
+    assert!(matches!(effects[..], [Effect::Peek { conversation: CONVERSATION }]), "{effects:?}");
+    assert_eq!(app.rooms[0].preview, "");
+    app.update(Input::Peeked(page(both, 2)), NOW_MS + 5_000);
+    assert_eq!(app.rooms[0].preview, "stays");
+}
+
+#[test]
+fn a_hidden_message_is_no_preview() {
+    let mut app = signed_in((80, 24));
+    open_with(&mut app, vec![message(1, false, "seen"), message(2, false, "hidden")], 0);
+    let hidden = Event::Hidden { conversation: CONVERSATION, seqs: vec![2] };
+    app.update(Input::Event(hidden), NOW_MS);
+    assert!(!app.rooms[0].preview.contains("hidden"), "{}", app.rooms[0].preview);
+}
+
+#[test]
+fn opening_takes_the_mark_off_that_it_is_to_be_read() {
+    let mut app = signed_in((80, 24));
+    let marked = Preferences { marked_unread: true, ..Preferences::default() };
+    app.update(Input::List(vec![Conversation { preferences: marked, ..line(4, 0) }]), NOW_MS);
+    let effects = press(&mut app, KeyCode::Down, KeyModifiers::ALT);
+    let unmarks = |effect: &Effect| {
+        let Effect::Do { act, quietly: true } = effect else { return false };
+        matches!(&**act, Act::Preferences { change, .. } if change.marked_unread == Some(false))
+    };
+    assert_eq!(effects.iter().filter(|effect| unmarks(effect)).count(), 1);
+    assert!(!app.rooms[0].preferences.marked_unread);
+}
