@@ -23,7 +23,8 @@ First steps:
   4. Ctrl+N in one of them, the other's name, Enter, a message, Enter
   5. parley config init > parley.toml; parley serve --config parley.toml
 
-Ports: 7443 (QUIC on UDP, TLS on TCP), 7480 (plain HTTP, loopback only).";
+Ports: 7443 (QUIC on UDP, TLS on TCP), 7480 (plain HTTP, loopback only),\n
+7481 (health and metrics, loopback unless configured).";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -55,7 +56,7 @@ pub(crate) struct ReportsArguments {
 }
 
 /// What `serve` and `config` are told; each beats variables, which beat the file.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SettingArguments {
     /// The configuration file (TOML). Without it the defaults hold.
     #[arg(long, value_name = "FILE", env = "PARLEY_CONFIG")]
@@ -69,6 +70,9 @@ pub(crate) struct SettingArguments {
     /// Where plain HTTP listens, on loopback only [default: 127.0.0.1:7480]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) http: Option<String>,
+    /// Where health and metrics are for operators [default: 127.0.0.1:7481]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) operator: Option<String>,
     /// How log lines look.
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,

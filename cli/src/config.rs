@@ -40,6 +40,9 @@ fn overrides(arguments: &SettingArguments) -> Overrides {
     if let Some(level) = &arguments.log_level {
         set.push(("logging.level".to_owned(), level.clone()));
     }
+    if let Some(operator) = &arguments.operator {
+        set.push(("operator".to_owned(), operator.clone()));
+    }
     Overrides {
         data: arguments.data.clone(),
         listen: arguments.listen.clone(),
@@ -66,6 +69,7 @@ mod tests {
             data: Some("somewhere".into()),
             listen: Some("127.0.0.1:0".to_owned()),
             http: None,
+            operator: Some("127.0.0.1:0".to_owned()),
             log_format: Some(LogFormat::Json),
             log_level: Some("warn".to_owned()),
             set: vec![("connections.total".to_owned(), "1000".to_owned())],
@@ -79,6 +83,7 @@ mod tests {
         let config = Config::load_from(None, none, &overrides).unwrap().config;
         assert_eq!(config.data, std::path::PathBuf::from("somewhere"));
         assert_eq!(config.listen, "127.0.0.1:0");
+        assert_eq!(config.operator, "127.0.0.1:0");
         assert_eq!(config.logging.format, config::LogFormat::Json);
         assert_eq!(config.logging.level, "warn");
         assert_eq!(config.connections.total, 1000);

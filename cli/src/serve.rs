@@ -2,7 +2,8 @@
 //!
 //! Standard output gets exactly one line, `ready {...}`, once the node can be
 //! reached; everything else goes to standard error. SIGTERM or SIGINT drains
-//! and ends with 0; a second one cuts the drain short. What the node can't
+//! and ends with 0; a second one cuts the drain short. SIGHUP reads the
+//! certificate again. What the node can't
 //! start or go on with ends the process with 1 and one line that says why.
 
 use std::io::Write as _;
@@ -10,18 +11,21 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use parley_server::edge::listen::BindError;
+use parley_server::edge::tls::Certificates;
+use parley_server::node::config::Config;
 use parley_server::node::{Node, Ready, StartError};
 use parley_server::storage::log::LogError;
 use parley_server::storage::store::OpenError;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::arguments::ServeArguments;
+use crate::arguments::{ServeArguments, SettingArguments};
 use crate::{config, logging, web};
 
 /// Runs the server.
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let loaded = config::load(&arguments.settings)?;
+    let running = loaded.config.clone();
     logging::start(&loaded.config.logging)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -30,6 +34,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         .context("cannot start the runtime")?;
     runtime.block_on(async {
         let (stop, now) = (CancellationToken::new(), CancellationToken::new());
+        // Before anything else: it must not end a process that starts.
+        let hangup = signal(SignalKind::hangup()).context("cannot listen for signals")?;
         // Before the ready line: who has read it may send a signal at once.
         let signals = tokio::spawn(watch_signals(Signals::new()?, stop.clone(), now.clone()));
         let node = Node::start(loaded.config, web::built_in(), end_process).map_err(|error| {
@@ -37,10 +43,14 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
             anyhow::anyhow!("cannot start: {error}{remedy}")
         })?;
         let ready = node.ready().clone();
+        let settings = arguments.settings.clone();
+        let reloading =
+            tokio::spawn(reload(hangup, node.certificates().clone(), settings, running));
         let serving = tokio::spawn(node.run(stop, now));
         announce(&ready)?;
         let served = serving.await.context("the server panicked")?;
         signals.abort();
+        reloading.abort();
         tracing::info!("stopped");
         served.context("cannot serve")
     })?;
@@ -51,8 +61,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
 const fn remedy(error: &StartError) -> &'static str {
     match error {
         StartError::Bind(BindError::Bind { .. }) => {
-            "; stop what listens there, or choose another address with --listen and --http \
-             (port 0 picks a free one)"
+            "; stop what listens there, or choose another address with --listen, --http and \
+             --operator (port 0 picks a free one)"
         }
         StartError::Open(OpenError::InUse { .. }) => {
             "; stop it, or choose another folder with --data"
@@ -80,8 +90,9 @@ fn announce(ready: &Ready) -> anyhow::Result<()> {
     if let Err(error) = written {
         tracing::warn!(%error, "nobody reads the ready line; serving all the same");
     }
-    let Ready { quic, tls, http, fingerprint, data } = ready;
-    tracing::info!(quic, tls, http, fingerprint, data = %data.display(), "serving");
+    let Ready { quic, tls, http, operator, fingerprint, data } = ready;
+    let operator = operator.as_deref().unwrap_or("off");
+    tracing::info!(quic, tls, http, operator, fingerprint, data = %data.display(), "serving");
     let address = quic.trim_start_matches("quic://");
     eprintln!(
         "chat in a browser:\n  {http}/\nor from another terminal:\n  parley chat --server parley://{address} --trust {fingerprint}"
@@ -100,6 +111,36 @@ fn end_process(error: LogError) {
          Look at the disk (space, permissions, health), then start again."
     );
     std::process::exit(1);
+}
+
+/// Reads the certificate again whenever told to, and says what of the configuration a
+/// restart would change.
+async fn reload(
+    mut hangup: tokio::signal::unix::Signal,
+    certificates: Certificates,
+    settings: SettingArguments,
+    running: Config,
+) {
+    while hangup.recv().await.is_some() {
+        let (certificates, settings, running) =
+            (certificates.clone(), settings.clone(), running.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            certificates.reload();
+            match config::load(&settings) {
+                Ok(loaded) if loaded.config == running => {
+                    tracing::info!("told to reload: the configuration is the one in force");
+                }
+                Ok(_) => tracing::warn!(
+                    "told to reload: the configuration changed, which takes a restart"
+                ),
+                Err(error) => {
+                    tracing::warn!(%error, "told to reload: the configuration can't be used")
+                }
+            }
+        });
+        // A panic in it was logged, and must not end the watch.
+        let _ = read.await;
+    }
 }
 
 struct Signals {

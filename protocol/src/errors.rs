@@ -131,6 +131,8 @@ codes! {
     316 ListFull "list_full" Stop 409 "There are as many of these as there may be.";
     317 SessionNeeded "session_needed" Stop 400 "This request needs a session; it can not be made over HTTP.";
 
+    320 HostUnknown "host_unknown" Stop 421 "This server is not asked by this host name.";
+
     // 5xx: the server's condition.
     500 Internal "internal" After 500 "The server failed; the operator finds the reason in its log.";
     501 Overloaded "overloaded" After 503 "The server is at a limit; try again later.";

@@ -79,6 +79,9 @@ pub const GIVEN_CONVERSATIONS: usize = 8192;
 /// Bytes in the body of one HTTP request.
 pub const HTTP_BODY_BYTES: usize = 64 * 1024;
 
+/// The same on a connection on which nobody has signed in.
+pub const UNAUTHENTICATED_BODY_BYTES: usize = 16 * 1024;
+
 /// Members of one group, unless configured otherwise.
 pub const GROUP_MEMBERS: u32 = 200;
 

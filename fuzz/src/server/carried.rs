@@ -223,11 +223,13 @@ fn options() -> listen::Options {
     listen::Options {
         address: address(),
         http: address(),
+        operator: None,
         handshake: PATIENCE,
         idle: PATIENCE,
         frame_bytes: FRAME_BYTES,
         origins: Vec::new(),
         web_transport: false,
+        proxies: Arc::default(),
     }
 }
 

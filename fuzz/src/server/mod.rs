@@ -67,6 +67,28 @@ impl Server {
         let mut config = Config::default();
         // The least that hashing takes: what it costs is not the question here.
         (config.accounts.hash_memory_kib, config.accounts.hash_passes) = (8, 1);
+        // An input does within a moment what people do in a day; rates have their own tests.
+        let rates = &mut config.rates;
+        for burst in [
+            &mut rates.new_devices_burst,
+            &mut rates.failures_per_name_per_minute,
+            &mut rates.failures_of_strangers_per_minute,
+            &mut rates.failures_slowed_per_minute,
+            &mut rates.logins_per_device_per_minute,
+            &mut rates.sends_burst,
+            &mut rates.lookups_burst,
+            &mut rates.id_lookups_burst,
+            &mut rates.profiles_burst,
+            &mut rates.groups_burst,
+            &mut rates.adds_burst,
+            &mut rates.invites_burst,
+            &mut rates.reports_burst,
+            &mut rates.typing_burst,
+            &mut rates.changes_burst,
+            &mut rates.exports_burst,
+        ] {
+            *burst = 1_000_000;
+        }
         config.groups.members = 3;
         config.sessions.text_chars = 100;
         config.storage.erase_every_ms = 10;

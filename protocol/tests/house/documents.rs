@@ -153,6 +153,7 @@ fn the_protocol_document_states_every_limit() {
         ("SESSIONS", limits::SESSIONS as u64),
         ("GIVEN_CONVERSATIONS", limits::GIVEN_CONVERSATIONS as u64),
         ("HTTP_BODY_BYTES", limits::HTTP_BODY_BYTES as u64),
+        ("UNAUTHENTICATED_BODY_BYTES", limits::UNAUTHENTICATED_BODY_BYTES as u64),
         ("GROUP_MEMBERS", u64::from(limits::GROUP_MEMBERS)),
         ("TITLE_CHARS", limits::TITLE_CHARS as u64),
         ("DESCRIPTION_CHARS", limits::DESCRIPTION_CHARS as u64),

@@ -46,7 +46,8 @@ pub fn notes(code: Code) -> (&'static str, &'static str) {
         | Code::InviteInvalid
         | Code::TargetInvalid
         | Code::ListFull
-        | Code::SessionNeeded => rules(code),
+        | Code::SessionNeeded
+        | Code::HostUnknown => rules(code),
         Code::Internal
         | Code::Overloaded
         | Code::RateLimited

@@ -105,7 +105,7 @@ impl Accounts {
         }
         let (account, known) = self.account(name.clone(), shown.clone()).await?;
         let tried = match (&account, known) {
-            (Some((user, _)), Some(device)) => self.inner.rates.known(source, *user, device)?,
+            (Some((user, _)), Some(device)) => self.inner.rates.known(*user, device)?,
             _ => {
                 if shown.is_some() {
                     self.inner.rates.login(source)?;
@@ -134,7 +134,7 @@ impl Accounts {
             let _lock = this.inner.users.lock(user).await;
             // The password may have been changed, or the account ended, meanwhile.
             let row = this.unchanged(user, &row.password_hash).await?;
-            this.sign_in_device(source, user, row, rehashed, device).await
+            this.sign_in_device(user, row, rehashed, device).await
         })
         .await
     }
@@ -213,7 +213,6 @@ impl Accounts {
     /// Signs the device in; the caller holds the user's lock.
     async fn sign_in_device(
         &self,
-        from: IpAddr,
         user: UserId,
         account: UserRow,
         rehashed: Option<String>,
@@ -233,7 +232,7 @@ impl Accounts {
             if full {
                 return Err(Code::TooManyDevices.into());
             }
-            self.inner.rates.new_device(from, user)?;
+            self.inner.rates.new_device(user)?;
         }
         let now = wall_ms();
         let mut writes = Vec::new();

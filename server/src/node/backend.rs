@@ -182,7 +182,7 @@ impl Backend {
         &self.ending
     }
 
-    /// What the HTTP API speaks for, without a web client and WebTransport; not
+    /// What the HTTP API speaks for, without a web client, WebTransport and names; not
     /// ready until its readiness is set.
     #[must_use]
     pub fn api(
@@ -202,6 +202,8 @@ impl Backend {
             assets: Arc::default(),
             web_transport: None,
             urls: urls.into(),
+            names: Arc::default(),
+            certified: false,
         };
         http::Api { shared, websockets }
     }

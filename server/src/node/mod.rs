@@ -75,6 +75,8 @@ pub struct Ready {
     pub tls: String,
     /// URL of plain HTTP.
     pub http: String,
+    /// URL of health and metrics, if they are on.
+    pub operator: Option<String>,
     /// SHA-256 of the certificate, 64 hex digits: what clients trust.
     pub fingerprint: String,
     /// The data folder, absolute.
@@ -135,6 +137,10 @@ impl Node {
         let mut api = backend.api(connections.clone(), websockets.clone(), urls);
         api.shared.assets = Arc::new(assets);
         api.shared.web_transport = web_transport;
+        api.shared.names = config.tls.names.clone().into();
+        api.shared.certified = config.tls_options().files.is_some();
+        let on_loopback =
+            sockets.addresses().operator.is_none_or(|address| address.ip().is_loopback());
         let readiness = api.shared.readiness.clone();
         let ticket_check = {
             let accounts = api.shared.accounts.clone();
@@ -144,6 +150,7 @@ impl Node {
             host: backend.host().clone(),
             connections,
             websockets,
+            operator_router: http::operator_router(api.shared.clone(), on_loopback),
             tls_router: http::tls_router(api.clone()),
             plain_router: http::plain_router(api),
             tcp_tls: certificates.tcp_config()?,
@@ -158,6 +165,12 @@ impl Node {
     #[must_use]
     pub const fn ready(&self) -> &Ready {
         &self.ready
+    }
+
+    /// The certificate in force, to have it read again.
+    #[must_use]
+    pub const fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     /// Serves until `stop` is cancelled, then drains and returns once
@@ -204,6 +217,7 @@ fn ready(config: &Config, sockets: &Sockets, fingerprint: String) -> Ready {
         quic: url("quic", addresses.quic),
         tls: url("tls", addresses.tls),
         http: url("http", addresses.http),
+        operator: addresses.operator.map(|address| url("http", address)),
         fingerprint,
         data: std::path::absolute(&config.data).unwrap_or_else(|_| config.data.clone()),
     }

@@ -47,7 +47,10 @@ metrics! {
     Gauge CONNECTIONS "parley_connections" Count "Open connections by transport and state.";
     Counter CONNECTIONS_REFUSED "parley_connections_refused_total" Count "Connections refused at a cap, by transport and cap.";
     Counter HANDSHAKES_FAILED "parley_handshakes_failed_total" Count "TLS and QUIC handshakes that failed or took too long, by transport.";
+    Counter CONNECTIONS_CUT "parley_connections_cut_total" Count "HTTP and WebSocket connections cut, by reason: handshake_timeout, control_flood, slow_reader.";
     Counter ACCEPT_ERRORS "parley_accept_errors_total" Count "Errors of accept, such as too many open files.";
+
+    Gauge CERTIFICATE_LEFT_SECONDS "parley_certificate_left_seconds" Seconds "Seconds until the certificate ends; below zero after it.";
 
     // Messages.
     Gauge SESSIONS "parley_sessions" Count "Open sessions.";
@@ -114,6 +117,11 @@ pub fn connections(transport: &'static str, state: &'static str) -> Gauge {
 /// The counter of connections refused at a cap.
 pub fn connections_refused(transport: &'static str, cap: &'static str) -> Counter {
     metrics::counter!(CONNECTIONS_REFUSED, "transport" => transport, "cap" => cap)
+}
+
+/// The counter of connections that were cut.
+pub fn connections_cut(reason: &'static str) -> Counter {
+    metrics::counter!(CONNECTIONS_CUT, "reason" => reason)
 }
 
 /// The counter of handshakes that failed.

@@ -25,6 +25,9 @@ const SWEEP_FULL_EVERY: Duration = Duration::from_secs(1);
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// The longest that an empty bucket takes to be full: a hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// A bucket's size and how it fills again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bucket {
@@ -65,9 +68,20 @@ impl Bucket {
         Self { every: Duration::from_secs(1) / bytes.max(1), ..self }
     }
 
+    /// The same for so many at a time.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        let burst = self.burst.saturating_mul(times);
+        Self { burst, every: self.every / times.max(1) }
+    }
+
     fn quota(self) -> Quota {
-        let burst = NonZeroU32::new(self.burst).unwrap_or(NonZeroU32::MIN);
-        match Quota::with_period(self.every.max(Duration::from_nanos(1))) {
+        let every = self.every.max(Duration::from_nanos(1));
+        // The limiter multiplies the two; beyond this nobody ever uses a bucket up.
+        let most = LONGEST.as_nanos() / every.as_nanos();
+        let burst = self.burst.min(u32::try_from(most).unwrap_or(u32::MAX));
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        match Quota::with_period(every) {
             Some(quota) => quota.allow_burst(burst),
             // Only a period of zero has no quota.
             None => Quota::per_second(burst),
@@ -168,6 +182,15 @@ mod tests {
         let quarter = Duration::from_secs(900);
         assert!(wait <= quarter && wait > quarter - Duration::from_secs(5), "{wait:?}");
         assert!(limit.check(&2).is_ok(), "another key has its own");
+    }
+
+    #[test]
+    fn no_size_is_too_large() {
+        for (burst, per_hour) in [(u32::MAX, 1), (100_000_000, 4), (u32::MAX, u32::MAX), (1, 1)] {
+            let bucket = Bucket::default().burst(burst).per_hour(per_hour).times(16);
+            let limit = Limit::new("test", bucket, 10, WhenFull::Open);
+            assert!(limit.check(&1).is_ok() && limit.check_n(&2, u32::MAX).is_ok());
+        }
     }
 
     #[test]

@@ -12,8 +12,8 @@ macro_rules! limits {
     ($make:ident) => {
         $make! {
             [SignInOptions SignInLimits]
-            sign_ups: Limit<IpAddr> [burst sign_ups_burst = 6, per_hour sign_ups_per_hour = 120] Shared "Sign-ups from one IPv4 address or IPv6 /64";
-            logins: Limit<IpAddr> [per_minute logins_per_minute = 60] Shared "Logins from one IPv4 address or IPv6 /64";
+            sign_ups: AddressLimit [burst sign_ups_burst = 6, per_hour sign_ups_per_hour = 120] Shared "Sign-ups from one IPv4 address or IPv6 /64, four times as many from a /56 and sixteen times from a /48";
+            logins: AddressLimit [per_minute logins_per_minute = 60] Shared "Logins from one IPv4 address or IPv6 /64, four times as many from a /56 and sixteen times from a /48";
             failures: Failures [per_minute failures_per_name_per_minute = 20] Shared "Failed logins to one name from one IPv4 address or IPv6 /64";
             strangers: Failures [per_minute failures_of_strangers_per_minute = 60] Shared "Failed logins to one name by devices it does not know, from anywhere; beyond it each source has fewer";
             slowed: Failures [per_minute failures_slowed_per_minute = 2] Shared "Failed logins to one name from one source, once strangers have failed too often";
@@ -25,7 +25,7 @@ macro_rules! limits {
             sends: Limit<(UserId, ConversationId)> [burst sends_burst = 60, per_hour sends_per_hour = 3_600] Open "Entries of one user to one conversation";
             inbound_bytes: Limit<UserId> [burst_bytes inbound_burst_bytes = 128 * 1024 * 1024, bytes_per_second inbound_bytes_per_second = 2_000_000] Open "Bytes of frames of one user";
             lookups: Limit<UserId> [burst lookups_burst = 100, per_hour lookups_per_hour = 4] Shared "Look-ups by name of one user";
-            address_lookups: Limit<IpAddr> [burst address_lookups_burst = 1_000, per_hour address_lookups_per_hour = 240] Shared "Look-ups by name from one IPv4 address or IPv6 /64";
+            address_lookups: AddressLimit [burst address_lookups_burst = 1_000, per_hour address_lookups_per_hour = 240] Shared "Look-ups by name from one IPv4 address or IPv6 /64, four times as many from a /56 and sixteen times from a /48";
             id_lookups: Limit<UserId> = IdLookup [burst id_lookups_burst = 1_000, per_hour id_lookups_per_hour = 900] Open "Look-ups by id of one user";
             profiles: Limit<UserId> = Profile [burst profiles_burst = 4_320, per_hour profiles_per_hour = 180] Open "Profiles one user reads";
             groups: Limit<UserId> = Group [burst groups_burst = 20, per_hour groups_per_hour = 10] Shared "Groups one user makes";

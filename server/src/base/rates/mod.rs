@@ -3,14 +3,15 @@
 //!
 //! The buckets are the user's: another device, transport or connection has the
 //! same ones. They are kept in memory on this node and are full at start.
-//! Connections from loopback are exempt unless the operator says otherwise: a
-//! reverse proxy, and every test suite, comes from there.
+//! What counts for an address does not for loopback unless the operator says
+//! otherwise: a reverse proxy that is not trusted brings everybody from there.
 //!
 //! A limit is one line of `list`. Those of its first part, of sign-ups and
 //! logins, are asked by the accounts (`SignInLimits`), all others here. A limit
 //! that holds back strangers who look for people or fill groups is shared when
 //! it has no room for a key, others are open (`bounded`).
 
+pub(crate) mod address;
 mod bounded;
 mod failures;
 pub(crate) mod limit;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use parley_protocol::{ConversationId, UserId};
 
-use crate::base::address::prefix;
+use address::AddressLimit;
 pub(crate) use failures::{Debt, Failures};
 pub use limit::Bucket;
 use limit::{Limit, WhenFull};
@@ -122,15 +123,12 @@ impl Rates {
     /// # Errors
     /// How long until it may be done.
     pub fn check(&self, from: IpAddr, user: UserId, charge: Charge) -> Result<(), Duration> {
-        if self.exempts(from) {
-            return Ok(());
-        }
         let limits = &self.inner.limits;
         match charge {
             Charge::Send(conversation) => limits.sends.check(&(user, conversation)),
             Charge::Lookup => {
                 limits.lookups.check(&user)?;
-                limits.address_lookups.check(&prefix(from))
+                if self.exempts(from) { Ok(()) } else { limits.address_lookups.check(&from) }
             }
             Charge::Adds(people) => {
                 limits.adds.check_n(&user, u32::try_from(people).unwrap_or(u32::MAX))
@@ -144,17 +142,13 @@ impl Rates {
     ///
     /// # Errors
     /// How long to wait before asking again.
-    pub fn check_inbound(&self, from: IpAddr, user: UserId, bytes: usize) -> Result<(), Duration> {
-        if self.exempts(from) {
-            return Ok(());
-        }
+    pub fn check_inbound(&self, user: UserId, bytes: usize) -> Result<(), Duration> {
         self.inner.limits.inbound_bytes.check_n(&user, u32::try_from(bytes).unwrap_or(u32::MAX))
     }
 
-    /// Whether nothing is counted for connections from there.
-    #[must_use]
-    pub fn exempts(&self, from: IpAddr) -> bool {
-        !self.inner.limit_loopback && prefix(from).is_loopback()
+    /// Whether nothing is counted for that address.
+    fn exempts(&self, from: IpAddr) -> bool {
+        !self.inner.limit_loopback && from.to_canonical().is_loopback()
     }
 }
 
@@ -228,22 +222,27 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_exempt_unless_the_operator_says_otherwise() {
+    fn loopback_is_exempt_as_an_address_alone_and_unless_the_operator_says_otherwise() {
+        let user = |n| UserId::new([n; 16]);
         for here in ["127.0.0.1", "::1", "::ffff:127.0.0.1"].map(from) {
-            assert!((0..500).all(|_| rates(false).check(here, ANN, Charge::Lookup).is_ok()));
-            let strict = rates(true);
-            assert!((0..2).all(|_| strict.check(here, ANN, Charge::Lookup).is_ok()));
-            assert!(strict.check(here, ANN, Charge::Lookup).is_err());
+            let (lax, strict) = (rates(false), rates(true));
+            assert!((0..200).all(|n| lax.check(here, user(n), Charge::Lookup).is_ok()));
+            assert!((0..3).all(|n| strict.check(here, user(n), Charge::Lookup).is_ok()));
+            assert!(strict.check(here, user(4), Charge::Lookup).is_err());
+            // A user is one from there too.
+            for charge in PerUser::ALL.iter().map(|request| Charge::One(*request)) {
+                assert!((0..2).all(|_| lax.check(here, ANN, charge).is_ok()), "{charge:?}");
+                assert!(lax.check(here, ANN, charge).is_err(), "{charge:?}");
+            }
         }
     }
 
     #[test]
     fn bytes_are_waited_for() {
         let rates = rates(true);
-        let here = from("127.0.0.1");
-        assert!(rates.check_inbound(here, ANN, 1000).is_ok());
-        let wait = rates.check_inbound(here, ANN, 500).unwrap_err();
+        assert!(rates.check_inbound(ANN, 1000).is_ok());
+        let wait = rates.check_inbound(ANN, 500).unwrap_err();
         assert!(wait <= Duration::from_millis(500) && wait > Duration::from_millis(400));
-        assert!(rates.check_inbound(here, BOB, 500).is_ok());
+        assert!(rates.check_inbound(BOB, 500).is_ok());
     }
 }

@@ -7,7 +7,7 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use parley_protocol::Code;
-use parley_protocol::limits::HTTP_BODY_BYTES;
+use parley_protocol::limits::{HTTP_BODY_BYTES, UNAUTHENTICATED_BODY_BYTES};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -27,7 +27,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         if !is_of_kind(request.headers(), "application/json") {
             return Err(Code::MediaTypeUnsupported.into());
         }
-        let bytes = bytes(request, HTTP_BODY_BYTES).await?;
+        // Whoever has to be signed in is by now; strangers send names and passwords.
+        let known =
+            request.extensions().get::<Arc<HttpPeer>>().is_none_or(|peer| peer.is_signed_in());
+        let most = if known { HTTP_BODY_BYTES } else { UNAUTHENTICATED_BODY_BYTES };
+        let bytes = bytes(request, most).await?;
         // The text names the field and the place; it goes to the sender alone.
         serde_json::from_slice(&bytes)
             .map(Self)

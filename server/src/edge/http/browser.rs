@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::credential::from_hex;
 use super::{ApiError, Port};
+use crate::edge::listen::is_at;
 
 /// Seconds a browser keeps a cookie: the 400 days that browsers allow at most.
 /// It is given anew with each ticket.
@@ -108,8 +109,8 @@ fn is_foreign(headers: &HeaderMap, uri: &Uri) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     // HTTP/2 has it in the URI.
     let host = host.or_else(|| uri.authority().map(|authority| authority.as_str()));
-    let of_origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    !matches!((host, of_origin), (Some(host), Some((_, own))) if !host.is_empty() && own.eq_ignore_ascii_case(host))
+    let origin = origin.to_str().ok();
+    !host.zip(origin).is_some_and(|(host, origin)| is_at(origin, host))
 }
 
 /// One account's place in a browser.

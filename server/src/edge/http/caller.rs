@@ -15,7 +15,7 @@ use super::browser::{Browser, Slot};
 use super::credential::from_hex;
 use super::{ApiError, Port};
 use crate::accounts::{Asking, Credential, Identity};
-use crate::edge::listen::HttpPeer;
+use crate::edge::listen::{HttpClient, HttpPeer};
 
 /// The token or cookie of a request, and whom it speaks for.
 pub(super) struct Authenticated {
@@ -47,6 +47,7 @@ impl FromRequestParts<Port> for Authenticated {
         let accounts = &port.shared.accounts;
         let identity = accounts.identify(&credential).await?;
         accounts.note_active(identity.user, identity.device);
+        note_signed_in(parts.extensions.get());
         Ok(Self { credential, identity, slot })
     }
 }
@@ -95,16 +96,26 @@ impl FromRequestParts<Port> for Caller {
     }
 }
 
-/// The address a request came from.
+/// The address a request came from, also through a trusted proxy.
 pub(super) struct ClientAddress(pub(super) IpAddr);
 
 impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        if let Some(client) = parts.extensions.get::<HttpClient>() {
+            return Ok(Self(client.address.ip()));
+        }
         // The listeners always put it there; without it limits would not hold.
         let peer = parts.extensions.get::<Arc<HttpPeer>>().ok_or(Code::Internal)?;
         Ok(Self(peer.address().ip()))
+    }
+}
+
+/// Tells the connection that somebody signed in uses it.
+pub(super) fn note_signed_in(peer: Option<&Arc<HttpPeer>>) {
+    if let Some(peer) = peer {
+        peer.set_signed_in();
     }
 }
 

@@ -63,11 +63,7 @@ pub(super) async fn readyz(State(shared): State<Shared>) -> Result<&'static str,
     if shared.readiness.is_ready() { Ok("ready\n") } else { Err(Code::Draining.into()) }
 }
 
-/// What the node counts, in Prometheus' text format. Only on loopback.
-#[utoipa::path(
-    get, path = "/metrics", tag = "node", security(()),
-    responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain"))
-)]
+/// What the node counts, in Prometheus' text format. Only for operators.
 pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], shared.metrics.render()).into_response()

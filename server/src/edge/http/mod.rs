@@ -1,8 +1,8 @@
 //! The HTTP API: sign-up, login, devices, people, single requests, discovery,
 //! health, metrics, the way to the WebSocket bridge, and the web client's files.
 //!
-//! The same router answers on the TLS port and on the loopback port; only the
-//! latter has `/metrics`. Handlers translate, they decide nothing: the rules are
+//! The same router answers on the TLS port and on the loopback port. Operators have
+//! a port and a router of their own, with health and `/metrics`. Handlers translate, they decide nothing: the rules are
 //! in `accounts` and behind the sessions' host. Every failure, also of routes and
 //! bodies, is an `ErrorBody` from the error table; bad input never leads to a
 //! 5xx. What a route takes and answers is in the OpenAPI document at
@@ -78,6 +78,10 @@ pub struct Shared {
     pub assets: Arc<Assets>,
     /// WebTransport, if it is on.
     pub web_transport: Option<WebTransport>,
+    /// Names of this machine besides its own.
+    pub names: Arc<[String]>,
+    /// Whether the certificate is the operator's own, so that browsers can be held to TLS.
+    pub certified: bool,
 }
 
 /// Where browsers find WebTransport.
@@ -152,15 +156,28 @@ impl FromRef<Port> for Exports {
 
 /// The router of the TLS port.
 pub fn tls_router<H: SessionHost>(api: Api<H>) -> Router {
-    router(api, true, Router::new())
+    router(api, true)
 }
 
 /// The router of the loopback port.
 pub fn plain_router<H: SessionHost>(api: Api<H>) -> Router {
-    router(api, false, Router::new().route("/metrics", get(health::metrics)))
+    router(api, false)
 }
 
-fn router<H: SessionHost>(api: Api<H>, encrypted: bool, more: Router<Port>) -> Router {
+/// The router of the operators' port. On loopback it answers under this machine's names
+/// alone: a page must not get there by a name of its own.
+pub fn operator_router(shared: Shared, on_loopback: bool) -> Router {
+    let routes = Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .fallback(async || ApiError::from(Code::NotFound));
+    let hosts = on_loopback.then(|| Arc::clone(&shared.names));
+    guard::wrap(routes, guard::Guard { hosts, secure: false }).with_state(shared)
+}
+
+fn router<H: SessionHost>(api: Api<H>, encrypted: bool) -> Router {
     let Api { shared, websockets } = api;
     let upgrade = move |State(accounts): State<Accounts>, request: Request<Body>| async move {
         let proof = sign_ins::proof(&accounts, request.uri())?;
@@ -168,12 +185,15 @@ fn router<H: SessionHost>(api: Api<H>, encrypted: bool, more: Router<Port>) -> R
     };
     let (routes, document) = routes().split_for_parts();
     let routes = routes
-        .merge(more)
         .route("/v1/openapi.json", get(async move || Json(document.clone())))
         .route("/v1/ws", get(upgrade))
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(web::any);
-    guard::wrap(routes).with_state(Port { shared, encrypted })
+    let guard = guard::Guard {
+        hosts: (!encrypted).then(|| Arc::clone(&shared.names)),
+        secure: encrypted && shared.certified,
+    };
+    guard::wrap(routes, guard).with_state(Port { shared, encrypted })
 }
 
 /// Every route that handlers answer by themselves. Its path, its method and its

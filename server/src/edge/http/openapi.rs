@@ -5,8 +5,6 @@ use parley_protocol::http::ErrorBody;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::health;
-
 /// The WebSocket bridge: one binary message is one envelope of protocol `parley.v1`.
 #[utoipa::path(
     get, path = "/v1/ws", tag = "node", security(()),
@@ -44,7 +42,7 @@ pub(super) fn frame() -> utoipa::openapi::OpenApi {
                        any of its requests can be made one by one with POST /v1/request. \
                        Every failure, also 404 and 405 of any path, has an ErrorBody; its code says what to do.",
     ),
-    paths(document, websocket, health::metrics),
+    paths(document, websocket),
     components(schemas(ErrorBody)),
     security(("token" = []), ("cookie" = [])),
     modifiers(&Token),

@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Bench {
     router: Router,
+    operator: Router,
+    /// With a certificate of the operator's.
+    certified: Router,
     connections: Connections,
     readiness: Readiness,
     // Closed when the test is over.
@@ -48,7 +51,18 @@ fn bench() -> Bench {
     let api = backend.api(connections.clone(), websockets, urls);
     let readiness = api.shared.readiness.clone();
     readiness.set_ready(true);
-    Bench { router: plain_router(api), connections, readiness, _backend: backend }
+    let mut certified = api.clone();
+    certified.shared.certified = true;
+    let certified = tls_router(certified);
+    let operator = operator_router(api.shared.clone(), true);
+    Bench {
+        router: plain_router(api),
+        operator,
+        certified,
+        connections,
+        readiness,
+        _backend: backend,
+    }
 }
 
 impl Bench {
@@ -212,7 +226,7 @@ async fn bad_bodies_are_the_senders_fault() {
     for text in malformed {
         is(send("application/json", Body::from(text)).await, Code::BadRequest).await;
     }
-    let deep = "[".repeat(60_000);
+    let deep = "[".repeat(10_000);
     is(send("application/json", Body::from(deep)).await, Code::BadRequest).await;
     is(
         send("application/json", Body::from(b"{\"name\":\"\xff\"}".to_vec())).await,
@@ -266,13 +280,70 @@ async fn health_follows_readiness() {
     let discovery: Discovery = body(get("/v1/discovery").await).await;
     assert!(discovery.nodes[0].draining);
     assert_eq!(discovery.nodes[0].urls, ["quic://127.0.0.1:7443", "tls://127.0.0.1:7443"]);
-    let metrics = get("/metrics").await;
+    assert_eq!(get("/metrics").await.status(), 404);
+    let metrics = Request::get("/metrics").body(Body::empty()).unwrap();
+    let metrics = bench.operator.clone().oneshot(metrics).await.unwrap();
     assert!(
         metrics.headers()[header::CONTENT_TYPE]
             .to_str()
             .unwrap()
             .starts_with("text/plain; version=0.0.4")
     );
+}
+
+#[tokio::test]
+async fn under_names_of_others_the_loopback_ports_answer_nothing() {
+    let bench = bench();
+    let livez =
+        |host: &str| Request::get("/livez").header(header::HOST, host).body(Body::empty()).unwrap();
+    for own in ["localhost:7480", "127.0.0.1", "[::1]:7480"] {
+        assert_eq!(bench.call(livez(own)).await.status(), 200, "{own}");
+    }
+    for other in ["rebound.example:7480", "rebound.example", "192.0.2.1:7480"] {
+        is(bench.call(livez(other)).await, Code::HostUnknown).await;
+        is(bench.operator.clone().oneshot(livez(other)).await.unwrap(), Code::HostUnknown).await;
+        // Where TLS says who is asked, names are no matter.
+        assert_eq!(bench.certified.clone().oneshot(livez(other)).await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn browsers_are_held_to_tls_where_the_certificate_is_the_operators() {
+    let bench = bench();
+    for path in ["/livez", "/", "/v1/account", "/nothing"] {
+        let request = || Request::get(path).body(Body::empty()).unwrap();
+        let secure = bench.certified.clone().oneshot(request()).await.unwrap();
+        assert_eq!(secure.headers()[header::STRICT_TRANSPORT_SECURITY], "max-age=31536000");
+        let plain = bench.call(request()).await;
+        assert!(!plain.headers().contains_key(header::STRICT_TRANSPORT_SECURITY), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_spell_out_its_default_port() {
+    let bench = bench();
+    let sign_up = |name: &str, host: &str, origin: &str| {
+        let mut request = post("/v1/accounts", &credentials(name));
+        let headers = request.headers_mut();
+        headers.insert(header::HOST, host.parse().unwrap());
+        headers.insert(header::ORIGIN, origin.parse().unwrap());
+        headers.insert("sec-fetch-site", "same-origin".parse().unwrap());
+        let body = json!({
+            "name": name, "password": "correct horse", "session": "cookie",
+            "device": {"name": "b", "platform": "web"},
+        });
+        *request.body_mut() = Body::from(body.to_string());
+        bench.certified.clone().oneshot({
+            let from = FAR.parse().unwrap();
+            let permit = bench.connections.admit(from, Transport::Tls).unwrap();
+            request.extensions_mut().insert(HttpPeer::new(from, PATIENCE, permit));
+            request
+        })
+    };
+    let spelled = sign_up("zoe", "chat.example:443", "https://chat.example").await.unwrap();
+    assert_eq!(spelled.status(), 201);
+    let other = sign_up("eve", "chat.example:443", "https://chat.example:8443").await.unwrap();
+    is(other, Code::Forbidden).await;
 }
 
 #[tokio::test]
@@ -316,7 +387,7 @@ async fn the_document_has_every_route_and_every_failure_a_body() {
             }
         }
     }
-    assert_eq!(operations, 31);
+    assert_eq!(operations, 30);
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let text = document.to_string();
     for reference in text.split("#/components/schemas/").skip(1) {

@@ -53,6 +53,9 @@ pub trait FrameWriter: Send {
     /// Bytes taken and not yet given to the transport.
     fn buffered(&self) -> usize;
 
+    /// Bytes given to the transport, ever: they grow while the peer takes something.
+    fn moved(&self) -> u64;
+
     /// Hands what is buffered to the transport; returns at once when nothing is.
     ///
     /// Cancel safe: the next call continues where this one was.
@@ -96,6 +99,9 @@ pub enum ReadError {
     /// More bytes came before authentication than may.
     #[error("the bytes of an unauthenticated connection are used up")]
     BudgetUsed,
+    /// More came that carries no envelope than may.
+    #[error("a flood of frames that carry nothing")]
+    Flood,
     /// The connection did not authenticate in time.
     #[error("the connection did not authenticate in time")]
     Late,
@@ -113,6 +119,7 @@ impl ReadError {
             Self::Frame(FrameError::Empty | FrameError::BadPrefix) => Some(Code::BadFrame),
             Self::Text => Some(Code::TextFrame),
             Self::BudgetUsed => Some(Code::UnauthenticatedBytes),
+            Self::Flood => Some(Code::RateLimited),
             Self::Late => Some(Code::HandshakeTimeout),
             Self::Io(_) => None,
         }
@@ -242,6 +249,7 @@ mod tests {
         assert_eq!(ReadError::from(FrameError::Empty).code(), Some(Code::BadFrame));
         assert_eq!(ReadError::Text.code(), Some(Code::TextFrame));
         assert_eq!(ReadError::BudgetUsed.code(), Some(Code::UnauthenticatedBytes));
+        assert_eq!(ReadError::Flood.code(), Some(Code::RateLimited));
         assert_eq!(ReadError::Late.code(), Some(Code::HandshakeTimeout));
         assert_eq!(ReadError::from(io::Error::other("x")).code(), None);
     }

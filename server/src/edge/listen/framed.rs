@@ -126,13 +126,14 @@ pub(super) trait ByteSink: AsyncWrite + Unpin + Send {
 pub(super) struct StreamWriter<S> {
     io: S,
     out: BytesMut,
+    moved: u64,
     // Written to the transport, which may still hold it: TLS needs a flush.
     unflushed: bool,
 }
 
 impl<S: ByteSink> StreamWriter<S> {
     pub(super) fn new(io: S) -> Self {
-        Self { io, out: BytesMut::new(), unflushed: false }
+        Self { io, out: BytesMut::new(), moved: 0, unflushed: false }
     }
 }
 
@@ -159,6 +160,10 @@ impl<S: ByteSink> FrameWriter for StreamWriter<S> {
         self.out.len().max(usize::from(self.unflushed))
     }
 
+    fn moved(&self) -> u64 {
+        self.moved
+    }
+
     async fn flush(&mut self) -> io::Result<()> {
         while !self.out.is_empty() {
             self.unflushed = true;
@@ -167,6 +172,7 @@ impl<S: ByteSink> FrameWriter for StreamWriter<S> {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             self.out.advance(written);
+            self.moved += written as u64;
         }
         self.out = BytesMut::new();
         if self.unflushed {

@@ -5,7 +5,9 @@
 //! connection; the [`ConnectionPermit`] is the place it then holds, until it is
 //! dropped. The counts are exact and never wait. Overflow: refused, at once
 //! (QUIC with CONNECTION_REFUSED, TCP by closing). QUIC may hold a place in the
-//! other two caps while it waits for one among the unauthenticated.
+//! other two caps while it waits for one among the unauthenticated. An address of
+//! IPv6 counts in its /64, its /56 and its /48, each of which has a larger share.
+//! A trusted proxy counts for whoever it speaks for, once it has said so.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,7 +18,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::transport::Transport;
-use crate::base::address::prefix;
+use crate::base::address::{Network, shares};
 use crate::base::metrics::list as metric;
 
 /// The caps.
@@ -24,7 +26,8 @@ use crate::base::metrics::list as metric;
 pub struct ConnectionCaps {
     /// Connections of any kind.
     pub total: usize,
-    /// Connections from one IPv4 address or IPv6 /64.
+    /// Connections from one IPv4 address or IPv6 /64; a /56 has four times as many, a /48
+    /// sixteen times.
     pub per_address: usize,
     /// Connections that have not authenticated, plain HTTP ones included.
     pub unauthenticated: usize,
@@ -51,7 +54,7 @@ struct Counts {
     total: usize,
     unauthenticated: usize,
     // SipHash: the keys are chosen by whoever connects.
-    addresses: HashMap<IpAddr, usize>,
+    addresses: HashMap<Network, usize>,
 }
 
 /// The cap that keeps a connection out.
@@ -96,7 +99,12 @@ impl Connections {
         address: SocketAddr,
         transport: Transport,
     ) -> Result<ConnectionPermit, CapReached> {
-        self.take(address, transport, State::Unauthenticated)
+        self.take(Some(address.ip()), transport, State::Unauthenticated)
+    }
+
+    /// The same for a proxy, which has not said yet whom it speaks for.
+    pub(super) fn admit_proxy(&self, transport: Transport) -> Result<ConnectionPermit, CapReached> {
+        self.take(None, transport, State::Unauthenticated)
     }
 
     /// Takes a place for a connection that waits for its handshake.
@@ -108,7 +116,7 @@ impl Connections {
         address: SocketAddr,
         transport: Transport,
     ) -> Result<Waiting, CapReached> {
-        self.take(address, transport, State::Waiting).map(Waiting)
+        self.take(Some(address.ip()), transport, State::Waiting).map(Waiting)
     }
 
     /// Whether there is room among the unauthenticated.
@@ -124,7 +132,7 @@ impl Connections {
 
     fn take(
         &self,
-        address: SocketAddr,
+        address: Option<IpAddr>,
         transport: Transport,
         state: State,
     ) -> Result<ConnectionPermit, CapReached> {
@@ -159,9 +167,9 @@ impl Connections {
         u8::try_from(percent).unwrap_or(100).min(100)
     }
 
-    fn count(&self, address: SocketAddr, state: State) -> Result<Option<IpAddr>, CapReached> {
+    /// Counts one; returns the address it was counted for, if it was.
+    fn count(&self, address: Option<IpAddr>, state: State) -> Result<Option<IpAddr>, CapReached> {
         let caps = &self.shared.caps;
-        let prefix = prefix(address.ip());
         let mut counts = self.shared.counts.lock();
         if counts.total >= caps.total {
             return Err(CapReached::Total);
@@ -170,17 +178,47 @@ impl Connections {
         if counts.unauthenticated + unauthenticated > caps.unauthenticated {
             return Err(CapReached::Unauthenticated);
         }
-        let counted = !prefix.is_loopback() || caps.limit_loopback;
-        if counted {
-            let of_address = counts.addresses.entry(prefix).or_insert(0);
-            if *of_address >= caps.per_address {
-                return Err(CapReached::Address);
-            }
-            *of_address += 1;
+        let address = address.filter(|address| caps.count(*address));
+        if let Some(address) = address {
+            counts.enter(caps, address)?;
         }
         counts.total += 1;
         counts.unauthenticated += unauthenticated;
-        Ok(counted.then_some(prefix))
+        Ok(address)
+    }
+}
+
+impl ConnectionCaps {
+    fn count(&self, address: IpAddr) -> bool {
+        self.limit_loopback || !address.to_canonical().is_loopback()
+    }
+}
+
+impl Counts {
+    /// Counts one more in every network of the address, or in none.
+    fn enter(&mut self, caps: &ConnectionCaps, address: IpAddr) -> Result<(), CapReached> {
+        let full = shares(address).any(|(network, times)| {
+            let most = caps.per_address.saturating_mul(times as usize);
+            self.addresses.get(&network).is_some_and(|count| *count >= most)
+        });
+        if full {
+            return Err(CapReached::Address);
+        }
+        for (network, _) in shares(address) {
+            *self.addresses.entry(network).or_insert(0) += 1;
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, address: IpAddr) {
+        for (network, _) in shares(address) {
+            if let Entry::Occupied(mut count) = self.addresses.entry(network) {
+                *count.get_mut() = count.get().saturating_sub(1);
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
+        }
     }
 }
 
@@ -265,6 +303,31 @@ impl ConnectionPermit {
         metric::connections(self.transport.name(), self.state.name()).increment(1.0);
     }
 
+    /// The connection speaks for somebody else than before.
+    ///
+    /// # Errors
+    /// [`CapReached::Address`] when they have as many as they may; then nothing changed.
+    pub(super) fn move_to(&mut self, address: IpAddr) -> Result<(), CapReached> {
+        let address = Some(address).filter(|address| self.shared.caps.count(*address));
+        if address == self.address {
+            return Ok(());
+        }
+        let mut counts = self.shared.counts.lock();
+        if let Some(new) = address
+            && let Err(refused) = counts.enter(&self.shared.caps, new)
+        {
+            drop(counts);
+            metric::connections_refused(self.transport.name(), refused.name()).increment(1);
+            return Err(refused);
+        }
+        if let Some(old) = self.address {
+            counts.leave(old);
+        }
+        drop(counts);
+        self.address = address;
+        Ok(())
+    }
+
     /// The connection turned out to carry something else than it was admitted
     /// as: TLS that became a WebSocket.
     pub(super) fn set_transport(&mut self, transport: Transport) {
@@ -281,13 +344,8 @@ impl Drop for ConnectionPermit {
         if self.state == State::Unauthenticated {
             counts.unauthenticated = counts.unauthenticated.saturating_sub(1);
         }
-        if let Some(Entry::Occupied(mut of_address)) =
-            self.address.map(|address| counts.addresses.entry(address))
-        {
-            *of_address.get_mut() = of_address.get().saturating_sub(1);
-            if *of_address.get() == 0 {
-                of_address.remove();
-            }
+        if let Some(address) = self.address {
+            counts.leave(address);
         }
         drop(counts);
         if self.state == State::Unauthenticated {
@@ -348,6 +406,42 @@ mod tests {
         });
         let held: Vec<_> = (1..=3).map(|port| admit(&limited, &format!("[::1]:{port}"))).collect();
         assert_eq!(held.iter().filter(|permit| permit.is_err()).count(), 1);
+    }
+
+    #[test]
+    fn wider_prefixes_of_ipv6_have_larger_caps() {
+        let connections =
+            Connections::new(ConnectionCaps { total: 999, unauthenticated: 999, ..caps() });
+        let at = |net: usize, host: usize| format!("[2001:db8:1:{net:x}::{host:x}]:1");
+        let mut held = Vec::new();
+        let mut take = |addresses: &mut dyn Iterator<Item = String>| {
+            let before = held.len();
+            held.extend(addresses.filter_map(|address| admit(&connections, &address).ok()));
+            held.len() - before
+        };
+        assert_eq!(take(&mut (0..9).map(|host| at(0, host))), 2, "a /64");
+        assert_eq!(take(&mut (1..0x100).map(|net| at(net, 1))), 6, "the rest of its /56");
+        assert_eq!(take(&mut (0x100..0x10000).map(|net| at(net, 1))), 24, "the rest of its /48");
+        assert_eq!(take(&mut std::iter::once("[2001:db8:2::1]:1".to_owned())), 1, "another /48");
+        held.clear();
+        assert!(connections.shared.counts.lock().addresses.is_empty());
+    }
+
+    #[test]
+    fn a_proxys_connection_counts_for_whom_it_speaks() {
+        let connections =
+            Connections::new(ConnectionCaps { total: 9, unauthenticated: 9, ..caps() });
+        let proxy = || connections.admit_proxy(Transport::Tls).unwrap();
+        let (ann, ben) = (from("192.0.2.1:0").ip(), from("192.0.2.2:0").ip());
+        let (mut one, mut two, mut three) = (proxy(), proxy(), proxy());
+        assert!(one.move_to(ann).is_ok() && two.move_to(ann).is_ok());
+        assert_eq!(three.move_to(ann), Err(CapReached::Address));
+        assert!(three.move_to(ben).is_ok());
+        assert!(two.move_to(ben).is_ok() && two.move_to(ben).is_ok());
+        assert_eq!(admit(&connections, "192.0.2.2:5").err(), Some(CapReached::Address));
+        assert!(admit(&connections, "192.0.2.1:5").is_ok());
+        drop((one, two, three));
+        assert!(connections.shared.counts.lock().addresses.is_empty());
     }
 
     #[test]

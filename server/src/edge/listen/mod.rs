@@ -2,7 +2,8 @@
 //!
 //! One UDP port takes QUIC (WebTransport by ALPN, if that is on), one TCP port
 //! takes TLS (framed sessions, HTTP and WebSocket by ALPN), and a plain-HTTP port
-//! is bound to loopback only. Each listener counts its connections against the
+//! is bound to loopback only. Operators have a port of their own, whose places no
+//! client can take. Each listener counts its connections against the
 //! caps, does the transport's handshake in bounded time, and hands framed
 //! connections to a [`SessionHost`]. It does not look into what a session says.
 //!
@@ -10,16 +11,25 @@
 //! anything else runs, and drives [`Sockets::run`] until its token is cancelled.
 
 mod accept;
+mod allowance;
 mod connection;
+mod forwarded;
 mod framed;
 mod gate;
+mod h2_frames;
 mod http_connection;
+mod http_peer;
 mod limits;
 mod linger;
+mod metered;
+mod operator;
 mod origin;
+mod pace;
+mod proxy_protocol;
 mod quic;
 mod quic_ids;
 mod quic_queue;
+mod rest;
 mod tcp;
 mod transport;
 mod websocket;
@@ -37,10 +47,13 @@ use tokio_util::sync::CancellationToken;
 pub use connection::{
     DeliverSize, FrameReader, FrameWriter, Peer, Proof, ReadError, SessionHost, encode_deliver,
 };
+pub use forwarded::{ForwardedBy, Proxies};
 pub use framed::serve_framed;
-pub use http_connection::{Http, HttpPeer, serve_http1};
+pub use http_connection::{Http, serve_http1};
+pub use http_peer::{HttpClient, HttpPeer};
 pub use limits::{CapReached, ConnectionCaps, ConnectionPermit, Connections, State};
-pub use origin::TicketCheck;
+pub use origin::{TicketCheck, is_at, is_own_host};
+pub use pace::Pace;
 pub use transport::Transport;
 pub use websocket::{UpgradeRefused, WebSockets};
 pub use webtransport::web_transport_request;
@@ -61,6 +74,8 @@ pub struct Options {
     pub address: SocketAddr,
     /// Plain HTTP; a loopback address.
     pub http: SocketAddr,
+    /// Health and metrics, for operators; none of it anywhere else without.
+    pub operator: Option<SocketAddr>,
     /// Time from accept to authentication, and for one HTTP head or body.
     pub handshake: Duration,
     /// Silence after which QUIC drops a connection.
@@ -71,6 +86,8 @@ pub struct Options {
     pub origins: Vec<String>,
     /// Whether QUIC takes WebTransport.
     pub web_transport: bool,
+    /// Which proxies are believed.
+    pub proxies: Arc<Proxies>,
 }
 
 /// Why the sockets could not be bound.
@@ -100,6 +117,8 @@ pub struct Addresses {
     pub tls: SocketAddr,
     /// Plain HTTP.
     pub http: SocketAddr,
+    /// Health and metrics.
+    pub operator: Option<SocketAddr>,
 }
 
 /// Bound sockets on which nobody is served yet.
@@ -107,6 +126,7 @@ pub struct Sockets {
     udp: UdpSocket,
     tls: TcpListener,
     http: TcpListener,
+    operator: Option<TcpListener>,
     addresses: Addresses,
 }
 
@@ -122,6 +142,8 @@ pub struct Services<H> {
     pub tls_router: Router,
     /// HTTP on the loopback port.
     pub plain_router: Router,
+    /// HTTP for operators.
+    pub operator_router: Router,
     /// TLS on TCP.
     pub tcp_tls: Arc<rustls::ServerConfig>,
     /// TLS in QUIC.
@@ -133,7 +155,7 @@ pub struct Services<H> {
 }
 
 impl Sockets {
-    /// Binds all three. Call it within a runtime.
+    /// Binds all of them. Call it within a runtime.
     ///
     /// # Errors
     /// [`BindError`] names the address and the reason.
@@ -143,11 +165,16 @@ impl Sockets {
         }
         let (tls, udp) = bind_pair(options.address)?;
         let http = bind_tcp(options.http)?;
+        let operator = options.operator.map(bind_tcp).transpose()?;
         let address = |listener: &TcpListener, asked| listener.local_addr().unwrap_or(asked);
         let tls_address = address(&tls, options.address);
-        let addresses =
-            Addresses { quic: tls_address, tls: tls_address, http: address(&http, options.http) };
-        Ok(Self { udp, tls, http, addresses })
+        let addresses = Addresses {
+            quic: tls_address,
+            tls: tls_address,
+            http: address(&http, options.http),
+            operator: operator.as_ref().and_then(|operator| operator.local_addr().ok()),
+        };
+        Ok(Self { udp, tls, http, operator, addresses })
     }
 
     /// The addresses in use.
@@ -191,9 +218,10 @@ impl Sockets {
             services.plain_router,
             options,
             services.connections,
-            shutdown,
+            shutdown.clone(),
         );
-        tokio::join!(quic, tls, http);
+        let operator = operator::run(self.operator, services.operator_router, shutdown);
+        tokio::join!(quic, tls, http, operator);
         services.websockets.closed().await;
         Ok(())
     }

@@ -21,9 +21,6 @@ impl Host {
         request: &Request,
     ) -> Result<(), Refusal> {
         let rates = &self.inner.rates;
-        if rates.exempts(from) {
-            return Ok(());
-        }
         let charges = match request {
             Request::Submit(_, command) => of_command(user, command),
             Request::Typing(..) => [Some(Charge::One(PerUser::Typing)), None],

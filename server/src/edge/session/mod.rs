@@ -165,17 +165,17 @@ impl SessionHost for Host {
         // nothing is said must not have room for it.
         let opened = Box::pin(self.open(&mut session, &mut reader, &mut writer, peer)).await;
         let end = match opened {
-            Ok(Some(opened)) => {
+            Ok(Some(mut opened)) => {
                 permit.set_authenticated();
                 reader.set_authenticated(session.frame_bytes());
                 tracing::debug!(session = %session.id(), transport = peer.transport.name(), "session opened");
                 opened.link.heard(self.now_ms(), session.is_foreground());
-                self.inner.presence.attach(&opened.link);
+                opened.attached.show();
                 let end = Running { host: self, session: &mut session, opened: &opened }
                     .run(&mut reader, &mut writer)
                     .await;
-                self.inner.presence.detach(&opened.link, end.gone());
-                self.inner.homes.detach(&opened.link);
+                opened.attached.gone = end.gone();
+                drop(opened);
                 end
             }
             Ok(None) => End::Gone,
@@ -191,11 +191,46 @@ impl SessionHost for Host {
 struct Opened {
     identity: Identity,
     link: Arc<Link>,
+    attached: Attached,
     /// Where it came from when the connection was accepted.
     from: IpAddr,
     /// When the accounts were last told that the device is active, on the
     /// session's clock.
     noted_ms: AtomicU64,
+}
+
+/// A link in the tables of sessions, out of which it goes when this is dropped: also when
+/// the session's task panics.
+struct Attached {
+    host: Host,
+    link: Arc<Link>,
+    shown: bool,
+    /// Why it goes, as presence needs it.
+    gone: Gone,
+}
+
+impl Attached {
+    /// Joins the user's home.
+    fn new(host: &Host, link: &Arc<Link>) -> Result<Self, Code> {
+        host.inner.homes.attach(link)?;
+        let (host, link) = (host.clone(), Arc::clone(link));
+        Ok(Self { host, link, shown: false, gone: Gone::Lost })
+    }
+
+    /// Lets those who watch the user know.
+    fn show(&mut self) {
+        self.shown = true;
+        self.host.inner.presence.attach(&self.link);
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        if self.shown {
+            self.host.inner.presence.detach(&self.link, self.gone);
+        }
+        self.host.inner.homes.detach(&self.link);
+    }
 }
 
 /// Why a session is over.
@@ -293,9 +328,9 @@ impl<'a> Running<'a> {
     /// Takes an envelope, unless its user has no bytes left: then it is held
     /// back for a while and nothing more is read.
     fn take(&mut self, envelope: Bytes, held: &mut Option<Held>) -> Result<Option<Begun<'a>>, End> {
-        let Opened { identity, from, .. } = self.opened;
+        let identity = &self.opened.identity;
         let rates = &self.host.inner.rates;
-        match rates.check_inbound(*from, identity.user, envelope.len()) {
+        match rates.check_inbound(identity.user, envelope.len()) {
             Ok(()) => self.handle(envelope),
             Err(wait) => {
                 *held =
@@ -365,3 +400,6 @@ async fn held_back(held: &mut Option<Held>) -> Bytes {
     }
     held.take().map(|held| held.envelope).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

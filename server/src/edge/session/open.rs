@@ -7,7 +7,7 @@ use parley_core::session::{Action, Session, ValidatedHello};
 use parley_protocol::wire::{Changes, Feature, ServerEnvelope};
 use parley_protocol::{Code, UserId, limits};
 
-use super::{End, Host, Opened};
+use super::{Attached, End, Host, Opened};
 use crate::accounts::{AccountError, Credential};
 use crate::base::clock::wall_ms;
 use crate::chat::link::Link;
@@ -33,9 +33,7 @@ impl Host {
         }
         let opened = self.authenticate(session, &hello, peer).await.map_err(End::Close)?;
         let welcome = self.welcome(session, &opened, hello.feed_position).await;
-        let welcome =
-            welcome.inspect_err(|_| self.inner.homes.detach(&opened.link)).map_err(End::Close)?;
-        writer.put(&welcome);
+        writer.put(&welcome.map_err(End::Close)?);
         Ok(Some(opened))
     }
 
@@ -85,15 +83,12 @@ impl Host {
         let opener = credential.opener(address.ip());
         let link = Link::new(session.id(), identity.user, identity.device, receipts, cap);
         let link = Arc::new(link.opened_by(opener));
-        self.inner.homes.attach(&link)?;
+        let attached = Attached::new(self, &link)?;
         // The token may have been revoked before the session could be cut.
-        if let Err(code) = self.inner.accounts.identify(&credential).await.map_err(code) {
-            self.inner.homes.detach(&link);
-            return Err(code);
-        }
+        self.inner.accounts.identify(&credential).await.map_err(code)?;
         self.inner.accounts.note_active(identity.user, identity.device);
         let noted_ms = AtomicU64::new(self.now_ms());
-        Ok(Opened { identity, link, from: address.ip(), noted_ms })
+        Ok(Opened { identity, link, attached, from: address.ip(), noted_ms })
     }
 
     /// `Welcome` with what changed. The link is attached: what is committed

@@ -79,8 +79,7 @@ impl Host {
         if self.inner.draining.is_cancelled() {
             return Err(Code::Draining.into());
         }
-        let Requester { identity, from } = requester;
-        let inbound = self.inner.rates.check_inbound(*from, identity.user, bytes);
+        let inbound = self.inner.rates.check_inbound(requester.identity.user, bytes);
         inbound.map_err(|after| Unanswered { code: Code::RateLimited, after: Some(after) })
     }
 

@@ -10,8 +10,9 @@ use parley_protocol::Code;
 
 use super::refusal::retry_after_ms;
 use super::{End, Host, Running};
+use crate::base::clock;
 use crate::chat::link::{Item, Next};
-use crate::edge::listen::FrameWriter;
+use crate::edge::listen::{FrameWriter, Pace};
 
 /// Bytes gathered for one flush. More than a few TLS records bring nothing.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -77,11 +78,21 @@ impl Running<'_> {
                 }
             }
         };
-        tokio::select! {
-            biased;
-            result = writer.flush() => result.map_err(|_| End::Gone),
-            code = ended => Err(End::Close(code)),
-            () = tokio::time::sleep(self.host.inner.options.write_timeout) => Err(End::Close(Code::SlowConsumer)),
+        tokio::pin!(ended);
+        let now = || tokio::time::Instant::from(clock::now());
+        let patience = self.host.inner.options.write_timeout;
+        let mut pace = Pace::begin(patience, writer.moved(), now());
+        loop {
+            tokio::select! {
+                biased;
+                result = writer.flush() => return result.map_err(|_| End::Gone),
+                code = &mut ended => return Err(End::Close(code)),
+                () = tokio::time::sleep_until(pace.until()) => {}
+            }
+            // A slow line takes its time; a peer that takes nothing has none.
+            if !pace.goes_on(writer.moved(), now()) {
+                return Err(End::Close(Code::SlowConsumer));
+            }
         }
     }
 }

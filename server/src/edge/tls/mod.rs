@@ -10,6 +10,7 @@
 mod files;
 mod reload;
 mod short;
+mod validity;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -111,7 +112,10 @@ impl Certificates {
         } else {
             None
         };
-        Ok(Self { inner: Arc::new(Inner { current, files, options, provider, short, times }) })
+        let inner = Inner { current, files, options, provider, short, times };
+        let certificates = Self { inner: Arc::new(inner) };
+        certificates.warn();
+        Ok(certificates)
     }
 
     /// SHA-256 of the certificate's DER in lower-case hex: what clients pin.

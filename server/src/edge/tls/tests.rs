@@ -158,3 +158,87 @@ fn tls_1_2_is_taken_on_request_alone_and_never_in_quic() {
     stranger.alpn_protocols = vec![b"smtp".to_vec()];
     assert!(shake(strict.tcp_config().unwrap(), stranger).is_err());
 }
+
+/// What a client and this configuration agree on.
+fn agreed(config: &Arc<ServerConfig>, folder: &Path) -> rustls::NamedGroup {
+    let mut roots = rustls::RootCertStore::empty();
+    let pem = fs::read(folder.join("tls/certificate.pem")).unwrap();
+    use rustls_pki_types::pem::PemObject as _;
+    roots.add(rustls_pki_types::CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
+    let mut client =
+        rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    client.alpn_protocols = vec![version::ALPN.to_vec()];
+    let name = "localhost".try_into().unwrap();
+    let mut client = rustls::ClientConnection::new(Arc::new(client), name).unwrap();
+    let mut server = rustls::ServerConnection::new(Arc::clone(config)).unwrap();
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut sent = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut sent).unwrap();
+        }
+        server.read_tls(&mut &sent[..]).unwrap();
+        server.process_new_packets().unwrap();
+        let mut answer = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut answer).unwrap();
+        }
+        let mut answer = &answer[..];
+        while !answer.is_empty() {
+            client.read_tls(&mut answer).unwrap();
+            client.process_new_packets().unwrap();
+        }
+    }
+    server.negotiated_key_exchange_group().unwrap().name()
+}
+
+#[test]
+fn keys_are_exchanged_so_that_recordings_stay_closed_to_quantum_computers() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = Certificates::load(options(folder.path())).unwrap();
+    for config in [certificates.tcp_config().unwrap(), certificates.quic_config().unwrap()] {
+        assert_eq!(agreed(&config, folder.path()), rustls::NamedGroup::X25519MLKEM768);
+    }
+}
+
+/// A pair in the places of the operator's files, good until then.
+fn write_pair(files: &Files, until: std::time::SystemTime) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    parameters.not_before = (std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).into();
+    parameters.not_after = until.into();
+    let certificate = parameters.self_signed(&key).unwrap();
+    fs::write(&files.key, key.serialize_pem()).unwrap();
+    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&files.certificate, certificate.pem()).unwrap();
+}
+
+#[test]
+fn a_certificate_that_is_over_does_not_replace_one_that_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let files = Files { certificate: at("c.pem"), key: at("k.pem") };
+    let now = crate::base::clock::wall();
+    let day = Duration::from_secs(24 * 3600);
+    write_pair(&files, now + 90 * day);
+    let options = Options { files: Some(files.clone()), ..options(folder.path()) };
+    let certificates = Certificates::load(options.clone()).unwrap();
+    let good = certificates.fingerprint();
+    write_pair(&files, now - day);
+    certificates.reload();
+    assert_eq!(certificates.fingerprint(), good, "an expired one was taken");
+    write_pair(&files, now + day);
+    certificates.reload();
+    let ending = certificates.fingerprint();
+    assert_ne!(ending, good, "one that ends soon is taken, with a warning");
+    // At the start there is no better one.
+    write_pair(&files, now - day);
+    let over = Certificates::load(options).unwrap();
+    write_pair(&files, now - 2 * day);
+    let before = over.fingerprint();
+    over.reload();
+    assert_ne!(over.fingerprint(), before);
+}

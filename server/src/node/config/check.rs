@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use super::{Config, keys};
+use crate::base::address::{Network, NoNetwork};
 
 /// One value that cannot be served with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +57,14 @@ impl Config {
             }
             Ok(_) => {}
         }
+        if let Err(text) = operator(&self.operator) {
+            say("operator", text);
+        }
         if self.data.as_os_str().is_empty() {
             say("data", "the path is empty".to_owned());
+        }
+        if let Err(text) = networks(&self.proxies.trusted) {
+            say("proxies.trusted", text);
         }
         for origin in &self.websocket.origins {
             if !origin.contains("://") || origin.ends_with('/') {
@@ -85,6 +92,18 @@ impl Config {
             say("sessions.frame_bytes", text);
         }
     }
+}
+
+/// Where operators ask; nothing switches it off.
+pub(super) fn operator(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text.is_empty() { Ok(None) } else { address(text).map(Some) }
+}
+
+/// The networks of a list.
+pub(super) fn networks(texts: &[String]) -> Result<Vec<Network>, String> {
+    let network =
+        |text: &String| text.parse().map_err(|error: NoNetwork| format!("{text:?}: {error}"));
+    texts.iter().map(network).collect()
 }
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {

@@ -24,8 +24,8 @@ pub use check::Problem;
 pub use key::{Change, Key, Values};
 pub use layers::Source;
 pub use sections::{
-    Accounts, Config, Connections, Groups, LogFormat, Logging, Presence, Queue, Rates, Sessions,
-    SignUp, Storage, Tls, Web, WebSocket, WebTransport, keys,
+    Accounts, Config, Connections, Groups, LogFormat, Logging, Presence, ProxyHeader, Queue, Rates,
+    Sessions, SignUp, Storage, Tls, Web, WebSocket, WebTransport, keys,
 };
 pub use show::init;
 

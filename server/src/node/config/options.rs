@@ -1,10 +1,11 @@
 //! From the configuration to each component's own options.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::check::address;
-use super::{Config, Problem, SignUp};
+use super::check::{address, networks, operator};
+use super::{Config, Problem, ProxyHeader, SignUp};
 use crate::accounts;
 use crate::base::rates;
 use crate::edge::listen;
@@ -20,11 +21,21 @@ impl Config {
         Ok(listen::Options {
             address: address(&self.listen).map_err(|text| Problem { key: "listen", text })?,
             http: address(&self.http).map_err(|text| Problem { key: "http", text })?,
+            operator: operator(&self.operator).map_err(|text| Problem { key: "operator", text })?,
             handshake: Duration::from_millis(self.connections.handshake_ms),
             idle: Duration::from_millis(self.connections.idle_ms),
             frame_bytes: self.sessions.frame_bytes,
             origins: self.websocket.origins.clone(),
             web_transport: self.webtransport.enabled,
+            proxies: Arc::new(listen::Proxies {
+                trusted: networks(&self.proxies.trusted)
+                    .map_err(|text| Problem { key: "proxies.trusted", text })?,
+                by: match self.proxies.header {
+                    ProxyHeader::XForwardedFor => listen::ForwardedBy::XForwardedFor,
+                    ProxyHeader::Forwarded => listen::ForwardedBy::Forwarded,
+                },
+                protocol: self.proxies.protocol,
+            }),
         })
     }
 

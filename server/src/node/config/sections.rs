@@ -32,6 +32,16 @@ pub enum SignUp {
     Closed,
 }
 
+/// The header in which proxies name their clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,10 +56,12 @@ config! {
     [
         data: PathBuf = PathBuf::from("./parley-data"), other("path"), Restart, "Folder of everything the server keeps; made if missing.";
         listen: String = "127.0.0.1:7443".to_owned(), other("IP address and port"), Restart, "Address of QUIC (UDP) and TLS (TCP), for example 0.0.0.0:7443. Port 0 picks one.";
-        http: String = "127.0.0.1:7480".to_owned(), other("IP address and port"), Restart, "Address of plain HTTP with /metrics; loopback only. Port 0 picks one.";
+        http: String = "127.0.0.1:7480".to_owned(), other("IP address and port"), Restart, "Address of plain HTTP; loopback only. Port 0 picks one.";
+        operator: String = "127.0.0.1:7481".to_owned(), other("IP address and port, or nothing"), Restart, "Address of /livez, /readyz and /metrics for operators; empty: none. Port 0 picks one.";
     ]
     tls: Tls,
     connections: Connections,
+    proxies: Proxies,
     sessions: Sessions,
     presence: Presence,
     groups: Groups,
@@ -77,11 +89,19 @@ section! {
     /// How many connections, and how long they may take to authenticate.
     Connections connections
     total: usize = 20_000, number(1, 10_000_000), Restart, "Connections of any kind.";
-    per_address: usize = 512, number(1, 10_000_000), Restart, "Connections from one IPv4 address or IPv6 /64.";
+    per_address: usize = 512, number(1, 10_000_000), Restart, "Connections from one IPv4 address or IPv6 /64; a /56 has four times as many, a /48 sixteen times.";
     unauthenticated: usize = 4_096, number(1, 10_000_000), Restart, "Connections that have not authenticated, HTTP ones included.";
     limit_loopback: bool = false, other("true or false"), Restart, "Whether `per_address` also holds for loopback, where a reverse proxy brings everybody from one address.";
     handshake_ms: u64 = 10_000, milliseconds(100, 60_000), Restart, "Time a connection has to authenticate, and an HTTP head or body to arrive.";
     idle_ms: u64 = 75_000, milliseconds(1_000, 600_000), Restart, "Silence after which QUIC gives a connection up.";
+}
+
+section! {
+    /// Reverse proxies before this server.
+    Proxies proxies
+    trusted: Vec<String> = Vec::new(), other("list of texts"), Restart, "Addresses and prefixes of proxies that are believed who their clients are, for example `127.0.0.1` or `10.0.0.0/8`; nobody else is.";
+    header: ProxyHeader = ProxyHeader::XForwardedFor, other("x-forwarded-for or forwarded"), Restart, "The header in which they name their clients; the other one is ignored.";
+    protocol: bool = false, other("true or false"), Restart, "Whether their connections begin with the PROXY protocol, version 1 or 2, on `listen` over TCP and on `http`.";
 }
 
 section! {

@@ -232,11 +232,13 @@ async fn plain_http_beyond_loopback_and_taken_ports_are_refused_by_name() {
     let options = Options {
         address: local(),
         http: SocketAddr::from(([0, 0, 0, 0], 0)),
+        operator: None,
         handshake: Duration::from_secs(1),
         idle: Duration::from_secs(30),
         frame_bytes: 1024,
         origins: Vec::new(),
         web_transport: false,
+        proxies: Arc::default(),
     };
     let refused = Sockets::bind(&options).err().unwrap();
     assert!(refused.to_string().contains("loopback"), "{refused}");

@@ -6,9 +6,11 @@
 mod before_auth;
 mod caps;
 mod carry;
+mod unknown;
 
 use std::time::Duration;
 
+use axum::Extension;
 use axum::routing::get;
 use parley_protocol::wire::{Close, Pong, ServerEnvelope, server_envelope::Kind};
 use parley_protocol::{Code, Message as _, frame, version};
@@ -125,11 +127,13 @@ fn start(setup: Setup) -> Running {
     let options = Options {
         address: local(),
         http: local(),
+        operator: Some(local()),
         handshake: setup.handshake,
         idle: Duration::from_secs(30),
         frame_bytes: 524_288,
         origins: setup.origins,
         web_transport: false,
+        proxies: Arc::default(),
     };
     let sockets = Sockets::bind(&options).unwrap();
     let addresses = sockets.addresses();
@@ -137,7 +141,9 @@ fn start(setup: Setup) -> Running {
     let connections = Connections::new(setup.caps);
     let websockets = WebSockets::new(host.clone(), options.clone());
     let upgrades = websockets.clone();
-    let router = Router::new().route("/livez", get(|| async { "alive" })).route(
+    let known = |Extension(peer): Extension<Arc<HttpPeer>>| async move { peer.set_signed_in() };
+    let router = Router::new().route("/known", get(known));
+    let router = router.route("/livez", get(|| async { "alive" })).route(
         "/v1/ws",
         get(move |request| async move {
             upgrades
@@ -151,6 +157,7 @@ fn start(setup: Setup) -> Running {
         websockets,
         tls_router: router.clone(),
         plain_router: router,
+        operator_router: Router::new().route("/livez", get(|| async { "alive" })),
         tcp_tls: certificates.tcp_config().unwrap(),
         quic_tls: certificates.quic_config().unwrap(),
         quic_reset_key: certificates.quic_reset_key().unwrap(),

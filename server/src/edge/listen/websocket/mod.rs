@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Options;
 use super::connection::{Peer, Proof, SessionHost};
-use super::http_connection::HttpPeer;
+use super::http_peer::{HttpClient, HttpPeer};
 use super::origin;
 use super::transport::Transport;
 use crate::base::clock;
@@ -66,16 +66,24 @@ impl<H: SessionHost> WebSockets<H> {
             UpgradeRefused { code: Code::BadRequest, text: "this connection cannot be upgraded" };
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(missing)?;
         let peer = request.extensions().get::<Arc<HttpPeer>>().ok_or(missing)?;
-        let address = peer.address();
+        let client = request.extensions().get::<HttpClient>();
+        let address = client.map_or(peer.address(), |client| client.address);
+        // The connection's, not a new one, while nobody has said who they are.
+        let deadline = if peer.is_signed_in() {
+            Instant::from(clock::now()) + self.options.handshake
+        } else {
+            peer.deadline()
+        };
+        let spent = peer.hand_over();
         let mut permit = peer.take_permit().ok_or(missing)?;
         permit.set_transport(Transport::WebSocket);
         let peer = Peer { address, transport: Transport::WebSocket, proof };
         let (host, options) = (self.host.clone(), Arc::clone(&self.options));
         let sessions = self.sessions.clone();
         self.sessions.spawn(async move {
-            let deadline = Instant::from(clock::now()) + options.handshake;
             if let Ok(Ok(upgraded)) = timeout_at(deadline, on_upgrade).await {
-                let (reader, writer) = stream::pair(upgraded, deadline, options.frame_bytes).await;
+                let (reader, writer) =
+                    stream::pair(upgraded, deadline, options.frame_bytes, spent).await;
                 // Its own task has no room for the upgrade.
                 sessions.spawn(async move { host.serve(reader, writer, peer, permit).await });
             }

@@ -25,11 +25,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
+use crate::base::metrics::list as metric;
 use crate::edge::listen::CLOSE_TIMEOUT;
+use crate::edge::listen::allowance::Allowance;
 use crate::edge::listen::connection::{
     DeliverSize, FrameReader, FrameWriter, ReadError, encode_deliver,
 };
@@ -39,18 +41,27 @@ use crate::edge::listen::linger::linger;
 /// Read and write buffers of one connection.
 const BUFFER_BYTES: usize = 4 * 1024;
 
+/// Pings and pongs at once, and a second: each is read, and pings are answered.
+const CONTROL_BURST: u32 = 64;
+const CONTROL_PER_SECOND: u32 = 4;
+
+/// Bytes that the fragments of one message may take besides it.
+const OVERHEAD_BYTES: usize = 64 * 1024;
+
 /// Messages up to this size are copied out of the read buffer, which they
 /// would keep alive as a whole.
 const COPY_BYTES: usize = 16 * 1024;
 
-/// The two halves of a connection that must authenticate by `deadline`.
+/// The two halves of a connection that must authenticate by `deadline`, and has spent so
+/// many bytes on it before.
 pub(super) async fn pair(
     upgraded: Upgraded,
     deadline: Instant,
     frame_bytes: u32,
+    spent: usize,
 ) -> (WebSocketReader, WebSocketWriter) {
-    let budget = Arc::new(Budget::default());
-    let io = Metered { io: TokioIo::new(upgraded), budget: Arc::clone(&budget) };
+    let budget = Arc::new(Budget::of(spent, frame_bytes as usize + OVERHEAD_BYTES));
+    let io = Metered { io: TokioIo::new(upgraded), budget: Arc::clone(&budget), written: 0 };
     let frame = frame_bytes as usize;
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER_BYTES)
@@ -63,7 +74,8 @@ pub(super) async fn pair(
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let socket = Arc::new(Mutex::new(socket));
     let gate = Gate::until(deadline);
-    let reader = WebSocketReader { socket: Arc::clone(&socket), gate, budget };
+    let control = Allowance::new(CONTROL_BURST, CONTROL_PER_SECOND);
+    let reader = WebSocketReader { socket: Arc::clone(&socket), gate, budget, control };
     (reader, WebSocketWriter { socket, out: VecDeque::new(), bytes: 0, unflushed: false })
 }
 
@@ -73,6 +85,7 @@ pub(super) struct WebSocketReader {
     socket: Socket,
     gate: Gate,
     budget: Arc<Budget>,
+    control: Allowance,
 }
 
 impl FrameReader for WebSocketReader {
@@ -87,6 +100,9 @@ impl FrameReader for WebSocketReader {
                 Poll::Ready(Err(ReadError::Late))
             })
             .await?;
+            if matches!(message, Some(Ok(_))) {
+                self.budget.delivered();
+            }
             match message {
                 None | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed)) => {
                     return Ok(None);
@@ -99,7 +115,13 @@ impl FrameReader for WebSocketReader {
                 }
                 Some(Ok(Message::Binary(envelope))) => return Ok(Some(envelope)),
                 Some(Ok(Message::Text(_))) => return Err(ReadError::Text),
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
+                    // Before, every byte counts.
+                    if self.budget.is_open() && !self.control.take() {
+                        metric::connections_cut("control_flood").increment(1);
+                        return Err(ReadError::Flood);
+                    }
+                }
                 Some(Err(error)) => return Err(self.blame(error)),
             }
         }
@@ -115,6 +137,10 @@ impl WebSocketReader {
     fn blame(&self, error: WsError) -> ReadError {
         match error {
             _ if self.budget.is_used_up() => ReadError::BudgetUsed,
+            _ if self.budget.is_flooded() => {
+                metric::connections_cut("control_flood").increment(1);
+                ReadError::Flood
+            }
             WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
                 ReadError::Frame(FrameError::TooLarge {
                     length: size as u64,
@@ -122,6 +148,10 @@ impl WebSocketReader {
                 })
             }
             WsError::Utf8(_) => ReadError::Text,
+            // It is gone, and has broken no rule before.
+            WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                ReadError::Io(io::ErrorKind::UnexpectedEof.into())
+            }
             WsError::Protocol(_) => FrameError::BadPrefix.into(),
             WsError::Io(error) => ReadError::Io(error),
             other => ReadError::Io(io::Error::other(other)),
@@ -193,6 +223,11 @@ impl FrameWriter for WebSocketWriter {
         self.bytes.max(usize::from(self.unflushed))
     }
 
+    fn moved(&self) -> u64 {
+        // A message may be larger than what the peer takes at a time.
+        self.socket.lock().get_ref().written
+    }
+
     async fn flush(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_send(cx)).await.map_err(io::Error::other)
     }
@@ -233,18 +268,29 @@ impl AsyncWrite for Raw {
     }
 }
 
-/// Bytes read from a connection that has not authenticated.
-#[derive(Default)]
+/// Bytes read from a connection: in all before it has authenticated, and at any time
+/// for one message.
 struct Budget {
     read: AtomicUsize,
+    of_message: AtomicUsize,
+    most_of_message: usize,
 }
 
 /// Above any count: the budget is lifted.
 const OPEN: usize = usize::MAX;
 
 impl Budget {
+    const fn of(spent: usize, most_of_message: usize) -> Self {
+        let (read, of_message) = (AtomicUsize::new(spent), AtomicUsize::new(0));
+        Self { read, of_message, most_of_message }
+    }
+
     fn open(&self) {
         self.read.store(OPEN, Ordering::Relaxed);
+    }
+
+    fn is_open(&self) -> bool {
+        self.read.load(Ordering::Relaxed) == OPEN
     }
 
     fn is_used_up(&self) -> bool {
@@ -252,8 +298,20 @@ impl Budget {
         read != OPEN && read > UNAUTHENTICATED_BYTES as usize
     }
 
+    /// Whether fragments go on and no message comes of them.
+    fn is_flooded(&self) -> bool {
+        self.of_message.load(Ordering::Relaxed) > self.most_of_message
+    }
+
+    /// A message, or a ping, was whole.
+    fn delivered(&self) {
+        self.of_message.store(0, Ordering::Relaxed);
+    }
+
     // One task reads and opens, so load and store need not be one step.
     fn spend(&self, bytes: usize) {
+        let of_message = self.of_message.load(Ordering::Relaxed);
+        self.of_message.store(of_message.saturating_add(bytes), Ordering::Relaxed);
         let read = self.read.load(Ordering::Relaxed);
         if read != OPEN {
             self.read.store(read.saturating_add(bytes), Ordering::Relaxed);
@@ -265,6 +323,7 @@ impl Budget {
 struct Metered {
     io: TokioIo<Upgraded>,
     budget: Arc<Budget>,
+    written: u64,
 }
 
 impl AsyncRead for Metered {
@@ -273,7 +332,7 @@ impl AsyncRead for Metered {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.budget.is_used_up() {
+        if self.budget.is_used_up() || self.budget.is_flooded() {
             return Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into()));
         }
         let before = buf.filled().len();
@@ -289,7 +348,9 @@ impl AsyncWrite for Metered {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.written += written as u64;
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
