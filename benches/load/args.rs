@@ -72,7 +72,7 @@ pub(crate) struct TargetArgs {
     /// started, are then measured.
     #[arg(long)]
     pub(crate) server_pid: Option<u32>,
-    /// The server's /metrics, for example http://127.0.0.1:7480/metrics: its syncs are then counted.
+    /// The server's /metrics, for example http://127.0.0.1:7481/metrics: its syncs are then counted.
     #[arg(long)]
     pub(crate) metrics: Option<String>,
     /// Keeps the users' tokens in this file and uses them again. Without it each run makes new users.

@@ -205,7 +205,7 @@ fn scenario(
 ) -> anyhow::Result<Value> {
     let server = Server::start(args, &path.with_extension("server.log"))?;
     let (url, pid) = (server.url(transport)?, server.pid().to_string());
-    let metrics = format!("{}/metrics", server.http());
+    let metrics = format!("{}/metrics", server.operator());
     let (mut result, last) = (None, loads.len() - 1);
     for (index, load) in loads.iter().enumerate() {
         let (name, rest) = load.split_first().context("no scenario")?;

@@ -19,6 +19,21 @@ pub(super) struct Server {
     ready: Value,
 }
 
+/// Every limit is on; those that honest people of one machine would meet are out of reach:
+/// all users come from one address, and some write as fast as they can.
+const LIMITS: [(&str, &str); 10] = [
+    ("PARLEY_RATES__LIMIT_LOOPBACK", "true"),
+    ("PARLEY_CONNECTIONS__LIMIT_LOOPBACK", "true"),
+    ("PARLEY_CONNECTIONS__PER_ADDRESS", "20000"),
+    ("PARLEY_RATES__SIGN_UPS_BURST", "1000000"),
+    ("PARLEY_RATES__LOGINS_PER_MINUTE", "1000000"),
+    ("PARLEY_RATES__SENDS_BURST", "1000000"),
+    ("PARLEY_RATES__SENDS_PER_HOUR", "1000000000"),
+    ("PARLEY_RATES__INBOUND_BYTES_PER_SECOND", "1000000000"),
+    ("PARLEY_RATES__ADDS_BURST", "1000000"),
+    ("PARLEY_RATES__TYPING_BURST", "1000000"),
+];
+
 impl Server {
     /// Starts one on free ports. Its password hashes are cheap: signing thousands of users up is
     /// no part of a measurement.
@@ -30,9 +45,11 @@ impl Server {
             None => std::env::current_exe()?.with_file_name("parley"),
         };
         let mut process = prefixed(args, &program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+            .args(["--operator", "127.0.0.1:0", "--data"])
             .arg(&folder)
             .env("PARLEY_ACCOUNTS__HASH_MEMORY_KIB", "1024")
+            .envs(LIMITS)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(log)?)
@@ -66,8 +83,8 @@ impl Server {
         Ok(format!("{scheme}://{authority}"))
     }
 
-    pub(super) fn http(&self) -> &str {
-        self.ready["http"].as_str().unwrap_or_default()
+    pub(super) fn operator(&self) -> &str {
+        self.ready["operator"].as_str().unwrap_or_default()
     }
 
     pub(super) fn fingerprint(&self) -> &str {

@@ -38,7 +38,7 @@ fn parse_metrics(text: &str) -> Counters {
     }
 }
 
-/// Fetches the counters from `url`, for example http://127.0.0.1:7480/metrics.
+/// Fetches the counters from `url`, for example http://127.0.0.1:7481/metrics.
 ///
 /// # Errors
 /// When it is no such URL, or nothing answers there.

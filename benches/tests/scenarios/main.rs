@@ -40,7 +40,7 @@ fn bench(arguments: &[&str]) -> Output {
 /// Runs a scenario; its result has what scripts rely on and no broken promise.
 fn measure(server: &Server, url: &str, arguments: &[&str]) -> Value {
     let pid = server.pid().to_string();
-    let metrics = format!("{}/metrics", server.http);
+    let metrics = format!("{}/metrics", server.operator);
     let (scenario, options) = arguments.split_first().unwrap();
     let mut all = vec![*scenario, "--server", url, "--trust", &server.fingerprint];
     all.extend(["--server-pid", &pid, "--metrics", &metrics]);

@@ -11,7 +11,9 @@ use crate::common::{Launch, Ready, Server, patiently};
 /// A server whose heartbeats are quick, so that what relies on them is seen soon.
 pub(crate) async fn server() -> (tempfile::TempDir, Server) {
     let folder = tempfile::tempdir().unwrap();
-    let launch = Launch::new(&folder.path().join("data")).on_fixed_ports();
+    // The longest of these histories has 450 messages.
+    let launch = Launch::new(&folder.path().join("data")).with("PARLEY_RATES__SENDS_BURST", "1000");
+    let launch = launch.on_fixed_ports();
     let server = launch.with("PARLEY_SESSIONS__HEARTBEAT_MS", "1000").start().await;
     (folder, server)
 }

@@ -23,6 +23,7 @@ pub(crate) struct Ready {
     pub(crate) quic: String,
     pub(crate) tls: String,
     pub(crate) http: String,
+    pub(crate) operator: Option<String>,
     pub(crate) fingerprint: String,
     pub(crate) data: PathBuf,
 }
@@ -41,6 +42,14 @@ impl Ready {
     }
 }
 
+impl Ready {
+    /// The same node, as its operators ask it.
+    pub(crate) fn operator(&self) -> Self {
+        let http = self.operator.clone().expect("health and metrics are on");
+        Self { http, ..self.clone() }
+    }
+}
+
 fn address(url: &str, scheme: &str) -> SocketAddr {
     let rest = url.strip_prefix(scheme).unwrap_or_else(|| panic!("{url} is not {scheme}"));
     rest.parse().unwrap_or_else(|error| panic!("{url}: {error}"))
@@ -52,6 +61,7 @@ pub(crate) struct Launch {
     data: PathBuf,
     listen: String,
     http: String,
+    operator: String,
     variables: Vec<(String, String)>,
     shell: Option<String>,
 }
@@ -65,14 +75,22 @@ pub(crate) struct Refused {
 }
 
 impl Launch {
-    /// On ports the system picks. Sessions of these tests say nothing for as
+    /// On ports the system picks, with every limit on, which loopback is spared otherwise:
+    /// a test that needs more says of what and why. Sessions of these tests say nothing for as
     /// long as a slow machine takes: their heartbeats are far apart.
     pub(crate) fn new(data: &Path) -> Self {
         Self {
             data: data.to_owned(),
             listen: "127.0.0.1:0".to_owned(),
             http: "127.0.0.1:0".to_owned(),
-            variables: vec![("PARLEY_SESSIONS__HEARTBEAT_MS".to_owned(), "30000".to_owned())],
+            operator: "127.0.0.1:0".to_owned(),
+            variables: vec![
+                ("PARLEY_SESSIONS__HEARTBEAT_MS".to_owned(), "30000".to_owned()),
+                ("PARLEY_RATES__LIMIT_LOOPBACK".to_owned(), "true".to_owned()),
+                ("PARLEY_CONNECTIONS__LIMIT_LOOPBACK".to_owned(), "true".to_owned()),
+                // Everybody in a test signs up within a moment, from one address.
+                ("PARLEY_RATES__SIGN_UPS_BURST".to_owned(), "60".to_owned()),
+            ],
             shell: None,
         }
     }
@@ -81,6 +99,7 @@ impl Launch {
     pub(crate) fn on_fixed_ports(mut self) -> Self {
         self.listen = format!("127.0.0.1:{}", free_port());
         self.http = format!("127.0.0.1:{}", free_port());
+        self.operator = format!("127.0.0.1:{}", free_port());
         self
     }
 
@@ -109,6 +128,7 @@ impl Launch {
         };
         command.arg("serve").arg("--data").arg(&self.data);
         command.args(["--listen", &self.listen, "--http", &self.http]);
+        command.args(["--operator", &self.operator]);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -236,6 +256,13 @@ impl Server {
         let pid = self.pid().to_string();
         let status = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
         assert!(status.success(), "SIGTERM to {pid}");
+    }
+
+    /// Has the server read its certificate again.
+    pub(crate) fn hang_up(&self) {
+        let pid = self.pid().to_string();
+        let status = Command::new("kill").args(["-HUP", &pid]).status().expect("kill runs");
+        assert!(status.success(), "SIGHUP to {pid}");
     }
 
     /// Waits for the end of the process.

@@ -50,7 +50,16 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     let mut random = fastrand::Rng::with_seed(seed);
 
     let folder = tempfile::tempdir().unwrap();
-    let launch = Launch::new(&folder.path().join("data"));
+    let launch = Launch::new(&folder.path().join("data"))
+        // Everybody writes as fast as they are answered, comes back after each kill, and new
+        // people come all the time, all from one address.
+        .with("PARLEY_RATES__SENDS_BURST", "100000000")
+        .with("PARLEY_RATES__INVITES_BURST", "1000000")
+        .with("PARLEY_RATES__ADDS_BURST", "1000000")
+        .with("PARLEY_RATES__CHANGES_BURST", "1000000")
+        .with("PARLEY_RATES__GROUPS_BURST", "1000000")
+        .with("PARLEY_RATES__SIGN_UPS_BURST", "1000000")
+        .with("PARLEY_RATES__LOGINS_PER_MINUTE", "1000000");
     let mut server = launch.start().await;
     let world = World::begin(&server.ready).await;
     let mut auditor = Auditor::new(&world);

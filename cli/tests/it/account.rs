@@ -9,11 +9,11 @@ use parley_protocol::wire::{ConversationSettings, Entry, EntryKind, Profile, Pro
 use parley_protocol::{Code, ConversationId};
 use serde_json::{Value, json};
 
-use super::groups::{create, people, seen};
+use super::groups::{create, people, people_with, seen};
 use crate::common::asks::{block, look_up_id, profile_of, update};
 use crate::common::http::{credentials, password_of};
 use crate::common::session::{Said, conversation_of, send_into, send_to};
-use crate::common::{Api, Person, Server, Session, Transport};
+use crate::common::{Api, Launch, Person, Server, Session, Transport};
 
 async fn with_body(
     api: &Api,
@@ -194,7 +194,9 @@ async fn an_account_that_ends_leaves_its_groups_and_nothing_of_itself() {
 
 #[tokio::test]
 async fn a_kill_in_the_middle_of_an_end_is_made_up_for() {
-    let (_folder, mut server, [ann, ben]) = people(["ann", "ben"]).await;
+    // One person makes forty groups.
+    let more = |launch: Launch| launch.with("PARLEY_RATES__GROUPS_BURST", "100");
+    let (_folder, mut server, [ann, ben]) = people_with(["ann", "ben"], more).await;
     let mut a = Session::open(&server.ready, Transport::Tls, &ann).await;
     let mut groups = Vec::new();
     for n in 0..40 {
@@ -237,7 +239,9 @@ async fn a_kill_in_the_middle_of_an_end_is_made_up_for() {
 
 #[tokio::test]
 async fn an_export_has_all_of_ones_own_and_nothing_of_others() {
-    let (_folder, server, [ann, ben]) = people(["ann", "ben"]).await;
+    // A history of 450 messages.
+    let more = |launch: Launch| launch.with("PARLEY_RATES__SENDS_BURST", "1000");
+    let (_folder, server, [ann, ben]) = people_with(["ann", "ben"], more).await;
     let mut a = Session::open(&server.ready, Transport::Tls, &ann).await;
     let mut b = Session::open(&server.ready, Transport::Tls, &ben).await;
     a.ask(update(Change::AddContact(ben.user.to_wire()))).await.unwrap();

@@ -8,8 +8,8 @@ use parley_protocol::wire::{
 use parley_protocol::{Code, Message as _};
 
 use crate::common::session::{Said, conversation_of, entries_of, send_into};
-use crate::common::{Api, Session, Transport};
-use crate::groups::{create, people, put, seen};
+use crate::common::{Api, Launch, Session, Transport};
+use crate::groups::{create, people, people_with, put, seen};
 
 fn edit(seq: u64, text: &str) -> Edit {
     Edit { seq, text: text.to_owned(), mentions: Vec::new() }
@@ -161,7 +161,9 @@ async fn an_answer_names_a_message_that_is_there() {
 
 #[tokio::test]
 async fn no_edit_survives_a_deletion_that_races_it() {
-    let (_folder, server, [ann, ben]) = people(["ann", "ben"]).await;
+    // Thirty edits in each of twenty rounds.
+    let more = |launch: Launch| launch.with("PARLEY_RATES__SENDS_BURST", "1000");
+    let (_folder, server, [ann, ben]) = people_with(["ann", "ben"], more).await;
     let again = Api::plain(&server.ready).login("ann", "tablet").await;
     let mut phone = Session::open(&server.ready, Transport::Tls, &ann).await;
     let mut tablet = Session::open(&server.ready, Transport::Quic, &again).await;

@@ -8,13 +8,15 @@ use tokio::task::JoinSet;
 
 use crate::common::http::{credentials, password_of};
 use crate::common::session::{conversation_of, entries_of, envelope, send_to, text_of};
-use crate::common::{Api, Session, Transport};
-use crate::delivery::ann_and_ben;
+use crate::common::{Api, Launch, Session, Transport};
+use crate::delivery::{ann_and_ben, ann_and_ben_with};
 use crate::honest::Besieged;
 
 #[tokio::test]
 async fn a_send_whose_answer_is_lost_lands_once() {
-    let (_folder, server, ann, ben) = ann_and_ben().await;
+    // Ninety messages, most of them more than once.
+    let more = |launch: Launch| launch.with("PARLEY_RATES__SENDS_BURST", "1000");
+    let (_folder, server, ann, ben) = ann_and_ben_with(more).await;
     let mut random = fastrand::Rng::with_seed(11);
     let mut conversation = None;
     let mut landed_unseen = 0;

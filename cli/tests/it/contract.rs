@@ -217,7 +217,7 @@ async fn the_ready_line_is_the_only_output_and_keeps_its_certificate() {
     let keys: Value = serde_json::from_str(&line["ready ".len()..]).unwrap();
     let mut keys: Vec<_> = keys.as_object().unwrap().keys().cloned().collect();
     keys.sort();
-    assert_eq!(keys, ["data", "fingerprint", "http", "quic", "tls"]);
+    assert_eq!(keys, ["data", "fingerprint", "http", "operator", "quic", "tls"]);
     assert!(first.data.is_absolute());
     assert_eq!(first.fingerprint.len(), 64);
     assert!(first.fingerprint.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')));
@@ -239,12 +239,15 @@ async fn with_no_flags_it_uses_the_folder_it_is_in_and_the_known_ports() {
             assert_eq!(server.ready.quic, "quic://127.0.0.1:7443");
             assert_eq!(server.ready.tls, "tls://127.0.0.1:7443");
             assert_eq!(server.ready.http, "http://127.0.0.1:7480");
+            assert_eq!(server.ready.operator.as_deref(), Some("http://127.0.0.1:7481"));
             let data = folder.path().canonicalize().unwrap().join("parley-data");
             assert_eq!(server.ready.data.canonicalize().unwrap(), data);
             Api::over_tls(&server.ready).sign_up("ann", "phone").await;
         }
         // Somebody works with a server of their own on this machine.
-        Err(refused) if refused.stderr.contains("7443") || refused.stderr.contains("7480") => {
+        Err(refused)
+            if ["7443", "7480", "7481"].iter().any(|port| refused.stderr.contains(port)) =>
+        {
             println!("skipped: the known ports are taken: {}", refused.stderr);
         }
         Err(refused) => panic!("{refused:?}"),

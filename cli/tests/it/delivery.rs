@@ -10,8 +10,15 @@ use crate::common::{Api, Launch, Person, Server, Session, Transport, text_body};
 
 /// A server with two people.
 pub(crate) async fn ann_and_ben() -> (tempfile::TempDir, Server, Person, Person) {
+    ann_and_ben_with(|launch| launch).await
+}
+
+/// The same with settings.
+pub(crate) async fn ann_and_ben_with(
+    set: impl FnOnce(Launch) -> Launch,
+) -> (tempfile::TempDir, Server, Person, Person) {
     let folder = tempfile::tempdir().unwrap();
-    let server = Launch::new(&folder.path().join("data")).start().await;
+    let server = set(Launch::new(&folder.path().join("data"))).start().await;
     let api = Api::plain(&server.ready);
     let (ann, ben) = (api.sign_up("ann", "phone").await, api.sign_up("ben", "phone").await);
     (folder, server, ann, ben)
@@ -126,7 +133,9 @@ async fn ids_are_the_conversations_own() {
 
 #[tokio::test]
 async fn many_at_once_keep_their_order() {
-    let (_folder, server, ann, ben) = ann_and_ben().await;
+    // Six hundred messages to one person.
+    let more = |launch: Launch| launch.with("PARLEY_RATES__SENDS_BURST", "1000");
+    let (_folder, server, ann, ben) = ann_and_ben_with(more).await;
     let mut reader = Session::open(&server.ready, Transport::WebSocket, &ben).await;
     let mut conversation = None;
     for (round, transport) in Transport::ALL.into_iter().enumerate() {
@@ -150,7 +159,9 @@ async fn many_at_once_keep_their_order() {
 
 #[tokio::test]
 async fn two_who_write_at_once_see_the_same_order() {
-    let (_folder, server, ann, ben) = ann_and_ben().await;
+    // A hundred messages of each to the other.
+    let more = |launch: Launch| launch.with("PARLEY_RATES__SENDS_BURST", "1000");
+    let (_folder, server, ann, ben) = ann_and_ben_with(more).await;
     let mut sessions = Vec::new();
     for (person, peer, transport) in
         [(&ann, &ben, Transport::Quic), (&ben, &ann, Transport::WebSocket)]
@@ -188,7 +199,9 @@ async fn two_who_write_at_once_see_the_same_order() {
 
 #[tokio::test]
 async fn history_is_read_in_every_direction() {
-    let (_folder, server, ann, ben) = ann_and_ben().await;
+    // A history of 450 messages.
+    let more = |launch: Launch| launch.with("PARLEY_RATES__SENDS_BURST", "1000");
+    let (_folder, server, ann, ben) = ann_and_ben_with(more).await;
     let mut session = Session::open(&server.ready, Transport::Quic, &ann).await;
     let asks = (1..=450).map(|n| send_to(&ben.user, &n.to_string(), &n.to_string())).collect();
     let answers = session.ask_all(asks).await.unwrap();

@@ -84,7 +84,8 @@ async fn a_full_disk_gives_a_clear_error_and_no_acknowledgement() {
         println!("skipped: this user may not mount a file system");
         return;
     };
-    let launch = Launch::new(&place.join("data"));
+    // It writes until the disk is full.
+    let launch = Launch::new(&place.join("data")).with("PARLEY_RATES__SENDS_BURST", "10000");
     let mut server = launch.start().await;
     let api = Api::plain(&server.ready);
     let (ann, ben) = (api.sign_up("ann", "phone").await, api.sign_up("ben", "phone").await);
@@ -161,7 +162,9 @@ async fn a_read_only_folder_is_refused_with_its_name() {
 async fn a_file_size_limit_is_like_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     // In blocks of 512 bytes: 4 MiB, ignoring the signal that comes with it.
-    let launch = Launch::new(&folder.path().join("data"));
+    // It writes until the file may grow no more.
+    let launch =
+        Launch::new(&folder.path().join("data")).with("PARLEY_RATES__SENDS_BURST", "10000");
     let limited = launch.clone().after_shell("trap '' XFSZ; ulimit -f 8192");
     let mut server = match limited.try_start().await {
         Ok(server) => server,

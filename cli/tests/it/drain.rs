@@ -4,8 +4,8 @@
 use parley_protocol::{Code, ConversationId};
 
 use crate::common::session::{Said, conversation_of, entries_of, send_to, text_of};
-use crate::common::{Api, Session, Transport, patiently};
-use crate::delivery::ann_and_ben;
+use crate::common::{Api, Launch, Session, Transport, patiently};
+use crate::delivery::{ann_and_ben, ann_and_ben_with};
 
 #[tokio::test]
 async fn sigterm_drains() {
@@ -52,7 +52,9 @@ async fn readyz_says_503_before_the_sessions_go() {
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_by_a_drain_under_load() {
-    let (_folder, mut server, ann, ben) = ann_and_ben().await;
+    // Three writers who don't pause.
+    let more = |launch: Launch| launch.with("PARLEY_RATES__SENDS_BURST", "1000000");
+    let (_folder, mut server, ann, ben) = ann_and_ben_with(more).await;
     let mut writers = Vec::new();
     for (number, transport) in Transport::ALL.into_iter().enumerate() {
         let mut session = Session::open(&server.ready, transport, &ann).await;

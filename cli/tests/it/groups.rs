@@ -14,8 +14,16 @@ use crate::common::{Api, Launch, Person, Server, Session, Transport};
 pub(crate) async fn people<const N: usize>(
     names: [&str; N],
 ) -> (tempfile::TempDir, Server, [Person; N]) {
+    people_with(names, |launch| launch).await
+}
+
+/// The same with settings.
+pub(crate) async fn people_with<const N: usize>(
+    names: [&str; N],
+    set: impl FnOnce(Launch) -> Launch,
+) -> (tempfile::TempDir, Server, [Person; N]) {
     let folder = tempfile::tempdir().unwrap();
-    let server = Launch::new(&folder.path().join("data")).start().await;
+    let server = set(Launch::new(&folder.path().join("data"))).start().await;
     let api = Api::plain(&server.ready);
     let mut signed = Vec::new();
     for name in names {

@@ -10,7 +10,7 @@ use parley_protocol::{Code, ConversationId};
 use crate::common::asks;
 use crate::common::session::{Ask, Said, conversation_of, entries_of, send_into, text_of};
 use crate::common::{Launch, Person, Server, Session, Transport};
-use crate::groups::people;
+use crate::groups::{people, people_with};
 
 pub(crate) async fn fetched(
     session: &mut Session,
@@ -64,7 +64,9 @@ struct Pair {
 }
 
 async fn pair() -> Pair {
-    let (folder, server, people) = people(["ann", "ben"]).await;
+    // Histories of up to some seventy entries.
+    let more = |launch: Launch| launch.with("PARLEY_RATES__SENDS_BURST", "200");
+    let (folder, server, people) = people_with(["ann", "ben"], more).await;
     let mut a = Session::open(&server.ready, Transport::Tls, &people[0]).await;
     let b = Session::open(&server.ready, Transport::Quic, &people[1]).await;
     let id = group(&mut a, &[&people[1]]).await;

@@ -39,7 +39,10 @@ impl Besieged {
     /// The same with settings.
     pub(crate) async fn with(set: impl FnOnce(Launch) -> Launch) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let launch = set(Launch::new(&folder.path().join("data")));
+        let launch = Launch::new(&folder.path().join("data"))
+            // The honest people write a hundred messages a second to each other.
+            .with("PARLEY_RATES__SENDS_BURST", "1000000");
+        let launch = set(launch);
         let server = launch.start().await;
         let api = Api::plain(&server.ready);
         let [one, two] =

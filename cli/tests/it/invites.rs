@@ -10,8 +10,8 @@ use parley_protocol::{Code, ConversationId};
 
 use crate::common::asks;
 use crate::common::session::{Ask, Said, conversation_of, send_into};
-use crate::common::{Api, Session, Transport};
-use crate::groups::people;
+use crate::common::{Api, Launch, Session, Transport};
+use crate::groups::{people, people_with};
 use crate::history::{done, group};
 
 fn create(id: &ConversationId, expires_ms: u64, max_uses: u32) -> Ask {
@@ -86,7 +86,9 @@ async fn a_link_leads_into_the_group_until_it_is_ended() {
 
 #[tokio::test]
 async fn a_link_ends_in_time_and_there_are_only_so_many() {
-    let (_folder, server, [ann, ben]) = people(["ann", "ben"]).await;
+    // More links than there may be, of one person.
+    let more = |launch: Launch| launch.with("PARLEY_RATES__INVITES_BURST", "100");
+    let (_folder, server, [ann, ben]) = people_with(["ann", "ben"], more).await;
     let mut a = Session::open(&server.ready, Transport::Quic, &ann).await;
     let mut b = Session::open(&server.ready, Transport::Tls, &ben).await;
     let settings =

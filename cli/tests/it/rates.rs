@@ -13,8 +13,7 @@ use crate::common::{Api, Launch, Person, Server, Session, Transport};
 
 async fn strict(more: &[(&str, &str)]) -> (tempfile::TempDir, Server, Person, Person) {
     let folder = tempfile::tempdir().unwrap();
-    let mut launch =
-        Launch::new(&folder.path().join("data")).with("PARLEY_RATES__LIMIT_LOOPBACK", "true");
+    let mut launch = Launch::new(&folder.path().join("data"));
     for (name, value) in more {
         launch = launch.with(&format!("PARLEY_RATES__{name}"), value);
     }
@@ -109,20 +108,24 @@ async fn looking_for_people_has_a_budget_on_every_way_in() {
 }
 
 #[tokio::test]
-async fn loopback_is_exempt_unless_it_is_not() {
+async fn loopback_is_spared_as_an_address_and_never_as_a_user() {
     let folder = tempfile::tempdir().unwrap();
     let server = Launch::new(&folder.path().join("data"))
-        .with("PARLEY_RATES__SENDS_BURST", "1")
-        .with("PARLEY_RATES__LOOKUPS_BURST", "1")
+        .with("PARLEY_RATES__LIMIT_LOOPBACK", "false")
+        .with("PARLEY_RATES__SENDS_BURST", "2")
+        .with("PARLEY_RATES__SENDS_PER_HOUR", "1")
+        .with("PARLEY_RATES__ADDRESS_LOOKUPS_BURST", "1")
         .start()
         .await;
     let api = Api::plain(&server.ready);
     let (ann, ben) = (api.sign_up("ann", "phone").await, api.sign_up("ben", "phone").await);
     let mut session = Session::open(&server.ready, Transport::Tls, &ann).await;
-    for n in 0..20 {
-        let ask = text_to(&ben.user, &n.to_string(), "hi");
-        assert_eq!(limited(&mut session, ask).await, None);
+    for _ in 0..20 {
         assert_eq!(limited(&mut session, look_up("ben")).await, None);
+    }
+    for n in 0..4 {
+        let ask = text_to(&ben.user, &n.to_string(), "hi");
+        assert_eq!(limited(&mut session, ask).await.is_some(), n >= 2, "{n}");
     }
 }
 

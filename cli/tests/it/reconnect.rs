@@ -7,8 +7,8 @@ use parley_protocol::wire::ConversationSettings;
 
 use crate::common::asks;
 use crate::common::session::{Said, conversation_of, send_into};
-use crate::common::{Session, Transport};
-use crate::groups::people;
+use crate::common::{Launch, Session, Transport};
+use crate::groups::people_with;
 
 const CONVERSATIONS: usize = 10_000;
 const CHANGED: usize = 10;
@@ -16,7 +16,12 @@ const MOST_BYTES: usize = 4096;
 
 #[tokio::test]
 async fn with_ten_thousand_conversations_of_which_ten_changed_welcome_is_small() {
-    let (_folder, server, [ann, ben]) = people(["ann", "ben"]).await;
+    // One person makes all the groups and brings the other in.
+    let more = |launch: Launch| {
+        let more = launch.with("PARLEY_RATES__GROUPS_BURST", "10000");
+        more.with("PARLEY_RATES__ADDS_BURST", "10000")
+    };
+    let (_folder, server, [ann, ben]) = people_with(["ann", "ben"], more).await;
     let mut b = Session::open(&server.ready, Transport::Tls, &ben).await;
     let mut ids = Vec::with_capacity(CONVERSATIONS);
     for batch in 0..CONVERSATIONS / 200 {

@@ -1,9 +1,12 @@
 //! A client that stops reading: cut at its cap, nobody waits for it, and
 //! nothing is lost for it when it returns.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use parley_protocol::Code;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::common::session::{Said, conversation_of, entries_of, send_to, text_of};
 use crate::common::{Api, Session, Transport};
@@ -147,4 +150,61 @@ async fn a_device_that_vanishes_without_a_word_misses_nothing() {
         assert!(all.iter().map(text_of).eq((0..100).map(|number| number.to_string())));
     }
     besieged.unharmed("a vanished device").await;
+}
+
+/// Passes on what the server says at 12 KB a second, and what it is told at once.
+async fn slow_relay(to: SocketAddr) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let socket = TcpSocket::new_v4().unwrap();
+            // What lies in the kernel's buffers has not passed the line.
+            socket.set_recv_buffer_size(16 * 1024).unwrap();
+            let server: TcpStream = socket.connect(to).await.unwrap();
+            tokio::spawn(async move {
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = server.into_split();
+                tokio::spawn(async move {
+                    let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+                });
+                let mut some = [0; 1200];
+                while let Ok(read @ 1..) = from_server.read(&mut some).await {
+                    if to_client.write_all(&some[..read]).await.is_err() {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            });
+        }
+    });
+    address
+}
+
+/// A page is larger than what such a line carries in the time one write may stand still.
+#[tokio::test]
+async fn who_is_on_a_slow_line_gets_whole_pages() {
+    let besieged = Besieged::begin().await;
+    let mut sender = Session::open(&besieged.server.ready, Transport::Tls, &besieged.ben).await;
+    let text = "x".repeat(99_000);
+    let mut conversation = None;
+    for number in 0..8 {
+        let sent = sender.say(&besieged.eve, &number.to_string(), &text).await;
+        conversation = Some(conversation_of(&sent));
+    }
+    let mut fetching = tokio::task::JoinSet::new();
+    for transport in [Transport::Tls, Transport::WebSocket] {
+        let mut ready = besieged.server.ready.clone();
+        ready.tls = format!("tls://{}", slow_relay(ready.tls_address()).await);
+        ready.http = format!("http://{}", slow_relay(ready.http_address()).await);
+        let eve = besieged.eve.clone();
+        fetching.spawn(async move {
+            let mut session = Session::open(&ready, transport, &eve).await;
+            session.fetch_all(&conversation.unwrap(), 0).await.unwrap().len()
+        });
+    }
+    while let Some(entries) = fetching.join_next().await {
+        assert_eq!(entries.unwrap(), 8);
+    }
+    besieged.unharmed("a slow line").await;
 }

@@ -5,9 +5,10 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
 use crate::common::server::parley;
-use crate::common::{Api, Launch};
+use crate::common::{Api, Connection, Launch, Ready, Session, Transport, patiently};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -79,8 +80,9 @@ async fn a_taken_port_is_named() {
     let address = taken.local_addr().unwrap().to_string();
     let data = folder.path().join("data");
     for flags in [
-        ["--listen", &address, "--http", "127.0.0.1:0"],
-        ["--http", &address, "--listen", "127.0.0.1:0"],
+        ["--listen", &address, "--http", "127.0.0.1:0", "--operator", "127.0.0.1:0"],
+        ["--http", &address, "--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0"],
+        ["--operator", &address, "--http", "127.0.0.1:0", "--listen", "127.0.0.1:0"],
     ] {
         let mut arguments = vec!["serve", "--data", data.to_str().unwrap()];
         arguments.extend(flags);
@@ -125,4 +127,37 @@ async fn closed_sign_up_is_closed() {
     let reply = api.post("/v1/accounts", None, &body).await;
     assert_eq!(reply.code(), parley_protocol::Code::SignUpClosed);
     api.login("ann", "phone").await;
+}
+
+#[tokio::test]
+async fn a_hang_up_reads_the_certificate_again_and_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Launch::new(&folder.path().join("data"))
+        // So seldom that only the signal can be why.
+        .with("PARLEY_TLS__RELOAD_MS", "86400000")
+        .start()
+        .await;
+    let other = Launch::new(&folder.path().join("other")).start().await;
+    let ann = Api::plain(&server.ready).sign_up("ann", "phone").await;
+    let mut session = Session::open(&server.ready, Transport::Tls, &ann).await;
+    for file in ["certificate.pem", "key.pem"] {
+        let of = |ready: &Ready| ready.data.join("tls").join(file);
+        fs::copy(of(&other.ready), of(&server.ready)).unwrap();
+    }
+    server.hang_up();
+    let renewed = Ready { fingerprint: other.ready.fingerprint.clone(), ..server.ready.clone() };
+    patiently("the other certificate", async {
+        while Connection::open(&renewed, Transport::Tls).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    session.ping().await.unwrap();
+    // One that can't be used changes nothing, however often it is asked for.
+    fs::write(server.ready.data.join("tls/key.pem"), "no key").unwrap();
+    for _ in 0..5 {
+        server.hang_up();
+    }
+    session.ping().await.unwrap();
+    assert!(Connection::open(&renewed, Transport::Quic).await.is_ok());
 }

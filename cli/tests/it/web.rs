@@ -134,7 +134,9 @@ async fn every_answer_has_the_headers_that_keep_others_out() {
         let request = Request::get("/").header(HOST, "x'unsafe-inline'");
         let odd = api.request(request.body(Full::default()).unwrap()).await;
         let policy = odd.headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
-        assert!(policy.ends_with("connect-src 'self'"), "{policy}");
+        // The plain port answers nothing under such a name.
+        let none = odd.status == 421 && policy == "default-src 'none'; frame-ancestors 'none'";
+        assert!(none || policy.ends_with("connect-src 'self'"), "{policy}");
 
         let routes = ["/", "/livez", "/readyz", "/v1/discovery", "/v1/openapi.json", "/v1/account"];
         for path in routes.into_iter().chain(["/v1/nothing", "/v1/ws", "/v1/sign-ins", "/x.js"]) {
@@ -157,6 +159,7 @@ async fn a_folder_without_a_web_client_is_refused_with_a_remedy() {
     let mut command = parley();
     command.arg("serve").arg("--data").arg(folder.path().join("data"));
     command.args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    command.args(["--operator", "127.0.0.1:0"]);
     command.env("PARLEY_WEB__FOLDER", folder.path());
     let refused = Server::run(command, None).await.err().unwrap();
     assert!(!refused.status.success());

@@ -87,7 +87,13 @@ impl Feed {
 impl World {
     async fn start(seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Launch::new(&folder.path().join("data")).start().await;
+        let server = Launch::new(&folder.path().join("data"))
+            // Ten thousand messages within a minute, into rooms that few people make.
+            .with("PARLEY_RATES__SENDS_BURST", "100000")
+            .with("PARLEY_RATES__GROUPS_BURST", "1000")
+            .with("PARLEY_RATES__ADDS_BURST", "100000")
+            .start()
+            .await;
         let api = Api::plain(&server.ready);
         let sam = api.sign_up("sam", "awake").await;
         let awake = Session::open(&server.ready, Transport::Tls, &sam).await;

@@ -48,10 +48,19 @@ export class Server {
     const address = (url: string) =>
       url === '' ? '127.0.0.1:0' : url.slice(url.indexOf('//') + 2);
     const args = ['serve', '--data', this.data, '--listen', address(this.tls)];
-    args.push('--set', `http=${address(this.http)}`);
+    args.push('--set', `http=${address(this.http)}`, '--operator', '127.0.0.1:0');
+    // Every limit is on. All people of a file come from one address, and histories are written at once.
+    const limits = {
+      'rates.limit_loopback': 'true',
+      'connections.limit_loopback': 'true',
+      'rates.sign_ups_burst': '6000',
+      'rates.logins_per_minute': '6000',
+      'rates.sends_burst': '100000',
+      ...this.options.set,
+    };
     // The client as it was built last in this tree, rather than the one inside the binary.
     if (existsSync(join(CLIENT, 'index.html'))) args.push('--set', `web.folder=${CLIENT}`);
-    for (const [key, value] of Object.entries(this.options.set ?? {}))
+    for (const [key, value] of Object.entries(limits))
       args.push('--set', `${key}=${value}`);
     // The server reads PARLEY_… as its configuration; what is for the tests is none.
     const env = Object.fromEntries(

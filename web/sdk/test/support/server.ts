@@ -41,6 +41,12 @@ export class Server {
   private async spawn(): Promise<void> {
     const http = this.url ? new URL(this.url).host : '127.0.0.1:0';
     const args = ['serve', '--data', this.data, '--listen', this.listen, '--set', `http=${http}`];
+    args.push('--operator', '127.0.0.1:0');
+    // Every limit is on. All people of a test come from one address, and histories are written at once.
+    const limits = ['rates.limit_loopback=true', 'connections.limit_loopback=true'];
+    limits.push('rates.sign_ups_burst=6000', 'rates.logins_per_minute=6000');
+    limits.push('rates.sends_burst=100000');
+    for (const limit of limits) args.push('--set', limit);
     for (const setting of this.settings) args.push('--set', setting);
     // The server takes PARLEY_… for configuration keys.
     const { PARLEY_BIN: _, ...env } = process.env;
