@@ -25,6 +25,7 @@ mod invites;
 mod own;
 mod people;
 mod presence;
+mod proxied;
 mod rates;
 mod receipts;
 mod reconnect;
