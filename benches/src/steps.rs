@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
 use parley_core::conversation::dedupe::{SendKey, digest};
-use parley_core::conversation::{Admitted, Conversation, Interval, Move, Position, Shown};
+use parley_core::conversation::{Admitted, Bounds, Conversation, Interval, Move, Position, Shown};
 use parley_core::session::{Action, CursorMove, Identity, Options, Request, Session};
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_core::user::FeedEntry;
@@ -77,7 +77,7 @@ fn send_admit() -> Box<dyn FnMut()> {
 fn stamp_and_apply() -> Box<dyn FnMut()> {
     let conversation = Conversation::direct(ANN, BEN);
     let id = conversation.id();
-    let mut shard = Shard::new(1, 1000, 200);
+    let mut shard = Shard::new(1, 1000, Bounds::of(200));
     assert!(shard.load(conversation, 0), "loaded");
     let entry = admitted();
     let body = Bytes::from(text().encode_to_vec());
@@ -167,7 +167,7 @@ fn cursor_move() -> Box<dyn FnMut()> {
         let envelope = wire::ClientEnvelope { request: 1, kind }.encode_to_vec();
         match session.handle_envelope(envelope.into(), NOW_MS) {
             Action::MoveCursor(_, CursorMove { which, up_to, given, .. }) => {
-                assert_eq!(conversation.check_move(ANN, which, up_to, given), Ok(true));
+                assert_eq!(conversation.check_move(ANN, which, up_to, given, 0), Ok(true));
             }
             other => panic!("no cursor: {other:?}"),
         }
@@ -252,6 +252,7 @@ fn open_session() -> Session {
             requests_in_flight: limits::REQUESTS_IN_FLIGHT,
             fetch_entries: limits::FETCH_ENTRIES,
             group_members: limits::GROUP_MEMBERS,
+            least_retention_s: limits::LEAST_RETENTION_S,
         },
         heartbeat_ms: 10_000,
         background_heartbeat_ms: 30_000,

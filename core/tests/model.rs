@@ -13,8 +13,8 @@ use std::collections::{HashMap, VecDeque};
 use bytes::Bytes;
 use parley_core::conversation::dedupe::{Known, SendKey};
 use parley_core::conversation::{
-    Act, Admitted, Conversation, Given, Interval, Move, Position, Progress, Shown, State, Target,
-    Told,
+    Act, Admitted, Bounds, Conversation, Given, Interval, Move, Position, Progress, Shown, State,
+    Target, Told,
 };
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId, UserId};
@@ -68,7 +68,7 @@ fn user(n: u8) -> UserId {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let shard = Shard::new(1, 3, 200);
+        let shard = Shard::new(1, 3, Bounds::of(200));
         Self {
             dice: Dice(seed),
             shard,
@@ -128,7 +128,7 @@ impl World {
         let quiet = Act::React { seq: 1, emoji: String::new(), removed: false };
         let loud = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
         let act = if digest == 0 || self.dice.roll(2) == 0 { loud } else { quiet };
-        let target = Some(Target { sender, message: true, ordinal: 1, erased: false });
+        let target = Some(Target { sender, message: true, ordinal: 1, time_ms: 0, erased: false });
         let committed =
             self.committed(&key).map(|said| Known { answer: said.stamped, digest: said.digest });
         let command = SendCommand {
@@ -229,7 +229,7 @@ impl World {
         } else {
             Ok(up_to > if which == Move::Read { read } else { delivered })
         };
-        assert_eq!(self.shard.check_move(id, mover, which, up_to, given), expected);
+        assert_eq!(self.shard.check_move(id, mover, which, up_to, given, 0), expected);
         if expected.is_ok() {
             let to = Position { seq: up_to, ordinal: up_to, time_ms: self.now_ms };
             let moved = self.shard.move_cursor(id, mover, which, to).unwrap();
@@ -247,7 +247,7 @@ impl World {
 
     /// All memory is gone, and with it what was never committed.
     fn crash(&mut self) {
-        self.shard = Shard::new(2, 3, 200);
+        self.shard = Shard::new(2, 3, Bounds::of(200));
         self.in_flight.clear();
     }
 

@@ -70,6 +70,7 @@ fn names_something(content: &Content) {
             once(&added.users);
         }
         Content::MemberRemoved(removed) => assert_eq!(removed.user.len(), 16),
+        Content::MemberUnbanned(unbanned) => assert_eq!(unbanned.user.len(), 16),
         Content::RoleChanged(changed) => {
             assert!(changed.user.len() == 16 && (1..=3).contains(&changed.role));
         }

@@ -9,7 +9,8 @@ use arbitrary::Arbitrary;
 use bytes::Bytes;
 use parley_core::conversation::dedupe::{Known, SendKey, digest};
 use parley_core::conversation::{
-    Act, Admitted, Conversation, Given, Interval, Move, MovedCursor, Position, Shown, Target,
+    Act, Admitted, Bounds, Conversation, Given, Interval, Move, MovedCursor, Position, Shown,
+    Target,
 };
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_core::user::FeedEntry;
@@ -108,7 +109,7 @@ impl World {
     fn new() -> Self {
         let conversation = Conversation::direct(user(0), user(1));
         let id = conversation.id();
-        let mut shard = Shard::new(1, 2, 2);
+        let mut shard = Shard::new(1, 2, Bounds::of(2));
         assert!(shard.load(conversation, 0));
         Self {
             shard,
@@ -204,7 +205,7 @@ impl World {
         self.in_flight.clear();
         self.moves_in_flight.clear();
         self.sessions = Default::default();
-        self.shard = Shard::new(self.epoch, 2, 2);
+        self.shard = Shard::new(self.epoch, 2, Bounds::of(2));
         let progress: HashMap<_, _> =
             [user(0), user(1)].map(|user| (user, there.progress(user))).into();
         let state = there.state().as_ref().clone();
@@ -236,7 +237,7 @@ impl World {
         let given = self.sessions[session].given;
         let (delivered, was_read) = self.cursors[member];
         let up_to = (delivered + u64::from(near % 16)).saturating_sub(4);
-        let verdict = self.shard.check_move(self.id, user(member as u8), which, up_to, given);
+        let verdict = self.shard.check_move(self.id, user(member as u8), which, up_to, given, 0);
         match verdict {
             Err(code) => return assert_eq!(code, Code::CursorAhead),
             Ok(moves) => assert_eq!(moves, up_to > if read { was_read } else { delivered }),
@@ -308,6 +309,7 @@ impl World {
             sender: user(said.user),
             message: said.act.is_countable(),
             ordinal: said.place.ordinal,
+            time_ms: said.place.time_ms,
             erased: self.log.iter().any(deleted),
         });
         let ordinal = target.map_or(0, |target| target.ordinal);

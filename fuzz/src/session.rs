@@ -119,6 +119,7 @@ pub(crate) fn fresh() -> Session {
         requests_in_flight: IN_FLIGHT,
         fetch_entries: 50,
         group_members: 4,
+        least_retention_s: 1,
     };
     Session::new(
         Options { limits, heartbeat_ms: 100, background_heartbeat_ms: 300, handshake_ms: 1000 },

@@ -109,6 +109,16 @@ pub const EDITS: usize = 1000;
 /// Pinned messages in one conversation.
 pub const PINS: usize = 20;
 
+/// Seconds of the shortest retention that can be set, unless configured otherwise.
+pub const LEAST_RETENTION_S: u64 = 3600;
+
+/// Retentions of a group, or of one side of a 1:1, under which something may be
+/// left; beyond it another one is refused until the oldest has run out.
+pub const RETENTIONS: usize = 16;
+
+/// Users banned from one group.
+pub const BANNED: usize = 500;
+
 /// Former members of one group that are remembered. Beyond it those who left
 /// first are forgotten, and are told what strangers are told.
 pub const FORMER_MEMBERS: usize = 1000;

@@ -59,7 +59,7 @@ fn body_again(message: &str, bytes: &[u8]) -> Vec<u8> {
     }
     again! {
         ConversationChanged Delete Edit GroupCreated HistoryErased MemberJoined MemberLeft
-        MemberRemoved MembersAdded Pin Reaction RoleChanged Text
+        MemberRemoved MemberUnbanned MembersAdded Pin Reaction RoleChanged Text
     }
 }
 

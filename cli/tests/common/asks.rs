@@ -122,7 +122,12 @@ pub(crate) fn add(conversation: &ConversationId, id: &str, users: &[UserId]) -> 
 }
 
 pub(crate) fn remove(conversation: &ConversationId, id: &str, user: &UserId) -> Ask {
-    put(conversation, id, EntryKind::MemberRemoved, &MemberRemoved { user: user.to_wire() })
+    put(
+        conversation,
+        id,
+        EntryKind::MemberRemoved,
+        &MemberRemoved { user: user.to_wire(), ban: false },
+    )
 }
 
 pub(crate) fn leave(conversation: &ConversationId, id: &str) -> Ask {
@@ -244,4 +249,20 @@ pub(crate) fn report(user: &UserId, conversation: Option<&ConversationId>, seqs:
         seqs: seqs.to_vec(),
         reason: "spam".to_owned(),
     })
+}
+
+/// Puts somebody out for good.
+pub(crate) fn ban(conversation: &ConversationId, id: &str, user: &UserId) -> Ask {
+    put(
+        conversation,
+        id,
+        EntryKind::MemberRemoved,
+        &MemberRemoved { user: user.to_wire(), ban: true },
+    )
+}
+
+/// Lets somebody come in again.
+pub(crate) fn unban(conversation: &ConversationId, id: &str, user: &UserId) -> Ask {
+    let body = wire::MemberUnbanned { user: user.to_wire() };
+    put(conversation, id, EntryKind::MemberUnbanned, &body)
 }

@@ -71,7 +71,9 @@ impl Ledger {
                 self.edits.entry(target).or_default().push(seq);
             }
             EntryKind::Delete => {
-                self.deleted.insert(Delete::decode(body).expect("a deletion").seq);
+                let deleted = Delete::decode(body).expect("a deletion").seq;
+                self.deleted.insert(deleted);
+                self.pinned.remove(&deleted);
             }
             EntryKind::Reaction => {
                 let reaction = Reaction::decode(body).expect("a reaction");
@@ -108,8 +110,7 @@ impl Ledger {
                 }
             }
             EntryKind::MemberJoined => {
-                let empty = self.members().is_empty();
-                self.come(sender, seq, if empty { Role::Owner } else { Role::Member });
+                self.come(sender, seq, Role::Member);
             }
             EntryKind::MemberRemoved => {
                 self.go(user(&MemberRemoved::decode(body).expect("a removal").user), seq);
@@ -123,6 +124,7 @@ impl Ledger {
                 }
                 self.stays.get_mut(&user(&changed.user)).expect("a member").role = role;
             }
+            EntryKind::MemberUnbanned => {}
             EntryKind::HistoryErased => {
                 let up_to = HistoryErased::decode(body).expect("an erasure").up_to;
                 self.erased_up_to = self.erased_up_to.max(up_to);

@@ -77,7 +77,7 @@ fn added(conversation: &ConversationId, id: &str, who: &Person) -> Ask {
 }
 
 fn removed(conversation: &ConversationId, id: &str, who: &Person) -> Ask {
-    let body = MemberRemoved { user: who.user.to_wire() };
+    let body = MemberRemoved { user: who.user.to_wire(), ban: false };
     put(conversation, id, EntryKind::MemberRemoved, &body)
 }
 

@@ -248,47 +248,6 @@ async fn newcomers_and_former_members_see_their_part() {
 }
 
 #[tokio::test]
-async fn what_is_too_old_is_not_there_and_goes_from_the_disk() {
-    let folder = tempfile::tempdir().unwrap();
-    let launch = Launch::new(&folder.path().join("data"));
-    let server = launch.with("PARLEY_STORAGE__ERASE_EVERY_MS", "50").start().await;
-    let api = crate::common::Api::plain(&server.ready);
-    let (ann, ben) = (api.sign_up("ann", "phone").await, api.sign_up("ben", "phone").await);
-    let mut a = Session::open(&server.ready, Transport::Tls, &ann).await;
-    let mut b = Session::open(&server.ready, Transport::Quic, &ben).await;
-    let id = group(&mut a, &[&ben]).await;
-    for n in 2..=20 {
-        done(&mut a, send_into(&id, &n.to_string(), "short-lived")).await;
-    }
-    assert_eq!(feed(&mut b, &id).await.unread, 19);
-    let settings = ConversationSettings { retention_s: 5, ..ConversationSettings::default() };
-    assert_eq!(done(&mut a, asks::settings(&id, "s", settings)).await, 21);
-    tokio::time::sleep(Duration::from_millis(5100)).await;
-    assert_eq!(done(&mut a, send_into(&id, "22", "fresh")).await, 22);
-    // Not there at once, whatever the disk still holds.
-    assert_eq!(page(&mut b, &id, From::AfterSeq(0), 0).await, [22]);
-    assert_eq!(b.describe(&id).await.first_after, 21);
-    assert_eq!(page(&mut b, &id, From::AroundSeq(3), 0).await, [22]);
-    let answer = asks::text(&id, "r", "to the past", 5, &[]);
-    // The bodies follow, and then they are not unread either.
-    for _ in 0..200 {
-        if feed(&mut b, &id).await.unread == 1 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    assert_eq!(feed(&mut b, &id).await.unread, 1);
-    assert_eq!(a.refused(answer).await, Some(Code::TargetInvalid));
-    // Kept again from now on: what is gone stays gone.
-    done(&mut a, asks::settings(&id, "s2", ConversationSettings::default())).await;
-    let entries = entries_of(&fetched(&mut b, &id, From::AfterSeq(0), 0).await.entries);
-    for entry in &entries {
-        assert_eq!(entry.erased, entry.body.is_empty(), "{entry:?}");
-        assert!(entry.erased || entry.seq >= 22, "{entry:?}");
-    }
-}
-
-#[tokio::test]
 async fn what_the_owner_erased_is_there_for_nobody() {
     let Pair { mut a, mut b, id, server: _server, _folder, .. } = pair().await;
     for n in 2..=9 {

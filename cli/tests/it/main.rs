@@ -22,6 +22,7 @@ mod groups;
 mod history;
 mod honest;
 mod invites;
+mod keeping;
 mod own;
 mod people;
 mod presence;

@@ -53,7 +53,8 @@ fn encode(action: Action) -> (EntryKind, Bytes) {
             pack(EntryKind::MembersAdded, &wire::MembersAdded { users })
         }
         Action::RemoveMember(user) => {
-            pack(EntryKind::MemberRemoved, &wire::MemberRemoved { user: user.to_wire() })
+            let removed = wire::MemberRemoved { user: user.to_wire(), ban: false };
+            pack(EntryKind::MemberRemoved, &removed)
         }
         Action::Leave => pack(EntryKind::MemberLeft, &wire::MemberLeft {}),
         Action::SetRole { user, role } => {

@@ -159,6 +159,7 @@ pub fn described(id: ConversationId, description: &Description) -> wire::Describ
         first_after: description.first_after,
         former: description.former,
         created_ms: description.created_ms,
+        ..wire::Described::default()
     }
 }
 

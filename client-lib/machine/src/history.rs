@@ -318,6 +318,9 @@ pub fn people(entry: &wire::Entry) -> Vec<UserId> {
         Ok(EntryKind::MemberRemoved) => {
             read::<wire::MemberRemoved>(&entry.body).into_iter().map(|body| body.user).collect()
         }
+        Ok(EntryKind::MemberUnbanned) => {
+            read::<wire::MemberUnbanned>(&entry.body).into_iter().map(|body| body.user).collect()
+        }
         Ok(EntryKind::RoleChanged) => {
             read::<wire::RoleChanged>(&entry.body).into_iter().map(|body| body.user).collect()
         }

@@ -94,7 +94,7 @@ fn body(rng: &mut Rng, kind: u32) -> Bytes {
         }
         .encode_to_vec(),
         18 => wire::MembersAdded { users: users(rng) }.encode_to_vec(),
-        19 => wire::MemberRemoved { user: id(rng) }.encode_to_vec(),
+        19 => wire::MemberRemoved { user: id(rng), ban: false }.encode_to_vec(),
         21 => wire::RoleChanged { user: id(rng), role: rng.i32(-1..5) }.encode_to_vec(),
         22 => wire::MemberJoined { invite: id(rng) }.encode_to_vec(),
         23 => wire::HistoryErased { up_to: number(rng) }.encode_to_vec(),
@@ -109,6 +109,7 @@ fn entries(rng: &mut Rng) -> Vec<Bytes> {
 
 fn changes(rng: &mut Rng) -> wire::Changes {
     let entry = |rng: &mut Rng| wire::FeedEntry {
+        last_message_ms: number(rng),
         conversation: id(rng),
         version: number(rng),
         last_seq: number(rng),

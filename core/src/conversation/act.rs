@@ -3,7 +3,7 @@
 use parley_protocol::{Code, UserId};
 
 use super::change::Change;
-use super::state::{Kind, Role, State};
+use super::state::{Bounds, Kind, Role, State};
 
 /// What an entry does.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,7 +61,9 @@ pub struct Target {
     pub message: bool,
     /// Its ordinal.
     pub ordinal: u64,
-    /// Its body is gone.
+    /// When it was stamped, Unix milliseconds.
+    pub time_ms: u64,
+    /// It is gone: deleted, erased or expired.
     pub erased: bool,
 }
 
@@ -70,6 +72,28 @@ pub struct Target {
 #[must_use]
 pub fn reaction_hash(emoji: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(emoji.as_bytes())
+}
+
+/// Asks for an emoji in colour. Keyboards and pickers differ in whether they say it.
+const IN_COLOUR: char = '\u{fe0f}';
+
+/// The hashes under which this reaction may be stored: first the one that is used
+/// from now on, which doesn't know the sign for colour, then those by which it
+/// was stored as it was written.
+#[must_use]
+pub fn reaction_hashes(emoji: &str) -> Vec<u64> {
+    let bare: String = emoji.chars().filter(|char| *char != IN_COLOUR).collect();
+    let mut coloured = bare.clone();
+    if let Some(first) = bare.chars().next() {
+        coloured.insert(first.len_utf8(), IN_COLOUR);
+    }
+    let mut hashes = vec![reaction_hash(&bare)];
+    for other in [reaction_hash(emoji), reaction_hash(&coloured)] {
+        if !hashes.contains(&other) {
+            hashes.push(other);
+        }
+    }
+    hashes
 }
 
 impl Act {
@@ -115,10 +139,10 @@ impl State {
         act: &Act,
         target: Option<Target>,
         last_seq: u64,
-        most: usize,
+        bounds: Bounds,
     ) -> Result<(), Code> {
         if let Act::Change(change) = act {
-            self.check(actor, change, last_seq, most)?;
+            self.check(actor, change, last_seq, bounds)?;
             // A pin is taken off a message whatever became of it.
             if let Change::Pinned { seq, removed: false } = change {
                 self.readable(actor, *seq, target)?;
@@ -133,7 +157,7 @@ impl State {
                     self.needs(role, self.settings.edit_info)?;
                 }
                 match reply_to {
-                    Some(seq) => self.readable(actor, *seq, target).map(drop),
+                    Some(seq) => self.was_there(actor, *seq, target),
                     None => Ok(()),
                 }
             }
@@ -160,9 +184,29 @@ impl State {
 
     /// The target, if it is a message that is there for `actor` to see.
     fn readable(&self, actor: UserId, seq: u64, target: Option<Target>) -> Result<Target, Code> {
+        self.was_there(actor, seq, target)?;
+        let there = target.filter(|target| !target.erased && seq > self.erased_up_to);
+        there.ok_or(Code::TargetInvalid)
+    }
+
+    /// Refuses what never was a message that `actor` could see. What was one and
+    /// is gone may still be answered: whoever wrote the answer didn't know.
+    fn was_there(&self, actor: UserId, seq: u64, target: Option<Target>) -> Result<(), Code> {
         let sees = self.member(actor).is_some_and(|member| member.sees(seq));
-        let there = target.filter(|target| target.message && !target.erased);
-        there.filter(|_| sees && seq > self.erased_up_to).ok_or(Code::TargetInvalid)
+        let message = target.is_some_and(|target| target.message);
+        if sees && message { Ok(()) } else { Err(Code::TargetInvalid) }
+    }
+
+    /// Whether an entry changes the state: who is in, how it works, or what is
+    /// pinned.
+    #[must_use]
+    pub(super) fn is_changed_by(&self, act: &Act) -> bool {
+        match act {
+            Act::Change(_) => true,
+            // What is deleted is pinned no longer.
+            Act::Delete { seq, .. } => self.pinned.binary_search(seq).is_ok(),
+            Act::Message { .. } | Act::Edit(_) | Act::React { .. } => false,
+        }
     }
 }
 
@@ -187,11 +231,11 @@ mod tests {
     }
 
     fn by(sender: UserId) -> Option<Target> {
-        Some(Target { sender, message: true, ordinal: 3, erased: false })
+        Some(Target { sender, message: true, ordinal: 3, time_ms: 3, erased: false })
     }
 
     fn check(state: &State, actor: UserId, act: &Act, target: Option<Target>) -> Result<(), Code> {
-        state.check_act(actor, act, target, 20, 200)
+        state.check_act(actor, act, target, 20, Bounds::of(200))
     }
 
     const HELLO: Act = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };

@@ -61,7 +61,7 @@ impl Conversation {
         if follows {
             self.stamped = self.committed;
         }
-        if act.change().is_some() || entry.seq == 1 {
+        if entry.seq == 1 || self.state.is_changed_by(act) {
             if self.stamped.seq == entry.seq && !follows {
                 // Nothing else is on its way: both are the same value again.
                 self.state = Arc::clone(&self.next);
@@ -90,7 +90,7 @@ impl Conversation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::{Admitted, Change, Info, Settings};
+    use crate::conversation::{Admitted, Bounds, Change, Info, Settings};
     use parley_protocol::ConversationId;
 
     const ANN: UserId = UserId::new([1; 16]);
@@ -99,7 +99,7 @@ mod tests {
 
     fn stamp(conversation: &mut Conversation, sender: UserId, act: &Act, now_ms: u64) -> Position {
         let entry = Admitted { sender, act: act.clone(), target: None };
-        conversation.stamp(&entry, now_ms, 200).unwrap().stamped
+        conversation.stamp(&entry, now_ms, Bounds::of(200)).unwrap().stamped
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use parley_protocol::{Code, UserId, limits};
 
 use super::Position;
-use super::state::{Info, Kind, Membership, Role, Settings, State};
+use super::state::{Bounds, Info, Kind, Membership, Role, Settings, State};
 
 /// A change of who is in a conversation or how it works.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,6 +35,10 @@ pub enum Change {
     Added(Vec<UserId>),
     /// A member is put out.
     Removed(UserId),
+    /// Somebody is put out, if they are in, and may not come in again.
+    Banned(UserId),
+    /// Somebody may come in again.
+    Unbanned(UserId),
     /// The sender goes.
     Left,
     /// A member may do more or less; an owner's role is handed over.
@@ -61,6 +65,8 @@ impl std::fmt::Debug for Change {
             Self::Changed { .. } => f.write_str("Changed"),
             Self::Added(users) => write!(f, "Added({users:?})"),
             Self::Removed(user) => write!(f, "Removed({user})"),
+            Self::Banned(user) => write!(f, "Banned({user})"),
+            Self::Unbanned(user) => write!(f, "Unbanned({user})"),
             Self::Left => f.write_str("Left"),
             Self::Role(user, role) => write!(f, "Role({user}, {role:?})"),
             Self::Joined => f.write_str("Joined"),
@@ -71,21 +77,22 @@ impl std::fmt::Debug for Change {
 }
 
 impl State {
-    /// Whether `actor` may make this change as the entry after `last_seq`, in
-    /// a group of at most `most` members.
+    /// Whether `actor` may make this change as the entry after `last_seq`, within
+    /// what this node allows.
     ///
     /// # Errors
     /// [`Code::NotFound`] for whoever never was a member, [`Code::Forbidden`],
-    /// [`Code::GroupFull`], [`Code::ListFull`] or [`Code::TargetInvalid`].
+    /// [`Code::GroupFull`], [`Code::ListFull`], [`Code::TargetInvalid`],
+    /// [`Code::InviteInvalid`] or [`Code::BadRequest`].
     pub fn check(
         &self,
         actor: UserId,
         change: &Change,
         last_seq: u64,
-        most: usize,
+        bounds: Bounds,
     ) -> Result<(), Code> {
         match change {
-            Change::Created { members, .. } => {
+            Change::Created { members, settings, .. } => {
                 // Only as the first entry, which makes the conversation.
                 if last_seq != 0 || self.kind != Kind::Group {
                     return Err(Code::TargetInvalid);
@@ -93,7 +100,8 @@ impl State {
                 if members.contains(&actor) {
                     return Err(Code::BadRequest);
                 }
-                fits(members.len() + 1, most)
+                fits(members.len() + 1, bounds)?;
+                self.check_retention(None, settings.retention_s, bounds.least_retention_s)
             }
             Change::Joined => {
                 if self.kind != Kind::Group {
@@ -102,15 +110,21 @@ impl State {
                 if self.active(actor).is_some() {
                     return Err(Code::TargetInvalid);
                 }
-                fits(self.len() + 1, most)
+                // A link ends when its maker goes, and all when nobody is left.
+                if self.is_empty() || self.is_banned(actor) {
+                    return Err(Code::InviteInvalid);
+                }
+                fits(self.len() + 1, bounds)
             }
             Change::Changed { .. }
             | Change::Added(_)
             | Change::Removed(_)
+            | Change::Banned(_)
+            | Change::Unbanned(_)
             | Change::Left
             | Change::Role(..)
             | Change::Erased(_)
-            | Change::Pinned { .. } => self.check_member(actor, change, last_seq, most),
+            | Change::Pinned { .. } => self.check_member(actor, change, last_seq, bounds),
         }
     }
 
@@ -119,7 +133,7 @@ impl State {
         actor: UserId,
         change: &Change,
         last_seq: u64,
-        most: usize,
+        bounds: Bounds,
     ) -> Result<(), Code> {
         let role = self.role(actor)?;
         match change {
@@ -132,14 +146,17 @@ impl State {
                 }
             }
             Change::Changed { title, description, picture, settings } => {
-                if self.kind == Kind::Direct {
-                    let named = title.is_some() || description.is_some() || picture.is_some();
-                    return if named { Err(Code::Forbidden) } else { Ok(()) };
+                let named = title.is_some() || description.is_some() || picture.is_some();
+                if self.kind == Kind::Direct && named {
+                    return Err(Code::Forbidden);
                 }
-                if title.is_some() || description.is_some() || picture.is_some() {
+                if named {
                     self.needs(role, self.settings.edit_info)?;
                 }
-                if settings.is_some() { self.needs(role, Role::Admin) } else { Ok(()) }
+                match settings {
+                    Some(settings) => self.check_settings(actor, role, settings, bounds),
+                    None => Ok(()),
+                }
             }
             // The rest is of groups alone.
             _ if self.kind == Kind::Direct => Err(Code::Forbidden),
@@ -148,12 +165,33 @@ impl State {
                 if users.iter().any(|user| self.active(*user).is_some()) {
                     return Err(Code::TargetInvalid);
                 }
-                fits(self.len() + users.len(), most)
+                // Adding somebody lifts their ban, which is not for everybody to do.
+                if users.iter().any(|user| self.is_banned(*user)) {
+                    self.needs(role, Role::Admin)?;
+                }
+                fits(self.len() + users.len(), bounds)
             }
             Change::Removed(user) => {
                 self.needs(role, Role::Admin)?;
                 let target = self.active(*user).ok_or(Code::TargetInvalid)?;
                 if target.role < role && *user != actor { Ok(()) } else { Err(Code::Forbidden) }
+            }
+            Change::Banned(user) => {
+                self.needs(role, Role::Admin)?;
+                // Who isn't in is banned all the same: they may hold a link.
+                let below = self.active(*user).is_none_or(|target| target.role < role);
+                if *user == actor || !below {
+                    return Err(Code::Forbidden);
+                }
+                match (self.is_banned(*user), self.banned.len() >= limits::BANNED) {
+                    (true, _) => Err(Code::TargetInvalid),
+                    (false, true) => Err(Code::ListFull),
+                    (false, false) => Ok(()),
+                }
+            }
+            Change::Unbanned(user) => {
+                self.needs(role, Role::Admin)?;
+                if self.is_banned(*user) { Ok(()) } else { Err(Code::TargetInvalid) }
             }
             Change::Role(user, _) => {
                 self.needs(role, Role::Owner)?;
@@ -166,6 +204,24 @@ impl State {
             }
             Change::Left | Change::Created { .. } | Change::Joined => Ok(()),
         }
+    }
+
+    /// Settings are an admin's to change; for how long a group keeps what everybody
+    /// wrote is its owner's alone.
+    fn check_settings(
+        &self,
+        actor: UserId,
+        role: Role,
+        settings: &Settings,
+        bounds: Bounds,
+    ) -> Result<(), Code> {
+        self.needs(role, Role::Admin)?;
+        let keeper = self.keeper(actor);
+        if settings.retention_s == self.retention_of(keeper) {
+            return Ok(());
+        }
+        self.needs(role, Role::Owner)?;
+        self.check_retention(keeper, settings.retention_s, bounds.least_retention_s)
     }
 
     /// The role of somebody who is in.
@@ -189,7 +245,8 @@ impl State {
         match change {
             Change::Created { info, settings, members } => {
                 self.info = info.clone();
-                self.settings = *settings;
+                // The first entry itself is under them.
+                self.take_settings(None, settings, at.seq - 1);
                 self.created_ms = at.time_ms;
                 for user in members {
                     self.bring_in(*user, Role::Member, at);
@@ -203,7 +260,7 @@ impl State {
                 replace(old_about, description.as_ref());
                 replace(old_picture, picture.as_ref());
                 if let Some(settings) = settings {
-                    self.settings = *settings;
+                    self.take_settings(self.keeper(actor), settings, at.seq);
                 }
             }
             Change::Added(users) => {
@@ -211,10 +268,17 @@ impl State {
                     self.bring_in(*user, Role::Member, at);
                 }
             }
-            // Whoever comes into an empty group takes it over.
-            Change::Joined if self.is_empty() => self.bring_in(actor, Role::Owner, at),
             Change::Joined => self.bring_in(actor, Role::Member, at),
             Change::Removed(user) => self.put_out(*user, at.seq),
+            Change::Banned(user) => {
+                if self.active(*user).is_some() {
+                    self.put_out(*user, at.seq);
+                }
+                if let Err(place) = self.banned.binary_search(user) {
+                    self.banned.insert(place, *user);
+                }
+            }
+            Change::Unbanned(user) => self.banned.retain(|banned| banned != user),
             Change::Left => {
                 let owned = self.member(actor).is_some_and(|member| member.role == Role::Owner);
                 self.put_out(actor, at.seq);
@@ -245,8 +309,26 @@ impl State {
         self.pinned.retain(|pinned| *pinned > erased_up_to);
     }
 
+    /// Takes settings; for how long entries are kept counts for those above `after`.
+    fn take_settings(&mut self, keeper: Option<UserId>, settings: &Settings, after: u64) {
+        self.keep_for(keeper, settings.retention_s, after);
+        if keeper.is_some() {
+            return;
+        }
+        self.open_after = match (settings.history_for_newcomers, self.open_after) {
+            (false, _) => None,
+            (true, Some(before)) => Some(before),
+            // What was said before it was set was not said to newcomers.
+            (true, None) => Some(after),
+        };
+        self.settings = *settings;
+    }
+
     fn bring_in(&mut self, user: UserId, role: Role, at: Position) {
-        let sees_after = if self.settings.history_for_newcomers { 0 } else { at.seq - 1 };
+        // Who comes back sees no more of what was before than they did then.
+        let before = self.member(user).map_or(0, |known| known.sees_after);
+        let sees_after = self.open_after.unwrap_or(at.seq - 1).max(before);
+        self.banned.retain(|banned| *banned != user);
         self.put(Membership {
             user,
             role,
@@ -270,8 +352,8 @@ impl State {
     }
 }
 
-fn fits(members: usize, most: usize) -> Result<(), Code> {
-    if members <= most { Ok(()) } else { Err(Code::GroupFull) }
+fn fits(members: usize, bounds: Bounds) -> Result<(), Code> {
+    if members <= bounds.members { Ok(()) } else { Err(Code::GroupFull) }
 }
 
 fn replace(old: &mut String, new: Option<&String>) {

@@ -29,7 +29,7 @@ fn group() -> State {
 }
 
 fn may(state: &State, actor: UserId, change: &Change) -> Result<(), Code> {
-    state.check(actor, change, 50, 200)
+    state.check(actor, change, 50, Bounds::of(200))
 }
 
 fn retitled() -> Change {
@@ -120,14 +120,17 @@ fn the_owner_hands_over_or_is_followed() {
 #[test]
 fn a_group_has_room_for_so_many() {
     let state = group();
-    assert_eq!(state.check(OWNER, &Change::Added(vec![EVE]), 9, 4), Err(Code::GroupFull));
-    assert_eq!(state.check(OWNER, &Change::Added(vec![EVE]), 9, 5), Ok(()));
-    assert_eq!(state.check(EVE, &Change::Joined, 9, 4), Err(Code::GroupFull));
+    assert_eq!(
+        state.check(OWNER, &Change::Added(vec![EVE]), 9, Bounds::of(4)),
+        Err(Code::GroupFull)
+    );
+    assert_eq!(state.check(OWNER, &Change::Added(vec![EVE]), 9, Bounds::of(5)), Ok(()));
+    assert_eq!(state.check(EVE, &Change::Joined, 9, Bounds::of(4)), Err(Code::GroupFull));
     assert_eq!(may(&state, OWNER, &Change::Added(vec![ANN])), Err(Code::TargetInvalid));
     let begins = created(Settings::default(), vec![ANN, BEN]);
-    assert_eq!(State::empty().check(OWNER, &begins, 0, 2), Err(Code::GroupFull));
-    assert_eq!(State::empty().check(ANN, &begins, 0, 9), Err(Code::BadRequest));
-    assert_eq!(state.check(OWNER, &begins, 1, 9), Err(Code::TargetInvalid));
+    assert_eq!(State::empty().check(OWNER, &begins, 0, Bounds::of(2)), Err(Code::GroupFull));
+    assert_eq!(State::empty().check(ANN, &begins, 0, Bounds::of(9)), Err(Code::BadRequest));
+    assert_eq!(state.check(OWNER, &begins, 1, Bounds::of(9)), Err(Code::TargetInvalid));
 }
 
 #[test]
@@ -192,7 +195,7 @@ proptest! {
         state.apply(UserId::new([0; 16]), &created(Settings::default(), vec![]), at(1));
         for (seq, (actor, change)) in (2..).zip(steps) {
             let actor = UserId::new([actor; 16]);
-            if state.check(actor, &change, seq - 1, 6).is_ok() {
+            if state.check(actor, &change, seq - 1, Bounds::of(6)).is_ok() {
                 state.apply(actor, &change, at(seq));
             }
             let owners = state.actives().filter(|member| member.role == Role::Owner).count();

@@ -101,8 +101,9 @@ pub enum Shown {
 }
 
 impl Conversation {
-    /// Whether `user` may move a cursor to `up_to`, having been `given` that.
-    /// Returns whether the move would change anything.
+    /// Whether `user` may move a cursor to `up_to`, having been `given` that; nothing
+    /// up to `gone` can be read any more, as far as is known. Returns whether the
+    /// move would change anything.
     ///
     /// # Errors
     /// [`Code::NotFound`] when they never were a member, [`Code::CursorAhead`]
@@ -113,11 +114,12 @@ impl Conversation {
         which: Move,
         up_to: u64,
         given: Given,
+        gone: u64,
     ) -> Result<bool, Code> {
         let member = self.state().member(user).ok_or(Code::NotFound)?;
         let end = self.last_seen(member);
         let progress = self.progress(user);
-        let floor = member.sees_after.max(self.state().erased_up_to);
+        let floor = member.sees_after.max(self.state().erased_up_to).max(gone);
         let held = progress.delivered.seq.max(floor);
         if up_to > end || !given.covers(held, up_to) {
             return Err(Code::CursorAhead);

@@ -62,12 +62,12 @@ fn nothing_given_covers_only_what_is_held() {
 fn a_cursor_never_passes_the_log_or_what_was_given() {
     let conversation = conversation(5);
     let all = given(&[(1, 9)]);
-    assert_eq!(conversation.check_move(ANN, Move::Read, 6, all), Err(Code::CursorAhead));
-    assert_eq!(conversation.check_move(ANN, Move::Read, 5, all), Ok(true));
+    assert_eq!(conversation.check_move(ANN, Move::Read, 6, all, 0), Err(Code::CursorAhead));
+    assert_eq!(conversation.check_move(ANN, Move::Read, 5, all, 0), Ok(true));
     let some = given(&[(1, 3)]);
-    assert_eq!(conversation.check_move(ANN, Move::Delivered, 4, some), Err(Code::CursorAhead));
+    assert_eq!(conversation.check_move(ANN, Move::Delivered, 4, some, 0), Err(Code::CursorAhead));
     assert_eq!(
-        conversation.check_move(UserId::new([7; 16]), Move::Read, 1, all),
+        conversation.check_move(UserId::new([7; 16]), Move::Read, 1, all, 0),
         Err(Code::NotFound)
     );
 }
@@ -80,7 +80,7 @@ fn cursors_only_move_forward_and_read_implies_delivered() {
     assert!(moved.delivered_moved && moved.read_moved && moved.delivered.seq == 4);
     let back = conversation.move_cursor(ANN, Move::Delivered, at(2)).unwrap();
     assert!(!back.delivered_moved && back.delivered == at(4));
-    assert_eq!(conversation.check_move(ANN, Move::Read, 3, Given::default()), Ok(false));
+    assert_eq!(conversation.check_move(ANN, Move::Read, 3, Given::default(), 0), Ok(false));
     // One move is on its way, the other changed nothing.
     assert!(!conversation.is_settled());
     assert_eq!(conversation.progress(ANN).told.read, Position::default());
@@ -122,8 +122,8 @@ fn others_are_told_what_is_shown() {
 fn a_former_member_moves_up_to_where_they_left() {
     let conversation = conversation(5);
     let all = given(&[(1, 9)]);
-    assert_eq!(conversation.check_move(EVE, Move::Read, 3, all), Ok(true));
-    assert_eq!(conversation.check_move(EVE, Move::Read, 4, all), Err(Code::CursorAhead));
+    assert_eq!(conversation.check_move(EVE, Move::Read, 3, all, 0), Ok(true));
+    assert_eq!(conversation.check_move(EVE, Move::Read, 4, all, 0), Err(Code::CursorAhead));
 }
 
 #[test]
@@ -132,7 +132,8 @@ fn a_receipt_matters_to_those_who_sent_something_since() {
     let hello = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
     let mut say = |sender: UserId| {
         let entry = Admitted { sender, act: hello.clone(), target: None };
-        let stamped = conversation.stamp(&entry, 1, 200).unwrap().stamped;
+        let stamped =
+            conversation.stamp(&entry, 1, crate::conversation::Bounds::of(200)).unwrap().stamped;
         conversation.apply(sender, &hello, stamped);
     };
     [ANN, ANN, BEN].into_iter().for_each(&mut say);

@@ -14,6 +14,7 @@ pub mod dedupe;
 mod direct;
 mod group;
 mod position;
+mod retention;
 mod send;
 mod senders;
 mod state;
@@ -21,15 +22,16 @@ mod state;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-pub use act::{Act, Target, reaction_hash};
+pub use act::{Act, Target, reaction_hash, reaction_hashes};
 pub use apply::Applied;
 pub use change::Change;
 pub use cursor::{Given, Interval, Move, MovedCursor, Shown};
 pub use direct::direct_id;
 pub use group::group_id;
 pub use position::Position;
+pub use retention::{Period, Spent};
 pub use send::{Admitted, Stamping};
-pub use state::{Info, Kind, Membership, Role, Settings, State};
+pub use state::{Bounds, Info, Kind, Membership, Role, Settings, State};
 
 use parley_protocol::{ConversationId, UserId};
 use senders::Senders;
@@ -74,9 +76,11 @@ pub struct Conversation {
     stamped: Position,
     /// Cursor moves handed to the log and not yet committed.
     moves_in_flight: u32,
-    /// Messages whose deletion was stamped last: what is known of a target may
-    /// be from just before.
-    deleted: VecDeque<u64>,
+    /// Deletions stamped last, each with its message: what is known of a target
+    /// may be from just before.
+    deleted: VecDeque<(u64, u64)>,
+    /// Deletions up to this seq are no longer among those.
+    deletions_after: u64,
     /// Messages with edits between stamp and commit, and how many.
     editing: HashMap<u64, u32>,
 }
@@ -113,6 +117,7 @@ impl Conversation {
             stamped: head,
             moves_in_flight: 0,
             deleted: VecDeque::new(),
+            deletions_after: head.seq,
             editing: HashMap::new(),
         }
     }
@@ -153,6 +158,36 @@ impl Conversation {
     #[must_use]
     pub fn is_editing(&self, seq: u64) -> bool {
         self.editing.contains_key(&seq)
+    }
+
+    /// Whether deletions may be unknown here to whoever read of a message when
+    /// the log ended at `as_of`: they have to read again.
+    #[must_use]
+    pub const fn forgot_since(&self, as_of: u64) -> bool {
+        as_of < self.deletions_after
+    }
+
+    /// Whether it is there for its members: its first entry is committed.
+    #[must_use]
+    pub const fn is_begun(&self) -> bool {
+        self.committed.seq > 0
+    }
+
+    /// Whether nothing was stamped in it yet.
+    #[must_use]
+    pub const fn is_blank(&self) -> bool {
+        self.stamped.seq == 0
+    }
+
+    /// Drops from the state what has no effect any more.
+    pub fn tidy(&mut self, spent: &Spent) {
+        let same = Arc::ptr_eq(&self.state, &self.next);
+        Arc::make_mut(&mut self.next).tidy(spent);
+        if same {
+            self.state = Arc::clone(&self.next);
+        } else {
+            Arc::make_mut(&mut self.state).tidy(spent);
+        }
     }
 
     /// Whether nothing is between here and its commit, so that the state may

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use parley_protocol::{Code, UserId};
 
-use super::{Act, Conversation, Position, State, Target};
+use super::{Act, Bounds, Conversation, Position, State, Target};
 
 /// What a member wants to append, checked as far as one can without the
 /// conversation.
@@ -35,34 +35,53 @@ pub struct Stamping {
 const DELETED: usize = 64;
 
 impl Conversation {
-    /// Gives an entry the position behind everything stamped so far. A group has
-    /// at most `most` members.
+    /// Gives an entry the position behind everything stamped so far, within what
+    /// this node allows.
     ///
     /// # Errors
     /// [`Code::NotFound`] when the sender never was a member: whoever may not
     /// see a conversation can't tell it from one that does not exist. Else what
     /// [`State::check_act`] returns.
-    pub fn stamp(&mut self, entry: &Admitted, now_ms: u64, most: usize) -> Result<Stamping, Code> {
+    pub fn stamp(
+        &mut self,
+        entry: &Admitted,
+        now_ms: u64,
+        bounds: Bounds,
+    ) -> Result<Stamping, Code> {
         let Admitted { sender, act, target } = entry;
-        let gone = |seq| self.deleted.contains(&seq);
-        let target = target.filter(|_| !act.target().is_some_and(gone));
-        self.next.check_act(*sender, act, target, self.stamped.seq, most)?;
+        let target = target.map(|target| self.as_of_now(act, target, now_ms));
+        self.next.check_act(*sender, act, target, self.stamped.seq, bounds)?;
         let first = self.stamped.seq == 0;
         let stamped = self.stamped.next(act.is_countable(), now_ms);
         self.stamped = stamped;
         if let Act::Delete { seq, .. } = act {
-            self.deleted.truncate(DELETED - 1);
-            self.deleted.push_front(*seq);
+            if self.deleted.len() >= DELETED
+                && let Some((oldest, _)) = self.deleted.pop_back()
+            {
+                self.deletions_after = oldest;
+            }
+            self.deleted.push_front((stamped.seq, *seq));
         }
         if let Act::Edit(seq) = act {
             *self.editing.entry(*seq).or_default() += 1;
         }
-        if act.change().is_some() || first {
+        if first || self.next.is_changed_by(act) {
             let next = Arc::make_mut(&mut self.next);
             next.take(*sender, act, stamped);
             return Ok(Stamping { stamped, state: Some(Arc::clone(&self.next)) });
         }
         Ok(Stamping { stamped, state: None })
+    }
+}
+
+impl Conversation {
+    /// What was looked up of a target, with what became of it since: it expired,
+    /// or its deletion is on its way.
+    fn as_of_now(&self, act: &Act, target: Target, now_ms: u64) -> Target {
+        let Some(seq) = act.target() else { return target };
+        let deleted = self.deleted.iter().any(|(_, gone)| *gone == seq);
+        let expired = self.next.is_expired(seq, target.sender, target.time_ms, now_ms);
+        Target { erased: target.erased || deleted || expired, ..target }
     }
 }
 
@@ -72,8 +91,10 @@ impl State {
         if stamped.seq == 1 {
             self.created_ms = stamped.time_ms;
         }
-        if let Some(change) = act.change() {
-            self.apply(sender, change, stamped);
+        match act {
+            Act::Change(change) => self.apply(sender, change, stamped),
+            Act::Delete { seq, .. } => self.pinned.retain(|pinned| pinned != seq),
+            Act::Message { .. } | Act::Edit(_) | Act::React { .. } => {}
         }
     }
 }
@@ -97,7 +118,7 @@ mod tests {
     }
 
     fn stamp(conversation: &mut Conversation, entry: &Admitted, now_ms: u64) -> Position {
-        conversation.stamp(entry, now_ms, 200).unwrap().stamped
+        conversation.stamp(entry, now_ms, Bounds::of(200)).unwrap().stamped
     }
 
     fn group() -> Conversation {
@@ -124,7 +145,8 @@ mod tests {
     fn only_messages_move_the_ordinal() {
         let mut conversation = Conversation::direct(ANN, BEN);
         stamp(&mut conversation, &message(ANN), 5);
-        let target = Some(Target { sender: ANN, message: true, ordinal: 1, erased: false });
+        let target =
+            Some(Target { sender: ANN, message: true, ordinal: 1, time_ms: 1, erased: false });
         let edit = Admitted { target, ..entry(ANN, Act::Edit(1)) };
         assert_eq!(stamp(&mut conversation, &edit, 6), Position { seq: 2, ordinal: 1, time_ms: 6 });
     }
@@ -139,7 +161,7 @@ mod tests {
     #[test]
     fn strangers_find_nothing() {
         let mut conversation = Conversation::direct(ANN, BEN);
-        assert_eq!(conversation.stamp(&message(EVE), 1, 200), Err(Code::NotFound));
+        assert_eq!(conversation.stamp(&message(EVE), 1, Bounds::of(200)), Err(Code::NotFound));
         assert!(conversation.is_settled());
     }
 
@@ -147,9 +169,9 @@ mod tests {
     fn a_change_counts_for_the_next_entry_before_it_is_committed() {
         let mut group = group();
         let removed = entry(ANN, Act::Change(Change::Removed(BEN)));
-        let stamping = group.stamp(&removed, 2, 200).unwrap();
+        let stamping = group.stamp(&removed, 2, Bounds::of(200)).unwrap();
         assert!(stamping.state.unwrap().active(BEN).is_none());
-        assert_eq!(group.stamp(&message(BEN), 3, 200), Err(Code::Forbidden));
+        assert_eq!(group.stamp(&message(BEN), 3, Bounds::of(200)), Err(Code::Forbidden));
         // Readers still go by what is committed: nothing is.
         assert!(group.state().member(BEN).is_none());
     }
@@ -158,12 +180,13 @@ mod tests {
     fn nothing_is_added_to_what_is_on_its_way_out() {
         let mut conversation = Conversation::direct(ANN, BEN);
         stamp(&mut conversation, &message(ANN), 1);
-        let target = Some(Target { sender: ANN, message: true, ordinal: 1, erased: false });
+        let target =
+            Some(Target { sender: ANN, message: true, ordinal: 1, time_ms: 1, erased: false });
         let delete = entry(ANN, Act::Delete { seq: 1, ordinal: 1 });
         stamp(&mut conversation, &Admitted { target, ..delete }, 2);
         // What was looked up before the deletion doesn't know of it.
         let edit = Admitted { target, ..entry(ANN, Act::Edit(1)) };
-        assert_eq!(conversation.stamp(&edit, 3, 200), Err(Code::TargetInvalid));
+        assert_eq!(conversation.stamp(&edit, 3, Bounds::of(200)), Err(Code::TargetInvalid));
     }
 
     #[test]
@@ -171,7 +194,8 @@ mod tests {
         let mut conversation = Conversation::direct(ANN, BEN);
         let first = stamp(&mut conversation, &message(ANN), 1);
         conversation.apply(ANN, &message(ANN).act, first);
-        let target = Some(Target { sender: ANN, message: true, ordinal: 1, erased: false });
+        let target =
+            Some(Target { sender: ANN, message: true, ordinal: 1, time_ms: 1, erased: false });
         let edit = Admitted { target, ..entry(ANN, Act::Edit(1)) };
         let second = stamp(&mut conversation, &edit, 2);
         assert!(conversation.is_editing(1) && !conversation.is_editing(2));
@@ -182,8 +206,8 @@ mod tests {
     #[test]
     fn the_first_entry_says_when_it_began() {
         let mut conversation = Conversation::direct(ANN, BEN);
-        let first = conversation.stamp(&message(ANN), 77, 200).unwrap();
+        let first = conversation.stamp(&message(ANN), 77, Bounds::of(200)).unwrap();
         assert_eq!(first.state.unwrap().created_ms, 77);
-        assert_eq!(conversation.stamp(&message(ANN), 78, 200).unwrap().state, None);
+        assert_eq!(conversation.stamp(&message(ANN), 78, Bounds::of(200)).unwrap().state, None);
     }
 }

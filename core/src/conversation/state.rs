@@ -7,6 +7,8 @@
 use parley_protocol::UserId;
 use parley_protocol::limits::FORMER_MEMBERS;
 
+use super::retention::Period;
+
 /// What sort of conversation it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -55,10 +57,29 @@ pub struct Settings {
     pub add: Role,
     /// Changes info, pins, mentions everyone.
     pub edit_info: Role,
-    /// Newcomers see everything instead of what follows their joining.
+    /// Newcomers see what was written since this was set, not only what follows
+    /// their joining.
     pub history_for_newcomers: bool,
-    /// Seconds after which entries are erased; `None` keeps them for ever.
+    /// Seconds after which entries from here on are erased; `None` keeps them for
+    /// ever. In a 1:1 it is not kept here: each side has one of their own.
     pub retention_s: Option<u64>,
+}
+
+/// What a conversation may have at most, and least, on this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Members of one group.
+    pub members: usize,
+    /// The shortest retention that may be set, seconds.
+    pub least_retention_s: u64,
+}
+
+impl Bounds {
+    /// Groups of at most `members`, and any retention.
+    #[must_use]
+    pub const fn of(members: usize) -> Self {
+        Self { members, least_retention_s: 1 }
+    }
 }
 
 impl Default for Settings {
@@ -116,7 +137,16 @@ pub struct State {
     pub info: Info,
     /// How it works.
     pub settings: Settings,
-    /// Seqs of the pinned messages, ascending.
+    /// For how long entries are kept, oldest first: periods that are in force,
+    /// and those of which something may be left.
+    pub periods: Vec<Period>,
+    /// Newcomers see entries above this seq; `None` when they see only what
+    /// follows their joining.
+    pub open_after: Option<u64>,
+    /// Who may not come in, by user id.
+    pub banned: Vec<UserId>,
+    /// Seqs of the pinned messages, ascending. Those that expired may still be
+    /// among them.
     pub pinned: Vec<u64>,
     /// Nobody sees entries up to this seq.
     pub erased_up_to: u64,
@@ -150,6 +180,9 @@ impl State {
             members: Vec::new(),
             info: Info::default(),
             settings: Settings::default(),
+            periods: Vec::new(),
+            open_after: None,
+            banned: Vec::new(),
             pinned: Vec::new(),
             erased_up_to: 0,
             created_ms: 0,
@@ -196,6 +229,20 @@ impl State {
     pub fn peer(&self, of: UserId) -> Option<UserId> {
         let other = self.members.iter().find(|member| member.user != of);
         other.filter(|_| self.kind == Kind::Direct).map(|member| member.user)
+    }
+
+    /// Whether somebody may not come in.
+    #[must_use]
+    pub fn is_banned(&self, user: UserId) -> bool {
+        self.banned.binary_search(&user).is_ok()
+    }
+
+    /// Whether somebody who is in may make invite links, and keeps those that
+    /// they made.
+    #[must_use]
+    pub fn may_invite(&self, user: UserId) -> bool {
+        self.kind == Kind::Group
+            && self.active(user).is_some_and(|member| member.role >= self.settings.add)
     }
 
     /// Brings somebody in, or in again.

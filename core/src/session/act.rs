@@ -35,7 +35,11 @@ pub(super) fn act(body: &ValidatedBody) -> Result<Act, Code> {
             settings: changed.settings.map(|given| settings(&given)),
         }),
         Content::MembersAdded(added) => Act::Change(Change::Added(users(&added.users)?)),
+        Content::MemberRemoved(removed) if removed.ban => {
+            Act::Change(Change::Banned(user(&removed.user)?))
+        }
         Content::MemberRemoved(removed) => Act::Change(Change::Removed(user(&removed.user)?)),
+        Content::MemberUnbanned(body) => Act::Change(Change::Unbanned(user(&body.user)?)),
         Content::MemberLeft => Act::Change(Change::Left),
         Content::RoleChanged(changed) => {
             let role = match wire::Role::try_from(changed.role) {

@@ -15,6 +15,7 @@ fn options() -> Options {
             requests_in_flight: 2,
             fetch_entries: 50,
             group_members: 200,
+            least_retention_s: 3600,
         },
         heartbeat_ms: 100,
         background_heartbeat_ms: 1000,

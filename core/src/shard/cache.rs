@@ -59,6 +59,13 @@ impl Cache {
         self.hand.push_back(id);
     }
 
+    pub(super) fn remove(&mut self, id: ConversationId) {
+        if self.slots.remove(&id).is_some() {
+            self.hand.retain(|known| *known != id);
+            self.evictions += 1;
+        }
+    }
+
     fn make_room(&mut self) {
         // Twice round: the first pass may only take second chances away.
         let mut steps = 2 * self.hand.len();
@@ -119,7 +126,11 @@ mod tests {
         for n in 0..5 {
             cache.insert(conversation(n));
             let entry = message(n);
-            cache.touch(conversation(n).id()).unwrap().stamp(&entry, 1, 200).unwrap();
+            cache
+                .touch(conversation(n).id())
+                .unwrap()
+                .stamp(&entry, 1, crate::conversation::Bounds::of(200))
+                .unwrap();
         }
         assert_eq!(cache.len(), 5);
     }
@@ -129,7 +140,7 @@ mod tests {
         let mut cache = Cache::new(2);
         let mut newer = conversation(1);
         let entry = message(1);
-        newer.stamp(&entry, 1, 200).unwrap();
+        newer.stamp(&entry, 1, crate::conversation::Bounds::of(200)).unwrap();
         cache.insert(newer.clone());
         cache.insert(conversation(1));
         assert_eq!(cache.touch(newer.id()), Some(&mut newer));

@@ -14,7 +14,9 @@ use std::collections::HashMap;
 use parley_protocol::{Code, ConversationId, UserId};
 
 use crate::conversation::dedupe::{Known, SendKey};
-use crate::conversation::{Act, Applied, Conversation, Given, Move, MovedCursor, Position, Shown};
+use crate::conversation::{
+    Act, Applied, Bounds, Conversation, Given, Move, MovedCursor, Position, Shown, Spent,
+};
 use cache::Cache;
 pub use send::{Decision, SendCommand};
 
@@ -22,20 +24,19 @@ pub use send::{Decision, SendCommand};
 #[derive(Debug)]
 pub struct Shard {
     epoch: u64,
-    /// Members of one group.
-    group_members: usize,
+    bounds: Bounds,
     conversations: Cache,
     /// Stamped, not yet committed.
     in_flight: HashMap<SendKey, Known>,
 }
 
 impl Shard {
-    /// An empty shard led in `epoch` that keeps about `capacity` conversations
-    /// and lets groups have `group_members`.
+    /// An empty shard led in `epoch` that keeps about `capacity` conversations,
+    /// each within `bounds`.
     #[must_use]
-    pub fn new(epoch: u64, capacity: usize, group_members: usize) -> Self {
+    pub fn new(epoch: u64, capacity: usize, bounds: Bounds) -> Self {
         let conversations = Cache::new(capacity);
-        Self { epoch, group_members, conversations, in_flight: HashMap::new() }
+        Self { epoch, bounds, conversations, in_flight: HashMap::new() }
     }
 
     /// The epoch that goes into every entry stamped here.
@@ -106,9 +107,25 @@ impl Shard {
         which: Move,
         up_to: u64,
         given: Given,
+        gone: u64,
     ) -> Result<bool, Code> {
         let conversation = self.conversations.touch(id).ok_or(Code::NotFound)?;
-        conversation.check_move(user, which, up_to, given)
+        conversation.check_move(user, which, up_to, given, gone)
+    }
+
+    /// Forgets a conversation in which nothing was said.
+    pub fn forget_blank(&mut self, id: ConversationId) {
+        if self.conversations.touch(id).is_some_and(|conversation| conversation.is_blank()) {
+            self.conversations.remove(id);
+        }
+    }
+
+    /// Drops from a conversation's state, if it is loaded, what has no effect any
+    /// more.
+    pub fn tidy(&mut self, id: ConversationId, spent: &Spent) {
+        if let Some(conversation) = self.conversations.touch(id) {
+            conversation.tidy(spent);
+        }
     }
 
     /// Moves a cursor; `None` when there is no such member here.

@@ -44,7 +44,7 @@ impl Shard {
         now_ms: u64,
     ) -> Result<Decision, Code> {
         let SendCommand { key, entry, digest } = command;
-        let most = self.group_members;
+        let bounds = self.bounds;
         let conversation = self.conversations.touch(key.conversation).ok_or(Code::NotFound)?;
         // A resend gets its answer whatever changed since, but only its author
         // hears of it: the key names their device.
@@ -54,7 +54,7 @@ impl Shard {
         if let Some(known) = committed {
             return known.again(digest).map(Decision::Again);
         }
-        let stamping = conversation.stamp(&entry, now_ms, most)?;
+        let stamping = conversation.stamp(&entry, now_ms, bounds)?;
         self.in_flight.insert(key, Known { answer: stamping.stamped, digest });
         Ok(Decision::Append(stamping))
     }
@@ -63,7 +63,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::{Act, Conversation};
+    use crate::conversation::{Act, Bounds, Conversation};
     use bytes::Bytes;
     use parley_protocol::{ClientMessageId, DeviceId, UserId};
 
@@ -73,7 +73,7 @@ mod tests {
 
     fn shard() -> (Shard, Conversation) {
         let conversation = Conversation::direct(ANN, BEN);
-        let mut shard = Shard::new(1, 10, 200);
+        let mut shard = Shard::new(1, 10, Bounds::of(200));
         assert!(shard.load(conversation.clone(), 0));
         (shard, conversation)
     }
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_was_read_before_an_eviction_is_not_taken() {
-        let mut shard = Shard::new(1, 1, 200);
+        let mut shard = Shard::new(1, 1, Bounds::of(200));
         let direct = |n| Conversation::direct(UserId::new([n; 16]), UserId::new([n; 16]));
         let as_of = shard.evictions();
         assert!(shard.load(direct(1), as_of));
@@ -142,6 +142,6 @@ mod tests {
         let (mut shard, _) = shard();
         let stranger = command(UserId::new([9; 16]), "a", 1);
         assert_eq!(shard.send(stranger.clone(), None, 5), Err(Code::NotFound));
-        assert_eq!(Shard::new(1, 10, 200).send(stranger, None, 5), Err(Code::NotFound));
+        assert_eq!(Shard::new(1, 10, Bounds::of(200)).send(stranger, None, 5), Err(Code::NotFound));
     }
 }

@@ -19,6 +19,8 @@ pub struct FeedEntry {
     pub last_ordinal: u64,
     /// Its time, Unix milliseconds.
     pub last_time_ms: u64,
+    /// When the newest message was stamped, or the user came in.
+    pub message_ms: u64,
     /// The user's read cursor.
     pub read_seq: u64,
     /// Messages up to the floor.
@@ -36,6 +38,7 @@ impl FeedEntry {
         self.last_seq = self.last_seq.max(other.last_seq);
         self.last_ordinal = self.last_ordinal.max(other.last_ordinal);
         self.last_time_ms = self.last_time_ms.max(other.last_time_ms);
+        self.message_ms = self.message_ms.max(other.message_ms);
         self.read_seq = self.read_seq.max(other.read_seq);
         self.floor_ordinal = self.floor_ordinal.max(other.floor_ordinal);
         self.sent_seq = self.sent_seq.max(other.sent_seq);

@@ -52,7 +52,7 @@ fn a_group_agrees_with_the_naive_reference() {
     println!("{tally:#?}");
 }
 
-const EXPECTED: [(&str, &str); 13] = [
+const EXPECTED: [(&str, &str); 15] = [
     ("message", "ok not_found forbidden target_invalid"),
     ("edit", "ok not_found forbidden target_invalid"),
     ("delete", "ok not_found forbidden target_invalid"),
@@ -62,8 +62,10 @@ const EXPECTED: [(&str, &str); 13] = [
     ("remove", "ok not_found forbidden target_invalid"),
     ("leave", "ok not_found forbidden"),
     ("role", "ok not_found forbidden target_invalid"),
-    ("join", "ok target_invalid group_full"),
+    ("ban", "ok not_found forbidden target_invalid"),
+    ("unban", "ok not_found forbidden target_invalid"),
+    ("join", "ok target_invalid group_full invite_invalid"),
     ("erase", "ok not_found forbidden"),
-    ("change", "ok not_found forbidden"),
+    ("change", "ok not_found forbidden bad_request"),
     ("cursor", "true false"),
 ];

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use parley_core::conversation::{
-    Act, Admitted, Change, Conversation, Given, Info, Interval, Membership, Move, Position, Role,
-    Settings, Shown,
+    Act, Admitted, Bounds, Change, Conversation, Given, Info, Interval, Membership, Move, Position,
+    Role, Settings, Shown, Spent, Target,
 };
 use parley_core::user::FeedEntry;
 use parley_protocol::{Code, ConversationId, UserId};
@@ -14,8 +14,8 @@ use parley_protocol::{Code, ConversationId, UserId};
 use super::naive::{Entry, Naive};
 
 const USERS: u8 = 6;
-/// Few enough that groups are full now and then.
-const MOST: usize = 5;
+/// Few enough members that groups are full now and then.
+const BOUNDS: Bounds = Bounds { members: 5, least_retention_s: 2 };
 
 /// Chooses the steps.
 pub(crate) trait Dice {
@@ -70,7 +70,7 @@ impl<D: Dice> World<D> {
             80..97 => self.move_cursor(),
             _ => self.crash(),
         }
-        self.now_ms += self.dice.roll(3);
+        self.now_ms += if self.dice.one_in(8) { self.dice.roll(900) } else { self.dice.roll(3) };
         self.agree();
     }
 
@@ -82,12 +82,20 @@ impl<D: Dice> World<D> {
 
     fn send(&mut self) {
         let (actor, act) = (self.pick(), self.act());
+        self.tidy();
         // The server looks a target up in what is committed.
-        let target = act.target().and_then(|seq| self.log.target(seq));
+        let target = act.target().and_then(|seq| self.log.target(seq)).map(|target| {
+            // A period is forgotten once all of it is erased.
+            let seq = act.target().unwrap_or(0);
+            let periods = &self.conversation.next_state().periods;
+            let forgotten = !periods.iter().any(|period| period.covers(seq, target.sender));
+            let erased = target.erased || (forgotten && self.log.expired(seq, self.now_ms));
+            Target { erased, ..target }
+        });
         let stamped = self.stamped();
-        let wanted = stamped.verdict(actor, &act, target, MOST);
+        let wanted = stamped.verdict(actor, &act, target, BOUNDS, self.now_ms);
         let entry = Admitted { sender: actor, act: act.clone(), target };
-        let got = self.conversation.stamp(&entry, self.now_ms, MOST);
+        let got = self.conversation.stamp(&entry, self.now_ms, BOUNDS);
         assert_eq!(got.as_ref().err().copied(), wanted.err(), "{actor:?} {act:?} {target:?}");
         let how = wanted.map_or_else(|code| code.name(), |()| "ok");
         *self.tally.entry(format!("{} {how}", name_of(&act))).or_default() += 1;
@@ -95,7 +103,19 @@ impl<D: Dice> World<D> {
         let last = stamped.entries.len() as u64;
         assert_eq!(stamping.stamped.seq, last + 1);
         assert_eq!(stamping.stamped.ordinal, stamped.ordinal(last) + u64::from(act.is_countable()));
-        self.in_flight.push_back((Entry { sender: actor, act }, stamping.stamped));
+        let time_ms = stamping.stamped.time_ms;
+        self.in_flight.push_back((Entry { sender: actor, act, time_ms }, stamping.stamped));
+    }
+
+    /// What the server does before somebody pins, and the eraser now and then.
+    fn tidy(&mut self) {
+        let state = self.conversation.state();
+        let old = |seq: &u64| self.log.expired(*seq, self.now_ms);
+        let pins = state.pinned.iter().copied().filter(old).collect();
+        let over =
+            state.periods.iter().filter(|period| period.up_to.is_some_and(|last| old(&last)));
+        let periods = over.map(|period| (period.of, period.after)).collect();
+        self.conversation.tidy(&Spent { pins, periods });
     }
 
     fn commit(&mut self) {
@@ -133,11 +153,13 @@ impl<D: Dice> World<D> {
         if from <= to {
             given.add(Interval { from, to });
         }
-        let got = self.conversation.check_move(mover, which, up_to, given);
+        let gone = if self.dice.one_in(2) { self.log.gone(mover, self.now_ms) } else { 0 };
+        let got = self.conversation.check_move(mover, which, up_to, given, gone);
         let delivered = self.delivered.get(&mover).copied().unwrap_or(0);
         // Everything up to there is held, was given, or is not theirs to see.
-        let has =
-            |seq| seq <= delivered || (from..=to).contains(&seq) || seq <= self.log.floor(mover);
+        let has = |seq| {
+            seq <= delivered || (from..=to).contains(&seq) || seq <= self.log.floor(mover).max(gone)
+        };
         let end = self.log.end(mover);
         let wanted = match end {
             None => Err(Code::NotFound),
@@ -173,18 +195,30 @@ impl<D: Dice> World<D> {
         assert_eq!(members, self.log.members(), "who is in");
         let owners = members.values().filter(|role| **role == Role::Owner).count();
         assert_eq!(owners, usize::from(!members.is_empty()), "owners");
-        assert_eq!(BTreeSet::from_iter(state.pinned.iter().copied()), self.log.pinned());
+        let now_ms = self.now_ms;
+        let pinned = state.pinned.iter().copied().filter(|seq| !self.log.expired(*seq, now_ms));
+        assert_eq!(BTreeSet::from_iter(pinned), self.log.pinned(now_ms));
         assert_eq!(state.settings, self.log.settings());
-        let deleted = self.log.deleted();
+        assert_eq!(BTreeSet::from_iter(state.banned.iter().copied()), self.log.banned());
+        let last = self.log.entries.len() as u64;
+        for (seq, entry) in (1..).zip(&self.log.entries).filter(|(seq, _)| seq + 12 > last) {
+            let old = state.is_expired(seq, entry.sender, entry.time_ms, now_ms);
+            // Of a period that was forgotten, all had expired.
+            let forgotten = !state.periods.iter().any(|period| period.covers(seq, entry.sender));
+            let wanted = self.log.expired(seq, now_ms);
+            assert!(old == wanted || (wanted && forgotten), "{seq} at {now_ms}");
+        }
+        let deleted = self.log.lost(now_ms);
         for user in (0..USERS).map(user) {
             let feed = self.feeds.get(&user).copied().unwrap_or_default();
             let (above, to) = feed.unread_range();
             let inside = |ordinal: u64| ordinal > above && ordinal <= to;
             let gone = deleted.iter().filter(|seq| inside(self.log.ordinal(**seq))).count() as u64;
             let read = self.read.get(&user).copied().unwrap_or(0);
-            let wanted = self.log.unread(user, read);
+            let wanted = self.log.unread(user, read, now_ms);
             assert_eq!(feed.unread(gone), wanted.len() as u64, "unread of {user:?}");
-            let mentions = self.log.mentioning(user).filter(|seq| inside(self.log.ordinal(*seq)));
+            let mentions =
+                self.log.mentioning(user, now_ms).filter(|seq| inside(self.log.ordinal(*seq)));
             let wanted = wanted.iter().filter(|seq| self.log.mentions(**seq, user)).count();
             assert_eq!(mentions.count(), wanted, "mentions of {user:?}");
         }
@@ -199,11 +233,8 @@ impl<D: Dice> World<D> {
         let created = !self.stamped().entries.is_empty();
         if !created {
             let members = (1..USERS - 2).map(user).filter(|_| self.dice.one_in(2)).collect();
-            return Act::Change(Change::Created {
-                info: Info::default(),
-                settings: self.settings(),
-                members,
-            });
+            let settings = self.settings();
+            return Act::Change(Change::Created { info: Info::default(), settings, members });
         }
         match self.dice.roll(40) {
             0..14 => {
@@ -223,7 +254,10 @@ impl<D: Dice> World<D> {
                 let other = self.pick();
                 Act::Change(Change::Added(if one == other { vec![one] } else { vec![one, other] }))
             }
-            30..33 => Act::Change(Change::Removed(self.pick())),
+            30 => Act::Change(Change::Removed(self.pick())),
+            31 => Act::Change(Change::Banned(self.pick())),
+            32 if self.dice.one_in(3) => Act::Change(Change::Unbanned(self.pick())),
+            32 => Act::Change(Change::Banned(self.pick())),
             33 => Act::Change(Change::Left),
             34..36 => {
                 let role = [Role::Member, Role::Admin, Role::Owner][self.dice.roll(3) as usize];
@@ -253,7 +287,7 @@ impl<D: Dice> World<D> {
             add: least(2),
             edit_info: least(2),
             history_for_newcomers: self.dice.one_in(3),
-            retention_s: None,
+            retention_s: [None, None, Some(1), Some(2), Some(4)][self.dice.roll(5) as usize],
         }
     }
 }
@@ -281,6 +315,8 @@ fn name_of(act: &Act) -> &'static str {
         Act::Change(Change::Changed { .. }) => "change",
         Act::Change(Change::Added(_)) => "add",
         Act::Change(Change::Removed(_)) => "remove",
+        Act::Change(Change::Banned(_)) => "ban",
+        Act::Change(Change::Unbanned(_)) => "unban",
         Act::Change(Change::Left) => "leave",
         Act::Change(Change::Role(..)) => "role",
         Act::Change(Change::Joined) => "join",

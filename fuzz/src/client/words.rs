@@ -75,6 +75,7 @@ pub(super) fn welcome(how: u8, a: u8, b: u8) -> wire::Welcome {
         requests_in_flight: 8,
         fetch_entries: 4,
         group_members: 3,
+        least_retention_s: 1,
     };
     wire::Welcome {
         version: if how == 9 { 7 } else { 1 },
@@ -94,6 +95,7 @@ pub(super) fn welcome(how: u8, a: u8, b: u8) -> wire::Welcome {
 
 pub(super) fn changes(conversation: u8, last: u8, more: bool, feed: u8) -> wire::Changes {
     let entry = wire::FeedEntry {
+        last_message_ms: 0,
         conversation: id(conversation),
         version: feed.into(),
         last_seq: u64::from(last % 32),
@@ -162,9 +164,10 @@ pub(super) fn content(seq: u64) -> (u32, Vec<u8>) {
         9 => {
             (Kind::MembersAdded, wire::MembersAdded { users: vec![id(3), id(255)] }.encode_to_vec())
         }
-        10 => {
-            (Kind::MemberRemoved, wire::MemberRemoved { user: id((seq % 4) as u8) }.encode_to_vec())
-        }
+        10 => (
+            Kind::MemberRemoved,
+            wire::MemberRemoved { user: id((seq % 4) as u8), ban: false }.encode_to_vec(),
+        ),
         11 => (Kind::HistoryErased, wire::HistoryErased { up_to: back }.encode_to_vec()),
         13 => (Kind::GroupCreated, b"\xff".to_vec()),
         14 => (Kind::RoleChanged, wire::RoleChanged { user: id(1), role: 9 }.encode_to_vec()),

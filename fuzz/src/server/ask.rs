@@ -178,7 +178,10 @@ impl Known<'_> {
                 let users = vec![user];
                 (EntryKind::MembersAdded, wire::MembersAdded { users }.encode_to_vec())
             }
-            6 => (EntryKind::MemberRemoved, wire::MemberRemoved { user }.encode_to_vec()),
+            6 => {
+                let ban = seq % 4 == 0;
+                (EntryKind::MemberRemoved, wire::MemberRemoved { user, ban }.encode_to_vec())
+            }
             7 => (EntryKind::MemberLeft, Vec::new()),
             8 => {
                 let role = i32::from(what % 3) + 1;

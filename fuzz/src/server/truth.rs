@@ -171,21 +171,24 @@ impl Log {
         self.pair.contains(&user) || matches!(self.stay(user), Some((_, _, None)))
     }
 
-    /// Somebody's last stay in a group: when they came, whether they see what
-    /// was before, when they went.
-    fn stay(&self, user: UserId) -> Option<(u64, bool, Option<u64>)> {
-        let (mut stay, mut open) = (None, false);
+    /// Somebody's last stay in a group: when they came, what comes before the first
+    /// entry they see, when they went.
+    fn stay(&self, user: UserId) -> Option<(u64, u64, Option<u64>)> {
+        let (mut stay, mut open): (Option<(u64, u64, Option<u64>)>, _) = (None, None);
         for (seq, said) in (1u64..).zip(&self.said) {
             let comes = match said.kind {
                 EntryKind::GroupCreated => {
                     let created = wire::GroupCreated::decode(said.body.clone()).unwrap_or_default();
-                    open = created.settings.is_some_and(|set| set.history_for_newcomers);
+                    let shows = created.settings.is_some_and(|set| set.history_for_newcomers);
+                    open = shows.then_some(0);
                     said.sender == user || created.members.contains(&user.to_wire())
                 }
                 EntryKind::ConversationChanged => {
                     let changed = wire::ConversationChanged::decode(said.body.clone());
                     let settings = changed.unwrap_or_default().settings;
-                    open = settings.map_or(open, |set| set.history_for_newcomers);
+                    // From where it was set on.
+                    open = settings
+                        .map_or(open, |set| set.history_for_newcomers.then(|| open.unwrap_or(seq)));
                     false
                 }
                 EntryKind::MembersAdded => {
@@ -204,9 +207,10 @@ impl Log {
                 _ => false,
             };
             if comes {
-                stay = Some((seq, open, None));
+                let earlier = stay.map_or(0, |(_, before, _)| before);
+                stay = Some((seq, open.unwrap_or(seq - 1).max(earlier), None));
             } else if goes {
-                stay = stay.map(|(came, open, _)| (came, open, Some(seq)));
+                stay = stay.map(|(came, open, went)| (came, open, went.or(Some(seq))));
             }
         }
         stay
@@ -217,8 +221,8 @@ impl Log {
         let (before, to) = if self.pair.contains(&user) {
             (0, last)
         } else {
-            let (came, open, went) = self.stay(user)?;
-            (if open { 0 } else { came - 1 }, went.unwrap_or(last))
+            let (_, before, went) = self.stay(user)?;
+            (before, went.unwrap_or(last))
         };
         let above = before.max(self.erased_up_to()).max(*self.cleared.get(&user).unwrap_or(&0));
         Some(Sight { above: above.min(to), to })
@@ -244,6 +248,12 @@ impl Log {
         }
     }
 
+    /// The message that an edit is of.
+    fn edits(&self, seq: u64) -> Option<u64> {
+        let said = self.said.get(seq as usize - 1).filter(|said| said.kind == EntryKind::Edit);
+        said.and_then(|said| wire::Edit::decode(said.body.clone()).ok()).map(|edit| edit.seq)
+    }
+
     /// An entry that was read is theirs to see, and what was sent, or erased
     /// for a reason.
     fn agrees(&mut self, user: UserId, sight: &Sight, bytes: &Bytes) -> wire::Entry {
@@ -257,7 +267,9 @@ impl Log {
             (said.kind as u32, said.sent.ordinal, said.sent.time_ms),
             "{entry:?}"
         );
-        let hidden = self.hidden.get(&user).is_some_and(|seqs| seqs.contains(&seq));
+        let hides = |seq| self.hidden.get(&user).is_some_and(|seqs| seqs.contains(&seq));
+        // The new words of what they hid are hidden too.
+        let hidden = hides(seq) || self.edits(seq).is_some_and(hides);
         assert_eq!(entry.erased, hidden || self.is_deleted(seq), "{entry:?}");
         assert!(!entry.erased || entry.body.is_empty(), "{entry:?} has a body");
         if !entry.erased {

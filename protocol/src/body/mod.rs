@@ -14,7 +14,7 @@ use crate::errors::Code;
 use crate::limits;
 use crate::wire::{
     ConversationChanged, Delete, Edit, EntryKind, GroupCreated, HistoryErased, MemberLeft,
-    MemberRemoved, MembersAdded, Mention, Pin, Reaction, RoleChanged, Text,
+    MemberRemoved, MemberUnbanned, MembersAdded, Mention, Pin, Reaction, RoleChanged, Text,
 };
 
 /// A body that may become an entry: of a known kind, well formed, within limits.
@@ -52,6 +52,8 @@ pub enum Content {
     MembersAdded(MembersAdded),
     /// Somebody is put out.
     MemberRemoved(MemberRemoved),
+    /// Somebody may come in again.
+    MemberUnbanned(MemberUnbanned),
     /// The sender goes.
     MemberLeft,
     /// Somebody may do more, or less.
@@ -169,6 +171,11 @@ fn content(kind: EntryKind, bytes: Bytes, text_chars: u32) -> Result<Content, Co
             let body: MemberRemoved = decode(bytes)?;
             group::check_users(std::slice::from_ref(&body.user))?;
             Ok(Content::MemberRemoved(body))
+        }
+        EntryKind::MemberUnbanned => {
+            let body: MemberUnbanned = decode(bytes)?;
+            group::check_users(std::slice::from_ref(&body.user))?;
+            Ok(Content::MemberUnbanned(body))
         }
         EntryKind::MemberLeft => decode::<MemberLeft>(bytes).map(|_| Content::MemberLeft),
         EntryKind::RoleChanged => {

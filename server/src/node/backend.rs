@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parley_core::conversation::Bounds;
 use parley_core::session::Options as Rules;
 use parley_core::shard::placement::ShardCount;
 use parley_core::user::patience_ms;
@@ -25,7 +26,7 @@ use crate::chat::fanout::Fanout;
 use crate::chat::home::{self, Homes};
 use crate::chat::presence::{self, Presence};
 use crate::chat::receipts::{self, Receipts};
-use crate::chat::retention::{Candidates, Eraser};
+use crate::chat::retention::{self, Candidates, Eraser};
 use crate::chat::shard::{self, Shards, States};
 use crate::edge::http;
 use crate::edge::listen::{Connections, WebSockets};
@@ -89,7 +90,7 @@ impl Backend {
         let conversations = config.storage.conversation_cache;
         let states = Arc::new(States::new(
             count,
-            shard::Options { conversations, epoch, group_members: config.groups.members },
+            shard::Options { conversations, epoch, bounds: bounds(config) },
         ));
         let receipts = Receipts::new(Arc::clone(&homes) as Arc<dyn receipts::ReceiptSink>);
         let receipts_worker = receipts.start(receipts::EVERY)?;
@@ -100,14 +101,20 @@ impl Backend {
         let log = log::LocalLog::start(store.clone(), log_options(config), sink, on_fatal)?;
         let log: Arc<dyn Log<shard::Pending>> = Arc::new(log);
         let flusher = homes.start_flushing(FLUSH_EVERY)?;
-        let every = Duration::from_millis(config.storage.erase_every_ms);
-        let eraser =
-            Eraser::new(candidates, count, store.clone(), Arc::clone(&log)).start(every)?;
-
         let commits = Arc::new(Commits::new(Arc::clone(&log)));
         let standings = Arc::clone(&homes) as Arc<dyn people::Standings>;
         let rows = Arc::clone(&commits) as Arc<dyn crate::storage::rows::Commit>;
         let people = People::new(config.people_options(), count, store.clone(), rows, standings);
+        let every = Duration::from_millis(config.storage.erase_every_ms);
+        let eraser = Eraser::new(retention::Parts {
+            candidates,
+            count,
+            store: store.clone(),
+            log: Arc::clone(&log),
+            states: Arc::clone(&states),
+            feeds: Arc::new(home::Telling::new(Arc::clone(&homes), people.clone())),
+        });
+        let eraser = eraser.start(every)?;
         let accounts = Accounts::new(
             config.accounts_options(),
             count,
@@ -262,6 +269,11 @@ fn shard_count(store: &Store) -> Result<ShardCount, OpenError> {
     ShardCount::new(configured).ok_or(OpenError::ShardCountInvalid { configured })
 }
 
+const fn bounds(config: &Config) -> Bounds {
+    let least_retention_s = config.groups.least_retention_s;
+    Bounds { members: config.groups.members, least_retention_s }
+}
+
 fn log_options(config: &Config) -> log::Options {
     log::Options {
         queue_appends: config.queue.appends,
@@ -290,6 +302,7 @@ fn session_options(config: &Config) -> session::Options {
                 requests_in_flight: limits::REQUESTS_IN_FLIGHT,
                 fetch_entries: limits::FETCH_ENTRIES,
                 group_members: u32::try_from(config.groups.members).unwrap_or(u32::MAX),
+                least_retention_s: config.groups.least_retention_s,
             },
             heartbeat_ms: config.sessions.heartbeat_ms,
             background_heartbeat_ms: config.sessions.background_heartbeat_ms,

@@ -48,7 +48,19 @@ fn feed() -> Vec<Vector> {
         preferences: Some(preferences),
         hidden: 2,
         request: true,
+        ..FeedEntry::default()
     };
+    let quiet = FeedEntry {
+        conversation: wire(&TALK),
+        version: 4712,
+        last_seq: 10,
+        last_time_ms: TIME_MS,
+        last_ordinal: 8,
+        floor_ordinal: 8,
+        last_message_ms: TIME_MS - 5000,
+        ..FeedEntry::default()
+    };
+    let short = Limits { least_retention_s: limits::LEAST_RETENTION_S, ..Limits::default() };
     vec![
         server(
             "welcome_with_groups",
@@ -66,6 +78,7 @@ fn feed() -> Vec<Vector> {
                     requests_in_flight: limits::REQUESTS_IN_FLIGHT,
                     fetch_entries: limits::FETCH_ENTRIES,
                     group_members: limits::GROUP_MEMBERS,
+                    ..Limits::default()
                 }),
                 server_time_ms: TIME_MS,
                 heartbeat_ms: 4000,
@@ -80,6 +93,18 @@ fn feed() -> Vec<Vector> {
             "All that a feed entry says: three messages since the floor, one of them deleted.",
             0,
             Kind::Changes(Changes { entries: vec![talk], feed_position: 4711, more: false }),
+        ),
+        server(
+            "changes_after_a_reaction",
+            "The last entry is newer than the last message, by which lists are ordered.",
+            0,
+            Kind::Changes(Changes { entries: vec![quiet], feed_position: 4712, more: false }),
+        ),
+        server(
+            "welcome_with_the_least_retention",
+            "A server says the shortest retention that can be set.",
+            1,
+            Kind::Welcome(Welcome { version: 1, limits: Some(short), ..Welcome::default() }),
         ),
     ]
 }
@@ -112,6 +137,29 @@ fn groups() -> Vec<Vector> {
                 first_after: 3,
                 former: false,
                 created_ms: TIME_MS,
+                ..Described::default()
+            }),
+        ),
+        server(
+            "described_with_bans",
+            "A group as an admin sees it, with somebody who may not come in.",
+            17,
+            Kind::Described(Described {
+                conversation: wire(&GROUP),
+                kind: ConversationKind::Group as i32,
+                banned: vec![wire(&CAROL)],
+                ..Described::default()
+            }),
+        ),
+        server(
+            "described_kept_for_a_while",
+            "A 1:1 in which what the other one writes is kept for a day.",
+            17,
+            Kind::Described(Described {
+                conversation: wire(&TALK),
+                kind: ConversationKind::Direct as i32,
+                peer_retention_s: 86_400,
+                ..Described::default()
             }),
         ),
         server(

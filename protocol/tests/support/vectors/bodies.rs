@@ -4,8 +4,8 @@ use bytes::Bytes;
 use parley_protocol::wire::mention::Who as Named;
 use parley_protocol::wire::{
     ConversationChanged, ConversationSettings, Delete, Edit, Entry, EntryKind, GroupCreated,
-    GroupInfo, HistoryErased, MemberJoined, MemberLeft, MemberRemoved, MembersAdded, Mention, Pin,
-    Reaction, Role, RoleChanged, Text, Who,
+    GroupInfo, HistoryErased, MemberJoined, MemberLeft, MemberRemoved, MemberUnbanned,
+    MembersAdded, Mention, Pin, Reaction, Role, RoleChanged, Text, Who,
 };
 use parley_protocol::{Message, limits};
 
@@ -139,7 +139,9 @@ fn examples() -> Vec<Example> {
     let unpin = Pin { removed: true, ..pin() };
     let back = Reaction { removed: true, ..reaction() };
     let added = MembersAdded { users: vec![wire(&BOB), wire(&CAROL)] };
-    let removed = MemberRemoved { user: wire(&CAROL) };
+    let removed = MemberRemoved { user: wire(&CAROL), ban: false };
+    let banned = MemberRemoved { user: wire(&CAROL), ban: true };
+    let unbanned = MemberUnbanned { user: wire(&CAROL) };
     let role = RoleChanged { user: wire(&BOB), role: Role::Owner as i32 };
     vec![
         (
@@ -220,6 +222,20 @@ fn examples() -> Vec<Example> {
             EntryKind::MemberRemoved,
             "MemberRemoved",
             removed.encode_to_vec(),
+        ),
+        (
+            "member_banned",
+            "One is put out and may not come in again.",
+            EntryKind::MemberRemoved,
+            "MemberRemoved",
+            banned.encode_to_vec(),
+        ),
+        (
+            "member_unbanned",
+            "One may come in again.",
+            EntryKind::MemberUnbanned,
+            "MemberUnbanned",
+            unbanned.encode_to_vec(),
         ),
         (
             "member_left",
@@ -440,6 +456,7 @@ fn refused_changes() -> Vec<BodyVector> {
             bad,
         ),
         refused("removed_nobody", "No user.", EntryKind::MemberRemoved, vec![], bad),
+        refused("unbanned_nobody", "No user.", EntryKind::MemberUnbanned, vec![], bad),
         refused(
             "left_cut_short",
             "A field without its value.",

@@ -34,6 +34,7 @@ use crate::chat::shard::{
     sent_answer,
 };
 use crate::storage::log::Committed;
+use crate::storage::store::tables::entries::without_body;
 
 /// A group of so many is large.
 const LARGE: usize = 8;
@@ -158,12 +159,11 @@ impl Fanout {
     }
 
     fn entry(&self, shard: ShardId, pending: &PendingEntry, outgoing: &mut Outgoing) -> usize {
-        let PendingEntry { key, sender, stamped, act, entry, reply: to } = pending;
+        let PendingEntry { key, sender, stamped, act, entry, blind, reply: to } = pending;
         let applied = self.states.lock(shard).apply(key, *sender, act, *stamped);
         self.committed.increment(1);
         let (before, after) = (&applied.before, &applied.after);
-        let erases =
-            after.settings.retention_s.is_some() || after.erased_up_to > before.erased_up_to;
+        let erases = !after.periods.is_empty() || after.erased_up_to > before.erased_up_to;
         if applied.changed() && erases {
             self.candidates.note(key.conversation);
         }
@@ -173,11 +173,16 @@ impl Fanout {
             entry,
             origin: to.link.id,
         };
+        // Who hid a message is not shown its new words.
+        let bare = (!blind.is_empty()).then(|| without_body(stamped.seq, entry));
         let mut feed_position = 0;
         // Who was put out by this very entry sees it as their last.
         for member in applied.after.members.iter().filter(|member| member.sees(stamped.seq)) {
             let own = member.user == *sender;
-            let change = change_of(member, *stamped, own && act.is_countable());
+            let message = act.is_countable().then_some(own);
+            let change = change_of(member, *stamped, message);
+            let hidden = bare.as_ref().filter(|_| blind.contains(&member.user));
+            let delivery = Delivery { entry: hidden.unwrap_or(entry), ..delivery };
             let push = |link: &Arc<Link>, item| outgoing.push_with_group(link, item);
             let position = self.homes.handle_entry(member.user, change, &delivery, push);
             if own {

@@ -10,6 +10,7 @@ use parley_protocol::{ConversationId, Message as _, SessionId, UserId, limits};
 use rustc_hash::FxHashMap;
 
 use super::Homes;
+use super::unread::Unread;
 use crate::chat::link::Item;
 use crate::people::Person;
 use crate::storage::store::{FeedRow, Place, PreferencesRow, StoreError, state};
@@ -143,7 +144,7 @@ impl Homes {
         user: UserId,
         id: ConversationId,
         shown: wire::FeedEntry,
-        except: SessionId,
+        except: Option<SessionId>,
         anyway: bool,
     ) -> Option<u64> {
         let mut home = self.lock(user);
@@ -152,7 +153,7 @@ impl Homes {
             return None;
         }
         let others: Vec<_> =
-            home.sessions(user).iter().filter(|link| link.id != except).cloned().collect();
+            home.sessions(user).iter().filter(|link| Some(link.id) != except).cloned().collect();
         if others.is_empty() {
             return Some(shown.version);
         }
@@ -181,13 +182,8 @@ impl Homes {
         // What is erased is not unread.
         let floor = entry.floor_ordinal.max(erased.ordinal.min(entry.last_ordinal));
         let entry = FeedEntry { floor_ordinal: floor, ..entry };
-        let range = entry.unread_range();
-        let unread = entry.unread(store.count_deleted(place, range)?);
-        let mentions = if unread == 0 {
-            0
-        } else {
-            store.count_mentions(place, user, range, MENTIONS_COUNTED)?
-        };
+        let Unread { floor, messages: unread, mentions } = self.unread(user, place, &entry)?;
+        let entry = FeedEntry { floor_ordinal: floor, ..entry };
         let own = store.preferences(self.count.of_user(user), user, id)?;
         let accepted = own.as_ref().is_some_and(|row| row.accepted);
         let hidden = own.as_ref().map_or(0, |row| row.hidden);
@@ -205,10 +201,11 @@ impl Homes {
             delivered: cursor.delivered,
             last_ordinal: entry.last_ordinal,
             floor_ordinal: entry.floor_ordinal,
-            mentions: u32::try_from(mentions).unwrap_or(u32::MAX),
+            mentions,
             preferences: own.map(preferences),
             hidden,
             request,
+            last_message_ms: entry.message_ms,
         })
     }
 
@@ -228,9 +225,6 @@ impl Homes {
         Ok(peer.is_some_and(|peer| person.privacy.has_request_of(peer, Standing::Pending)))
     }
 }
-
-/// Mentions counted at most: beyond it people don't.
-const MENTIONS_COUNTED: usize = 10_000;
 
 fn preferences(row: PreferencesRow) -> wire::Preferences {
     wire::Preferences {
@@ -257,11 +251,18 @@ pub(super) fn entry(row: &FeedRow) -> FeedEntry {
         floor_ordinal: row.floor_ordinal,
         sent_seq: row.sent_seq,
         revision: row.revision,
+        message_ms: row.message_ms,
     }
 }
 
-/// What an entry changes in the feed of somebody who sees it.
-pub(crate) fn change_of(member: &Membership, stamped: Position, own_message: bool) -> FeedEntry {
+/// What an entry changes in the feed of somebody who sees it. Of a message it is
+/// said whether it is their own.
+pub(crate) fn change_of(
+    member: &Membership,
+    stamped: Position,
+    message: Option<bool>,
+) -> FeedEntry {
+    let own_message = message == Some(true);
     // What is older than their joining never counts as unread, nor what is
     // older than their own last message.
     let joined = member.joined_seq == stamped.seq;
@@ -278,6 +279,7 @@ pub(crate) fn change_of(member: &Membership, stamped: Position, own_message: boo
         last_time_ms: stamped.time_ms,
         floor_ordinal,
         sent_seq: if own_message { stamped.seq } else { 0 },
+        message_ms: if message.is_some() || joined { stamped.time_ms } else { 0 },
         ..FeedEntry::default()
     }
 }

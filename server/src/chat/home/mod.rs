@@ -11,6 +11,8 @@ mod changes;
 mod flush;
 mod rebuild;
 mod standing;
+mod telling;
+mod unread;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,6 +33,7 @@ use crate::base::worker::Nudge;
 use crate::chat::link::{Item, Link, Opener, Shed};
 use crate::storage::store::Store;
 pub(crate) use changes::change_of;
+pub use telling::Telling;
 
 /// Bounds of the homes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,6 +227,12 @@ impl Homes {
             metric::sessions().decrement(1.0);
         }
         home.forget(link.user);
+    }
+
+    /// Whether the user has a live session.
+    #[must_use]
+    pub fn is_there(&self, user: UserId) -> bool {
+        !self.lock(user).sessions(user).is_empty()
     }
 
     /// Whether the session is still live.

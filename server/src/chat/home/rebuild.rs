@@ -105,8 +105,8 @@ impl Homes {
         // Who left and came again is known since they came again; what they saw
         // before, lower seqs say in vain.
         for member in state.members.iter().filter(|member| member.sees(stamped.seq)) {
-            let own = Some(member.user) == sender && is_countable(head.kind);
-            self.note(member.user, conversation, super::change_of(member, stamped, own))?;
+            let message = is_countable(head.kind).then_some(Some(member.user) == sender);
+            self.note(member.user, conversation, super::change_of(member, stamped, message))?;
         }
         Ok(())
     }

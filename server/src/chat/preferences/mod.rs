@@ -170,7 +170,7 @@ impl Preferences {
             let read = move || Ok(homes.feed_entry(user, conversation, person.as_deref())?);
             let entry = blocking(read).await.ok()?;
             let last = attempt == TRIES;
-            let told = self.inner.homes.announce(user, conversation, entry, origin, last);
+            let told = self.inner.homes.announce(user, conversation, entry, Some(origin), last);
             if told.is_some() {
                 return told;
             }

@@ -119,7 +119,7 @@ impl Typing {
 /// Who else is in it now, if `user` may send.
 fn others(conversation: &Conversation, user: UserId) -> Result<Others, Code> {
     let state = conversation.state();
-    let member = state.member(user).ok_or(Code::NotFound)?;
+    let member = state.member(user).filter(|_| conversation.is_begun()).ok_or(Code::NotFound)?;
     if !member.is_active() || (state.kind == Kind::Group && member.role < state.settings.send) {
         return Err(Code::Forbidden);
     }

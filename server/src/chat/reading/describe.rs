@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use parley_core::conversation::{Info, Kind, Membership, Role, Settings, Told};
+use parley_core::conversation::{Info, Kind, Membership, Role, State, Told};
 use parley_core::session::Identity;
 use parley_protocol::wire::{
     self, ConversationKind, ConversationSettings, Described, GroupInfo, Member, Who,
 };
-use parley_protocol::{Code, ConversationId};
+use parley_protocol::{Code, ConversationId, UserId};
 
 use super::sight::Sight;
 use super::{blocking, former};
@@ -81,12 +81,15 @@ fn described(
     }
     members.sort_by(|a, b| (a.joined_seq, &a.user).cmp(&(b.joined_seq, &b.user)));
     let group = state.kind == Kind::Group;
+    let peer = state.peer(asker.user());
+    let admin = visible.member.is_active() && visible.member.role >= Role::Admin;
+    let banned = state.banned.iter().filter(|_| admin);
     let (info, settings) = match left_seq {
         Some(last) => {
             let seen = former::seen(shards.store(), visible.place, last)?;
             (seen.info, seen.settings)
         }
-        None => (info(&state.info), settings(state.kind, &state.settings)),
+        None => (info(&state.info), settings(state, asker.user())),
     };
     Ok(Described {
         conversation: conversation.to_wire(),
@@ -99,6 +102,8 @@ fn described(
         first_after: *floor,
         former,
         created_ms: state.created_ms,
+        peer_retention_s: peer.and_then(|peer| state.retention_of(Some(peer))).unwrap_or(0),
+        banned: banned.map(|user| user.to_wire()).collect(),
     })
 }
 
@@ -107,6 +112,15 @@ fn described(
 pub(super) fn pinned(store: &Store, sight: &Sight) -> Result<Vec<u64>, StoreError> {
     let mut pinned = sight.visible.state.pinned.clone();
     pinned.retain(|seq| sight.sees(*seq));
+    if !sight.gone.is_empty() {
+        let mut left = Vec::with_capacity(pinned.len());
+        for seq in pinned {
+            if !sight.gone.has_message(store, sight.visible.place, seq)? {
+                left.push(seq);
+            }
+        }
+        pinned = left;
+    }
     if !sight.visible.member.is_active() {
         let (place, last) = (sight.visible.place, sight.visible.last_seq);
         let mut then = Vec::with_capacity(pinned.len());
@@ -143,8 +157,10 @@ const fn role(kind: Kind, role: Role) -> wire::Role {
     }
 }
 
-/// Of a 1:1 only the retention means anything.
-fn settings(kind: Kind, settings: &Settings) -> ConversationSettings {
+/// Of a 1:1 only the asker's own retention means anything.
+fn settings(state: &State, asker: UserId) -> ConversationSettings {
+    let State { kind, settings, .. } = state;
+    let kind = *kind;
     const fn who(kind: Kind, least: Role) -> i32 {
         (match (kind, least) {
             (Kind::Direct, _) => Who::Unspecified,
@@ -157,6 +173,6 @@ fn settings(kind: Kind, settings: &Settings) -> ConversationSettings {
         add: who(kind, settings.add),
         edit_info: who(kind, settings.edit_info),
         history_for_newcomers: settings.history_for_newcomers,
-        retention_s: settings.retention_s.unwrap_or(0),
+        retention_s: state.retention_of(state.keeper(asker)).unwrap_or(0),
     }
 }

@@ -3,14 +3,15 @@
 use bytes::Bytes;
 use parley_core::conversation::Interval;
 use parley_core::session::{Identity, Range};
-use parley_protocol::{Code, ConversationId, body, limits};
+use parley_protocol::wire::{Entry, EntryKind};
+use parley_protocol::{Code, ConversationId, Message as _, UserId, body, limits};
 
 use super::describe::pinned;
 use super::reader::Reader;
 use super::related::{Nearness, Related};
 use super::sight::Sight;
 use super::{blocking, missing};
-use crate::chat::retention::first_from;
+use crate::chat::expiry::{first_from, is_about_another, target_of};
 use crate::chat::shard::{Error, Shards};
 use crate::storage::store::tables::entries::without_body;
 use crate::storage::store::{ReadLimit, ReadRange};
@@ -38,8 +39,16 @@ impl Page {
     /// The seqs it holds without a hole.
     #[must_use]
     pub fn interval(&self) -> Option<Interval> {
-        let (first, last) = (self.entries.first()?, self.entries.last()?);
-        self.dense.then_some(Interval { from: first.0, to: last.0 })
+        // What is before the first that is there stands in nobody's way.
+        match (self.entries.first(), self.entries.last()) {
+            (Some(first), Some(last)) if self.dense => {
+                Some(Interval { from: if self.at_start { 1 } else { first.0 }, to: last.0 })
+            }
+            (None, None) if self.dense && self.at_start && self.at_end && self.last_seq > 0 => {
+                Some(Interval { from: 1, to: self.last_seq })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -79,9 +88,7 @@ impl Reader<'_> {
                 self.around(first, limit)
             }
             Range::MentionsBefore(seq) => {
-                let seqs = floor + 1..seq.min(last + 1);
-                let store = self.shards.store();
-                let (mut seqs, more) = store.mentions(visible.place, self.user, seqs, limit)?;
+                let (mut seqs, more) = self.mentions(floor + 1..seq.min(last + 1), limit)?;
                 seqs.reverse();
                 self.sparse(&seqs, !more, seq > last, true)
             }
@@ -100,14 +107,15 @@ impl Reader<'_> {
 
     /// The newest edits of a message, as far as they fit.
     fn edits_of(&self, seq: u64, limit: usize) -> Result<Page, Error> {
+        let place = self.sight.visible.place;
         let is_message = self.sight.sees(seq)
             && self
                 .shards
                 .store()
-                .entry(self.sight.visible.place, seq)?
+                .entry(place, seq)?
                 .and_then(|record| record.head().ok())
                 .is_some_and(|head| body::is_countable(head.kind));
-        if !is_message {
+        if !is_message || self.is_gone(seq)? {
             return Err(Code::TargetInvalid.into());
         }
         let (place, below) = (self.sight.visible.place, self.sight.visible.last_seq + 1);
@@ -125,8 +133,11 @@ impl Reader<'_> {
         let limit = ReadLimit { entries: limit, bytes: limits::FETCH_BYTES };
         let stored = self.shards.log().read(visible.place, range, limit)?;
         let seen = stored.into_iter().filter(|stored| self.sight.sees(stored.seq));
-        let mut entries: Vec<_> =
-            seen.map(|stored| (stored.seq, self.shown(stored.seq, stored.record.entry))).collect();
+        let shown = seen.map(|stored| {
+            let entry = self.shown(stored.seq, stored.record.entry)?;
+            Ok::<_, Error>((stored.seq, entry))
+        });
+        let mut entries = shown.collect::<Result<Vec<_>, _>>()?;
         let nearness = match range {
             ReadRange::After(_) => Nearness::Oldest,
             ReadRange::Before(_) => Nearness::Newest,
@@ -194,11 +205,61 @@ impl Reader<'_> {
         let place = self.sight.visible.place;
         let record = self.shards.store().entry(place, seq)?;
         let record = record.ok_or_else(|| missing(place.conversation))?;
-        Ok(self.shown(seq, record.entry))
+        self.shown(seq, record.entry)
+    }
+
+    /// The newest messages within `seqs` that mention the reader and are there for
+    /// them, newest first; and whether there are more.
+    fn mentions(
+        &self,
+        seqs: std::ops::Range<u64>,
+        limit: usize,
+    ) -> Result<(Vec<u64>, bool), Error> {
+        let (store, place) = (self.shards.store(), self.sight.visible.place);
+        let (mut found, mut below) = (Vec::new(), seqs.end);
+        loop {
+            let (page, more) = store.mentions(place, self.user, seqs.start..below, limit)?;
+            for seq in &page {
+                if !self.sight.hidden.contains(seq) && !self.is_gone(*seq)? {
+                    found.push(*seq);
+                }
+            }
+            match page.last() {
+                Some(last) if more && found.len() < limit => below = *last,
+                _ => {
+                    let more = more || found.len() > limit;
+                    found.truncate(limit);
+                    return Ok((found, more));
+                }
+            }
+        }
+    }
+
+    /// Whether the message with this seq is too old to keep.
+    pub(super) fn is_gone(&self, seq: u64) -> Result<bool, Error> {
+        let gone = &self.sight.gone;
+        Ok(gone.has_message(self.shards.store(), self.sight.visible.place, seq)?)
     }
 
     /// The entry as the reader sees it.
-    fn shown(&self, seq: u64, entry: Bytes) -> Bytes {
-        if self.sight.hidden.contains(&seq) { without_body(seq, &entry) } else { entry }
+    fn shown(&self, seq: u64, entry: Bytes) -> Result<Bytes, Error> {
+        let without = self.sight.hidden.contains(&seq) || self.lacks_body(seq, &entry)?;
+        Ok(if without { without_body(seq, &entry) } else { entry })
+    }
+
+    /// Whether an entry's body is not there for the reader because it expired, or
+    /// because the message it is about did, or because that one's words are hidden.
+    fn lacks_body(&self, seq: u64, entry: &Bytes) -> Result<bool, Error> {
+        let Sight { gone, hidden, .. } = self.sight;
+        if gone.is_empty() && hidden.is_empty() {
+            return Ok(false);
+        }
+        let Ok(entry) = Entry::decode(entry.clone()) else { return Ok(false) };
+        if is_about_another(entry.kind) {
+            let Some(target) = target_of(&entry.body) else { return Ok(false) };
+            let edit = entry.kind == EntryKind::Edit as u32;
+            return Ok((edit && hidden.contains(&target)) || self.is_gone(target)?);
+        }
+        Ok(UserId::from_slice(&entry.sender).is_ok_and(|sender| gone.has(seq, sender)))
     }
 }

@@ -7,8 +7,9 @@ use parley_protocol::wire::{InviteLink, InviteLinks, InvitePreview};
 use parley_protocol::{Code, ConversationId};
 
 use super::{blocking, describe};
+use crate::base::clock::wall_ms;
 use crate::base::random;
-use crate::chat::shard::{InviteChange, InviteId, Shards, invite_id};
+use crate::chat::shard::{InviteChange, InviteId, Shards, invite_id, is_good};
 use crate::storage::store::InviteRow;
 
 /// Makes, ends or lists the invite links of a group.
@@ -73,18 +74,19 @@ pub async fn resolve(shards: &Shards, code: &str) -> Result<(ConversationId, Inv
 pub async fn peek(shards: &Shards, identity: &Identity, code: &str) -> Result<InvitePreview, Code> {
     let (conversation, id) = resolve(shards, code).await?;
     let this = shards.clone();
-    let works = move || this.working_invite(this.place_of(conversation), id);
-    blocking(works).await?;
+    let look = move || this.known_invite(this.place_of(conversation), id);
+    let row = blocking(look).await?;
     let preview = shards.with(conversation, |found, _| {
         let state = found.state();
-        InvitePreview {
+        let works = is_good(&row, state, wall_ms()) && !state.is_banned(identity.user);
+        works.then(|| InvitePreview {
             conversation: conversation.to_wire(),
             info: Some(describe::info(&state.info)),
             members: u32::try_from(state.len()).unwrap_or(u32::MAX),
             joined: state.active(identity.user).is_some(),
-        }
+        })
     });
-    preview.await.map_err(|error| error.code())?.ok_or(Code::InviteInvalid)
+    preview.await.map_err(|error| error.code())?.flatten().ok_or(Code::InviteInvalid)
 }
 
 /// The letters of base64url, RFC 4648.

@@ -48,7 +48,9 @@ pub struct Visible {
 impl Visible {
     fn of(conversation: &Conversation, place: Place, identity: &Identity) -> Option<Self> {
         let state = conversation.state();
-        state.member(identity.user).map(|member| Self {
+        // Before its first entry it is not there.
+        let member = state.member(identity.user).filter(|_| conversation.is_begun());
+        member.map(|member| Self {
             place,
             state: Arc::clone(state),
             member: *member,

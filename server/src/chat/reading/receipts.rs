@@ -52,7 +52,8 @@ fn members(
     }
     let record = store.entry(place, seq)?.ok_or_else(|| missing(id))?;
     let head = record.head().map_err(|_| missing(id))?;
-    if !body::is_countable(head.kind) {
+    let gone = sight.gone.has_message(store, place, seq)?;
+    if !body::is_countable(head.kind) || gone {
         return Err(Code::TargetInvalid.into());
     }
     let mut members = Vec::new();

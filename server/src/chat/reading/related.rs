@@ -147,7 +147,7 @@ impl Reader<'_> {
         let last = self.sight.visible.last_seq;
         let mut seen = Vec::with_capacity(found.len());
         for (target, seq) in found {
-            if self.sight.hidden.contains(&target) {
+            if self.sight.hidden.contains(&target) || self.is_gone(target)? {
                 continue;
             }
             if seq <= last {
@@ -197,7 +197,10 @@ impl Reader<'_> {
             let most = limits::RELATED_ENTRIES.saturating_sub(related.entries.len());
             let (seqs, more) = store.reactions(place, from, to, most)?;
             related.cut |= more;
-            for seq in seqs.into_iter().filter(|seq| self.sight.sees(*seq)) {
+            for (target, seq) in seqs.into_iter().filter(|(_, seq)| self.sight.sees(*seq)) {
+                if self.is_gone(target)? {
+                    continue;
+                }
                 if *left == 0 {
                     related.cut = true;
                     return Ok(());

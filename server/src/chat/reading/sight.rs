@@ -1,6 +1,6 @@
 //! What one reader sees of a conversation: what everybody in their place does,
 //! less what is too old to keep, and less what they took out of their own
-//! sight.
+//! sight. What is gone in the middle keeps its place, without a body.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use parley_protocol::{ConversationId, UserId, limits};
 
 use super::Visible;
 use crate::base::clock::wall_ms;
-use crate::chat::retention::expired;
+use crate::chat::expiry::Gone;
 use crate::chat::shard::Shards;
 use crate::storage::store::StoreError;
 
@@ -19,6 +19,8 @@ pub(super) struct Sight {
     pub(super) visible: Visible,
     /// Entries up to this seq are not there for the reader.
     pub(super) floor: u64,
+    /// What is too old to keep.
+    pub(super) gone: Gone,
     /// Messages whose bodies are not there for the reader.
     pub(super) hidden: HashSet<u64>,
 }
@@ -34,17 +36,16 @@ impl Sight {
         let store = shards.store();
         let home = shards.count().of_user(user);
         let preferences = store.preferences(home, user, id)?.unwrap_or_default();
-        let mut floor = visible.floor.max(preferences.cleared_up_to).min(visible.last_seq);
-        if let Some(retention_s) = visible.state.settings.retention_s {
-            let old = (floor, visible.last_seq);
-            floor = floor.max(expired(store, visible.place, retention_s, old, wall_ms())?);
-        }
+        let floor = visible.floor.max(preferences.cleared_up_to).min(visible.last_seq);
+        let Visible { place, state, last_seq, .. } = &visible;
+        let gone = Gone::look(store, *place, &state.periods, *last_seq, wall_ms())?;
+        let floor = gone.floor(state, floor);
         let hidden = if preferences.hidden > 0 {
             store.hidden(home, user, id, 0, limits::HIDDEN_SEQS)?.into_iter().collect()
         } else {
             HashSet::new()
         };
-        Ok(Self { visible, floor, hidden })
+        Ok(Self { visible, floor, gone, hidden })
     }
 
     /// Whether the entry with this seq is there for the reader, if only as a

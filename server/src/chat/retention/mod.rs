@@ -1,41 +1,39 @@
-//! Takes out of the store what is too old to keep: the bodies of entries below
-//! a conversation's retention, and of those its owner erased.
+//! Takes out of the store what is too old to keep: the bodies of entries whose
+//! period of retention has passed, and of those a group's owner erased.
 //!
 //! Readers are held back by time and state, not by this: what is too old is not
 //! there for them before it is gone from the disk. Seqs, ordinals and times
-//! stay, so that the log stays dense and counts stay right.
+//! stay, so that the log stays dense and counts stay right. What counted as
+//! unread no longer does; the feeds are told.
 //!
 //! Fan-out notes conversations whose rules changed; a thread goes through them
 //! now and then, one small append at a time, so that messages hardly notice.
 //! Doing it twice changes nothing. Not its business: who may see what.
 
-mod expiry;
+mod step;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use parley_core::conversation::{Spent, State};
 use parley_core::shard::placement::ShardCount;
-use parley_protocol::{ConversationId, ShardId};
+use parley_protocol::{ConversationId, ShardId, UserId};
 use tokio::sync::oneshot;
 
 use crate::base::clock::wall_ms;
 use crate::base::metrics::list as metric;
 use crate::base::worker::{Stop, Worker};
-use crate::chat::shard::Pending;
+use crate::chat::expiry::{self, Gone};
+use crate::chat::shard::{Pending, States};
 use crate::storage::log::{Append, Log, Op, ReserveError, Urgency};
-use crate::storage::store::{
-    ConversationRow, Place, ReadLimit, ReadRange, RetentionRow, Store, StoreError, Write, tables,
-};
-pub(crate) use expiry::{expired, first_from};
+use crate::storage::store::{ConversationRow, Place, Store, StoreError, Write, state};
+use step::Step;
 
 /// Conversations remembered as having something to erase now or later. Beyond
 /// it every pass looks at all conversations: the named overflow.
 const REMEMBERED: usize = 1_000_000;
-
-/// Entries and bytes erased in one append.
-const STEP: ReadLimit = ReadLimit { entries: 500, bytes: 1 << 20 };
 
 /// Conversations read at a time when all are looked at.
 const PAGE: usize = 1000;
@@ -69,12 +67,31 @@ impl Candidates {
     }
 }
 
+/// Who tells people that messages are gone which they may not have read.
+pub trait Feeds: Send + Sync {
+    /// There is less in the conversation, for these members. Blocks.
+    fn tell(&self, conversation: ConversationId, members: &[UserId]);
+}
+
+/// What the eraser needs.
+pub struct Parts {
+    /// Which conversations to look at.
+    pub candidates: Arc<Candidates>,
+    /// How many shards there are.
+    pub count: ShardCount,
+    /// Where entries lie.
+    pub store: Store,
+    /// The way to change them.
+    pub log: Arc<dyn Log<Pending>>,
+    /// The conversations in memory.
+    pub states: Arc<States>,
+    /// Whom to tell.
+    pub feeds: Arc<dyn Feeds>,
+}
+
 /// Erases, pass after pass.
 pub struct Eraser {
-    candidates: Arc<Candidates>,
-    count: ShardCount,
-    store: Store,
-    log: Arc<dyn Log<Pending>>,
+    parts: Parts,
 }
 
 /// Why a pass ended early.
@@ -88,15 +105,10 @@ enum Trouble {
 }
 
 impl Eraser {
-    /// Erases in `store`, by way of `log`, what `candidates` knows of.
+    /// An eraser of these parts.
     #[must_use]
-    pub const fn new(
-        candidates: Arc<Candidates>,
-        count: ShardCount,
-        store: Store,
-        log: Arc<dyn Log<Pending>>,
-    ) -> Self {
-        Self { candidates, count, store, log }
+    pub const fn new(parts: Parts) -> Self {
+        Self { parts }
     }
 
     /// Starts the thread that looks at all conversations once, and every `every`
@@ -126,39 +138,40 @@ impl Eraser {
     }
 
     fn pass(&self, all: bool, stop: &Stop) -> Result<(), Trouble> {
-        let overflowed = std::mem::take(&mut self.candidates.known.lock().overflowed);
+        let Parts { candidates, count, store, .. } = &self.parts;
+        let overflowed = std::mem::take(&mut candidates.known.lock().overflowed);
         if all || overflowed {
             self.look_at_all(stop)?;
         }
-        let ids: Vec<ConversationId> = self.candidates.known.lock().ids.iter().copied().collect();
+        let ids: Vec<ConversationId> = candidates.known.lock().ids.iter().copied().collect();
         for id in ids {
             // Forgotten first: what changes from here on is noted anew.
-            self.candidates.forget(id);
-            let place = Place::of(self.count, id);
-            let erased = match self.store.conversation(place) {
-                Ok(Some(row)) => self.erase(place, &row, stop).map(|()| retention_s(&row)),
-                Ok(None) => Ok(0),
+            candidates.forget(id);
+            let place = Place::of(*count, id);
+            let more = match store.conversation(place) {
+                Ok(Some(row)) => self.erase(place, &row, stop),
+                Ok(None) => Ok(false),
                 Err(error) => Err(error.into()),
             };
-            if !matches!(erased, Ok(0)) {
-                self.candidates.note(id);
+            if !matches!(more, Ok(false)) {
+                candidates.note(id);
             }
-            erased?;
+            more?;
         }
         Ok(())
     }
 
     /// Finds those that have something to erase, now or later.
     fn look_at_all(&self, stop: &Stop) -> Result<(), Trouble> {
-        for shard in self.count.all() {
+        for shard in self.parts.count.all() {
             let mut after = None;
             loop {
-                let page = self.store.conversations(shard, after, PAGE)?;
+                let page = self.parts.store.conversations(shard, after, PAGE)?;
                 let Some((last, _)) = page.last() else { break };
                 after = Some(*last);
                 for (id, row) in page {
-                    if retention_s(&row) > 0 || row.erased_up_to > 0 {
-                        self.candidates.note(id);
+                    if is_candidate(&row) {
+                        self.parts.candidates.note(id);
                     }
                 }
                 if stop.is_set() {
@@ -169,26 +182,39 @@ impl Eraser {
         Ok(())
     }
 
-    /// Erases what is to be erased of one conversation, step by step.
-    fn erase(&self, place: Place, row: &ConversationRow, stop: &Stop) -> Result<(), Trouble> {
-        let Some(tail) = self.log.tail(place)? else { return Ok(()) };
-        let mut to = row.erased_up_to.min(tail.seq);
-        if retention_s(row) > 0 {
-            let range = (to, tail.seq);
-            to = expired(&self.store, place, retention_s(row), range, wall_ms())?;
-        }
-        let mut done = self.store.retention(place)?.unwrap_or_default();
-        while done.seq < to {
-            let (rows, next, erased) = step(&self.store, place, done, to)?;
-            let Some(next) = next else { break };
-            self.commit(place.shard, rows)?;
-            metric::entries_erased().increment(erased);
-            done = next;
+    /// Erases what is to be erased of one conversation, step by step. Returns
+    /// whether there will be more.
+    fn erase(&self, place: Place, row: &ConversationRow, stop: &Stop) -> Result<bool, Trouble> {
+        let Parts { store, log, states, feeds, .. } = &self.parts;
+        let Some(tail) = log.tail(place)? else { return Ok(false) };
+        let now_ms = wall_ms();
+        let whole = state::to_state(row);
+        let state = expiry::state_of(store, place, row, now_ms)?;
+        let gone = Gone::look(store, place, &state.periods, tail.seq, now_ms)?;
+        let mut step = Step::new(store, place, &gone, row)?;
+        let mut messages = 0;
+        loop {
+            let made = match step.of_beginning(row.erased_up_to.min(tail.seq))? {
+                Some(made) => Some(made),
+                None => step.of_periods(&state.periods)?,
+            };
+            let Some(made) = made else { break };
+            self.commit(place.shard, made.rows)?;
+            metric::entries_erased().increment(made.erased);
+            messages += made.messages;
             if stop.is_set() {
                 return Err(ReserveError::Closed.into());
             }
         }
-        Ok(())
+        let spent = spent(&whole, &state, &step);
+        if !spent.is_empty() {
+            states.lock(place.shard).tidy(place.conversation, &spent);
+        }
+        if messages > 0 {
+            let members: Vec<_> = state.actives().map(|member| member.user).collect();
+            feeds.tell(place.conversation, &members);
+        }
+        Ok(state.periods.iter().any(|period| !step.is_over(period)))
     }
 
     /// One append at a time: the next waits for this one.
@@ -200,38 +226,24 @@ impl Eraser {
             urgency: Urgency::Written,
             context: Pending::Rows(done),
         };
-        self.log.try_append(append).map_err(|refused| refused.error)?;
+        self.parts.log.try_append(append).map_err(|refused| refused.error)?;
         committed.blocking_recv().map_err(|_| ReserveError::Closed.into())
     }
 }
 
-fn retention_s(row: &ConversationRow) -> u64 {
-    row.settings.map_or(0, |settings| settings.retention_s)
+fn is_candidate(row: &ConversationRow) -> bool {
+    let kept = row.settings.is_some_and(|settings| settings.retention_s > 0);
+    kept || !row.periods.is_empty() || row.erased_up_to > 0
 }
 
-/// The writes that erase the next entries after `done`, up to `to`, where that
-/// leads, and how many bodies go. Nowhere when there is no entry.
-fn step(
-    store: &Store,
-    place: Place,
-    done: RetentionRow,
-    to: u64,
-) -> Result<(Vec<Write>, Option<RetentionRow>, u64), StoreError> {
-    let mut rows = Vec::new();
-    let mut next = None;
-    let mut erased = 0;
-    let page = store.entries(place, ReadRange::After(done.seq), STEP)?;
-    for stored in page.into_iter().take_while(|stored| stored.seq <= to) {
-        let head = stored.record.head();
-        if !head.as_ref().is_ok_and(|head| head.erased) {
-            rows.push(tables::entries::erase(place, stored.seq, &stored.record));
-            erased += 1;
-        }
-        let ordinal = head.map_or(done.ordinal, |head| head.ordinal);
-        next = Some(RetentionRow { seq: stored.seq, ordinal });
+/// What of a stored state has no effect any more.
+fn spent(whole: &State, left: &State, step: &Step<'_>) -> Spent {
+    let pins = whole.pinned.iter().filter(|seq| !left.pinned.contains(seq));
+    let over = whole.periods.iter().filter(|period| step.is_over(period));
+    Spent {
+        pins: pins.copied().collect(),
+        periods: over.map(|period| (period.of, period.after)).collect(),
     }
-    rows.extend(next.map(|next| tables::retention::put(place, &next)));
-    Ok((rows, next, erased))
 }
 
 #[cfg(test)]

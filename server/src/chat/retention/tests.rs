@@ -8,7 +8,9 @@ use super::*;
 use crate::storage::log::memory::Pace;
 use crate::storage::log::{MemoryLog, StampedEntry};
 use crate::storage::store::engine::memory::MemoryEngine;
-use crate::storage::store::{DedupeRow, Record, SettingsRow};
+use crate::storage::store::{
+    DedupeRow, PeriodRow, ReadLimit, ReadRange, Record, SettingsRow, tables,
+};
 
 const HERE: ConversationId = ConversationId::new([5; 16]);
 const ELSEWHERE: ConversationId = ConversationId::new([6; 16]);
@@ -25,7 +27,30 @@ fn eraser() -> Eraser {
     };
     let options = crate::storage::log::Options::default();
     let log = MemoryLog::start(store.clone(), options, Pace::Inline, sink, |_| {}).unwrap();
-    Eraser::new(Arc::default(), count, store, Arc::new(log))
+    parts(count, store, Arc::new(log))
+}
+
+/// Whom the feeds told, and of what.
+#[derive(Default)]
+struct Told(Mutex<Vec<ConversationId>>);
+
+impl Feeds for Told {
+    fn tell(&self, conversation: ConversationId, _: &[UserId]) {
+        self.0.lock().push(conversation);
+    }
+}
+
+fn parts(count: ShardCount, store: Store, log: Arc<dyn Log<Pending>>) -> Eraser {
+    let bounds = parley_core::conversation::Bounds::of(200);
+    let options = crate::chat::shard::Options { conversations: 100, epoch: 1, bounds };
+    Eraser::new(Parts {
+        candidates: Arc::default(),
+        count,
+        store,
+        log,
+        states: Arc::new(States::new(count, options)),
+        feeds: Arc::new(Told::default()),
+    })
 }
 
 impl Eraser {
@@ -50,30 +75,33 @@ impl Eraser {
         };
         let (done, _) = oneshot::channel();
         let append = Append {
-            shard: self.count.of_conversation(id),
+            shard: self.parts.count.of_conversation(id),
             ops: vec![Op::Entry(stamped)],
             urgency: Urgency::Synced,
             context: Pending::Rows(done),
         };
-        self.log.try_append(append).unwrap();
+        self.parts.log.try_append(append).unwrap();
     }
 
     fn keep(&self, id: ConversationId, retention_s: u64, erased_up_to: u64) {
+        let in_force = Some(PeriodRow { retention_s, ..PeriodRow::default() });
         let row = ConversationRow {
             kind: ConversationKind::Group as u32,
             settings: Some(SettingsRow { retention_s, ..SettingsRow::default() }),
             erased_up_to,
+            periods: Vec::from_iter(in_force.filter(|period| period.retention_s > 0)),
+            dated: true,
             ..ConversationRow::default()
         };
-        let put = tables::conversations::put(Place::of(self.count, id), &row);
-        self.store.write_synced(&[put]).unwrap();
+        let put = tables::conversations::put(Place::of(self.parts.count, id), &row);
+        self.parts.store.write_synced(&[put]).unwrap();
     }
 
     /// Seqs that still have a body.
     fn bodies(&self, id: ConversationId) -> Vec<u64> {
         let limit = ReadLimit { entries: 10_000, bytes: usize::MAX };
-        let place = Place::of(self.count, id);
-        let all = self.store.entries(place, ReadRange::After(0), limit).unwrap();
+        let place = Place::of(self.parts.count, id);
+        let all = self.parts.store.entries(place, ReadRange::After(0), limit).unwrap();
         assert!(all.iter().zip(1..).all(|(entry, seq)| entry.seq == seq), "the log stays dense");
         let of = |bytes: &bytes::Bytes| wire::Entry::decode(bytes.clone()).unwrap();
         let with = all.into_iter().filter(|stored| {
@@ -101,11 +129,13 @@ fn what_is_too_old_goes_and_the_rest_stays() {
     eraser.pass(true, &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [1201]);
     assert_eq!(eraser.bodies(ELSEWHERE).len(), 1200);
-    let place = Place::of(eraser.count, HERE);
-    let row = RetentionRow { seq: 1200, ordinal: 1200 };
-    assert_eq!(eraser.store.retention(place).unwrap(), Some(row));
+    let place = Place::of(eraser.parts.count, HERE);
+    let done = eraser.parts.store.retention(place).unwrap().unwrap();
+    assert_eq!((done.seq, done.periods[0].seq), (0, 1200));
+    assert_eq!(eraser.parts.store.count_deleted(place, (0, 1201)).unwrap(), 1200);
+    assert_eq!(eraser.parts.store.count_deleted(place, (1000, 1100)).unwrap(), 100);
     // It is looked after from here on, the other one isn't.
-    assert_eq!(eraser.candidates.known.lock().ids, HashSet::from([HERE]));
+    assert_eq!(eraser.parts.candidates.known.lock().ids, HashSet::from([HERE]));
     eraser.say(HERE, 1202, now);
     eraser.keep(HERE, 60, 1201);
     eraser.pass(false, &stop).unwrap();
@@ -118,10 +148,75 @@ fn what_the_owner_erased_goes_once_and_is_looked_after_no_longer() {
     let (_set, stop) = Stop::new();
     (1..=5).for_each(|seq| eraser.say(HERE, seq, 1));
     eraser.keep(HERE, 0, 3);
-    eraser.candidates.note(HERE);
+    eraser.parts.candidates.note(HERE);
     eraser.pass(false, &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [4, 5]);
-    assert!(eraser.candidates.known.lock().ids.is_empty());
+    assert!(eraser.parts.candidates.known.lock().ids.is_empty());
+}
+
+/// A row of each sort that a message has, with its seq.
+fn about(eraser: &Eraser, seq: u64, edit: u64) {
+    let place = Place::of(eraser.parts.count, HERE);
+    let body = wire::Edit { seq, text: "another-secret".into(), ..Default::default() };
+    let entry = wire::Entry {
+        seq: edit,
+        ordinal: seq,
+        time_ms: wall_ms(),
+        kind: 2,
+        body: body.encode_to_vec().into(),
+        ..Default::default()
+    };
+    let record = Record { entry: entry.encode_to_vec().into(), ..Record::default() };
+    let relation = crate::storage::store::Relation::Edit { seq: edit };
+    eraser
+        .parts
+        .store
+        .write_synced(&[
+            tables::entries::put_encoded(place, edit, record.encode_to_vec().into()),
+            tables::relations::put(place, seq, &relation, edit),
+        ])
+        .unwrap();
+}
+
+#[test]
+fn what_was_said_before_a_period_and_after_it_stays() {
+    let eraser = eraser();
+    let (_set, stop) = Stop::new();
+    (1..=9).for_each(|seq| eraser.say(HERE, seq, 1));
+    eraser.keep(HERE, 0, 0);
+    let place = Place::of(eraser.parts.count, HERE);
+    let mut row = eraser.parts.store.conversation(place).unwrap().unwrap();
+    row.periods = vec![PeriodRow { after: 3, up_to: 6, retention_s: 5, ..PeriodRow::default() }];
+    eraser.parts.store.write_synced(&[tables::conversations::put(place, &row)]).unwrap();
+    eraser.pass(true, &stop).unwrap();
+    assert_eq!(eraser.bodies(HERE), [1, 2, 3, 7, 8, 9]);
+    // What is left of a period that is over needs no looking after.
+    assert!(eraser.parts.candidates.known.lock().ids.is_empty());
+    let state = expiry::state_of(&eraser.parts.store, place, &row, wall_ms()).unwrap();
+    assert!(state.periods.is_empty());
+    assert_eq!(eraser.parts.store.count_deleted(place, (2, 5)).unwrap(), 2);
+}
+
+#[test]
+fn an_edit_goes_with_its_message_wherever_it_lies() {
+    let eraser = eraser();
+    let (_set, stop) = Stop::new();
+    (1..=4).for_each(|seq| eraser.say(HERE, seq, 1));
+    // Of the second, which is too old, and of the first, which is kept.
+    about(&eraser, 2, 5);
+    about(&eraser, 1, 6);
+    eraser.keep(HERE, 0, 0);
+    let place = Place::of(eraser.parts.count, HERE);
+    let mut row = eraser.parts.store.conversation(place).unwrap().unwrap();
+    let period = |after, up_to| PeriodRow { after, up_to, retention_s: 5, ..PeriodRow::default() };
+    row.periods = vec![period(1, 3), period(5, 0)];
+    eraser.parts.store.write_synced(&[tables::conversations::put(place, &row)]).unwrap();
+    eraser.pass(true, &stop).unwrap();
+    let erased =
+        |seq| eraser.parts.store.entry(place, seq).unwrap().unwrap().head().unwrap().erased;
+    assert_eq!([1, 2, 3, 4, 5, 6].map(erased), [false, true, true, false, true, false]);
+    assert_eq!(eraser.parts.store.edits(place, 2, 0, 9).unwrap(), [0; 0]);
+    assert_eq!(eraser.parts.store.edits(place, 1, 0, 9).unwrap(), [6]);
 }
 
 #[test]
@@ -130,7 +225,7 @@ fn a_pass_that_was_stopped_is_taken_up_where_it_was() {
     let (set, stop) = Stop::new();
     (1..=1100).for_each(|seq| eraser.say(HERE, seq, 1));
     eraser.keep(HERE, 1, 0);
-    eraser.candidates.note(HERE);
+    eraser.parts.candidates.note(HERE);
     drop(set);
     assert!(eraser.pass(false, &stop).is_err());
     assert_eq!(eraser.bodies(HERE).len(), 600, "one step was made");
@@ -142,12 +237,13 @@ fn a_pass_that_was_stopped_is_taken_up_where_it_was() {
 #[test]
 fn the_thread_erases_what_is_noted_and_stops_when_dropped() {
     let eraser = eraser();
-    let Eraser { candidates, count, store, log } = &eraser;
-    let thread = Eraser::new(Arc::clone(candidates), *count, store.clone(), Arc::clone(log));
+    let Parts { candidates, count, store, log, .. } = &eraser.parts;
+    let mut thread = parts(*count, store.clone(), Arc::clone(log));
+    thread.parts.candidates = Arc::clone(candidates);
     eraser.say(HERE, 1, 1);
     let worker = thread.start(Duration::from_millis(5)).unwrap();
     eraser.keep(HERE, 1, 0);
-    eraser.candidates.note(HERE);
+    eraser.parts.candidates.note(HERE);
     let begun = std::time::Instant::now();
     while !eraser.bodies(HERE).is_empty() {
         assert!(begun.elapsed() < Duration::from_secs(20), "nothing was erased");

@@ -7,13 +7,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use parley_core::conversation::{Given, Kind, Move, MovedCursor, Position, Progress, Shown, Told};
+use parley_core::conversation::{
+    Conversation, Given, Kind, Move, MovedCursor, Position, Progress, Shown, Told,
+};
 use parley_core::session::{Identity, RequestNumber};
 use parley_protocol::{Code, ConversationId, UserId};
 
 use super::{Error, Fresh, Pending, PendingCursor, ReplyTo, Shards};
 use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
+use crate::chat::expiry::Gone;
 use crate::chat::link::Link;
 use crate::storage::log::{Append, Op, Urgency};
 use crate::storage::store::{self, Place, Which, Write, tables};
@@ -64,25 +67,63 @@ impl Shards {
         wanted: MoveRequest,
     ) -> Result<(), Error> {
         let reply = ReplyTo { link: Arc::clone(link), request };
+        // What can't be read any more is looked up only when it stands in the way.
+        let mut gone = 0;
         loop {
             if !self.load(wanted.conversation, Fresh::None).await? {
                 return Err(Code::NotFound.into());
             }
-            let ordinal = self.ordinal(identity, &wanted).await?;
-            if self.advance(identity, &reply, &wanted, ordinal)? {
-                return Ok(());
+            let moved = match self.ordinal(identity, &wanted, gone).await {
+                Ok(ordinal) => self.advance(identity, &reply, &wanted, ordinal, gone),
+                Err(error) => Err(error),
+            };
+            match moved {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(Error::Refused(Code::CursorAhead)) if gone == 0 => {
+                    gone = self.gone(identity.user, wanted.conversation).await?;
+                    if gone == 0 {
+                        return Err(Code::CursorAhead.into());
+                    }
+                }
+                Err(error) => return Err(error),
             }
         }
     }
 
+    /// Up to where nothing is left for the user to read, whatever the reason.
+    async fn gone(&self, user: UserId, conversation: ConversationId) -> Result<u64, Error> {
+        let look = |found: &Conversation, place| {
+            let state = Arc::clone(found.state());
+            state.member(user).copied().map(|member| (state, member, found.committed().seq, place))
+        };
+        let found = self.with(conversation, look).await?.flatten();
+        let (state, member, head, place) = found.ok_or(Code::NotFound)?;
+        let this = self.clone();
+        let read = move || {
+            let (store, home) = (&this.store, this.count().of_user(user));
+            let own = store.preferences(home, user, conversation)?.unwrap_or_default();
+            let last = member.left_seq.unwrap_or(head);
+            let floor = member.sees_after.max(state.erased_up_to).max(own.cleared_up_to).min(last);
+            let gone = Gone::look(store, place, &state.periods, last, wall_ms())?;
+            Ok::<_, Error>(gone.floor(&state, floor))
+        };
+        blocking(read).await
+    }
+
     /// Countable entries up to the seq. Only a read cursor needs them, and only
     /// one that is not at the end has to look into the log.
-    async fn ordinal(&self, identity: &Identity, wanted: &MoveRequest) -> Result<u64, Error> {
+    async fn ordinal(
+        &self,
+        identity: &Identity,
+        wanted: &MoveRequest,
+        gone: u64,
+    ) -> Result<u64, Error> {
         let place = self.place_of(wanted.conversation);
         {
             let mut state = self.states.lock(place.shard);
             let MoveRequest { conversation, which, up_to, given, .. } = *wanted;
-            let moves = state.check_move(conversation, identity.user, which, up_to, given);
+            let moves = state.check_move(conversation, identity.user, which, up_to, given, gone);
             let head =
                 state.conversation(conversation).map(|found| found.committed()).unwrap_or_default();
             if which == Move::Delivered || !moves? || up_to == head.seq {
@@ -103,6 +144,7 @@ impl Shards {
         reply: &ReplyTo,
         wanted: &MoveRequest,
         ordinal: u64,
+        gone: u64,
     ) -> Result<bool, Error> {
         let MoveRequest { conversation, which, up_to, given, ref visibility } = *wanted;
         let place = self.place_of(conversation);
@@ -111,7 +153,7 @@ impl Shards {
         if state.conversation(conversation).is_none() {
             return Ok(false);
         }
-        let moves = state.check_move(conversation, identity.user, which, up_to, given)?;
+        let moves = state.check_move(conversation, identity.user, which, up_to, given, gone)?;
         let to = Position { seq: up_to, ordinal, time_ms: wall_ms() };
         let Some(moved) = state.move_cursor(conversation, identity.user, which, to) else {
             return Err(Code::NotFound.into());

@@ -2,7 +2,7 @@
 //! message mentions, what is deleted.
 
 use bytes::Bytes;
-use parley_core::conversation::{Act, Change, Position, State, reaction_hash};
+use parley_core::conversation::{Act, Change, Position, State, reaction_hashes};
 use parley_protocol::wire::{EntryKind, MemberJoined, Text, mention::Who};
 use parley_protocol::{Message, UserId};
 
@@ -30,16 +30,20 @@ pub(super) fn rows(
             rows.push(tables::relations::put(place, *target, &edit, stamped.seq));
         }
         Act::React { seq, emoji, removed } => {
-            let reaction =
-                Relation::Reaction { user: sending.sender, emoji_hash: reaction_hash(emoji) };
-            rows.push(if *removed {
-                tables::relations::delete(place, *seq, &reaction)
-            } else {
-                tables::relations::put(place, *seq, &reaction, stamped.seq)
-            });
+            let user = sending.sender;
+            // However it was written before, it is one reaction, stored by the first.
+            for (n, emoji_hash) in reaction_hashes(emoji).into_iter().enumerate() {
+                let reaction = Relation::Reaction { user, emoji_hash };
+                rows.push(if n == 0 && !removed {
+                    tables::relations::put(place, *seq, &reaction, stamped.seq)
+                } else {
+                    tables::relations::delete(place, *seq, &reaction)
+                });
+            }
         }
         Act::Delete { seq, ordinal } => {
             rows.push(tables::relations::put(place, *seq, &Relation::Delete, stamped.seq));
+            rows.push(tables::relations::delete(place, *seq, &Relation::Pin));
             rows.push(tables::deleted::put(place, *ordinal, *seq));
             for stored in sending.facts.stored() {
                 for user in mentioned(&stored.record) {
@@ -63,7 +67,7 @@ pub(super) fn rows(
 }
 
 /// Whom a stored message mentions.
-fn mentioned(record: &Record) -> Vec<UserId> {
+pub(crate) fn mentioned(record: &Record) -> Vec<UserId> {
     let text = parley_protocol::wire::Entry::decode(record.entry.clone())
         .ok()
         .filter(|entry| entry.kind == EntryKind::Text as u32)

@@ -1,11 +1,15 @@
 //! What has to be read before an act can be decided: the message it refers to,
 //! and for a deletion all that goes with it.
 
-use parley_core::conversation::{Act, Target, reaction_hash};
+use std::sync::Arc;
+
+use parley_core::conversation::{Act, Change, State, Target, reaction_hashes};
 use parley_protocol::{Code, ConversationId, UserId, body, limits};
 
 use super::{Error, Shards};
+use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
+use crate::chat::expiry;
 use crate::storage::store::{Place, ReadLimit, ReadRange, Relation, StoreError, StoredEntry};
 
 /// What was read for an act. Empty for one that refers to nothing.
@@ -13,6 +17,12 @@ use crate::storage::store::{Place, ReadLimit, ReadRange, Relation, StoreError, S
 pub(super) struct Facts {
     target: Option<StoredEntry>,
     edits: Vec<StoredEntry>,
+    /// Where the log ended before they were read.
+    pub(super) as_of: u64,
+    /// Pinned messages that are gone.
+    pub(super) gone_pins: Vec<u64>,
+    /// Members who hid the message: its edits are not theirs to read.
+    pub(super) blind: Vec<UserId>,
 }
 
 impl Facts {
@@ -23,6 +33,7 @@ impl Facts {
             sender: UserId::from_slice(&head.sender).ok()?,
             message: body::is_countable(head.kind),
             ordinal: head.ordinal,
+            time_ms: head.time_ms,
             erased: head.erased,
         })
     }
@@ -54,8 +65,17 @@ impl Shards {
     ) -> Result<Facts, Error> {
         let Some(seq) = act.target() else { return Ok(Facts::default()) };
         let place = self.place_of(conversation);
+        let now = {
+            let mut state = self.states.lock(place.shard);
+            let found = state.conversation(conversation);
+            found.map(|found| (found.committed().seq, Arc::clone(found.state())))
+        };
+        let Some((as_of, state)) = now else { return Ok(Facts::default()) };
         let (this, act) = (self.clone(), act.clone());
-        let read = move || this.read_facts(place, sender, seq, &act);
+        let read = move || {
+            let facts = this.read_facts(place, sender, seq, &act, &state)?;
+            Ok(Facts { as_of, ..facts })
+        };
         blocking(read).await
     }
 
@@ -65,8 +85,9 @@ impl Shards {
         sender: UserId,
         seq: u64,
         act: &Act,
+        state: &State,
     ) -> Result<Facts, Error> {
-        let mut facts = Facts { target: self.stored(place, seq)?, edits: Vec::new() };
+        let mut facts = Facts { target: self.stored(place, seq)?, ..Facts::default() };
         match act {
             Act::Delete { .. } => {
                 for edit in self.edits(place, seq)? {
@@ -76,11 +97,16 @@ impl Shards {
             Act::Edit(_) if self.edits(place, seq)?.len() >= limits::EDITS => {
                 return Err(Code::ListFull.into());
             }
+            Act::Edit(_) => facts.blind = self.blind(place.conversation, seq, state)?,
+            Act::Change(Change::Pinned { removed: false, .. }) => {
+                facts.gone_pins = expiry::gone_pins(&self.store, place, state, wall_ms())?;
+            }
             Act::React { removed: false, emoji, .. } => {
-                let emoji_hash = reaction_hash(emoji);
-                let same = Relation::Reaction { user: sender, emoji_hash };
-                if self.store.relation(place, seq, &same)?.is_some() {
-                    return Ok(facts);
+                for emoji_hash in reaction_hashes(emoji) {
+                    let same = Relation::Reaction { user: sender, emoji_hash };
+                    if self.store.relation(place, seq, &same)?.is_some() {
+                        return Ok(facts);
+                    }
                 }
                 let most = limits::REACTIONS;
                 let given = self.store.count_reactions(place, seq, sender, most)?;
@@ -88,9 +114,31 @@ impl Shards {
                     return Err(Code::ListFull.into());
                 }
             }
-            Act::Edit(_) | Act::React { .. } | Act::Message { .. } | Act::Change(_) => {}
+            Act::React { .. } | Act::Message { .. } | Act::Change(_) => {}
         }
         Ok(facts)
+    }
+
+    /// The members who hid this message from themselves.
+    fn blind(
+        &self,
+        conversation: ConversationId,
+        seq: u64,
+        state: &State,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let mut blind = Vec::new();
+        for member in state.actives() {
+            let (home, user) = (self.count().of_user(member.user), member.user);
+            let hid = self.store.preferences(home, user, conversation)?;
+            if hid.is_none_or(|row| row.hidden == 0) {
+                continue;
+            }
+            let hidden = self.store.hidden(home, user, conversation, 0, limits::HIDDEN_SEQS)?;
+            if hidden.contains(&seq) {
+                blind.push(user);
+            }
+        }
+        Ok(blind)
     }
 
     /// A committed entry.

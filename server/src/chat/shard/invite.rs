@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use parley_core::conversation::{Conversation, Kind};
+use parley_core::conversation::{Conversation, State};
 use parley_protocol::{Code, ConversationId, UserId, limits};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
@@ -111,8 +111,10 @@ impl Shards {
         let mut state = self.states.lock(place.shard);
         let Some(found) = state.conversation(conversation) else { return Ok(None) };
         may_invite(found, user)?;
+        let group = std::sync::Arc::clone(found.next_state());
         let now_ms = wall_ms();
         let mut links = self.links(place)?;
+        let works = |row: &InviteRow| is_good(row, &group, now_ms);
         let mut rows = Vec::new();
         let mut put = |id: InviteId, row: &InviteRow| {
             rows.push(tables::invites::put(place, id, row));
@@ -121,14 +123,13 @@ impl Shards {
         match change {
             InviteChange::List => {}
             InviteChange::Revoke(id) => {
-                let link = links.iter_mut().find(|(known, row)| known == id && row.works(now_ms));
+                let link = links.iter_mut().find(|(known, row)| known == id && works(row));
                 let (_, row) = link.ok_or(Code::InviteInvalid)?;
                 row.revoked = true;
                 put(*id, row);
             }
             InviteChange::Create { secret, expires_ms, max_uses } => {
-                let works = |(_, row): &&(InviteId, InviteRow)| row.works(now_ms);
-                if links.iter().filter(works).count() >= limits::INVITES {
+                if links.iter().filter(|(_, row)| works(row)).count() >= limits::INVITES {
                     return Err(Code::ListFull.into());
                 }
                 let row = InviteRow {
@@ -142,13 +143,13 @@ impl Shards {
                 let id = invite_id(secret);
                 put(id, &row);
                 // Those that ended take up room no longer.
-                for (ended, _) in links.iter().filter(|(_, row)| !row.works(now_ms)) {
+                for (ended, _) in links.iter().filter(|(_, row)| !works(row)) {
                     rows.push(tables::invites::delete(place, *ended));
                 }
                 links = vec![(id, row)];
             }
         }
-        links.retain(|(_, row)| row.works(now_ms));
+        links.retain(|(_, row)| works(row));
         links.sort_by_key(|(id, row)| (row.created_ms, *id));
         if rows.is_empty() {
             return Ok(Some((links, None)));
@@ -170,13 +171,34 @@ impl Shards {
         Ok(links.into_iter().collect())
     }
 
-    /// One link as it was stamped last, if it works. May block on the disk.
+    /// One link as it was stamped last, if it works in a group that is so. May
+    /// block on the disk.
     ///
     /// # Errors
     /// [`Code::InviteInvalid`] when it doesn't.
-    pub fn working_invite(&self, place: Place, id: InviteId) -> Result<InviteRow, Error> {
+    pub(super) fn working_invite(
+        &self,
+        place: Place,
+        id: InviteId,
+        group: &State,
+    ) -> Result<InviteRow, Error> {
         let row = self.known_invite(place, id)?;
-        if row.works(wall_ms()) { Ok(row) } else { Err(Code::InviteInvalid.into()) }
+        if is_good(&row, group, wall_ms()) { Ok(row) } else { Err(Code::InviteInvalid.into()) }
+    }
+
+    /// Ends the links of those who may invite no longer, for good: whoever gets
+    /// the right again makes new ones. Called under the lock of the group's
+    /// shard, when what took the right is stamped. Returns the writes.
+    pub(super) fn end_links(&self, place: Place, group: &State) -> Result<Vec<Write>, StoreError> {
+        let mut rows = Vec::new();
+        for (id, mut row) in self.links(place)? {
+            if !row.revoked && !is_trusted(&row, group) {
+                row.revoked = true;
+                rows.push(tables::invites::put(place, id, &row));
+                self.invites.note(place.conversation, id, row);
+            }
+        }
+        Ok(rows)
     }
 
     /// One link as it was stamped last, also one that ended. May block on the
@@ -216,9 +238,17 @@ impl Links {
 /// Whoever may add people may invite them.
 fn may_invite(conversation: &Conversation, user: UserId) -> Result<(), Code> {
     let state = conversation.next_state();
-    let member = state.member(user).ok_or(Code::NotFound)?;
-    let may = state.kind == Kind::Group && member.is_active() && member.role >= state.settings.add;
-    if may { Ok(()) } else { Err(Code::Forbidden) }
+    state.member(user).ok_or(Code::NotFound)?;
+    if state.may_invite(user) { Ok(()) } else { Err(Code::Forbidden) }
+}
+
+/// Whether a link works: it has not ended, and whoever made it may still invite.
+pub(crate) fn is_good(row: &InviteRow, group: &State, now_ms: u64) -> bool {
+    row.works(now_ms) && is_trusted(row, group)
+}
+
+fn is_trusted(row: &InviteRow, group: &State) -> bool {
+    UserId::from_slice(&row.created_by).is_ok_and(|maker| group.may_invite(maker))
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use parley_core::conversation::Conversation;
 use parley_protocol::{ConversationId, UserId};
 
 use super::{Error, Shards};
+use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
+use crate::chat::expiry;
 use crate::storage::store::{Place, state as rows};
 
 /// Members read with a conversation; groups above it are refused when made.
@@ -57,6 +59,7 @@ impl Shards {
         let head = self.log.tail(place)?.unwrap_or_default();
         let cursors = self.store.cursors(place, MEMBERS)?;
         let progress = rows::to_progress(&cursors);
-        Ok(Some(Conversation::restore(place.conversation, rows::to_state(&stored), progress, head)))
+        let state = expiry::state_of(&self.store, place, &stored, wall_ms())?;
+        Ok(Some(Conversation::restore(place.conversation, state, progress, head)))
     }
 }

@@ -23,7 +23,7 @@ mod sending;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-use parley_core::conversation::Conversation;
+use parley_core::conversation::{Bounds, Conversation};
 use parley_core::shard::Shard;
 use parley_core::shard::placement::ShardCount;
 use parley_protocol::{ConversationId, ShardId};
@@ -33,7 +33,9 @@ use crate::storage::log::Log;
 use crate::storage::store::{Place, Store};
 pub(crate) use answer::{answer_again, moved_answer, sent_answer};
 pub use cursor::{MoveRequest, Visibility};
+pub(crate) use effects::mentioned;
 pub use error::Error;
+pub(crate) use invite::is_good;
 pub use invite::{InviteChange, InviteId, invite_id};
 pub(crate) use load::Fresh;
 pub use pending::{Pending, PendingCursor, PendingEntry, PendingOwn, ReplyTo};
@@ -46,8 +48,8 @@ pub struct Options {
     pub conversations: usize,
     /// Epoch of this start: the number of starts of the data folder.
     pub epoch: u64,
-    /// Members of one group.
-    pub group_members: usize,
+    /// What a conversation may have.
+    pub bounds: Bounds,
 }
 
 /// The states of all shards; shared by the way in and the fan-out.
@@ -62,7 +64,7 @@ impl States {
     pub fn new(count: ShardCount, options: Options) -> Self {
         let capacity = options.conversations.div_ceil(usize::from(count.get()));
         let shards = Slots::new(usize::from(count.get()), || {
-            Mutex::new(Shard::new(options.epoch, capacity, options.group_members))
+            Mutex::new(Shard::new(options.epoch, capacity, options.bounds))
         });
         Self { count, shards }
     }

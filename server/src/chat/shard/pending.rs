@@ -42,6 +42,8 @@ pub struct PendingEntry {
     pub act: Act,
     /// The encoded entry.
     pub entry: Bytes,
+    /// Members who are given it without its body.
+    pub blind: Vec<UserId>,
     pub reply: ReplyTo,
 }
 

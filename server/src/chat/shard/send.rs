@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parley_core::conversation::dedupe::{Known, SendKey, digest};
-use parley_core::conversation::{Act, Admitted, Position, Stamping, State, direct_id, group_id};
+use parley_core::conversation::{
+    Act, Admitted, Bounds, Change, Kind, Position, Spent, Stamping, State, direct_id, group_id,
+};
 use parley_core::session::{Identity, RequestNumber};
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_protocol::body::ValidatedBody;
@@ -94,6 +96,7 @@ impl Shards {
             act: send.act,
             invite,
             refused: send.refused,
+            begins: !matches!(fresh, Fresh::None),
             facts: Facts::default(),
             reply: ReplyTo { link: Arc::clone(link), request: Some(request) },
         };
@@ -106,7 +109,12 @@ impl Shards {
                 + sending.facts.size_bytes()
                 + self.state_bytes(conversation, &sending.act);
             let permit = self.log.reserve(size + APPEND_OVERHEAD)?;
-            match self.decide(permit, &sending)? {
+            let decided = self.decide(permit, &sending);
+            if decided.is_err() && sending.begins {
+                // What is refused leaves no conversation behind.
+                self.states.lock(self.place_of(conversation).shard).forget_blank(conversation);
+            }
+            match decided? {
                 Decided::Done => return Ok(()),
                 // It was dropped from memory between the two steps.
                 Decided::Reload => {}
@@ -134,6 +142,13 @@ impl Shards {
         let Some(conversation) = state.conversation(key.conversation) else {
             return Ok(Decided::Reload);
         };
+        // One that is not there but about to begin is not there for others.
+        if conversation.is_blank() && !sending.begins {
+            return Err(sending.refused.unwrap_or(Code::NotFound).into());
+        }
+        if sending.act.target().is_some() && conversation.forgot_since(sending.facts.as_of) {
+            return Ok(Decided::Reload);
+        }
         if let Act::Delete { seq, .. } = sending.act {
             if conversation.is_editing(seq) {
                 return Ok(Decided::Later);
@@ -142,6 +157,7 @@ impl Shards {
                 return Ok(Decided::Reload);
             }
         }
+        let group = sending.invite.map(|_| Arc::clone(conversation.next_state()));
         let found = self.log.find(place, key.device, &key.id)?;
         let known = found.map(|row| Known { answer: row.position(), digest: row.digest });
         // What is repeated is answered, whatever became of people and links.
@@ -152,8 +168,8 @@ impl Shards {
         let mut rows = Vec::new();
         let mut body = sending.body.bytes().clone();
         let mut used = None;
-        if let (Some(invite), false) = (sending.invite, repeated) {
-            used = Some((invite, self.working_invite(place, invite)?));
+        if let (Some(invite), Some(group), false) = (sending.invite, group, repeated) {
+            used = Some((invite, self.working_invite(place, invite, &group)?));
             body = effects::joined_body(invite);
         }
         let command = SendCommand {
@@ -165,6 +181,10 @@ impl Shards {
             },
             digest: sending.digest,
         };
+        let pins = sending.facts.gone_pins.clone();
+        if !pins.is_empty() {
+            state.tidy(key.conversation, &Spent { pins, ..Spent::default() });
+        }
         match state.send(command, known, wall_ms())? {
             Decision::Append(Stamping { stamped, state: changed }) => {
                 let entry = Entry {
@@ -183,6 +203,9 @@ impl Shards {
                 if let Some(changed) = &changed {
                     let row = rows::of_state(changed);
                     rows.push(tables::conversations::put(place, &row));
+                    if may_end_links(&sending.act) && changed.kind == Kind::Group {
+                        rows.extend(self.end_links(place, changed)?);
+                    }
                 }
                 let members = match &changed {
                     Some(changed) => Arc::clone(changed),
@@ -228,7 +251,7 @@ impl Shards {
             act: sending.act.clone(),
             target: sending.facts.target(),
         };
-        let tried = conversation.clone().stamp(&entry, wall_ms(), usize::MAX);
+        let tried = conversation.clone().stamp(&entry, wall_ms(), Bounds::of(usize::MAX));
         tried.err().unwrap_or(code)
     }
 }
@@ -236,9 +259,25 @@ impl Shards {
 /// Bytes of a conversation's row, at most about.
 fn row_bytes(state: &State) -> usize {
     const MEMBER: usize = 56;
+    const PERIOD: usize = 52;
     let info = &state.info;
     let words = info.title.len() + info.description.len() + info.picture.len();
-    state.members.len() * MEMBER + state.pinned.len() * 10 + words
+    let lists = state.pinned.len() * 10 + state.periods.len() * PERIOD + state.banned.len() * 18;
+    state.members.len() * MEMBER + lists + words
+}
+
+/// Whether somebody may lose the right to invite by this, and with it their links.
+const fn may_end_links(act: &Act) -> bool {
+    matches!(
+        act,
+        Act::Change(
+            Change::Removed(_)
+                | Change::Banned(_)
+                | Change::Left
+                | Change::Role(..)
+                | Change::Changed { settings: Some(_), .. }
+        )
+    )
 }
 
 enum Decided {
@@ -291,6 +330,7 @@ fn append(
         stamped,
         act: sending.act.clone(),
         entry,
+        blind: sending.facts.blind.clone(),
         reply: sending.reply.clone(),
     }));
     Append { shard, ops, urgency: Urgency::Synced, context }

@@ -16,6 +16,8 @@ pub(super) struct Sending {
     pub(super) act: Act,
     pub(super) invite: Option<[u8; 8]>,
     pub(super) refused: Option<Code>,
+    /// Whether it may be the conversation's first entry.
+    pub(super) begins: bool,
     pub(super) digest: u64,
     pub(super) facts: Facts,
     pub(super) reply: ReplyTo,

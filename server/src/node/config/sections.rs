@@ -119,6 +119,7 @@ section! {
     /// Groups.
     Groups groups
     members: usize = limits::GROUP_MEMBERS as usize, number(2, 10_000), Restart, "Members of one group.";
+    least_retention_s: u64 = limits::LEAST_RETENTION_S, number(1, 31_536_000), Restart, "The shortest retention that members can set, in seconds, in a 1:1 too.";
 }
 
 section! {

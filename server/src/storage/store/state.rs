@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use parley_core::conversation::{
-    Info, Kind, Membership, Position, Progress, Role, Settings, State, Told,
+    Info, Kind, Membership, Period, Position, Progress, Role, Settings, State, Told,
 };
 use parley_protocol::UserId;
 use parley_protocol::wire::ConversationKind;
 
-use super::{ConversationRow, CursorRow, MemberRow, SettingsRow, ToldRow};
+use super::{ConversationRow, CursorRow, MemberRow, PeriodRow, SettingsRow, ToldRow};
 
 /// The row of this state.
 pub(crate) fn of_state(state: &State) -> ConversationRow {
@@ -41,7 +41,27 @@ pub(crate) fn of_state(state: &State) -> ConversationRow {
         settings: (state.settings != Settings::default()).then_some(settings),
         pinned: state.pinned.clone(),
         erased_up_to: state.erased_up_to,
+        periods: state.periods.iter().map(of_period).collect(),
+        open_from: state.open_after.map_or(0, |after| after.saturating_add(1)),
+        banned: state.banned.iter().map(|user| user.to_wire()).collect(),
+        dated: true,
     }
+}
+
+fn of_period(period: &Period) -> PeriodRow {
+    PeriodRow {
+        of: period.of.map(UserId::to_wire).unwrap_or_default(),
+        after: period.after,
+        up_to: period.up_to.unwrap_or(0),
+        retention_s: period.retention_s,
+    }
+}
+
+/// A period whose keeper can't be read covers nothing.
+fn to_period(row: &PeriodRow) -> Option<Period> {
+    let of = if row.of.is_empty() { None } else { Some(UserId::from_slice(&row.of).ok()?) };
+    let PeriodRow { after, retention_s, .. } = *row;
+    Some(Period { of, after, up_to: some(row.up_to), retention_s })
 }
 
 /// The state of this row. A damaged member blocks nobody else; it is simply
@@ -61,6 +81,10 @@ pub(crate) fn to_state(row: &ConversationRow) -> State {
     members.sort_unstable_by_key(|member| member.user);
     members.dedup_by_key(|member| member.user);
     let group = row.kind == ConversationKind::Group as u32;
+    let mut banned: Vec<_> =
+        row.banned.iter().filter_map(|user| UserId::from_slice(user).ok()).collect();
+    banned.sort_unstable();
+    banned.dedup();
     State {
         kind: if group { Kind::Group } else { Kind::Direct },
         members,
@@ -76,6 +100,9 @@ pub(crate) fn to_state(row: &ConversationRow) -> State {
             history_for_newcomers: row.history_for_newcomers,
             retention_s: some(row.retention_s),
         }),
+        periods: row.periods.iter().filter_map(to_period).collect(),
+        open_after: some(row.open_from).map(|from| from - 1),
+        banned,
         pinned: row.pinned.clone(),
         erased_up_to: row.erased_up_to,
         created_ms: row.created_ms,
@@ -156,8 +183,22 @@ mod tests {
         state.apply(user(9), &Change::Removed(user(3)), at(3));
         state.apply(user(9), &Change::Pinned { seq: 2, removed: false }, at(4));
         state.apply(user(9), &Change::Erased(1), at(5));
+        let open = Settings { history_for_newcomers: true, retention_s: Some(7), ..settings };
+        let opened =
+            Change::Changed { title: None, description: None, picture: None, settings: Some(open) };
+        state.apply(user(9), &opened, at(6));
+        state.apply(user(9), &Change::Banned(user(2)), at(7));
+        assert_eq!((state.periods.len(), state.open_after), (2, Some(6)));
         assert_eq!(to_state(&of_state(&state)), state);
-        let direct = State::direct(user(1), user(2));
+        let mut direct = State::direct(user(1), user(2));
+        let kept = Change::Changed {
+            title: None,
+            description: None,
+            picture: None,
+            settings: Some(Settings { retention_s: Some(9), ..Settings::default() }),
+        };
+        direct.apply(user(2), &kept, at(3));
+        assert_eq!(direct.retention_of(Some(user(2))), Some(9));
         assert_eq!(to_state(&of_state(&direct)), direct);
     }
 

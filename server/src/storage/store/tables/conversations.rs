@@ -38,6 +38,37 @@ pub struct ConversationRow {
     /// Nobody sees entries up to this seq.
     #[prost(uint64, tag = "9")]
     pub erased_up_to: u64,
+    /// For how long entries are kept.
+    #[prost(message, repeated, tag = "10")]
+    pub periods: Vec<PeriodRow>,
+    /// Newcomers see entries from this seq on; 0 when they see only what follows
+    /// their joining.
+    #[prost(uint64, tag = "11")]
+    pub open_from: u64,
+    /// Who may not come in, 16 bytes each.
+    #[prost(bytes = "bytes", repeated, tag = "12")]
+    pub banned: Vec<Bytes>,
+    /// Whether `periods` and `open_from` say it. Rows from before have only
+    /// `settings`.
+    #[prost(bool, tag = "13")]
+    pub dated: bool,
+}
+
+/// A run of seqs that are kept for the same time.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct PeriodRow {
+    /// Whose entries, 16 bytes; everybody's when empty.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub of: Bytes,
+    /// It covers entries above this seq.
+    #[prost(uint64, tag = "2")]
+    pub after: u64,
+    /// The last seq it covers; 0 while it is in force.
+    #[prost(uint64, tag = "3")]
+    pub up_to: u64,
+    /// For how many seconds they are kept.
+    #[prost(uint64, tag = "4")]
+    pub retention_s: u64,
 }
 
 /// Without title and description: they are people's words.

@@ -43,6 +43,9 @@ pub struct FeedRow {
     /// Revision of what the user set for the conversation.
     #[prost(uint64, tag = "9")]
     pub revision: u64,
+    /// When the newest message was stamped, or the user came in, Unix milliseconds.
+    #[prost(uint64, tag = "10")]
+    pub message_ms: u64,
 }
 
 /// The writes that give a conversation its new row. `old_version` is the

@@ -92,6 +92,10 @@ fn row_bytes_are_pinned() {
         settings: Some(settings),
         pinned: vec![7],
         erased_up_to: 6,
+        periods: vec![PeriodRow { of: id(b"\xb0\xb1"), after: 2, up_to: 3, retention_s: 4 }],
+        open_from: 8,
+        banned: vec![id(b"\xb2\xb3")],
+        dated: true,
     };
     let expected = "0802120e0a02b0b1100518022003280430091".to_owned()
         + "8ac02220174"
@@ -99,10 +103,14 @@ fn row_bytes_are_pinned() {
         + "320170"
         + "3a0b080110021801200128ac02"
         + "420107"
-        + "4806";
+        + "4806"
+        + "520a0a02b0b1100218032004"
+        + "5808"
+        + "6202b2b3"
+        + "6801";
     assert_eq!(hex(&row), expected);
-    let row = FeedRow { sent_seq: 8, revision: 9, ..FeedRow::default() };
-    assert_eq!(hex(&row), "40084809");
+    let row = FeedRow { sent_seq: 8, revision: 9, message_ms: 10, ..FeedRow::default() };
+    assert_eq!(hex(&row), "40084809500a");
     let range = OutboxRange { conversation: id(b"\xc0\xc1"), from_seq: 1, to_seq: 2 };
     assert_eq!(hex(&OutboxRow { ranges: vec![range] }), "0a080a02c0c110011802");
     let row = FeedRow {
@@ -168,11 +176,14 @@ fn row_bytes_are_pinned() {
     assert_eq!(hex(&row), "0a02b0b11202d0d1");
     assert_eq!(hex(&RelationRow { seq: 300 }), "08ac02");
     assert_eq!(hex(&MentionRow { ordinal: 300 }), "08ac02");
-    assert_eq!(hex(&DeletedRow { seq: 300 }), "08ac02");
+    assert_eq!(hex(&DeletedRow { seq: 300, count: 0 }), "08ac02");
+    assert_eq!(hex(&DeletedRow { seq: 300, count: 2 }), "08ac021002");
     assert_eq!(hex(&StepRow { time_ms: 300 }), "08ac02");
     assert_eq!(hex(&HiddenRow { seq: 300 }), "08ac02");
     assert_eq!(hex(&PresenceRow { last_seen_ms: 300 }), "08ac02");
-    assert_eq!(hex(&RetentionRow { seq: 300, ordinal: 2 }), "08ac021002");
+    let period = ErasedRow { of: id(b"\xb0\xb1"), after: 2, seq: 3 };
+    let row = RetentionRow { seq: 300, ordinal: 2, periods: vec![period] };
+    assert_eq!(hex(&row), "08ac0210021a080a02b0b110021803");
     let row = InviteRow {
         secret: id(b"\xa5\xa6"),
         created_by: id(b"\xb0\xb1"),

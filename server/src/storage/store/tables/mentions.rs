@@ -60,33 +60,34 @@ impl Store {
         Ok((found, more))
     }
 
-    /// How many messages with an ordinal above `above` and up to `up_to` name
-    /// `user` or everyone, counted up to `limit`.
+    /// Seqs of the messages with an ordinal above `above` and up to `up_to` that
+    /// name `user` or everyone, ascending, at most `limit`.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn count_mentions(
+    pub fn unread_mentions(
         &self,
         place: Place,
         user: UserId,
         (above, up_to): (u64, u64),
         limit: usize,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Vec<u64>, StoreError> {
         if above >= up_to {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let mut seqs = Vec::new();
         for named in [user, EVERYONE] {
-            self.unread_mentions(place, named, (above, up_to), limit, &mut seqs)?;
+            self.mentions_within(place, named, (above, up_to), limit, &mut seqs)?;
         }
         seqs.sort_unstable();
         seqs.dedup();
-        Ok(seqs.len().min(limit))
+        seqs.truncate(limit);
+        Ok(seqs)
     }
 
     /// Ordinals grow with seqs: from the newest back to the first one at or
     /// below the floor, in small steps, since there are few.
-    fn unread_mentions(
+    fn mentions_within(
         &self,
         place: Place,
         named: UserId,

@@ -167,8 +167,8 @@ impl Store {
         Ok(found.into_iter().map(|(target, _, seq)| (target, seq)).collect())
     }
 
-    /// Seqs of the standing reactions to the messages `from..=to`, by target, at
-    /// most `limit`; and whether there are more.
+    /// The standing reactions to the messages `from..=to`, by target, each with its
+    /// seq, at most `limit`; and whether there are more.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -178,9 +178,9 @@ impl Store {
         from: u64,
         to: u64,
         limit: usize,
-    ) -> Result<(Vec<u64>, bool), StoreError> {
+    ) -> Result<(Vec<(u64, u64)>, bool), StoreError> {
         let (found, more) = self.relations_of(place, Relation::REACTION, (from, to), limit)?;
-        Ok((found.into_iter().map(|(_, _, seq)| seq).collect(), more))
+        Ok((found.into_iter().map(|(target, _, seq)| (target, seq)).collect(), more))
     }
 
     /// How many reactions of one user to one message stand, counted up to `limit`.

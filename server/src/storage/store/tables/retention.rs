@@ -1,15 +1,17 @@
-//! How far a conversation's beginning is erased from this store: shard, kind,
-//! conversation → [`RetentionRow`].
+//! How far a conversation is erased from this store: its beginning, and of each
+//! period of retention. Shard, kind, conversation → [`RetentionRow`].
 //!
-//! Derived from the entries' times and the conversation's settings: it says
+//! Derived from the entries' times and the conversation's periods: it says
 //! how far the work is, readers are held back before it is done.
+
+use bytes::Bytes;
 
 use crate::storage::store::engine::Write;
 use crate::storage::store::keys::RowKey;
 use crate::storage::store::{Place, Store, StoreError};
 
-/// How far a beginning is erased.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+/// How far a conversation is erased.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct RetentionRow {
     /// Entries up to this seq have no bodies any more.
     #[prost(uint64, tag = "1")]
@@ -17,6 +19,23 @@ pub struct RetentionRow {
     /// Countable entries up to it: they don't count as unread.
     #[prost(uint64, tag = "2")]
     pub ordinal: u64,
+    /// How far each period is.
+    #[prost(message, repeated, tag = "3")]
+    pub periods: Vec<ErasedRow>,
+}
+
+/// How far a period of retention is erased.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct ErasedRow {
+    /// Whose it is, as in the conversation's row.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub of: Bytes,
+    /// Where it begins.
+    #[prost(uint64, tag = "2")]
+    pub after: u64,
+    /// Its entries up to this seq have no bodies any more.
+    #[prost(uint64, tag = "3")]
+    pub seq: u64,
 }
 
 /// The write that notes how far it is erased.

@@ -1,23 +1,28 @@
 //! Finding places in a log by time: entries' times never go back within a
 //! conversation, so halving finds them.
 
+use parley_core::conversation::Period;
+
 use crate::storage::store::{Place, Store, StoreError, Table};
 
-/// Up to where entries are older than `retention_s` seconds; looks between
-/// `after` and `last`, which are committed, and returns `after` when there is none.
-pub(crate) fn expired(
+/// Up to where the entries of a period are too old to keep; looks at what is
+/// committed, up to `last`, and returns the seq before its first when none is.
+pub(super) fn expired(
     store: &Store,
     place: Place,
-    retention_s: u64,
-    (after, last): (u64, u64),
+    period: &Period,
+    last: u64,
     now_ms: u64,
 ) -> Result<u64, StoreError> {
-    let oldest_ms = now_ms.saturating_sub(retention_s.saturating_mul(1000));
-    // What is erased already needs no looking at.
-    let erased = store.retention(place)?.map_or(0, |row| row.seq);
-    let after = after.max(erased.min(last));
-    if after >= last || time_of(store, place, after + 1)? >= oldest_ms {
+    let Period { after, .. } = *period;
+    let last = period.up_to.unwrap_or(last).min(last);
+    let oldest_ms = period.oldest_ms(now_ms);
+    if last <= after || time_of(store, place, after + 1)? >= oldest_ms {
         return Ok(after);
+    }
+    // One that ended long ago is gone as a whole.
+    if time_of(store, place, last)? < oldest_ms {
+        return Ok(last);
     }
     Ok(first_from(store, place, (after, last), oldest_ms)? - 1)
 }
@@ -59,7 +64,7 @@ mod tests {
 
     use super::*;
     use crate::storage::store::engine::memory::MemoryEngine;
-    use crate::storage::store::{EntryHead, Record, RetentionRow, tables};
+    use crate::storage::store::{EntryHead, Record, tables};
 
     const HERE: Place = Place { shard: ShardId(1), conversation: ConversationId::new([5; 16]) };
 
@@ -74,39 +79,42 @@ mod tests {
         store
     }
 
+    fn period(after: u64, up_to: Option<u64>, retention_s: u64) -> Period {
+        Period { of: None, after, up_to, retention_s }
+    }
+
     proptest! {
-        /// Halving equals looking at every entry, wherever the looking begins
-        /// and however much is erased already.
+        /// Halving equals looking at every entry, wherever the period begins and
+        /// ends.
         #[test]
         fn what_is_too_old_equals_looking_at_all(
             mut times in prop::collection::vec(0u64..20_000, 1..40),
             after in 0u64..40,
+            covered in prop::option::of(0u64..40),
             now_ms in 0u64..40_000,
             retention_s in 1u64..20,
-            erased in 0u64..40,
         ) {
             times.sort_unstable();
             let last = times.len() as u64;
             let after = after.min(last);
+            let period = period(after, covered.map(|covered| after + covered), retention_s);
             let oldest = now_ms.saturating_sub(retention_s * 1000);
-            let old = times.iter().filter(|time| **time < oldest).count() as u64;
+            let end = period.up_to.unwrap_or(last).min(last);
+            let old = |seq: &u64| times[*seq as usize - 1] < oldest;
+            let wanted = (after + 1..=end).take_while(old).last().unwrap_or(after);
             let store = store(&times);
-            // The pass erases nothing that is not too old.
-            let erased = erased.min(old);
-            let row = RetentionRow { seq: erased, ordinal: erased };
-            store.write_synced(&[tables::retention::put(HERE, &row)]).unwrap();
-            let found = expired(&store, HERE, retention_s, (after, last), now_ms).unwrap();
-            prop_assert_eq!(found, old.max(after));
+            prop_assert_eq!(expired(&store, HERE, &period, last, now_ms).unwrap(), wanted);
+            let all = times.iter().filter(|time| **time < oldest).count() as u64;
             let first = first_from(&store, HERE, (after, last), oldest).unwrap();
-            prop_assert_eq!(first, old.max(after) + 1);
+            prop_assert_eq!(first, all.max(after) + 1);
         }
     }
 
     #[test]
     fn nothing_is_too_old_in_an_empty_range() {
         let store = store(&[1, 2, 3]);
-        assert_eq!(expired(&store, HERE, 1, (3, 3), 1_000_000).unwrap(), 3);
-        assert_eq!(expired(&store, HERE, u64::MAX, (0, 3), 1_000_000).unwrap(), 0);
+        assert_eq!(expired(&store, HERE, &period(3, None, 1), 3, 1_000_000).unwrap(), 3);
+        assert_eq!(expired(&store, HERE, &period(0, None, u64::MAX), 3, 1_000_000).unwrap(), 0);
         assert_eq!(first_from(&store, HERE, (0, 0), 5).unwrap(), 1);
     }
 }
