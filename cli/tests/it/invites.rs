@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use parley_protocol::wire::{
-    ConversationSettings, InviteLink, InvitePreview, NewInvite, Who, invites,
+    ConversationSettings, InviteLink, InvitePreview, NewInvite, Role, Who, invites,
 };
 use parley_protocol::{Code, ConversationId};
 
@@ -129,4 +129,103 @@ async fn a_link_for_three_takes_three_however_many_come_at_once() {
     let codes = joined.iter().filter_map(|done| done.as_ref().err()).map(|failure| failure.code);
     assert!(codes.into_iter().all(|code| code == refused));
     assert_eq!(a.describe(&id).await.members.len(), 4);
+}
+
+#[tokio::test]
+async fn a_link_ends_with_the_right_of_who_made_it() {
+    let (_folder, mut server, [ann, ben, eve]) = people(["ann", "ben", "eve"]).await;
+    let mut a = Session::open(&server.ready, Transport::Quic, &ann).await;
+    let mut b = Session::open(&server.ready, Transport::Tls, &ben).await;
+    let mut e = Session::open(&server.ready, Transport::WebSocket, &eve).await;
+    let id = group(&mut a, &[&ben]).await;
+    let gone = Some(Code::InviteInvalid);
+    let admin = |name: &str| asks::role(&id, name, &ben.user, Role::Admin);
+    done(&mut a, admin("r1")).await;
+    let first = links(&mut b, create(&id, 0, 0)).await.remove(0);
+    let own = links(&mut a, create(&id, 0, 0)).await.remove(0);
+    done(&mut a, asks::role(&id, "r2", &ben.user, Role::Member)).await;
+    assert_eq!(e.refused(asks::peek(&first.code)).await, gone);
+    // It doesn't come back with the right.
+    done(&mut a, admin("r3")).await;
+    assert_eq!(e.refused(asks::join(&first.code, "j1")).await, gone);
+    let second = links(&mut b, create(&id, 0, 0)).await.remove(0);
+    done(&mut a, asks::remove(&id, "out", &ben.user)).await;
+    done(&mut a, asks::add(&id, "in", &[ben.user])).await;
+    done(&mut a, admin("r4")).await;
+    server.kill();
+    server.restart().await;
+    let mut a = Session::open(&server.ready, Transport::Quic, &ann).await;
+    let mut e = Session::open(&server.ready, Transport::WebSocket, &eve).await;
+    assert_eq!(e.refused(asks::join(&second.code, "j2")).await, gone);
+    assert_eq!(list(&mut a, &id).await.len(), 1);
+    e.send(asks::join(&own.code, "j3")).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_joins_a_group_that_all_have_left() {
+    let (_folder, server, [ann, eve]) = people(["ann", "eve"]).await;
+    let mut a = Session::open(&server.ready, Transport::Quic, &ann).await;
+    let mut e = Session::open(&server.ready, Transport::WebSocket, &eve).await;
+    let id = group(&mut a, &[]).await;
+    let link = links(&mut a, create(&id, 0, 0)).await.remove(0);
+    done(&mut a, send_into(&id, "2", "for myself")).await;
+    done(&mut a, asks::leave(&id, "leave")).await;
+    assert_eq!(e.refused(asks::join(&link.code, "j")).await, Some(Code::InviteInvalid));
+    assert_eq!(e.refused(asks::peek(&link.code)).await, Some(Code::InviteInvalid));
+    assert_eq!(a.refused(asks::join(&link.code, "k")).await, Some(Code::InviteInvalid));
+    assert_eq!(e.refused(asks::describe(&id)).await, Some(Code::NotFound));
+}
+
+#[tokio::test]
+async fn who_is_banned_comes_by_no_link_and_is_added_by_admins_alone() {
+    let (_folder, mut server, [ann, ben, eve]) = people(["ann", "ben", "eve"]).await;
+    let mut a = Session::open(&server.ready, Transport::Quic, &ann).await;
+    let mut b = Session::open(&server.ready, Transport::Tls, &ben).await;
+    let settings =
+        ConversationSettings { add: Who::Members as i32, ..ConversationSettings::default() };
+    let ask = asks::new_group("g", "Open", settings, &[ben.user, eve.user]);
+    let id = conversation_of(&a.send(ask).await.unwrap());
+    let link = links(&mut b, create(&id, 0, 0)).await.remove(0);
+    assert_eq!(b.refused(asks::ban(&id, "b0", &eve.user)).await, Some(Code::Forbidden));
+    done(&mut a, asks::ban(&id, "b1", &eve.user)).await;
+    server.kill();
+    server.restart().await;
+    let mut a = Session::open(&server.ready, Transport::Quic, &ann).await;
+    let mut b = Session::open(&server.ready, Transport::Tls, &ben).await;
+    let mut e = Session::open(&server.ready, Transport::WebSocket, &eve).await;
+    assert_eq!(e.refused(asks::join(&link.code, "j")).await, Some(Code::InviteInvalid));
+    assert_eq!(e.refused(asks::peek(&link.code)).await, Some(Code::InviteInvalid));
+    assert_eq!(b.refused(asks::add(&id, "m", &[eve.user])).await, Some(Code::Forbidden));
+    assert_eq!(a.describe(&id).await.banned, [eve.user.to_wire()]);
+    assert!(b.describe(&id).await.banned.is_empty() && e.describe(&id).await.banned.is_empty());
+    done(&mut a, asks::unban(&id, "u", &eve.user)).await;
+    assert_eq!(a.refused(asks::unban(&id, "u2", &eve.user)).await, Some(Code::TargetInvalid));
+    e.send(asks::join(&link.code, "k")).await.unwrap();
+    done(&mut a, asks::ban(&id, "b2", &eve.user)).await;
+    done(&mut a, asks::add(&id, "a", &[eve.user])).await;
+    assert!(a.describe(&id).await.banned.is_empty(), "an admin who adds them lifts it");
+}
+
+#[tokio::test]
+async fn newcomers_see_what_was_written_since_it_was_shown_to_them() {
+    let (_folder, mut server, [ann, ben, eve]) = people(["ann", "ben", "eve"]).await;
+    let mut a = Session::open(&server.ready, Transport::Quic, &ann).await;
+    let id = group(&mut a, &[&ben]).await;
+    done(&mut a, send_into(&id, "2", "among us")).await;
+    done(&mut a, asks::add(&id, "in", &[eve.user])).await;
+    let open =
+        ConversationSettings { history_for_newcomers: true, ..ConversationSettings::default() };
+    done(&mut a, asks::settings(&id, "open", open)).await;
+    done(&mut a, send_into(&id, "5", "for all")).await;
+    // Gone and back again shows no more than before, and not what was in between.
+    let mut e = Session::open(&server.ready, Transport::WebSocket, &eve).await;
+    done(&mut e, asks::leave(&id, "leave")).await;
+    done(&mut a, send_into(&id, "7", "without her")).await;
+    done(&mut a, asks::add(&id, "again", &[eve.user])).await;
+    server.kill();
+    server.restart().await;
+    let mut e = Session::open(&server.ready, Transport::WebSocket, &eve).await;
+    assert_eq!(e.describe(&id).await.first_after, 4);
+    let seen = crate::groups::seen(&mut e, &id).await;
+    assert_eq!(crate::history::seqs(&seen), [5, 6, 7, 8]);
 }

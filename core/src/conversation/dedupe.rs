@@ -32,9 +32,14 @@ impl Known {
     /// # Errors
     /// [`Code::MessageIdReused`] when the content is another one.
     pub fn again(&self, digest: u64) -> Result<Position, Code> {
-        if self.digest == digest { Ok(self.answer) } else { Err(Code::MessageIdReused) }
+        let same = self.digest == digest || self.digest == FORGOTTEN;
+        if same { Ok(self.answer) } else { Err(Code::MessageIdReused) }
     }
 }
+
+/// Stands for the digest of what was erased: of few words it would still say what
+/// they were. Whatever comes under the id then is taken for the same.
+pub const FORGOTTEN: u64 = 0;
 
 /// Tells contents apart: XXH3 over kind and body. Whoever makes it collide
 /// deceives nobody but their own device. The value is stored, so it is pinned.
@@ -57,6 +62,8 @@ mod tests {
         assert_eq!(known.again(digest(1, b"hi")), Ok(answer));
         assert_eq!(known.again(digest(2, b"hi")), Err(Code::MessageIdReused));
         assert_eq!(known.again(digest(1, b"ho")), Err(Code::MessageIdReused));
+        let forgotten = Known { answer, digest: FORGOTTEN };
+        assert_eq!(forgotten.again(digest(1, b"ho")), Ok(answer));
     }
 
     #[test]

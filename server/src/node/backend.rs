@@ -114,7 +114,8 @@ impl Backend {
             states: Arc::clone(&states),
             feeds: Arc::new(home::Telling::new(Arc::clone(&homes), people.clone())),
         });
-        let eraser = eraser.start(every)?;
+        let log_age = Duration::from_millis(config.storage.erased_log_ms);
+        let eraser = eraser.start(every, log_age)?;
         let accounts = Accounts::new(
             config.accounts_options(),
             count,

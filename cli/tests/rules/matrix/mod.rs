@@ -2,6 +2,7 @@
 //! table written by hand from docs/protocol.md.
 //!
 //! - [`table`]: the actions and the answer each actor gets.
+//! - [`effects`]: what must not come of any of them, by whomever.
 //! - [`scene`]: a fresh conversation for every cell, so that none spoils another.
 //!
 //! A world is one server with everybody signed in, all asking in one way. What
@@ -9,6 +10,7 @@
 //! scene knows what that is. Whoever was signed out, or whose account is gone,
 //! gets `token_invalid` for all of it.
 
+mod effects;
 mod scene;
 mod table;
 
@@ -39,6 +41,7 @@ async fn run(way: Way, tables: &[&[Action]]) {
             for before in action.before {
                 drop(world.ask(who, before(&scene, who)).await);
             }
+            let there = effects::look(&mut world, &scene).await;
             let asked = (action.ask)(&scene, who);
             let got = if action.fresh {
                 world.ask_fresh(who, asked).await
@@ -48,6 +51,11 @@ async fn run(way: Way, tables: &[&[Action]]) {
             if let Ok(said) = &got {
                 seen.extend(scene.leaks(who, said));
                 seen.extend(action.check.and_then(|check| check(&scene, who, said).err()));
+            }
+            // The owner may do all of it, and may be gone after.
+            if who != Who::Owner {
+                let then = effects::look(&mut world, &scene).await;
+                seen.extend(effects::beyond(&scene, who, action.stage, &there, &then));
             }
             let answer = got.err().map_or("ok", Code::name);
             if answer != wanted || !seen.is_empty() {

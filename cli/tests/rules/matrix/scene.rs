@@ -44,7 +44,7 @@ const EVERYBODY: [(Who, &str); 12] = [
     (Who::Member, "member"),
     (Who::Blocked, "blocked"),
     (Who::Blocker, "blocker"),
-    (Who::Admin, "admin"),
+    (Who::Admin, "first-admin"),
     (Who::Owner, "owner"),
     (Who::OtherAdmin, "other-admin"),
     (Who::OtherMember, "other-member"),

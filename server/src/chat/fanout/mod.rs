@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use metrics::Counter;
-use parley_core::conversation::{Kind, MovedCursor, Shown};
+use parley_core::conversation::{Act, Kind, MovedCursor, Shown};
 use parley_core::user::FeedEntry;
 use parley_protocol::wire::Receipt;
 use parley_protocol::{ConversationId, ShardId, UserId};
@@ -166,6 +166,9 @@ impl Fanout {
         let erases = !after.periods.is_empty() || after.erased_up_to > before.erased_up_to;
         if applied.changed() && erases {
             self.candidates.note(key.conversation);
+        }
+        if matches!(act, Act::Delete { .. }) {
+            self.candidates.note_erased();
         }
         let delivery = Delivery {
             conversation: key.conversation,

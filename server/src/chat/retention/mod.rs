@@ -14,7 +14,7 @@ mod step;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use parley_core::conversation::{Spent, State};
@@ -22,7 +22,7 @@ use parley_core::shard::placement::ShardCount;
 use parley_protocol::{ConversationId, ShardId, UserId};
 use tokio::sync::oneshot;
 
-use crate::base::clock::wall_ms;
+use crate::base::clock::{now, wall_ms};
 use crate::base::metrics::list as metric;
 use crate::base::worker::{Stop, Worker};
 use crate::chat::expiry::{self, Gone};
@@ -49,6 +49,8 @@ struct Known {
     ids: HashSet<ConversationId>,
     /// More than are remembered.
     overflowed: bool,
+    /// Since when the write-ahead log holds words that are gone elsewhere.
+    erased: Option<Instant>,
 }
 
 impl Candidates {
@@ -60,6 +62,11 @@ impl Candidates {
         } else if !known.ids.contains(&conversation) {
             known.overflowed = true;
         }
+    }
+
+    /// Words were erased that the write-ahead log still holds. Never waits.
+    pub fn note_erased(&self) {
+        self.known.lock().erased.get_or_insert_with(now);
     }
 
     fn forget(&self, conversation: ConversationId) {
@@ -112,15 +119,16 @@ impl Eraser {
     }
 
     /// Starts the thread that looks at all conversations once, and every `every`
-    /// at those it knows of. Dropping it stops it; what is left is erased later.
+    /// at those it knows of. No write-ahead log holds what was erased much longer
+    /// than `log_age`. Dropping it stops it; what is left is erased later.
     ///
     /// # Errors
     /// The operating system's, when it gives no thread.
-    pub fn start(self, every: Duration) -> std::io::Result<Worker> {
-        Worker::start("parley-eraser", move |stop| self.run(every, stop))
+    pub fn start(self, every: Duration, log_age: Duration) -> std::io::Result<Worker> {
+        Worker::start("parley-eraser", move |stop| self.run(every, log_age, stop))
     }
 
-    fn run(&self, every: Duration, stop: &Stop) {
+    fn run(&self, every: Duration, log_age: Duration, stop: &Stop) {
         let mut all = true;
         loop {
             match self.pass(all, stop) {
@@ -131,9 +139,23 @@ impl Eraser {
                     tracing::error!(%error, "old entries could not be erased; tried again later");
                 }
             }
+            self.roll(log_age);
             if stop.sleep(every) {
                 return;
             }
+        }
+    }
+
+    /// Begins a new write-ahead log once what was erased lies in it for so long.
+    fn roll(&self, log_age: Duration) {
+        let Parts { candidates, store, .. } = &self.parts;
+        let due =
+            candidates.known.lock().erased.take_if(|since| now().duration_since(*since) >= log_age);
+        if due.is_some()
+            && let Err(error) = store.roll()
+        {
+            tracing::error!(%error, "the write-ahead log could not be begun anew");
+            candidates.note_erased();
         }
     }
 
@@ -201,6 +223,7 @@ impl Eraser {
             let Some(made) = made else { break };
             self.commit(place.shard, made.rows)?;
             metric::entries_erased().increment(made.erased);
+            self.parts.candidates.note_erased();
             messages += made.messages;
             if stop.is_set() {
                 return Err(ReserveError::Closed.into());

@@ -162,6 +162,7 @@ impl<'a> Step<'a> {
         }
         let (store, place, seq) = (self.store, self.place, stored.seq);
         made.rows.push(tables::entries::erase(place, seq, &stored.record));
+        made.rows.extend(tables::dedupe::forget(place, &stored.record));
         made.erased += 1;
         if !body::is_countable(head.kind) {
             return Ok(());
@@ -175,6 +176,7 @@ impl<'a> Step<'a> {
             let Some(record) = store.entry(place, about)? else { continue };
             if record.head().is_ok_and(|head| !head.erased) {
                 made.rows.push(tables::entries::erase(place, about, &record));
+                made.rows.extend(tables::dedupe::forget(place, &record));
                 made.erased += 1;
             }
             made.rows.push(tables::relations::delete(place, target, &relation));

@@ -241,7 +241,7 @@ fn the_thread_erases_what_is_noted_and_stops_when_dropped() {
     let mut thread = parts(*count, store.clone(), Arc::clone(log));
     thread.parts.candidates = Arc::clone(candidates);
     eraser.say(HERE, 1, 1);
-    let worker = thread.start(Duration::from_millis(5)).unwrap();
+    let worker = thread.start(Duration::from_millis(5), Duration::ZERO).unwrap();
     eraser.keep(HERE, 1, 0);
     eraser.parts.candidates.note(HERE);
     let begun = std::time::Instant::now();

@@ -50,6 +50,7 @@ pub(super) fn rows(
                     rows.push(tables::mentions::delete(place, user, stored.seq));
                 }
                 rows.push(tables::entries::erase(place, stored.seq, &stored.record));
+                rows.extend(tables::dedupe::forget(place, &stored.record));
             }
         }
         Act::Change(Change::Pinned { seq, removed: false }) => {

@@ -245,6 +245,7 @@ section! {
     write_buffer_bytes: usize = 64 * 1024 * 1024, bytes(MIB, 1 << 40), Restart, "Memory for writes not yet in sorted files.";
     conversation_cache: usize = 100_000, number(1, 100_000_000), Restart, "Conversations kept in memory.";
     erase_every_ms: u64 = 10_000, milliseconds(10, 86_400_000), Restart, "How often entries that are too old to keep are looked for and erased.";
+    erased_log_ms: u64 = 3_600_000, milliseconds(100, 86_400_000), Restart, "How long the write-ahead log may still hold words that were deleted or erased, about.";
 }
 
 section! {

@@ -162,6 +162,15 @@ impl Store {
         Ok(self.inner.engine.flush()?)
     }
 
+    /// Begins a new write-ahead log, behind which what was overwritten is gone.
+    /// Blocks for as long as it takes to write what is in memory.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it can't be written.
+    pub fn roll(&self) -> Result<(), StoreError> {
+        Ok(self.inner.engine.roll()?)
+    }
+
     /// The engine, for the log.
     pub(crate) fn engine(&self) -> &dyn Engine {
         &*self.inner.engine

@@ -144,6 +144,10 @@ fn the_suite_finds_a_log_that_does_not_sync() {
         fn sync(&self) -> Result<(), EngineError> {
             Ok(())
         }
+        fn roll(&self) -> Result<(), EngineError> {
+            Ok(())
+        }
+
         fn usage(&self) -> store::Usage {
             self.0.usage()
         }

@@ -112,6 +112,10 @@ impl Engine for Faulty {
         self.inner.flush()
     }
 
+    fn roll(&self) -> Result<(), EngineError> {
+        self.inner.roll()
+    }
+
     fn sync(&self) -> Result<(), EngineError> {
         {
             let mut switches = self.switches.lock();

@@ -113,6 +113,10 @@ impl Engine for MemoryEngine {
         Ok(())
     }
 
+    fn roll(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     fn sync(&self) -> Result<(), EngineError> {
         let state = &mut *self.state.lock();
         for batch in state.since_sync.drain(..) {

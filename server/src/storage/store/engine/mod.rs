@@ -51,6 +51,13 @@ pub trait Engine: Send + Sync {
     /// dropped the pages it could not write and say yes the next time.
     fn sync(&self) -> Result<(), EngineError>;
 
+    /// Writes what is in memory to tables and begins a new write-ahead log, so that
+    /// what was overwritten is in no log any more.
+    ///
+    /// # Errors
+    /// [`EngineError`]; as with every write that failed.
+    fn roll(&self) -> Result<(), EngineError>;
+
     /// Figures for metrics.
     fn usage(&self) -> Usage;
 }

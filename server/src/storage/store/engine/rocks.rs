@@ -187,6 +187,14 @@ impl Engine for Rocks {
         synced.map_err(|error| engine_error("sync the write-ahead log", error))
     }
 
+    fn roll(&self) -> Result<(), EngineError> {
+        let families = FAMILIES.iter().map(|tuning| self.family(tuning.family));
+        let families = families.collect::<Result<Vec<_>, _>>()?;
+        self.db
+            .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
+            .map_err(|error| engine_error("write the tables", error))
+    }
+
     fn usage(&self) -> Usage {
         let families = FAMILIES.iter().map(|tuning| {
             let figure = |property| self.figure(tuning.family, property);

@@ -1,14 +1,15 @@
 //! What a send became: shard, conversation, device, client message id → [`DedupeRow`].
 //!
-//! A row is written in the batch of its entry and never changed: the same send
-//! gets the same answer for ever.
+//! A row is written in the batch of its entry: the same send gets the same answer
+//! for ever. Only its digest goes, when the entry is erased.
 
 use parley_core::conversation::Position;
+use parley_core::conversation::dedupe::FORGOTTEN;
 use parley_protocol::ids::{ClientMessageId, DeviceId};
 
 use crate::storage::store::engine::Write;
 use crate::storage::store::keys::RowKey;
-use crate::storage::store::{Place, Store, StoreError};
+use crate::storage::store::{Place, Record, Store, StoreError};
 
 /// The answer a send got.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -44,6 +45,19 @@ pub fn put(
     row: &DedupeRow,
 ) -> Write {
     super::put(&RowKey::Dedupe { shard, conversation, device, client_message_id }, row)
+}
+
+/// The write that forgets what the send of this record held, if it can be read.
+#[must_use]
+pub fn forget(place: Place, record: &Record) -> Option<Write> {
+    let head = record.head().ok()?;
+    let row = DedupeRow {
+        seq: head.seq,
+        ordinal: head.ordinal,
+        time_ms: head.time_ms,
+        digest: FORGOTTEN,
+    };
+    Some(put(place, record.device().ok()?, record.client_message_id().ok()?, &row))
 }
 
 impl Store {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use parley_core::conversation::Position;
+use parley_core::conversation::dedupe::FORGOTTEN;
 use parley_protocol::ids::{ClientMessageId, DeviceId, IdError, UserId};
 use prost::Message;
 
@@ -149,11 +150,12 @@ pub fn put_encoded(Place { shard, conversation }: Place, seq: u64, record: Bytes
     Write { table: Table::Entries, key: key.encode(), value: Some(record) }
 }
 
-/// The write that takes the body out of an entry and leaves everything else,
-/// its digest included: a resend is still known.
+/// The write that takes the body out of an entry, and the digest that could tell
+/// what it was. All else stays: a resend is still known.
 #[must_use]
 pub fn erase(place: Place, seq: u64, record: &Record) -> Write {
-    let record = Record { entry: without_body(seq, &record.entry), ..record.clone() };
+    let entry = without_body(seq, &record.entry);
+    let record = Record { entry, content_digest: FORGOTTEN, ..record.clone() };
     put_encoded(place, seq, record.encode_to_vec().into())
 }
 
