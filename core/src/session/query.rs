@@ -160,11 +160,15 @@ pub(super) fn set_preferences(asked: wire::SetPreferences) -> Result<Query, Code
 
 pub(super) fn hide(asked: wire::Hide) -> Result<Query, Code> {
     let wire::Hide { conversation: id, mut seqs } = asked;
-    seqs.sort_unstable();
-    seqs.dedup();
+    // What was given is counted, also where it repeats: sorting it costs too.
     let fits = (1..=limits::HIDE_SEQS).contains(&seqs.len()) && !seqs.contains(&0);
     let conversation = conversation(&id)?;
-    if fits { Ok(Query::Hide { conversation, seqs }) } else { Err(Code::BadRequest) }
+    if !fits {
+        return Err(Code::BadRequest);
+    }
+    seqs.sort_unstable();
+    seqs.dedup();
+    Ok(Query::Hide { conversation, seqs })
 }
 
 pub(super) fn hidden(asked: &wire::Hidden) -> Result<Query, Code> {
@@ -180,7 +184,9 @@ pub(super) fn invites(asked: &wire::Invites) -> Result<Query, Code> {
         Act::Revoke(id) => {
             InviteAct::Revoke(<[u8; 8]>::try_from(&**id).map_err(|_| Code::BadRequest)?)
         }
-        Act::List(_) => InviteAct::List,
+        Act::List(true) => InviteAct::List,
+        // A choice that says no asks for nothing.
+        Act::List(false) => return Err(Code::BadRequest),
     };
     Ok(Query::Invites { conversation: conversation(&asked.conversation)?, act })
 }

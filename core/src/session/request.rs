@@ -159,7 +159,9 @@ fn fetch_query(options: &Options, fetch: &wire::Fetch) -> Result<Query, Code> {
             fetch::From::AroundSeq(seq) => Range::Around(seq),
             fetch::From::AroundTimeMs(time_ms) => Range::AroundTime(time_ms),
             fetch::From::MentionsBefore(seq) => Range::MentionsBefore(seq),
-            fetch::From::Pinned(_) => Range::Pinned,
+            fetch::From::Pinned(true) => Range::Pinned,
+            // A choice that says no asks for nothing.
+            fetch::From::Pinned(false) => return Err(Code::BadRequest),
             fetch::From::EditsOf(seq) => Range::EditsOf(seq),
         },
         limit: if fetch.limit == 0 { most } else { fetch.limit.min(most) },

@@ -223,6 +223,101 @@ fn malformed_fields_fail_the_request_and_keep_the_session() {
     }
 }
 
+fn is_refused(kind: Kind) -> bool {
+    let answer = open().handle_envelope(frame(4, kind), NOW);
+    answer == Action::Reply(failure(RequestNumber::new(4), Code::BadRequest, 0))
+}
+
+#[test]
+fn a_choice_that_says_no_asks_for_nothing() {
+    let conversation = ConversationId::new([1; 16]).to_wire();
+    for yes in [false, true] {
+        let pinned = wire::Fetch {
+            conversation: conversation.clone(),
+            from: Some(fetch::From::Pinned(yes)),
+            limit: 0,
+        };
+        let list = wire::Invites {
+            conversation: conversation.clone(),
+            act: Some(wire::invites::Act::List(yes)),
+        };
+        let accepted = wire::SetPreferences {
+            conversation: conversation.clone(),
+            accepted: Some(yes),
+            ..Default::default()
+        };
+        let body = wire::GroupCreated {
+            info: Some(wire::GroupInfo { title: "t".to_owned(), ..Default::default() }),
+            ..Default::default()
+        };
+        let new_group = wire::Send {
+            to: Some(send::To::NewGroup(yes)),
+            client_message_id: "a".into(),
+            kind: wire::EntryKind::GroupCreated as u32,
+            body: body.encode_to_vec().into(),
+        };
+        let everyone = wire::Mention {
+            length: 1,
+            who: Some(wire::mention::Who::Everyone(yes)),
+            ..Default::default()
+        };
+        let text = wire::Text { text: "hi".into(), mentions: vec![everyone], ..Default::default() };
+        let mention = wire::Send {
+            to: Some(send::To::Peer(vec![3; 16].into())),
+            kind: 1,
+            body: text.encode_to_vec().into(),
+            ..new_group.clone()
+        };
+        for kind in [
+            Kind::Fetch(pinned),
+            Kind::Invites(list),
+            Kind::SetPreferences(accepted),
+            Kind::Send(new_group),
+            Kind::Send(mention),
+        ] {
+            assert_eq!(is_refused(kind.clone()), !yes, "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn lists_are_counted_as_they_are_given() {
+    let hide = |seqs: Vec<u64>| {
+        Kind::Hide(wire::Hide { conversation: ConversationId::new([1; 16]).to_wire(), seqs })
+    };
+    let seqs = |count| [7, 8].into_iter().cycle().take(count).collect();
+    assert!(!is_refused(hide(seqs(limits::HIDE_SEQS))));
+    assert!(is_refused(hide(seqs(limits::HIDE_SEQS + 1))));
+    assert!(is_refused(hide(vec![7, 0])) && is_refused(hide(Vec::new())));
+    let Action::Request(Request::Query(_, Query::Hide { seqs, .. })) =
+        open().handle_envelope(frame(4, hide(vec![9, 2, 9])), NOW)
+    else {
+        panic!()
+    };
+    assert_eq!(seqs, [2, 9]);
+    let report = |count| {
+        Kind::Report(wire::Report {
+            user: vec![3; 16].into(),
+            seqs: vec![7; count],
+            reason: "r".to_owned(),
+            ..Default::default()
+        })
+    };
+    assert!(
+        !is_refused(report(limits::REPORT_SEQS)) && is_refused(report(limits::REPORT_SEQS + 1))
+    );
+    let subscribe = |users: usize, drop: usize| {
+        Kind::Subscribe(wire::Subscribe {
+            users: vec![vec![3; 16].into(); users],
+            drop: vec![vec![3; 16].into(); drop],
+            once: true,
+        })
+    };
+    let most = limits::SUBSCRIPTIONS;
+    assert!(!is_refused(subscribe(most, most)));
+    assert!(is_refused(subscribe(most + 1, 0)) && is_refused(subscribe(0, most + 1)));
+}
+
 #[test]
 fn fetch_limits_are_held_to_the_servers() {
     for (asked, gets) in [(0, 50), (20, 20), (51, 50), (u32::MAX, 50)] {
