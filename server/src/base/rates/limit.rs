@@ -25,8 +25,7 @@ const SWEEP_FULL_EVERY: Duration = Duration::from_secs(1);
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The longest that an empty bucket takes to be full: a hundred years.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// A bucket's size and how it fills again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,6 +37,16 @@ pub struct Bucket {
 }
 
 impl Bucket {
+    /// Longest time from empty to full: a hundred years. The buckets count in
+    /// nanoseconds, of which a number holds 584 years.
+    pub const FILL_MOST: Duration = Duration::from_secs(100 * 366 * 86_400);
+
+    /// Time from empty to full.
+    #[must_use]
+    pub const fn fill(self) -> Duration {
+        self.every.saturating_mul(self.burst)
+    }
+
     /// As many at once.
     #[must_use]
     pub const fn burst(self, burst: u32) -> Self {
@@ -53,7 +62,7 @@ impl Bucket {
     /// As many at once as come back in a minute.
     #[must_use]
     pub fn per_minute(self, count: u32) -> Self {
-        self.burst(count).per_hour(count.saturating_mul(60))
+        Self { burst: count, every: MINUTE / count.max(1) }
     }
 
     /// As many bytes at once.
@@ -75,11 +84,12 @@ impl Bucket {
         Self { burst, every: self.every / times.max(1) }
     }
 
+    /// The configuration refuses what takes too long to fill; whatever else
+    /// comes here is held to the most that can be counted.
     fn quota(self) -> Quota {
-        let every = self.every.max(Duration::from_nanos(1));
-        // The limiter multiplies the two; beyond this nobody ever uses a bucket up.
-        let most = LONGEST.as_nanos() / every.as_nanos();
-        let burst = self.burst.min(u32::try_from(most).unwrap_or(u32::MAX));
+        let every = self.every.clamp(Duration::from_nanos(1), Self::FILL_MOST);
+        let most = u32::try_from(Self::FILL_MOST.as_nanos() / every.as_nanos());
+        let burst = self.burst.min(most.unwrap_or(u32::MAX));
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         match Quota::with_period(every) {
             Some(quota) => quota.allow_burst(burst),
@@ -204,6 +214,29 @@ mod tests {
             limit.check_n(&2, 1000).is_ok() && limit.check(&2).is_err(),
             "it took all there was"
         );
+    }
+
+    #[test]
+    fn no_size_is_too_much_to_count() {
+        let ends = [0, 1, 2, 1000, u32::MAX / 2, u32::MAX];
+        let buckets = ends.iter().flat_map(|burst| {
+            ends.iter().flat_map(move |count| {
+                let bucket = Bucket::default().burst(*burst);
+                [
+                    bucket.per_hour(*count),
+                    bucket.bytes_per_second(*count),
+                    bucket.per_minute(*count),
+                ]
+            })
+        });
+        for bucket in buckets.chain([Bucket { burst: u32::MAX, every: Duration::MAX }]) {
+            let limit = Limit::new("test", bucket, 10, WhenFull::Shared);
+            for n in [1, 7, u32::MAX, u32::MAX, 1] {
+                let _ = limit.check_n(&1_u32, n);
+            }
+            assert!(limit.check_n(&2, u32::MAX).is_ok(), "{bucket:?}: a full one is given");
+        }
+        assert_eq!(Bucket::default().per_minute(u32::MAX).fill().as_secs(), 55, "13 ns each");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use super::{Config, keys};
 use crate::base::address::{Network, NoNetwork};
+use crate::base::rates::Bucket;
 
 /// One value that cannot be served with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,7 @@ impl Config {
             }
         }
         self.check_pairs(&mut problems);
+        self.check_buckets(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
@@ -90,6 +92,25 @@ impl Config {
         if text_bytes > u64::from(self.sessions.frame_bytes) {
             let text = format!("a text of {chars} characters may need {text_bytes} bytes");
             say("sessions.frame_bytes", text);
+        }
+    }
+
+    /// A bucket that could not be filled in a lifetime is a slip, and too much to count.
+    fn check_buckets(&self, problems: &mut Vec<Problem>) {
+        const YEAR_S: u64 = 366 * 86_400;
+        for (keys, bucket) in self.rates.buckets() {
+            let Some(key) = keys.first().filter(|_| bucket.fill() > Bucket::FILL_MOST) else {
+                continue;
+            };
+            let (years, most) =
+                (bucket.fill().as_secs() / YEAR_S, Bucket::FILL_MOST.as_secs() / YEAR_S);
+            let text = format!(
+                "an empty bucket of {} would be full after {years} years, {most} are the most; \
+                 change one of {}",
+                bucket.burst,
+                keys.join(", ")
+            );
+            problems.push(Problem { key, text });
         }
     }
 }

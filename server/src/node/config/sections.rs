@@ -179,6 +179,16 @@ macro_rules! rates {
             $($($($key: u32 = $default, bucket!($role), Restart, bucket!($role $full $help);)*)*)*
         }
 
+        impl Rates {
+            /// Each bucket, with the keys that size it.
+            pub(super) fn buckets(&self) -> Vec<(&'static [&'static str], rates::Bucket)> {
+                vec![$($((
+                    &[$(concat!("rates.", stringify!($key))),*],
+                    rates::Bucket::default()$(.$role(self.$key))*,
+                ),)*)*]
+            }
+        }
+
         $(impl From<&Rates> for rates::$options {
             fn from(of: &Rates) -> Self {
                 Self {
