@@ -10,11 +10,17 @@ use parley_server::node::config::{self, Config, Loaded, Overrides};
 
 use crate::arguments::{ConfigCommand, LogFormat, SettingArguments};
 
+/// What is said of a variable that is passed over.
+pub(crate) const NO_KEY: &str = "not taken for a key of the configuration; passed over";
+
 /// Runs one of the subcommands.
 pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
     match command {
         ConfigCommand::Check(arguments) => {
             let loaded = load(arguments)?;
+            for name in &loaded.passed_over {
+                eprintln!("{name} is {NO_KEY}");
+            }
             let data = loaded.config.data.display();
             print(&format!("the configuration is good; data in {data}\n"))
         }

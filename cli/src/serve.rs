@@ -27,6 +27,9 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let loaded = config::load(&arguments.settings)?;
     let running = loaded.config.clone();
     logging::start(&loaded.config.logging)?;
+    for name in &loaded.passed_over {
+        tracing::warn!(name, "a variable is {}", config::NO_KEY);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("parley")

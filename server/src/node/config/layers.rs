@@ -71,6 +71,10 @@ impl Loaded {
         let own: BTreeMap<String, String> = variables.filter(own).collect();
         for (name, text) in own {
             let rest = name.strip_prefix("PARLEY_").unwrap_or(&name);
+            if !reads_like_a_key(rest) {
+                self.passed_over.push(name);
+                continue;
+            }
             let key = rest.to_ascii_lowercase().replace("__", ".");
             // Exactly the key in upper case: nothing else is taken for it.
             if rest != key.to_ascii_uppercase().replace('.', "__") {
@@ -177,6 +181,19 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 }
 
 /// The known key most like this one, if it is like it at all.
+/// Whether the rest of a variable's name is meant as a key. It is with `__`,
+/// and when it is a key but for case, separators and one letter. Anything else
+/// is another program's: a Kubernetes service named `parley` gives each pod
+/// `PARLEY_PORT` and `PARLEY_SERVICE_HOST`.
+fn reads_like_a_key(rest: &str) -> bool {
+    let letters = |text: &str| -> String {
+        let letters = text.chars().filter(|c| !matches!(c, '_' | '.'));
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let own = letters(rest);
+    rest.contains("__") || keys().any(|key| strsim::osa_distance(&own, &letters(key.path)) <= 1)
+}
+
 fn nearest(key: &str) -> Option<&'static str> {
     let own_name = key.rsplit('.').next().unwrap_or(key);
     keys()

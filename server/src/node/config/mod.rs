@@ -7,6 +7,7 @@
 //! (`PARLEY_CONNECTIONS__TOTAL=1000`), lists are separated by commas.
 //!
 //! Unknown keys are errors in every layer and name the nearest known key. A
+//! variable that doesn't read like a key is passed over; the caller says so. A
 //! value that doesn't parse is an error at its own place, even when a later
 //! layer replaces it. Nothing here opens files other than the given one.
 
@@ -50,6 +51,8 @@ pub struct Overrides {
 pub struct Loaded {
     /// The values in force.
     pub config: Config,
+    /// Variables that begin with `PARLEY_` and are not meant as keys, in order.
+    pub passed_over: Vec<String>,
     sources: BTreeMap<&'static str, Source>,
 }
 

@@ -1,6 +1,7 @@
 //! The layers, their errors, and that keys, defaults and texts cannot drift apart.
 
 use super::*;
+use crate::base::rates;
 use crate::base::rates::list::limits;
 use std::collections::BTreeSet;
 
@@ -68,13 +69,50 @@ fn variables_are_read_as_what_the_key_is() {
 }
 
 #[test]
-fn a_variable_is_exactly_a_key_in_upper_case() {
-    for name in
-        ["PARLEY_PARLEY_LISTEN", "PARLEY_listen", "PARLEY_LISTEN.", "PARLEY_CONNECTIONS.TOTAL"]
-    {
+fn what_reads_like_a_key_is_exactly_a_key_in_upper_case() {
+    for (name, nearest) in [
+        ("PARLEY_listen", "listen"),
+        ("PARLEY_LISTEN.", "listen"),
+        ("PARLEY_LISTN", "listen"),
+        ("PARLEY_LSITEN", "listen"),
+        ("PARLEY_DATA_", "data"),
+        ("PARLEY_CONNECTIONS.TOTAL", "connections.total"),
+        ("PARLEY_CONNECTIONS_TOTAL", "connections.total"),
+        ("PARLEY_SESSIONS_HEARTBEATMS", "sessions.heartbeat_ms"),
+        ("PARLEY_ACCOUNT_SIGN_UP", "accounts.sign_up"),
+        ("PARLEY_CONNECTIONS__TOTL", "connections.total"),
+    ] {
         let text = error(None, &[(name, "5")], &Overrides::default());
         assert!(text.starts_with(&format!("{name}: there is no key")), "{text}");
+        assert!(text.contains(&format!("did you mean `{nearest}`?")), "{text}");
     }
+    let text = error(None, &[("PARLEY_ZZZ__ZZZ", "5")], &Overrides::default());
+    assert!(text.starts_with("PARLEY_ZZZ__ZZZ: there is no key"), "{text}");
+}
+
+#[test]
+fn variables_of_others_are_passed_over_and_named() {
+    // What Kubernetes gives each pod for a service named parley, or parley-web.
+    let others = [
+        "PARLEY_PORT",
+        "PARLEY_PORT_7443_TCP",
+        "PARLEY_PORT_7443_TCP_ADDR",
+        "PARLEY_PORT_7443_TCP_PORT",
+        "PARLEY_PORT_7443_TCP_PROTO",
+        "PARLEY_SERVICE_HOST",
+        "PARLEY_SERVICE_PORT",
+        "PARLEY_SERVICE_PORT_HTTP",
+        "PARLEY_VERSION",
+        "PARLEY_WEB_SERVICE_HOST",
+    ];
+    let mut variables = others.map(|name| (name, "tcp://10.0.0.1:7443")).to_vec();
+    variables.push(("PARLEY_LISTEN", "127.0.0.1:2"));
+    variables.push(("PARLEY_CONFIG", "x"));
+    let loaded = load(None, &variables, &Overrides::default()).unwrap();
+    assert_eq!(loaded.passed_over, others);
+    assert_eq!(loaded.config.listen, "127.0.0.1:2");
+    let only = Config { listen: "127.0.0.1:2".to_owned(), ..Config::default() };
+    assert_eq!(loaded.config, only);
 }
 
 #[test]
@@ -89,8 +127,8 @@ fn unknown_keys_are_errors_that_name_place_and_nearest_key() {
     assert!(text.contains("did you mean `sessions.heartbeat_ms`?"), "{text}");
     let text = error(Some("[conections]\ntotal = 3\n"), &[], &Overrides::default());
     assert!(text.contains("parley.toml:1:2") && text.contains("`conections`"), "{text}");
-    let text = error(None, &[("PARLEY_LISTEN_ADDRESS", "x")], &Overrides::default());
-    assert!(text.starts_with("PARLEY_LISTEN_ADDRESS: there is no key"), "{text}");
+    let text = error(None, &[("PARLEY_WEB__FOLDERS", "x")], &Overrides::default());
+    assert!(text.starts_with("PARLEY_WEB__FOLDERS: there is no key"), "{text}");
     let set = Overrides {
         set: vec![("storage.shard".to_owned(), "1".to_owned())],
         ..Overrides::default()
@@ -181,6 +219,50 @@ fn a_number_outside_its_range_is_said_with_the_range() {
             );
         }
     }
+}
+
+#[test]
+fn the_ends_of_every_rate_are_refused_or_hold() {
+    let is_rate = |path: &str| path.ends_with("_per_hour") || path.ends_with("_per_second");
+    for (bursts_high, rates_high) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut config = Config::default();
+        for key in keys().filter(|key| key.path.starts_with("rates.")) {
+            let Some((low, high)) = key.values.range else { continue };
+            let high_end = if is_rate(key.path) { rates_high } else { bursts_high };
+            // As many buckets as may be take no memory before they are used.
+            let value = if high_end { high } else { low };
+            (key.set)(&mut config, i64::try_from(value).unwrap().into()).unwrap();
+        }
+        let said = config.check().err().unwrap_or_default();
+        let hours: Vec<_> = config
+            .rates
+            .buckets()
+            .into_iter()
+            .filter(|(keys, _)| keys.len() == 2 && keys[1].ends_with("_per_hour"))
+            .collect();
+        assert!(hours.len() > 5, "{hours:?}");
+        let refused = hours.iter().filter(|(keys, _)| said.iter().any(|it| it.key == keys[0]));
+        let expected = if bursts_high && !rates_high { hours.len() } else { 0 };
+        assert_eq!(refused.count(), expected, "{said:?}");
+        assert_eq!(said.len(), expected, "{said:?}");
+        // Code that doesn't ask holds too.
+        let limits = rates::Rates::new(&rates::Options::from(&config.rates));
+        let from = "192.0.2.1".parse().unwrap();
+        let user = parley_protocol::UserId::new([1; 16]);
+        assert!(limits.check(from, user, rates::Charge::Adds(usize::MAX)).is_ok());
+        let _ = limits.check(from, user, rates::Charge::Adds(usize::MAX));
+        rates::SignInLimits::new(&rates::SignInOptions::from(&config.rates));
+    }
+}
+
+#[test]
+fn a_bucket_without_end_is_refused_with_both_keys() {
+    let file = "[rates]\nlookups_burst = 100000000\n";
+    let text = error(Some(file), &[], &Overrides::default());
+    assert!(text.contains("rates.lookups_burst: an empty bucket of 100000000"), "{text}");
+    assert!(text.contains("change one of rates.lookups_burst, rates.lookups_per_hour"), "{text}");
+    let more = format!("{file}lookups_per_hour = 1000\n");
+    assert!(load(Some(&more), &[], &Overrides::default()).is_ok());
 }
 
 #[test]
