@@ -11,7 +11,7 @@ use parley_protocol::limits::{HTTP_BODY_BYTES, UNAUTHENTICATED_BODY_BYTES};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::ApiError;
+use super::{ApiError, strict};
 use crate::edge::listen::HttpPeer;
 
 /// How long a body may take when its connection doesn't say.
@@ -33,7 +33,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         let most = if known { HTTP_BODY_BYTES } else { UNAUTHENTICATED_BODY_BYTES };
         let bytes = bytes(request, most).await?;
         // The text names the field and the place; it goes to the sender alone.
-        serde_json::from_slice(&bytes)
+        strict::from_slice(&bytes)
             .map(Self)
             .map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))
     }

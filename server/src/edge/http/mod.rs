@@ -23,6 +23,7 @@ mod refusals;
 mod request;
 mod requests;
 mod sign_ins;
+mod strict;
 mod web;
 
 use std::sync::Arc;
