@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 
 use bytes::{Bytes, BytesMut};
 use parley_protocol::body::ValidatedBody;
+use parley_protocol::cursors::delivered_every_ms;
 use parley_protocol::frame::{Decoder, FrameError};
 use parley_protocol::wire::{ClientEnvelope, Entry, EntryKind, ServerEnvelope};
-use parley_protocol::{Message, limits, wire};
+use parley_protocol::{Message, UserId, limits, wire};
 use serde_json::Value;
 use support::schema::Schema;
 use support::vectors::{self, Vector};
@@ -137,6 +138,48 @@ fn the_odd_client_envelopes_read_as_their_notes_say() {
     let ping = Some(wire::client_envelope::Kind::Ping(wire::Ping::default()));
     for name in ["fields_in_other_order", "two_kinds", "long_varint", "unknown_field"] {
         assert_eq!(kind(name), ping, "{name}");
+    }
+}
+
+/// ProtoJSON has no form for two choices of a one-of: decoders must refuse it.
+#[test]
+fn fields_hold_one_choice_of_each_one_of() {
+    let schema = Schema::load();
+    let mut choices = 0;
+    for vector in all() {
+        let fields = proto_json::from_bytes(&schema, vector.message, &vector.bytes).unwrap();
+        choices += count_choices(&schema, vector.message, &fields, vector.name);
+    }
+    assert!(choices > 100, "{choices}");
+}
+
+fn count_choices(schema: &Schema, message: &str, value: &Value, name: &str) -> usize {
+    let mut seen = BTreeSet::new();
+    let mut count = 0;
+    for field in &schema.messages[message] {
+        let Some(value) = value.get(field.json_name()) else { continue };
+        if let Some(oneof) = &field.oneof {
+            assert!(seen.insert(oneof), "{name}: two choices of {message}.{oneof}");
+            count += 1;
+        }
+        if schema.messages.contains_key(&field.kind) {
+            let many = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+            count +=
+                many.iter().map(|it| count_choices(schema, &field.kind, it, name)).sum::<usize>();
+        }
+    }
+    count
+}
+
+/// The rule as docs/protocol.md has it, with numbers of its own.
+#[test]
+fn pace_follows_the_documents_rule() {
+    for vector in vectors::pace() {
+        let middle = (10 * vector.members).min(2000);
+        let last = usize::from(vector.user[15]);
+        let rule = if middle <= 100 { 100 } else { (middle * (384 + last) / 512).max(100) };
+        let said = delivered_every_ms(vector.members, UserId::new(vector.user));
+        assert_eq!(said, rule as u64, "{}", vector.name);
     }
 }
 

@@ -25,6 +25,11 @@ pub fn from_bytes(schema: &Schema, message: &str, bytes: &[u8]) -> Result<Value,
         };
         let Some(field) = fields.iter().find(|field| field.number == number) else { continue };
         let values = field_values(schema, field, &payload)?;
+        // Of a one-of the last choice stands; ProtoJSON has no form for two.
+        let others = fields.iter().filter(|it| it.oneof.is_some() && it.oneof == field.oneof);
+        for other in others.filter(|it| it.number != number) {
+            object.remove(&other.json_name());
+        }
         if field.repeated {
             let list = object.entry(field.json_name()).or_insert_with(|| json!([]));
             list.as_array_mut().unwrap().extend(values);

@@ -20,7 +20,8 @@ pub struct Field {
     pub number: u32,
     pub kind: String,
     pub repeated: bool,
-    pub in_oneof: bool,
+    /// The one-of it is a choice of.
+    pub oneof: Option<String>,
 }
 
 impl Field {
@@ -50,7 +51,7 @@ impl Schema {
     }
 
     fn read(&mut self, text: &str) {
-        let (mut message, mut enumeration, mut in_oneof) = (None, None, false);
+        let (mut message, mut enumeration, mut oneof) = (None, None, None::<String>);
         for line in text.lines() {
             let line = line.split("//").next().unwrap().trim();
             let words: Vec<_> = line.trim_end_matches([';', '{', '}']).split_whitespace().collect();
@@ -63,8 +64,8 @@ impl Schema {
                     self.enums.insert((*name).to_owned(), Vec::new());
                     enumeration = Some((*name).to_owned());
                 }
-                ["oneof", _] => in_oneof = true,
-                [] if line == "}" && in_oneof => in_oneof = false,
+                ["oneof", name] => oneof = Some((*name).to_owned()),
+                [] if line == "}" && oneof.is_some() => oneof = None,
                 [] if line == "}" => (message, enumeration) = (None, None),
                 [name, "=", number] if enumeration.is_some() => {
                     let values = self.enums.get_mut(enumeration.as_ref().unwrap()).unwrap();
@@ -77,7 +78,7 @@ impl Schema {
                         number: number.parse().unwrap(),
                         kind: (*rest.last().unwrap()).to_owned(),
                         repeated: rest.first() == Some(&"repeated"),
-                        in_oneof,
+                        oneof: oneof.clone(),
                     });
                 }
                 [] | ["syntax", ..] | ["package", _] | ["import", _] => {}

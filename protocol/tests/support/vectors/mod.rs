@@ -10,11 +10,13 @@ mod bodies;
 mod client;
 mod entries;
 mod frames;
+mod pace;
 mod people;
 mod server;
 
 use bytes::BytesMut;
-use parley_protocol::frame;
+use parley_protocol::cursors::delivered_every_ms;
+use parley_protocol::{UserId, frame};
 use serde_json::{Value, json};
 
 use super::schema::Schema;
@@ -53,6 +55,14 @@ pub struct BodyVector {
     pub body: Vec<u8>,
     pub text_chars: u32,
     pub error: Option<&'static str>,
+}
+
+/// How often a device says `Delivered`.
+pub struct PaceVector {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub members: usize,
+    pub user: [u8; 16],
 }
 
 /// Bytes that are no envelope.
@@ -96,6 +106,10 @@ pub fn refused() -> Vec<Refused> {
     frames::refused()
 }
 
+pub fn pace() -> Vec<PaceVector> {
+    pace::vectors()
+}
+
 /// Every vector file as it should be.
 pub fn files() -> Vec<Generated> {
     let schema = Schema::load();
@@ -119,6 +133,11 @@ pub fn files() -> Vec<Generated> {
             "refused",
             "Frames that hold no envelope.",
             &refused().iter().map(refused_json).collect::<Vec<_>>(),
+        ),
+        file(
+            "pace",
+            "Milliseconds from one Delivered to the next.",
+            &pace().iter().map(pace_json).collect::<Vec<_>>(),
         ),
     ]
 }
@@ -173,6 +192,17 @@ fn refused_json(vector: &Refused) -> Fields {
         ("about", json!(vector.about)),
         ("bytes", json!(hex(&vector.bytes))),
         ("error", json!("bad_envelope")),
+    ]
+}
+
+fn pace_json(vector: &PaceVector) -> Fields {
+    let every_ms = delivered_every_ms(vector.members, UserId::new(vector.user));
+    vec![
+        ("name", json!(vector.name)),
+        ("about", json!(vector.about)),
+        ("members", json!(vector.members)),
+        ("user", json!(hex(&vector.user))),
+        ("every_ms", json!(every_ms)),
     ]
 }
 
