@@ -3,6 +3,13 @@
 //! Ids are in their text form, times in Unix milliseconds. Unknown fields of a
 //! request are refused, of an answer ignored: clients may be older than the
 //! server, never the other way round without a version in the path.
+//!
+//! What the schemas allow of a request, the server takes as far as its form
+//! goes; a test sends it. Lengths in a schema are in characters: where the server
+//! counts bytes, a pattern allows as many characters of ASCII, or a quarter as
+//! many of any kind. The long patterns are `visible`'s rules as far as a pattern
+//! without looking around can have them: printable ASCII, and what is not hidden,
+//! with variation selectors and joiners only behind and between the latter.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +19,16 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// The user name: 3 to 32 of a to z, 0 to 9, dot, dash, underscore.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 3, max_length = 32, pattern = "^[a-z][a-z0-9._-]*$")
+    )]
     pub name: String,
     /// The password: 8 to 256 bytes. Never logged.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 8, max_length = 256, pattern = "^([ -~]{8,256}|[\\s\\S]{8,64})$")
+    )]
     pub password: String,
     /// The device that signs in.
     pub device: DeviceLabel,
@@ -53,9 +68,21 @@ impl std::fmt::Debug for Credentials {
 #[serde(deny_unknown_fields)]
 pub struct DeviceLabel {
     /// 1 to 64 printable characters; unique within the account.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            min_length = 1,
+            max_length = 64,
+            pattern = "^(?:[ -~]|[\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?(?:[\\u200c\\u200d][\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?)*)*(?:[!-~]|[\\u00a1-\\u00ac\\u00ae-\\u02ff\\u0370-\\u061b\\u061d-\\u115e\\u1161-\\u167f\\u1681-\\u17b3\\u17b6-\\u180a\\u1810-\\u1fff\\u2010-\\u2027\\u2030-\\u205e\\u2070-\\u27ff\\u2801-\\u2fff\\u3001-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?(?:[\\u200c\\u200d][\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?)*)(?:[ -~]|[\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?(?:[\\u200c\\u200d][\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?)*)*$"
+        )
+    )]
     pub name: String,
     /// For example "linux"; at most 64 characters.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(max_length = 64, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")
+    )]
     pub platform: String,
 }
 
@@ -64,14 +91,17 @@ pub struct DeviceLabel {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignedIn {
     /// The user's id.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub user_id: String,
     /// The user's name.
     pub name: String,
     /// The device's id.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub device_id: String,
     /// The session token, 64 hex digits: the secret of `Hello.token` (its 32
     /// bytes) and of `Authorization: Bearer`. Not there when it is in a cookie.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{64}$"))]
     pub token: String,
 }
 
@@ -86,6 +116,7 @@ impl std::fmt::Debug for SignedIn {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ticket {
     /// 64 hex digits for the query of a WebSocket's URL. Good once.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{64}$"))]
     pub ticket: String,
     /// Until when.
     pub expires_ms: u64,
@@ -104,12 +135,15 @@ pub struct SignIns {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignIn {
     /// What `Parley-Account` is for it.
+    #[cfg_attr(feature = "openapi", schema(maximum = 7))]
     pub slot: u8,
     /// The user's id.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub user_id: String,
     /// The user's name.
     pub name: String,
     /// The device's id.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub device_id: String,
 }
 
@@ -118,12 +152,14 @@ pub struct SignIn {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Account {
     /// The user's id.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub user_id: String,
     /// The user's name.
     pub name: String,
     /// When the account was made.
     pub created_ms: u64,
     /// The device that asks.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub device_id: String,
 }
 
@@ -140,6 +176,7 @@ pub struct Devices {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Device {
     /// The device's id; `DELETE /v1/devices/{device_id}` signs it out.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub device_id: String,
     /// Its name.
     pub name: String,
@@ -162,8 +199,16 @@ pub struct Device {
 #[serde(deny_unknown_fields)]
 pub struct PasswordChange {
     /// The password as it is. Never logged.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 8, max_length = 256, pattern = "^([ -~]{8,256}|[\\s\\S]{8,64})$")
+    )]
     pub old: String,
     /// The password from now on: 8 to 256 bytes. Never logged.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 8, max_length = 256, pattern = "^([ -~]{8,256}|[\\s\\S]{8,64})$")
+    )]
     pub new: String,
 }
 
@@ -176,6 +221,7 @@ pub struct Renewed {
     /// The session token from now on, 64 hex digits; the one that asked works no
     /// more. Not there when it is in a cookie.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{64}$"))]
     pub token: String,
 }
 
@@ -185,6 +231,10 @@ pub struct Renewed {
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
     /// The account's password. Never logged.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 8, max_length = 256, pattern = "^([ -~]{8,256}|[\\s\\S]{8,64})$")
+    )]
     pub password: String,
 }
 
@@ -193,6 +243,7 @@ pub struct Confirmation {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FoundUser {
     /// The user's id.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub user_id: String,
     /// The user's name.
     pub name: String,
@@ -204,6 +255,7 @@ pub struct FoundUser {
 #[serde(default)]
 pub struct Profile {
     /// The user's id.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub user_id: String,
     /// The unique name.
     pub name: String,
@@ -240,18 +292,50 @@ pub struct OwnProfile {
 pub struct ProfileChange {
     /// At most 64 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            max_length = 64,
+            pattern = "^(?:(?:[ -~]|[\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?(?:[\\u200c\\u200d][\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?)*)*(?:[!-~]|[\\u00a1-\\u00ac\\u00ae-\\u02ff\\u0370-\\u061b\\u061d-\\u115e\\u1161-\\u167f\\u1681-\\u17b3\\u17b6-\\u180a\\u1810-\\u1fff\\u2010-\\u2027\\u2030-\\u205e\\u2070-\\u27ff\\u2801-\\u2fff\\u3001-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?(?:[\\u200c\\u200d][\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?)*)(?:[ -~]|[\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?(?:[\\u200c\\u200d][\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?)*)*)?$"
+        )
+    )]
     pub display_name: Option<String>,
     /// At most 500 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            max_length = 500,
+            pattern = "^(?:[\\t\\n\\r -~]|[\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?(?:[\\u200c\\u200d][\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}][\\ufe0e\\ufe0f]?)*)*$"
+        )
+    )]
     pub about: Option<String>,
     /// At most 512 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(max_length = 512, pattern = "^([ -~]*|[\\s\\S]{0,128})$")
+    )]
     pub picture: Option<String>,
     /// At most 64 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            max_length = 64,
+            pattern = "^(?:[ -~]*|(?:[ -~]|[\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}]){0,16})$"
+        )
+    )]
     pub phone: Option<String>,
     /// At most 254 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            max_length = 254,
+            pattern = "^(?:[ -~]*|(?:[ -~]|[\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u061b\\u061d-\\u115e\\u1161-\\u17b3\\u17b6-\\u180a\\u1810-\\u200a\\u2010-\\u2027\\u202f-\\u205f\\u2070-\\u3163\\u3165-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\ufdff\\ufe10-\\ufefe\\uff00-\\uff9f\\uffa1-\\uffef\\ufffc-\\ufffd\u{10000}-\u{1bc9f}\u{1bca4}-\u{1d172}\u{1d17b}-\u{1fffd}\u{20000}-\u{2fffd}\u{30000}-\u{3134f}]){0,63})$"
+        )
+    )]
     pub email: Option<String>,
 }
 
@@ -319,14 +403,18 @@ pub struct People {
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// Whom it is about.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub user_id: String,
     /// Where it happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub conversation_id: Option<String>,
     /// The messages, at most 100.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     pub seqs: Vec<u64>,
     /// 1 to 1,000 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 1000))]
     pub reason: String,
 }
 
@@ -363,6 +451,7 @@ pub struct DiscoveredNode {
     /// Whether it is closing and wants no new clients.
     pub draining: bool,
     /// From 0 (idle) to 100 (full).
+    #[cfg_attr(feature = "openapi", schema(maximum = 100))]
     pub load: u8,
     /// Where browsers find WebTransport, if the server has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

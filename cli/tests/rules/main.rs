@@ -8,3 +8,4 @@ mod asleep;
 mod common;
 mod leaks;
 mod matrix;
+mod schema;

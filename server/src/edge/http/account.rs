@@ -31,7 +31,7 @@ type Answer<T> = Result<T, ApiError>;
         (status = 201, description = "The account exists and the device is signed in.", body = SignedIn),
         BodyRefused, RateLimited, NotWritten,
         (status = 400, description = "name_invalid, password_invalid, device_invalid or bad_request.", body = ErrorBody),
-        (status = 403, description = "sign_up_closed.", body = ErrorBody),
+        (status = 403, description = "sign_up_closed; forbidden: a page of another site asks for a cookie.", body = ErrorBody),
         (status = 409, description = "name_taken.", body = ErrorBody),
         (status = 500, description = "internal.", body = ErrorBody),
     )
@@ -57,6 +57,7 @@ pub(super) async fn sign_up(
         BodyRefused, RateLimited, NotWritten,
         (status = 400, description = "name_invalid, password_invalid, device_invalid or bad_request.", body = ErrorBody),
         (status = 401, description = "credentials_wrong.", body = ErrorBody),
+        (status = 403, description = "forbidden: a page of another site asks for a cookie.", body = ErrorBody),
         (status = 409, description = "too_many_devices.", body = ErrorBody),
         (status = 500, description = "internal.", body = ErrorBody),
     )
@@ -255,7 +256,7 @@ pub(super) async fn revoke_others(
 /// Signs one of the account's devices out.
 #[utoipa::path(
     delete, path = "/v1/devices/{device_id}", tag = "accounts",
-    params(("device_id" = String, Path, description = "The device's id.")),
+    params(("device_id" = String, Path, format = "uuid", description = "The device's id.")),
     responses(
         (status = 204, description = "Signed out."),
         TokenRefused, NotFound, NotWritten,

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 /// The WebSocket bridge: one binary message is one envelope of protocol `parley.v1`.
 #[utoipa::path(
     get, path = "/v1/ws", tag = "node", security(()),
-    params(("ticket" = Option<String>, Query, description = "A ticket, in place of Hello's token.")),
+    params(("ticket" = Option<String>, Query, pattern = "^[0-9a-f]{64}$", description = "A ticket, in place of Hello's token.")),
     responses(
         (status = 101, description = "The connection is a WebSocket; the session opens with Hello."),
         (status = 400, description = "bad_request: not a WebSocket handshake of this protocol, or from a foreign page.", body = ErrorBody),

@@ -26,7 +26,7 @@ type Named = Result<Path<String>, PathRejection>;
 /// The user with exactly this name.
 #[utoipa::path(
     get, path = "/v1/users/{name}", tag = "people",
-    params(("name" = String, Path, description = "The user's name.")),
+    params(("name" = String, Path, min_length = 3, max_length = 32, pattern = "^[a-z][a-z0-9._-]*$", description = "The user's name.")),
     responses(
         (status = 200, description = "The user.", body = FoundUser),
         TokenRefused, NotFound, RateLimited,
@@ -45,7 +45,7 @@ pub(super) async fn user(requests: Requests, path: Named) -> Done<FoundUser> {
 /// What somebody says about themselves, as far as the caller may know.
 #[utoipa::path(
     get, path = "/v1/profiles/{user}", tag = "people",
-    params(("user" = String, Path, description = "The user's id.")),
+    params(("user" = String, Path, format = "uuid", description = "The user's id.")),
     responses(
         (status = 200, description = "The profile.", body = Profile),
         TokenRefused, NotFound, RateLimited,
@@ -153,7 +153,7 @@ pub(super) async fn blocks(requests: Requests) -> Done<People> {
 /// Takes somebody into the caller's contacts.
 #[utoipa::path(
     put, path = "/v1/contacts/{user}", tag = "people",
-    params(("user" = String, Path, description = "The user's id.")),
+    params(("user" = String, Path, format = "uuid", description = "The user's id.")),
     responses(
         (status = 200, description = "It is so now.", body = Revision),
         TokenRefused, NotFound, RateLimited, NotWritten,
@@ -168,7 +168,7 @@ pub(super) async fn add_contact(requests: Requests, path: Named) -> Done<Revisio
 /// Takes somebody off the caller's contacts.
 #[utoipa::path(
     delete, path = "/v1/contacts/{user}", tag = "people",
-    params(("user" = String, Path, description = "The user's id.")),
+    params(("user" = String, Path, format = "uuid", description = "The user's id.")),
     responses(
         (status = 200, description = "It is so now.", body = Revision),
         TokenRefused, NotFound, RateLimited, NotWritten,
@@ -182,7 +182,7 @@ pub(super) async fn remove_contact(requests: Requests, path: Named) -> Done<Revi
 /// Blocks somebody: no messages, group adds, typing, presence or profile between the two.
 #[utoipa::path(
     put, path = "/v1/blocks/{user}", tag = "people",
-    params(("user" = String, Path, description = "The user's id.")),
+    params(("user" = String, Path, format = "uuid", description = "The user's id.")),
     responses(
         (status = 200, description = "It is so now.", body = Revision),
         TokenRefused, NotFound, RateLimited, NotWritten,
@@ -197,7 +197,7 @@ pub(super) async fn block(requests: Requests, path: Named) -> Done<Revision> {
 /// Ends a block.
 #[utoipa::path(
     delete, path = "/v1/blocks/{user}", tag = "people",
-    params(("user" = String, Path, description = "The user's id.")),
+    params(("user" = String, Path, format = "uuid", description = "The user's id.")),
     responses(
         (status = 200, description = "It is so now.", body = Revision),
         TokenRefused, NotFound, RateLimited, NotWritten,

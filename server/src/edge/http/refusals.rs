@@ -27,7 +27,9 @@ macro_rules! refusals {
 refusals! {
     /// Of every route of a signed-in device.
     TokenRefused {
+        400: "bad_request: the header Parley-Account names no slot.",
         401: "token_invalid.",
+        403: "forbidden: a page of another site asks with a cookie.",
         500: "internal.",
     }
     /// Of every route that takes a JSON body.
