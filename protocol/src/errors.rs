@@ -118,7 +118,7 @@ codes! {
     303 TextEmpty "text_empty" Stop 400 "The text is empty.";
     304 BodyTooLarge "body_too_large" Stop 413 "The body of the entry is above the size limit.";
     305 MessageIdReused "message_id_reused" Stop 409 "This client message id was used for other content.";
-    306 CursorAhead "cursor_ahead" Stop 409 "The cursor would pass what this device was given.";
+    306 CursorAhead "cursor_ahead" Stop 409 "The cursor would pass what this session was given.";
     307 KindInvalid "kind_invalid" Stop 400 "Clients may not send entries of this kind, or its body is malformed.";
     308 TooManyRequests "too_many_requests" After 429 "Too many requests wait for an answer.";
     309 MethodNotAllowed "method_not_allowed" Stop 405 "This resource does not know this method.";

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
 mod asleep;
+mod codes;
 #[path = "../common/mod.rs"]
 mod common;
 mod leaks;

@@ -93,6 +93,20 @@ fn the_protocol_document_names_every_message_and_code() {
     }
 }
 
+#[test]
+fn the_protocol_document_has_each_code_in_its_retry_class() {
+    let text = read("docs/protocol.md");
+    for class in ["retry_now", "retry_after", "stop", "sign_in"] {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{class}` |")));
+        let said = in_backticks(row.expect("a row"));
+        let codes = Code::ALL.iter().filter(|code| code.retry().name() == class);
+        let codes: Vec<_> = codes.map(|code| code.name()).collect();
+        let found: Vec<_> =
+            said.iter().filter(|name| *name != class && *name != "retry_after_ms").collect();
+        assert!(found.iter().copied().eq(&codes), "{class}: {found:?}, not {codes:?}");
+    }
+}
+
 /// A part's failure is turned into a code where ARCHITECTURE.md says, and
 /// nowhere else.
 #[test]

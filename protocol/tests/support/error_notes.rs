@@ -66,7 +66,7 @@ fn protocol(code: Code) -> (&'static str, &'static str) {
             "Fix the client's framing; `protocol/vectors/frames.json` holds good and bad examples. The server closes the connection.",
         ),
         Code::FrameTooLarge => (
-            "A length prefix, or the length of a WebSocket message, is above the limit: `Welcome.limits.frame_bytes` in an open session, 64 KiB before it. The body is never read.",
+            "A length prefix, or the length of a WebSocket message, is above the limit: `Welcome.limits.frame_bytes` in an open session, 64 KiB before it (on a WebSocket that is `unauthenticated_bytes`). The body is never read.",
             "Keep frames below the limit; a text within `Welcome.limits.text_chars` always fits. The server closes the connection.",
         ),
         Code::BadEnvelope => (
@@ -82,7 +82,7 @@ fn protocol(code: Code) -> (&'static str, &'static str) {
             "Open a new connection to change device or version. The server closes this one.",
         ),
         Code::HandshakeTimeout => (
-            "The connection was open for 10 seconds without a complete `Hello` that was accepted. Slow or lossy networks and stalled clients cause it.",
+            "The connection was open for 10 seconds without a complete `Hello` that was accepted, counted from when the server took it, also when nothing was sent. Slow or lossy networks and stalled clients cause it. Over HTTP: a body took as long.",
             "Connect again, with backoff.",
         ),
         Code::VersionUnsupported => (
@@ -90,7 +90,7 @@ fn protocol(code: Code) -> (&'static str, &'static str) {
             "Update the client, or connect to a server that speaks its version. Trying again changes nothing.",
         ),
         Code::UnauthenticatedBytes => (
-            "A connection sent more than 64 KiB in all before its `Hello` was accepted.",
+            "A connection sent more than 64 KiB in all before its `Hello` was accepted, TLS handshake and HTTP upgrade included. A single frame that says it is longer is `frame_too_large`, but on a WebSocket it is this.",
             "Send `Hello` first; it needs a few hundred bytes at most.",
         ),
         Code::TextFrame => (
@@ -161,7 +161,7 @@ fn people(code: Code) -> (&'static str, &'static str) {
 fn request(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::BadRequest => (
-            "A field is missing, empty or of the wrong length, for example an id that has not 16 bytes, a `Send` without a receiver, or JSON that doesn't parse or has an unknown field.",
+            "A field is missing, empty or of the wrong length, for example an id that has not 16 bytes, a `Send` without a receiver, a choice that says no (`Fetch.pinned` false), a request with number 0 that needs an answer, or JSON that isn't of its schema: it doesn't parse, has an unknown field, or is an array where an object belongs.",
             "Fix the request; `text` says which field. Trying again changes nothing.",
         ),
         Code::NotFound => (
@@ -174,16 +174,16 @@ fn request(code: Code) -> (&'static str, &'static str) {
         ),
         Code::TextEmpty => ("The text has no character.", "Don't send empty texts."),
         Code::BodyTooLarge => (
-            "The encoded body is above the limit for any kind of entry, whatever it holds.",
-            "Send less. A text within its character limit always fits.",
+            "The encoded body of an entry is above the limit for any kind, whatever it holds; or the body of an HTTP request is above 65,536 bytes.",
+            "Send less. A text within its character limit always fits in an entry.",
         ),
         Code::MessageIdReused => (
             "The device sent this client message id to this conversation before, with another kind or body. The first send stands.",
             "Use a new id for each new message, and the same id with the same content only to repeat a send whose answer was lost. Random ids of 16 bytes are a good choice.",
         ),
         Code::CursorAhead => (
-            "`Delivered` or `Read` names a seq above what this session was given in `Deliver` or `Fetched`, or above the end of the log. A session that was given entries of more than 8,192 conversations is taken to know of none of them.",
-            "Fetch first, then move the cursor. After a reconnect go on from the cursors of `Welcome.changes` or `Moved`.",
+            "`Delivered` or `Read` names a seq above what this session was given without a gap, in `Deliver`, `Fetched` or `Sent` (unless it says `duplicate`), from the user's delivered cursor on, or above the end of the log. A session that was given entries of more than 8,192 conversations is taken to know of none of them.",
+            "Fetch from the delivered cursor that the server last said, in `Moved`, `FeedEntry.delivered` or one's own `Member.delivered`, then move the cursor. Each session counts for itself, so do this after every reconnect.",
         ),
         Code::KindInvalid => (
             "The kind of entry is unknown, one that only servers write, or its body doesn't parse.",
@@ -197,7 +197,10 @@ fn request(code: Code) -> (&'static str, &'static str) {
             "The HTTP path exists, but not with this method.",
             "Look the method up in `/v1/openapi.json`.",
         ),
-        _ => ("The HTTP body is not `application/json`.", "Send `Content-Type: application/json`."),
+        _ => (
+            "The HTTP body is not said to be `application/json`, or for `POST /v1/request` `application/x-protobuf`.",
+            "Send the `Content-Type` that belongs to the path.",
+        ),
     }
 }
 
