@@ -27,6 +27,7 @@ mod own;
 mod people;
 mod presence;
 mod proxied;
+mod python;
 mod rates;
 mod receipts;
 mod reconnect;
