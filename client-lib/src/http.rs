@@ -74,7 +74,7 @@ impl HttpApi {
         device: &str,
         platform: &str,
     ) -> Result<SignedIn, Error> {
-        self.sign("/v1/accounts", name, password, device, platform).await
+        self.sign("/v1/accounts", None, name, password, device, platform).await
     }
 
     /// Signs a device in.
@@ -92,7 +92,26 @@ impl HttpApi {
         device: &str,
         platform: &str,
     ) -> Result<SignedIn, Error> {
-        self.sign("/v1/login", name, password, device, platform).await
+        self.sign("/v1/login", None, name, password, device, platform).await
+    }
+
+    /// Signs a device in again, and shows the token it had before, good or ended:
+    /// whoever tries passwords for the same name can't keep such a device out.
+    ///
+    /// # Errors
+    /// As [`HttpApi::login`].
+    ///
+    /// # Cancel safety
+    /// As [`HttpApi::login`].
+    pub async fn login_again(
+        &self,
+        had: &Token,
+        name: &str,
+        password: &SecretString,
+        device: &str,
+        platform: &str,
+    ) -> Result<SignedIn, Error> {
+        self.sign("/v1/login", Some(had), name, password, device, platform).await
     }
 
     /// Signs the token's device out.
@@ -233,6 +252,7 @@ impl HttpApi {
     async fn sign(
         &self,
         path: &str,
+        had: Option<&Token>,
         name: &str,
         password: &SecretString,
         device: &str,
@@ -244,7 +264,7 @@ impl HttpApi {
             device: DeviceLabel { name: device.to_owned(), platform: platform.to_owned() },
             session: SessionKind::Token,
         };
-        parse(&self.call(Method::POST, path, None, Some(json(&body)?)).await?)
+        parse(&self.call(Method::POST, path, had, Some(json(&body)?)).await?)
     }
 
     async fn call(

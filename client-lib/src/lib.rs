@@ -65,7 +65,7 @@ pub use machine::{
     InviteId, InvitePreview, LocalId, Member, MemberReceipt, Mention, Mentioned, Message, NewGroup,
     NewMessage, NotifyLevel, Origin, Pin, Preferences, PreferencesChange, Presence, Profile,
     ProfileChange, Range, Reaction, ReactionGroup, Receipt, Report, Role, SendStatus, Sent,
-    Session, State, To, Token, Transport, Typing, UnknownEntry, User, What, Who,
+    Session, SignIn, State, To, Token, Transport, Typing, UnknownEntry, User, What, Who,
 };
 pub use transport::trust::Trust;
 

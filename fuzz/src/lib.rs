@@ -18,6 +18,7 @@ pub mod envelopes;
 pub mod folder;
 pub mod frames;
 pub mod group;
+pub mod names;
 pub mod ring;
 #[cfg(feature = "whole")]
 pub mod server;
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("session", session::session),
     ("conversation", conversation::conversation),
     ("group", group::group),
+    ("names", names::names),
     ("ring", ring::ring),
     #[cfg(feature = "whole")]
     ("browser", server::browser::browser),

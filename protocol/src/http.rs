@@ -191,6 +191,16 @@ pub struct Device {
     /// When it was last active, to the minute; 0 when unknown.
     #[serde(default)]
     pub last_active_ms: u64,
+    /// When somebody last signed in under its name; 0 when unknown.
+    #[serde(default)]
+    pub signed_in_ms: u64,
+    /// From where: an IPv4 address or the /64 of an IPv6 one; empty when unknown.
+    #[serde(default)]
+    pub signed_in_from: String,
+    /// How many tokens it has: as often somebody signed in under its name, at most
+    /// eight.
+    #[serde(default)]
+    pub tokens: u32,
 }
 
 /// Body of `POST /v1/account/password`.

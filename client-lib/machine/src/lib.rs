@@ -36,6 +36,6 @@ pub use model::{
     InvitePreview, LocalId, Member, MemberReceipt, Mention, Mentioned, Message, NewGroup,
     NewMessage, NotifyLevel, Origin, Pin, Preferences, PreferencesChange, Presence, Profile,
     ProfileChange, Range, Reaction, ReactionGroup, Receipt, Report, Role, SendStatus, Sent,
-    Session, State, To, Transport, Typing, UnknownEntry, User, What, Who,
+    Session, SignIn, State, To, Transport, Typing, UnknownEntry, User, What, Who,
 };
 pub use token::Token;

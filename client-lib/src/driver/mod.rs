@@ -320,6 +320,7 @@ impl Driver {
     /// Keeps a token, and uses it from now on.
     async fn take_token(&mut self, token: Token) {
         self.token.send_replace(Some(token.clone()));
+        self.sign_in.had = Some(token.clone());
         if let Err(error) = self.store.keep_token(token.clone()).await {
             tracing::error!(%error, "the token can't be kept");
         }

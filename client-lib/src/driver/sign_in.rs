@@ -1,6 +1,7 @@
 //! Getting a token: sign-up once if asked, login, or the application's callback.
 
 use parley_protocol::Code;
+use parley_protocol::http::SignedIn;
 use secrecy::SecretString;
 
 use super::Auth;
@@ -15,6 +16,8 @@ pub(super) struct SignIn {
     pub(super) platform: String,
     /// The account is to be made first.
     pub(super) sign_up: bool,
+    /// The token there was last, to be shown at the next login.
+    pub(super) had: Option<Token>,
     /// A sign-up had no answer: the account may be there.
     pub(super) sign_up_unknown: bool,
 }
@@ -30,12 +33,12 @@ impl SignIn {
                             if self.sign_up_unknown
                                 && error.code() == Some(Code::NameTaken as u32) =>
                         {
-                            self.http.login(name, password, device, platform).await?
+                            self.login(name, password).await?
                         }
                         other => other?,
                     }
                 } else {
-                    self.http.login(name, password, device, platform).await?
+                    self.login(name, password).await?
                 };
                 Token::from_hex(&signed_in.token).map_err(|_| {
                     Error::new(ErrorKind::Protocol, "the server gave something that is no token")
@@ -45,6 +48,14 @@ impl SignIn {
             Auth::Token(_) | Auth::Stored => {
                 Err(Error::new(ErrorKind::SignIn, "the token was refused"))
             }
+        }
+    }
+
+    async fn login(&self, name: &str, password: &SecretString) -> Result<SignedIn, Error> {
+        let (device, platform) = (&self.device_name, &self.platform);
+        match &self.had {
+            Some(had) => self.http.login_again(had, name, password, device, platform).await,
+            None => self.http.login(name, password, device, platform).await,
         }
     }
 

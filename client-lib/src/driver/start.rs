@@ -67,6 +67,7 @@ pub(crate) async fn start(options: Options) -> Result<Shared, Error> {
     let events = Broadcast::new(options.event_limit.0, options.event_limit.1);
     let (to_driver, commands) = mpsc::channel(COMMANDS);
     let (state, state_watch) = watch::channel(State::Idle);
+    let had = token.clone();
     let (token_sender, token_watch) = watch::channel(token);
     let sign_up = matches!(options.auth, Auth::Credentials { sign_up: true, .. });
     let driver = Driver {
@@ -80,6 +81,7 @@ pub(crate) async fn start(options: Options) -> Result<Shared, Error> {
             platform: options.platform,
             sign_up,
             sign_up_unknown: false,
+            had,
         },
         commands,
         state,

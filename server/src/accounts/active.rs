@@ -17,11 +17,13 @@ use parking_lot::Mutex;
 use parley_protocol::{DeviceId, UserId};
 use tokio::time::Instant;
 
-use super::Accounts;
+use super::idle::DAY_MS;
+use super::tokens::TokenHash;
+use super::{Accounts, Credential};
 use crate::base::clock;
 use crate::base::clock::wall_ms;
-use crate::storage::store::SeenRow;
-use crate::storage::store::tables::seen;
+use crate::storage::store::tables::{seen, tokens};
+use crate::storage::store::{SeenRow, TokenRow};
 
 /// How often it is written for one device.
 pub(crate) const EVERY: Duration = Duration::from_secs(60);
@@ -49,6 +51,7 @@ struct Heard {
     user: UserId,
     device: DeviceId,
     at_ms: u64,
+    token: TokenHash,
 }
 
 #[derive(Clone, Copy)]
@@ -118,10 +121,14 @@ impl Active {
 impl Accounts {
     /// A device was heard just now. Returns at once; within a minute more calls
     /// for the same device cost a look-up.
-    pub fn note_active(&self, user: UserId, device: DeviceId) {
-        let now_ms = wall_ms();
+    pub fn note_active(&self, user: UserId, device: DeviceId, by: &Credential) {
+        let (now_ms, token) = (wall_ms(), by.0);
         let active = &self.inner.active;
-        if !active.note(device, now_ms) || !active.gather(Heard { user, device, at_ms: now_ms }) {
+        let heard = Heard { user, device, at_ms: now_ms, token };
+        let lasting_ms = self.inner.lasting.now_ms(clock::now());
+        // Other tokens of a device are used by others than the one heard last.
+        let due = active.note(device, now_ms) | self.inner.cache.is_due(&token, lasting_ms);
+        if !due || !active.gather(heard) {
             return;
         }
         // Nothing is held while it waits: who closes the node need not wait for it.
@@ -171,14 +178,25 @@ impl Accounts {
         if heard.is_empty() {
             return;
         }
+        let (wall_ms, now) = (wall_ms(), clock::now());
         let there = self.read(move |inner| {
             let mut writes = HashMap::<_, Vec<_>>::new();
-            for Heard { user, device, at_ms } in heard {
+            let lasting_ms = inner.lasting.now_ms(now);
+            for Heard { user, device, at_ms, token } in heard {
                 let home = inner.shards.of_user(user);
                 // One that can't be read must not keep the others from it.
                 if matches!(inner.store.device(home, user, device), Ok(Some(_))) {
                     let write = seen::put(home, user, device, &SeenRow { active_ms: at_ms });
                     writes.entry(home).or_default().push(write);
+                }
+                // Under the user's lock: a token that has ended does not come back.
+                let shard = inner.shards.of_bytes(&token.0);
+                let Ok(Some(row)) = inner.store.token(shard, token.0) else { continue };
+                if row.used_ms == 0 || row.used_ms.saturating_add(DAY_MS) <= lasting_ms {
+                    let row = TokenRow { used_ms: lasting_ms, ..row };
+                    let writes = writes.entry(shard).or_default();
+                    writes.push(tokens::put(shard, token.0, &row));
+                    writes.push(inner.lasting.note(wall_ms, now));
                 }
             }
             Ok(writes)
@@ -239,7 +257,12 @@ mod tests {
     #[test]
     fn the_first_that_waits_is_seen_to_and_all_are_taken() {
         let active = Active::new(3);
-        let heard = |n| Heard { user: UserId::new([1; 16]), device: device(n), at_ms: 1 };
+        let heard = |n| Heard {
+            user: UserId::new([1; 16]),
+            device: device(n),
+            at_ms: 1,
+            token: TokenHash([1; 32]),
+        };
         assert!(active.gather(heard(1)));
         assert!(!active.gather(heard(2)) && !active.gather(heard(3)) && !active.gather(heard(4)));
         assert_eq!(active.take().len(), 3, "memory is bounded");

@@ -70,8 +70,13 @@ impl Accounts {
         let tried = self.inner.rates.signed_in(prefix(*from), &credential.0)?;
         let row = self.user_row(identity.user).await?.ok_or(Code::TokenInvalid)?;
         let stored = row.password_hash;
-        let verdict =
-            self.inner.hasher.verify(password, Some(stored.clone()), Urgency::Known).await;
+        let verdict = self.inner.hasher.verify(
+            &identity.name,
+            password,
+            Some(stored.clone()),
+            Urgency::Known,
+        );
+        let verdict = verdict.await;
         if matches!(verdict, Ok(Verdict::Wrong)) {
             return Err(Code::CredentialsWrong.into());
         }

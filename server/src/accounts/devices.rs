@@ -7,10 +7,11 @@ use std::sync::Arc;
 use parley_protocol::http::{self, Renewed};
 use parley_protocol::{Code, DeviceId, UserId};
 
+use super::idle::has_ended;
 use super::sign_in::{NewToken, hash_of};
 use super::tokens::{Lookup, TokenHash};
 use super::{AccountError, Accounts, Credential, Identity, Inner, User, check};
-use crate::base::clock::wall_ms;
+use crate::base::clock::{self, wall_ms};
 use crate::chat::link::Opener;
 use crate::storage::store::tables::{devices, ended, seen};
 use crate::storage::store::{DeviceRow, EndedDevice, EndedRow, StoreError, Write};
@@ -68,13 +69,13 @@ impl Accounts {
         let hash = credential.0;
         let mut read = None;
         for _ in 0..TRIES {
-            let asked_at = match self.inner.cache.find(&hash) {
+            let asked_at = match self.inner.cache.find(&hash, clock::now()) {
                 Lookup::Known(identity) => return Ok(identity),
                 Lookup::Ask(asked_at) => asked_at,
             };
             let identity =
                 self.read(move |inner| owner(inner, &hash)).await?.ok_or(Code::TokenInvalid)?;
-            if self.inner.cache.fill(hash, &identity, asked_at) {
+            if self.inner.cache.fill(hash, &identity, asked_at, clock::now()) {
                 return Ok(identity);
             }
             read = Some(identity);
@@ -254,6 +255,9 @@ impl Accounts {
                 current: id == identity.device,
                 sessions: self.inner.homes.open_sessions(user, id),
                 last_active_ms: last_active(&id),
+                signed_in_ms: row.signed_in_ms,
+                tokens: u32::try_from(row.tokens.len()).unwrap_or(u32::MAX),
+                signed_in_from: row.signed_in_from,
             })
             .collect();
         devices.sort_by_key(|device| device.created_ms);
@@ -304,6 +308,10 @@ fn owner(inner: &Inner, hash: &TokenHash) -> Result<Option<Identity>, StoreError
     let Some(row) = inner.store.token(inner.shards.of_bytes(&hash.0), hash.0)? else {
         return Ok(None);
     };
+    let now_ms = inner.lasting.now_ms(clock::now());
+    if has_ended(row.used_ms, now_ms, inner.options.token_idle) {
+        return Ok(None);
+    }
     let Ok((user, device)) = row.owner() else {
         tracing::error!("a stored session token names no user");
         return Ok(None);

@@ -18,6 +18,7 @@ mod devices;
 mod ending;
 mod error;
 mod export;
+mod idle;
 mod password;
 mod rates;
 mod sign_in;
@@ -26,10 +27,12 @@ mod tickets;
 mod tokens;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parley_core::shard::placement::ShardCount;
 use parley_protocol::UserId;
 
+use crate::base::clock::{self, wall_ms};
 use crate::base::locks::Stripes;
 use crate::base::rates::Rates;
 use crate::base::rates::SignInOptions;
@@ -48,6 +51,9 @@ pub use export::Exports;
 pub use parley_core::session::Identity;
 pub use password::HashOptions;
 pub use tokens::Credential;
+
+/// Accounts of each shard by which hashes of names without one are chosen.
+const SAMPLE: usize = 16;
 
 /// Reads of the store at a time; more wait.
 const PARALLEL_READS: usize = 16;
@@ -72,6 +78,8 @@ pub struct Options {
     pub devices: usize,
     /// Session tokens of one device.
     pub tokens: usize,
+    /// How long a token may be unused; zero is for ever.
+    pub token_idle: Duration,
     /// Password hashing.
     pub hash: HashOptions,
     /// Tokens remembered in memory.
@@ -114,6 +122,8 @@ struct Inner {
     cache: tokens::Cache,
     tickets: tickets::Tickets,
     active: active::Active,
+    /// Dates the uses of tokens.
+    lasting: idle::Clock,
     names: Stripes,
     users: Stripes,
 }
@@ -132,13 +142,19 @@ impl Accounts {
         homes: Arc<Homes>,
     ) -> Result<Self, StartError> {
         skeletons::index(&store, shards)?;
+        let mut sample = Vec::new();
+        for shard in shards.all() {
+            sample.extend(store.users(shard, SAMPLE)?.into_iter().map(|row| row.password_hash));
+        }
         Ok(Self {
             inner: Arc::new(Inner {
-                hasher: password::Hasher::new(&options.hash).map_err(|_| StartError::Hash)?,
+                hasher: password::Hasher::new(&options.hash, &sample)
+                    .map_err(|_| StartError::Hash)?,
                 rates: rates::Rates::new(&options.rates),
-                cache: tokens::Cache::new(options.token_cache),
+                cache: tokens::Cache::new(options.token_cache, options.token_idle),
                 tickets: tickets::Tickets::new(),
                 active: active::Active::new(options.token_cache),
+                lasting: idle::Clock::start(&store, wall_ms(), clock::now())?,
                 names: Stripes::new(),
                 users: Stripes::new(),
                 reads: Reads::new(PARALLEL_READS),

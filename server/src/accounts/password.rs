@@ -9,6 +9,7 @@
 //! doesn't make room while its work still runs.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -26,6 +27,9 @@ use super::AccountError;
 use crate::base::clock;
 use crate::base::metrics::list as metric;
 use crate::base::random;
+
+/// Sets of parameters, besides today's, that names without an account stand for.
+const SETS: usize = 8;
 
 /// How far the threads give way to others: the largest step of Unix.
 const NICE: i32 = 19;
@@ -56,8 +60,11 @@ pub(super) type Password = Zeroizing<String>;
 
 pub(super) struct Hasher {
     parameters: Params,
-    // Verified for names that don't exist, so that they take the same time.
-    dummy: Arc<str>,
+    // Verified for names that don't exist, so that they take the same time as those
+    // of accounts: of each set of parameters as often as accounts have it.
+    dummies: Vec<Arc<str>>,
+    /// Which name gets which of them: the same one each time.
+    names: RandomState,
     pool: Arc<Pool>,
     places: [Arc<Semaphore>; 2],
     hashes: Arc<AtomicU64>,
@@ -164,10 +171,11 @@ pub(super) enum Verdict {
 }
 
 impl Hasher {
-    pub(super) fn new(options: &HashOptions) -> Result<Self, AccountError> {
+    /// `sample` are stored hashes of some accounts.
+    pub(super) fn new(options: &HashOptions, sample: &[String]) -> Result<Self, AccountError> {
         let parameters = Params::new(options.memory_kib, options.passes, options.lanes, None)
             .map_err(|_| AccountError::internal())?;
-        let dummy = hash(&parameters, "no password has this hash")?;
+        let dummies = dummies(&parameters, sample)?;
         let half = thread::available_parallelism().map_or(1, |cores| cores.get() / 2);
         let workers = options.parallel.min(half).max(1);
         let pool = Arc::new(Pool::default());
@@ -179,7 +187,8 @@ impl Hasher {
         let places = workers.saturating_add(options.waiting).min(Semaphore::MAX_PERMITS);
         Ok(Self {
             parameters,
-            dummy: dummy.into(),
+            dummies,
+            names: RandomState::new(),
             pool,
             places: std::array::from_fn(|_| Arc::new(Semaphore::new(places))),
             hashes: Arc::default(),
@@ -200,16 +209,26 @@ impl Hasher {
     /// none, does the same work and finds it wrong.
     pub(super) async fn verify(
         &self,
+        name: &str,
         password: Password,
         stored: Option<String>,
         urgency: Urgency,
     ) -> Result<Verdict, AccountError> {
         let known = stored.is_some();
-        let stored: Arc<str> = stored.map_or_else(|| Arc::clone(&self.dummy), Into::into);
+        let stored: Arc<str> = match stored {
+            Some(stored) => stored.into(),
+            None => self.dummy(name)?,
+        };
         let parameters = self.parameters.clone();
         let verify = move || verify(&parameters, &password, &stored);
         let verdict = self.run(urgency, verify).await??;
         Ok(if known { verdict } else { Verdict::Wrong })
+    }
+
+    fn dummy(&self, name: &str) -> Result<Arc<str>, AccountError> {
+        let count = u64::try_from(self.dummies.len()).unwrap_or(u64::MAX).max(1);
+        let at = usize::try_from(self.names.hash_one(name) % count).unwrap_or(0);
+        self.dummies.get(at).cloned().ok_or_else(AccountError::internal)
     }
 
     /// How many hashes were computed, for tests of what is hashed at all.
@@ -261,6 +280,37 @@ impl Drop for Waiting {
     }
 }
 
+/// A hash that no password has for each account of the sample, of its parameters;
+/// one of today's if there is none.
+fn dummies(today: &Params, sample: &[String]) -> Result<Vec<Arc<str>>, AccountError> {
+    let costs = |of: &Params| (of.m_cost(), of.t_cost(), of.p_cost());
+    let of = |parameters: &Params| hash(parameters, "no password has this hash").map(Arc::from);
+    let mut made: Vec<(_, Arc<str>)> = vec![(costs(today), of(today)?)];
+    let mut dummies = Vec::new();
+    for stored in sample {
+        let Some(parameters) =
+            PasswordHash::new(stored).ok().and_then(|h| Params::try_from(&h).ok())
+        else {
+            continue;
+        };
+        let known = made.iter().find(|(of, _)| *of == costs(&parameters));
+        let dummy = match known {
+            Some((_, dummy)) => Arc::clone(dummy),
+            None if parameters.m_cost() > MEMORY_CAP_KIB || made.len() > SETS => continue,
+            None => {
+                let dummy: Arc<str> = of(&parameters)?;
+                made.push((costs(&parameters), Arc::clone(&dummy)));
+                dummy
+            }
+        };
+        dummies.push(dummy);
+    }
+    if dummies.is_empty() {
+        dummies.extend(made.into_iter().map(|(_, dummy)| dummy));
+    }
+    Ok(dummies)
+}
+
 fn argon2(parameters: &Params) -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone())
 }
@@ -307,7 +357,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_verifies_its_own_password_alone() {
-        let hasher = Hasher::new(&options()).unwrap();
+        let hasher = Hasher::new(&options(), &[]).unwrap();
         let hash = hasher.hash(password("correct horse"), Urgency::Stranger).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=16,t=1,p=1$"), "{hash}");
         assert_ne!(
@@ -317,30 +367,33 @@ mod tests {
         );
         assert_eq!(
             hasher
-                .verify(password("correct horse"), Some(hash.clone()), Urgency::Stranger)
+                .verify("bob", password("correct horse"), Some(hash.clone()), Urgency::Stranger)
                 .await
                 .unwrap(),
             Verdict::Right
         );
         assert_eq!(
             hasher
-                .verify(password("battery"), Some(hash.clone()), Urgency::Stranger)
+                .verify("bob", password("battery"), Some(hash.clone()), Urgency::Stranger)
                 .await
                 .unwrap(),
             Verdict::Wrong
         );
-        let stronger = Hasher::new(&HashOptions { passes: 2, ..options() }).unwrap();
+        let stronger = Hasher::new(&HashOptions { passes: 2, ..options() }, &[]).unwrap();
         assert_eq!(
-            stronger.verify(password("correct horse"), Some(hash), Urgency::Known).await.unwrap(),
+            stronger
+                .verify("bob", password("correct horse"), Some(hash), Urgency::Known)
+                .await
+                .unwrap(),
             Verdict::Outdated
         );
     }
 
     #[tokio::test]
     async fn an_unknown_name_costs_one_hash_and_is_always_wrong() {
-        let hasher = Hasher::new(&options()).unwrap();
+        let hasher = Hasher::new(&options(), &[]).unwrap();
         let verdict = hasher
-            .verify(password("no password has this hash"), None, Urgency::Stranger)
+            .verify("bob", password("no password has this hash"), None, Urgency::Stranger)
             .await
             .unwrap();
         assert_eq!((verdict, hasher.hashes()), (Verdict::Wrong, 1));
@@ -348,11 +401,11 @@ mod tests {
 
     #[tokio::test]
     async fn damaged_and_monstrous_hashes_are_errors() {
-        let hasher = Hasher::new(&options()).unwrap();
+        let hasher = Hasher::new(&options(), &[]).unwrap();
         let monstrous = "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$c2FsdHNhbHRzYWx0c2FsdHNhbHRzYWx0c2FsdHNhbHQ";
         for stored in ["", "rubbish", monstrous] {
             let error = hasher
-                .verify(password("x"), Some(stored.to_owned()), Urgency::Known)
+                .verify("bob", password("x"), Some(stored.to_owned()), Urgency::Known)
                 .await
                 .unwrap_err();
             assert_eq!(error.code(), Code::Internal);
@@ -361,7 +414,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_queue_is_bounded_and_an_abandoned_hash_keeps_its_place() {
-        let hasher = Arc::new(Hasher::new(&options()).unwrap());
+        let hasher = Arc::new(Hasher::new(&options(), &[]).unwrap());
         let (release, held) = std::sync::mpsc::channel::<()>();
         let (begun, begins) = tokio::sync::oneshot::channel();
         let at_work = tokio::spawn({
@@ -410,9 +463,30 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_one_requests_and_a_closed_pool_leaves_nobody_waiting() {
-        let hasher = Hasher::new(&options()).unwrap();
+        let hasher = Hasher::new(&options(), &[]).unwrap();
         let panicked = hasher.run(Urgency::Known, || panic!("on purpose")).await;
         assert_eq!(panicked.unwrap_err().code(), Code::Internal);
         assert!(hasher.hash(password("12345678"), Urgency::Known).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn names_without_an_account_cost_what_accounts_do() {
+        let old = Hasher::new(&options(), &[]).unwrap();
+        let mut sample = Vec::new();
+        for _ in 0..3 {
+            sample.push(old.hash(password("12345678"), Urgency::Stranger).await.unwrap());
+        }
+        sample.push("rubbish".to_owned());
+        let stronger = HashOptions { passes: 2, ..options() };
+        let today = Hasher::new(&stronger, &[]).unwrap();
+        sample.push(today.hash(password("12345678"), Urgency::Stranger).await.unwrap());
+        let hasher = Hasher::new(&stronger, &sample).unwrap();
+        let passes = |name: &str| hasher.dummy(name).unwrap().contains("t=1,");
+        let names: Vec<_> = (0..400).map(|number| format!("name{number}")).collect();
+        let cheap = names.iter().filter(|name| passes(name)).count();
+        assert!((200..400).contains(&cheap), "about three of four: {cheap}");
+        assert!(names.iter().all(|name| passes(name) == passes(name)), "each its own");
+        let wrong = hasher.verify("nobody", password("12345678"), None, Urgency::Stranger).await;
+        assert_eq!(wrong.unwrap(), Verdict::Wrong);
     }
 }

@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
+use parley_core::session::notice;
 use parley_core::user::name::{is_reserved, skeleton};
 use parley_protocol::http::{Credentials, DeviceLabel, SignedIn};
-use parley_protocol::{Code, DeviceId, UserId};
+use parley_protocol::wire::server_envelope::Kind;
+use parley_protocol::{Code, DeviceId, UserId, wire};
 use zeroize::Zeroizing;
 
 use super::devices::ALL;
@@ -85,7 +87,7 @@ impl Accounts {
             // One lock for all names that look alike.
             let _lock = this.inner.names.lock(skeleton(&name)).await;
             this.refuse_taken(&name).await?;
-            this.create(name, password_hash, device).await
+            this.create(from, name, password_hash, device).await
         })
         .await
     }
@@ -115,7 +117,7 @@ impl Accounts {
         };
         let stored = account.as_ref().map(|(_, row)| row.password_hash.clone());
         let urgency = if known.is_some() { Urgency::Known } else { Urgency::Stranger };
-        let verdict = self.inner.hasher.verify(password.clone(), stored, urgency).await;
+        let verdict = self.inner.hasher.verify(&name, password.clone(), stored, urgency).await;
         let Some((user, row)) = account.filter(|_| !matches!(verdict, Ok(Verdict::Wrong))) else {
             return Err(verdict.err().unwrap_or_else(|| Code::CredentialsWrong.into()));
         };
@@ -181,6 +183,7 @@ impl Accounts {
 
     async fn create(
         &self,
+        from: IpAddr,
         name: String,
         password_hash: String,
         label: DeviceLabel,
@@ -198,6 +201,8 @@ impl Accounts {
             created_ms: now,
             tokens: vec![device.row(now)],
             past: Vec::new(),
+            signed_in_ms: now,
+            signed_in_from: source_text(from),
         };
         let writes = vec![
             names::put(shards.of_name(&name), &name, user),
@@ -235,6 +240,7 @@ impl Accounts {
             self.inner.rates.new_device(user)?;
         }
         let now = wall_ms();
+        let new_device = same.is_none();
         let mut writes = Vec::new();
         let (id, mut row) = same.unwrap_or_else(|| {
             let back = ended_devices.take(&label.name);
@@ -246,6 +252,7 @@ impl Accounts {
             (back.unwrap_or_else(|| DeviceId::new(random::id())), row)
         });
         row.platform = label.platform;
+        (row.signed_in_ms, row.signed_in_from) = (now, source_text(from));
         let mut device = NewToken::mint(user, id)?;
         let token = std::mem::take(&mut device.token);
         let excess =
@@ -266,6 +273,10 @@ impl Accounts {
         self.inner.cache.revoke(ended.into_iter());
         // What newer tokens pushed out takes its sessions along.
         self.inner.homes.cut_opened_by(user, &opened, Code::SessionRevoked);
+        // Whoever it was: those who are there see it now, the others in the list.
+        let told =
+            wire::SignedIn { device: id.to_wire(), name: row.name, new_device, time_ms: now };
+        self.inner.homes.notify(user, &notice(Kind::SignedIn(told)), None);
         Ok(signed_in(user, name, id, token))
     }
 
@@ -300,6 +311,14 @@ impl NewToken {
 
 pub(super) fn hash_of(token: &DeviceToken) -> Option<TokenHash> {
     token.hash.as_ref().try_into().ok().map(TokenHash)
+}
+
+/// A source, as its owner may read it.
+fn source_text(from: IpAddr) -> String {
+    match prefix(from) {
+        IpAddr::V6(network) if !network.is_loopback() => format!("{network}/64"),
+        address => address.to_string(),
+    }
 }
 
 fn signed_in(user: UserId, name: String, device: DeviceId, token: String) -> SignedIn {

@@ -52,6 +52,7 @@ fn options() -> Options {
         reserved: vec!["acme".to_owned()],
         devices: 3,
         tokens: 2,
+        token_idle: std::time::Duration::from_secs(90 * 86_400),
         hash: HashOptions { memory_kib: 16, passes: 1, lanes: 1, parallel: 4, waiting: 64 },
         token_cache: 100,
         rates: SignInOptions {
@@ -91,6 +92,9 @@ fn store() -> Store {
 fn bench() -> Bench {
     bench_over(store(), options())
 }
+
+/// A credential that no store has.
+const NOBODYS: Credential = Credential::from_bytes([9; 32]);
 
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -257,7 +261,7 @@ async fn active_devices_are_written_together_and_not_when_signed_out() {
         active.push(bench.authenticate(&device).await.unwrap());
     }
     for device in &active {
-        bench.accounts.note_active(device.user, device.device);
+        bench.accounts.note_active(device.user, device.device, &NOBODYS);
     }
     let gone = active.pop().unwrap();
     bench.accounts.logout(&gone).await.unwrap();
@@ -280,7 +284,7 @@ async fn active_devices_of_many_people_share_a_read_and_wait_for_nobody() {
     for name in ["ann", "bob", "cid", "dan"] {
         let device = bench.sign_up(name).await;
         let device = bench.authenticate(&device).await.unwrap();
-        bench.accounts.note_active(device.user, device.device);
+        bench.accounts.note_active(device.user, device.device, &NOBODYS);
         active.push(device);
     }
     // Somebody changes something of Cid's: the others are written meanwhile.
@@ -310,7 +314,7 @@ async fn a_damaged_device_keeps_no_other_from_being_written_as_active() {
     let phone = bench.login("bob", "password", "phone").await.unwrap();
     let phone = bench.authenticate(&phone).await.unwrap();
     for device in [&phone, &laptop] {
-        bench.accounts.note_active(device.user, device.device);
+        bench.accounts.note_active(device.user, device.device, &NOBODYS);
     }
     let home = ShardCount::new(64).unwrap().of_user(laptop.user);
     let row = DeviceRow::default();

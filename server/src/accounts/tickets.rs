@@ -32,8 +32,8 @@ struct State {
     good: HashMap<TokenHash, TokenHash>,
     /// All that were made and are not too old, oldest first.
     made: VecDeque<Made>,
-    /// How many of those each device has.
-    of_device: HashMap<DeviceId, usize>,
+    /// Until when those of each device count, oldest first.
+    of_device: HashMap<DeviceId, VecDeque<u64>>,
 }
 
 struct Made {
@@ -60,16 +60,23 @@ impl Tickets {
         let mut state = self.state.lock();
         state.forget_old(now_ms);
         let full = state.made.len() >= self.most;
-        if full || state.of_device.get(&device).is_some_and(|made| *made >= TICKETS) {
+        let own = state.of_device.get(&device);
+        if full || own.is_some_and(|made| made.len() >= TICKETS) {
             let code = if full { Code::Overloaded } else { Code::RateLimited };
-            let first = state.made.iter().find(|made| full || made.device == device);
-            let wait_ms = first.map_or(TICKET_MS, |made| made.until_ms.saturating_sub(now_ms));
+            // The first of them all, or of the device: looked up, not looked for.
+            let until_ms = if full {
+                state.made.front().map(|made| made.until_ms)
+            } else {
+                own.and_then(VecDeque::front).copied()
+            };
+            let wait_ms = until_ms.map_or(TICKET_MS, |until_ms| until_ms.saturating_sub(now_ms));
             return Err(AccountError::Later { code, after: Duration::from_millis(wait_ms) });
         }
         let (text, ticket) = tokens::mint()?;
         state.good.insert(ticket, token);
-        state.made.push_back(Made { until_ms: now_ms.saturating_add(TICKET_MS), ticket, device });
-        *state.of_device.entry(device).or_insert(0) += 1;
+        let until_ms = now_ms.saturating_add(TICKET_MS);
+        state.made.push_back(Made { until_ms, ticket, device });
+        state.of_device.entry(device).or_default().push_back(until_ms);
         Ok(text)
     }
 
@@ -85,8 +92,8 @@ impl State {
         while let Some(made) = self.made.pop_front_if(|made| made.until_ms <= now_ms) {
             self.good.remove(&made.ticket);
             if let Some(of_device) = self.of_device.get_mut(&made.device) {
-                *of_device -= 1;
-                if *of_device == 0 {
+                of_device.pop_front();
+                if of_device.is_empty() {
                     self.of_device.remove(&made.device);
                 }
             }

@@ -7,12 +7,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use parley_protocol::limits::TOKEN_BYTES;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::idle::DAY_MS;
 use super::{AccountError, Identity};
 use crate::base::address::prefix;
 use crate::base::random;
@@ -69,14 +71,26 @@ pub(super) fn mint() -> Result<(String, TokenHash), AccountError> {
 
 pub(super) struct Cache {
     generation: usize,
+    /// What was not asked about for so long is asked of the store again.
+    idle: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    young: HashMap<TokenHash, Identity>,
-    old: HashMap<TokenHash, Identity>,
+    young: HashMap<TokenHash, Known>,
+    old: HashMap<TokenHash, Known>,
     revocations: u64,
+}
+
+/// A token that is good.
+#[derive(Clone)]
+struct Known {
+    identity: Identity,
+    /// When it was last asked about.
+    asked: Instant,
+    /// When its use was last to be written, by the lasting clock.
+    noted_ms: u64,
 }
 
 /// What the cache knows of a token.
@@ -87,31 +101,59 @@ pub(super) enum Lookup {
 }
 
 impl Cache {
-    pub(super) fn new(tokens: usize) -> Self {
-        Self { generation: tokens.div_ceil(2).max(1), state: Mutex::default() }
+    pub(super) fn new(tokens: usize, idle: Duration) -> Self {
+        Self { generation: tokens.div_ceil(2).max(1), idle, state: Mutex::default() }
     }
 
-    pub(super) fn find(&self, token: &TokenHash) -> Lookup {
+    pub(super) fn find(&self, token: &TokenHash, now: Instant) -> Lookup {
         let mut state = self.state.lock();
-        if let Some(identity) = state.young.get(token) {
-            return Lookup::Known(identity.clone());
+        let stale = |known: &Known| {
+            !self.idle.is_zero() && now.saturating_duration_since(known.asked) > self.idle
+        };
+        if let Some(known) = state.young.get_mut(token) {
+            if !stale(known) {
+                known.asked = now;
+                return Lookup::Known(known.identity.clone());
+            }
+            state.young.remove(token);
+            return Lookup::Ask(state.revocations);
         }
-        match state.old.remove(token) {
-            Some(identity) => {
-                self.put(&mut state, *token, identity.clone());
+        match state.old.remove(token).filter(|known| !stale(known)) {
+            Some(known) => {
+                let identity = known.identity.clone();
+                self.put(&mut state, *token, Known { asked: now, ..known });
                 Lookup::Known(identity)
             }
             None => Lookup::Ask(state.revocations),
         }
     }
 
+    /// Whether it is time to write down that the token is used; takes it as done.
+    pub(super) fn is_due(&self, token: &TokenHash, lasting_ms: u64) -> bool {
+        let mut state = self.state.lock();
+        let State { young, old, .. } = &mut *state;
+        let Some(known) = young.get_mut(token).or_else(|| old.get_mut(token)) else { return false };
+        let due = known.noted_ms == 0 || known.noted_ms.saturating_add(DAY_MS) <= lasting_ms;
+        if due {
+            known.noted_ms = lasting_ms;
+        }
+        due
+    }
+
     /// Remembers what the store said. `false` when something was revoked since
     /// `find`: the answer may be out of date, ask again.
-    pub(super) fn fill(&self, token: TokenHash, identity: &Identity, asked_at: u64) -> bool {
+    pub(super) fn fill(
+        &self,
+        token: TokenHash,
+        identity: &Identity,
+        asked_at: u64,
+        now: Instant,
+    ) -> bool {
         let mut state = self.state.lock();
         let current = state.revocations == asked_at;
         if current {
-            self.put(&mut state, token, identity.clone());
+            let known = Known { identity: identity.clone(), asked: now, noted_ms: 0 };
+            self.put(&mut state, token, known);
         }
         current
     }
@@ -126,11 +168,11 @@ impl Cache {
         }
     }
 
-    fn put(&self, state: &mut State, token: TokenHash, identity: Identity) {
+    fn put(&self, state: &mut State, token: TokenHash, known: Known) {
         if state.young.len() >= self.generation {
             state.old = std::mem::take(&mut state.young);
         }
-        state.young.insert(token, identity);
+        state.young.insert(token, known);
     }
 }
 
@@ -148,7 +190,7 @@ mod tests {
     }
 
     fn ask(cache: &Cache, token: &TokenHash) -> u64 {
-        match cache.find(token) {
+        match cache.find(token, Instant::now()) {
             Lookup::Ask(at) => at,
             Lookup::Known(_) => panic!("known"),
         }
@@ -179,12 +221,14 @@ mod tests {
 
     #[test]
     fn the_cache_is_bounded_and_keeps_what_is_used() {
-        let cache = Cache::new(10);
+        let cache = Cache::new(10, Duration::from_secs(60));
         let token = |number: u8| TokenHash([number; 32]);
         for number in 0..100 {
             let at = ask(&cache, &token(number));
-            assert!(cache.fill(token(number), &identity(number), at));
-            assert!(matches!(cache.find(&token(0)), Lookup::Known(known) if known == identity(0)));
+            assert!(cache.fill(token(number), &identity(number), at, Instant::now()));
+            assert!(
+                matches!(cache.find(&token(0), Instant::now()), Lookup::Known(known) if known == identity(0))
+            );
         }
         let state = cache.state.lock();
         assert!(state.young.len() + state.old.len() <= 10);
@@ -192,14 +236,39 @@ mod tests {
 
     #[test]
     fn an_answer_from_before_a_revocation_is_not_remembered() {
-        let cache = Cache::new(10);
+        let cache = Cache::new(10, Duration::from_secs(60));
         let token = TokenHash([1; 32]);
         let at = ask(&cache, &token);
         cache.revoke(std::iter::once(token));
-        assert!(!cache.fill(token, &identity(1), at));
+        assert!(!cache.fill(token, &identity(1), at, Instant::now()));
         let at = ask(&cache, &token);
-        assert!(cache.fill(token, &identity(1), at));
+        assert!(cache.fill(token, &identity(1), at, Instant::now()));
         cache.revoke(std::iter::once(token));
         ask(&cache, &token);
+    }
+
+    #[test]
+    fn what_was_not_asked_about_for_long_is_asked_of_the_store() {
+        let cache = Cache::new(10, Duration::from_secs(60));
+        let (token, begin) = (TokenHash([1; 32]), Instant::now());
+        let at = ask(&cache, &token);
+        assert!(cache.fill(token, &identity(1), at, begin));
+        let known = |after| {
+            let now = begin + Duration::from_secs(after);
+            matches!(cache.find(&token, now), Lookup::Known(_))
+        };
+        assert!(known(60) && known(120), "each use counts");
+        assert!(!known(181));
+    }
+
+    #[test]
+    fn a_use_is_written_once_a_day() {
+        let cache = Cache::new(10, Duration::ZERO);
+        let token = TokenHash([1; 32]);
+        assert!(!cache.is_due(&token, 1), "nothing is known of it");
+        let at = ask(&cache, &token);
+        assert!(cache.fill(token, &identity(1), at, Instant::now()));
+        assert!(cache.is_due(&token, 5) && !cache.is_due(&token, 4 + DAY_MS));
+        assert!(cache.is_due(&token, 5 + DAY_MS));
     }
 }

@@ -91,9 +91,7 @@ export class HttpApi extends Requester {
 
   /** Ends and replaces tokens as `signOutOtherDevices` does. */
   async changePassword(old: string, next: string): Promise<string | undefined> {
-    return this.renewed(
-      await this.request('POST', '/v1/account/password', { old, new: next }),
-    );
+    return this.renewed(await this.request('POST', '/v1/account/password', { old, new: next }));
   }
 
   /** All of the user's data, as lines of JSON; whole when the last one is `{"end":true}`. */

@@ -137,6 +137,15 @@ export type Event =
   | { readonly type: 'profile'; readonly profile: Profile }
   /** Profile, settings, contacts or blocks changed on another device; {@link ClientApi.account} has them. */
   | { readonly type: 'account'; readonly revision: number }
+  /** Somebody signed in to the account; its owner may know nothing of it. */
+  | {
+      readonly type: 'signedIn';
+      readonly device: string;
+      readonly name: string;
+      /** Whether the account did not have this device; otherwise it has one token more. */
+      readonly newDevice: boolean;
+      readonly timeMs: number;
+    }
   /** A send is new, moved, or was refused. */
   | { readonly type: 'outbox'; readonly item: OutboxItem }
   /** A send is no longer in the outbox: it is committed (`sent`), was taken back or discarded. */

@@ -89,6 +89,11 @@ impl App {
                 self.take_line(&line);
                 self.sort();
             }
+            Event::SignedIn(sign_in) => {
+                let name = one_line(&sign_in.name);
+                let text = if sign_in.new_device { "New sign-in" } else { "Signed in again" };
+                self.notify(format!("{text}: {name}"));
+            }
             Event::StateChanged(state) => self.handle_state(state, effects),
             Event::FellBack { from, to, .. } => {
                 self.notify(format!("no way through by {from}, trying {to}"));

@@ -9,7 +9,7 @@ use super::requests::Pending;
 use super::{Call, CallId, Conversation, Machine, Output, Reply, Save};
 use crate::convert;
 use crate::error::{Error, ErrorKind};
-use crate::model::{Event, LocalId, SendStatus, Sent, Session, To, User};
+use crate::model::{Event, LocalId, SendStatus, Sent, Session, SignIn, To, User};
 
 /// How long the machine waits after a failure the server may get over.
 pub(super) const AGAIN_MS: u64 = 1_000;
@@ -87,6 +87,7 @@ impl Machine {
             }
             (Kind::Profile(profile), None) => self.handle_profile(&profile)?,
             (Kind::AccountChanged(changed), None) => self.handle_revision(changed.revision),
+            (Kind::SignedIn(signed_in), None) => self.handle_sign_in(signed_in)?,
             (Kind::Failure(failure), Some(pending)) => {
                 let error = Error::from_code(failure.code, &failure.text, failure.retry_after_ms);
                 self.handle_refusal(tick, pending, error);
@@ -100,6 +101,14 @@ impl Machine {
             (_, None) => {}
             (kind, pending) => self.answer(tick, pending.as_ref(), kind)?,
         }
+        Ok(())
+    }
+
+    /// Somebody signed in to the account.
+    fn handle_sign_in(&mut self, signed_in: wire::SignedIn) -> Result<(), Malformed> {
+        let wire::SignedIn { device, name, new_device, time_ms } = signed_in;
+        let device = DeviceId::from_slice(&device).map_err(|_| Malformed)?;
+        self.outputs.emit(Event::SignedIn(SignIn { device, name, new_device, time_ms }));
         Ok(())
     }
 
@@ -147,7 +156,8 @@ impl Machine {
             | Kind::Failure(_)
             | Kind::Close(_)
             | Kind::Drain(_)
-            | Kind::Presence(_) => return Err(Malformed),
+            | Kind::Presence(_)
+            | Kind::SignedIn(_) => return Err(Malformed),
         }
         self.reply(*call, Ok(Reply::Answer(Box::new(kind))));
         Ok(())

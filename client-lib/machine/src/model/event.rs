@@ -1,6 +1,6 @@
 //! What happened, as the application hears of it.
 
-use parley_protocol::ids::{ClientMessageId, ConversationId};
+use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId};
 
 use super::{
     Change, Conversation, Deletion, Edit, Erased, LocalId, Message, Pin, Presence, Profile,
@@ -50,6 +50,9 @@ pub enum Event {
         /// The account's new revision.
         revision: u64,
     },
+    /// Somebody signed in to the account. A device shows it to its owner, who may
+    /// know nothing of it.
+    SignedIn(SignIn),
     /// One of this client's sends was committed.
     Sent {
         /// The send's name within this client.
@@ -108,6 +111,7 @@ impl Event {
             | Self::Presence(_)
             | Self::Profile(_)
             | Self::AccountChanged { .. }
+            | Self::SignedIn(_)
             | Self::Receipt(_)
             | Self::Sent { .. }
             | Self::SendFailed { .. }
@@ -141,6 +145,7 @@ impl Event {
             | Self::Presence(_)
             | Self::Profile(_)
             | Self::AccountChanged { .. }
+            | Self::SignedIn(_)
             | Self::Receipt(_)
             | Self::Sent { .. }
             | Self::SendFailed { .. }
@@ -149,6 +154,19 @@ impl Event {
             | Self::Lagged(_) => 0,
         }
     }
+}
+
+/// A sign-in to the own account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignIn {
+    /// The device.
+    pub device: DeviceId,
+    /// What it is called.
+    pub name: String,
+    /// Whether the account did not have this device; otherwise it has one token more.
+    pub new_device: bool,
+    /// When, by the server's clock.
+    pub time_ms: u64,
 }
 
 /// Somebody writes in a conversation, or stopped. It ends by itself: without

@@ -28,7 +28,7 @@ pub use entry::{
     Change, Deletion, Edit, Edited, Entry, Erased, Mention, Mentioned, Message, Origin, Pin,
     Reaction, ReactionGroup, UnknownEntry, What,
 };
-pub use event::{Event, Typing};
+pub use event::{Event, SignIn, Typing};
 pub use people::{
     Account, AccountSettings, AccountSettingsChange, Audience, Presence, Profile, ProfileChange,
     Report,

@@ -5,13 +5,13 @@ use parley_protocol::wire::server_envelope::Kind as Said;
 use parley_protocol::wire::update_account::Change;
 use parley_protocol::wire::{
     AccountChanged, AccountSettings, AccountState, Audience, GetAccount, GetProfile, Presence,
-    Profile, ProfileChange, Report, Reported, Subscribe, Subscribed, UpdateAccount,
+    Profile, ProfileChange, Report, Reported, SignedIn, Subscribe, Subscribed, UpdateAccount,
 };
 
 use super::Vector;
 use super::acts::client as asked;
 use super::answers::server as said;
-use super::cast::{ALICE, BOB, CAROL, GROUP, TIME_MS, wire};
+use super::cast::{ALICE, BOB, CAROL, DEVICE, GROUP, TIME_MS, wire};
 
 pub fn client() -> Vec<Vector> {
     let update = |change| Asked::UpdateAccount(UpdateAccount { change: Some(change) });
@@ -115,6 +115,17 @@ pub fn server() -> Vec<Vector> {
             "Another device changed something.",
             0,
             Said::AccountChanged(AccountChanged { revision: 13 }),
+        ),
+        said(
+            "signed_in",
+            "A new device signed in to the account.",
+            0,
+            Said::SignedIn(SignedIn {
+                device: wire(&DEVICE),
+                name: "laptop".into(),
+                new_device: true,
+                time_ms: 1_700_000_000_000,
+            }),
         ),
         said(
             "reported",

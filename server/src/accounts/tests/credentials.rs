@@ -345,3 +345,93 @@ async fn names_from_before_are_noted_at_the_start() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_sign_in_is_told_to_those_who_are_there_and_stays_in_the_list() {
+    let bench = bench();
+    let own = bench.sign_up("bob").await;
+    let me = bench.authenticate(&own).await.unwrap();
+    let live = bench.opened(&me, &own, HERE);
+    let told = async || match live.first_answer().await.unwrap().kind {
+        Some(parley_protocol::wire::server_envelope::Kind::SignedIn(told)) => told,
+        other => panic!("{other:?}"),
+    };
+    let v6 = "2001:db8:1:2:3::4".parse().unwrap();
+    let login =
+        |device: &str| bench.accounts.login(v6, credentials("bob", "password", device), None);
+    let phone = login("phone").await.unwrap();
+    let seen = told().await;
+    assert_eq!((seen.name.as_str(), seen.new_device), ("phone", true));
+    assert_eq!(
+        parley_protocol::DeviceId::from_slice(&seen.device).unwrap().to_string(),
+        phone.device_id
+    );
+    // One more token on the device that is there.
+    login("laptop").await.unwrap();
+    let seen = told().await;
+    assert_eq!((seen.name.as_str(), seen.new_device), ("laptop", false));
+    let devices = bench.accounts.devices(&me).await.unwrap();
+    let listed: Vec<_> = devices
+        .iter()
+        .map(|one| (one.name.as_str(), one.tokens, one.signed_in_from.as_str()))
+        .collect();
+    assert_eq!(listed, [("laptop", 2, "2001:db8:1:2::/64"), ("phone", 1, "2001:db8:1:2::/64")]);
+    assert!(devices.iter().all(|one| one.signed_in_ms >= one.created_ms));
+    // A wrong password is no sign-in.
+    bench.login("bob", "wrong password", "phone").await.unwrap_err();
+    assert!(matches!(live.next(1000), crate::chat::link::Next::Idle));
+}
+
+/// Sets when the token was last used, and the lasting clock at the next start.
+fn set_clock(store: &Store, token: Option<(&[u8], u64)>, lasting_ms: u64) {
+    let shards = ShardCount::new(64).unwrap();
+    let both = [lasting_ms.to_be_bytes(), crate::base::clock::wall_ms().to_be_bytes()].concat();
+    let mut writes = vec![tables::meta::note(crate::storage::store::Fact::Clock, &both)];
+    if let Some((token, used_ms)) = token {
+        let hash = tokens::TokenHash::of(token).unwrap();
+        let shard = shards.of_bytes(&hash.0);
+        let row = store.token(shard, hash.0).unwrap().unwrap();
+        let row = crate::storage::store::TokenRow { used_ms, ..row };
+        writes.push(tables::tokens::put(shard, hash.0, &row));
+    }
+    store.write_synced(&writes).unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_uses_ends_and_one_that_is_used_does_not() {
+    const DAY_MS: u64 = 86_400_000;
+    let store = store();
+    let before = bench_over(store.clone(), options());
+    let own = before.sign_up("bob").await;
+    let other = before.login("bob", "password", "phone").await.unwrap();
+    set_clock(&store, Some((&token(&own), DAY_MS)), 92 * DAY_MS);
+    set_clock(&store, Some((&token(&other), 3 * DAY_MS)), 92 * DAY_MS);
+    let bench = bench_over(store.clone(), options());
+    assert_eq!(bench.authenticate(&own).await.unwrap_err(), Code::TokenInvalid);
+    let me = bench.authenticate(&other).await.unwrap();
+    // Its use is noted, so that it lives on.
+    let by = Credential::of_token(&token(&other)).unwrap();
+    bench.accounts.note_active(me.user, me.device, &by);
+    bench.accounts.write_active().await;
+    set_clock(&store, None, 180 * DAY_MS);
+    let later = bench_over(store.clone(), options());
+    assert!(later.authenticate(&other).await.is_ok());
+    let never = Options { token_idle: std::time::Duration::ZERO, ..options() };
+    assert!(bench_over(store.clone(), never).authenticate(&own).await.is_ok(), "switched off");
+    // What was never noted, as of an earlier version, has not ended.
+    let old = before.login("bob", "password", "tablet").await.unwrap();
+    set_clock(&store, None, 1000 * DAY_MS);
+    assert!(bench_over(store, options()).authenticate(&old).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_token_that_was_ended_meanwhile_is_not_written_as_used() {
+    let bench = bench();
+    let own = bench.sign_up("bob").await;
+    let me = bench.authenticate(&own).await.unwrap();
+    let by = Credential::of_token(&token(&own)).unwrap();
+    bench.accounts.note_active(me.user, me.device, &by);
+    bench.accounts.logout(&me).await.unwrap();
+    bench.accounts.write_active().await;
+    assert_eq!(bench.authenticate(&own).await.unwrap_err(), Code::TokenInvalid);
+}

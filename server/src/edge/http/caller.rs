@@ -46,7 +46,7 @@ impl FromRequestParts<Port> for Authenticated {
         let credential = Credential::of_token(&*token).ok_or(Code::TokenInvalid)?;
         let accounts = &port.shared.accounts;
         let identity = accounts.identify(&credential).await?;
-        accounts.note_active(identity.user, identity.device);
+        accounts.note_active(identity.user, identity.device, &credential);
         note_signed_in(parts.extensions.get());
         Ok(Self { credential, identity, slot })
     }

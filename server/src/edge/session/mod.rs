@@ -33,7 +33,7 @@ use parley_core::session::{Action, Identity, Options as Rules, Session};
 use parley_protocol::Code;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Credential};
 use crate::base::clock;
 use crate::base::clock::Monotonic;
 use crate::base::metrics::list as metric;
@@ -143,7 +143,11 @@ impl Host {
         let noted_ms = opened.noted_ms.load(Ordering::Relaxed);
         if now_ms.saturating_sub(noted_ms) >= NOTE_EVERY_MS {
             opened.noted_ms.store(now_ms, Ordering::Relaxed);
-            self.inner.accounts.note_active(opened.identity.user, opened.identity.device);
+            // The credential that is good now: another may have taken its place.
+            let Some(opener) = opened.link.opener() else { return };
+            let credential = Credential::from_bytes(opener.credential);
+            let Identity { user, device, .. } = opened.identity;
+            self.inner.accounts.note_active(user, device, &credential);
         }
     }
 }

@@ -86,7 +86,7 @@ impl Host {
         let attached = Attached::new(self, &link)?;
         // The token may have been revoked before the session could be cut.
         self.inner.accounts.identify(&credential).await.map_err(code)?;
-        self.inner.accounts.note_active(identity.user, identity.device);
+        self.inner.accounts.note_active(identity.user, identity.device, &credential);
         let noted_ms = AtomicU64::new(self.now_ms());
         Ok(Opened { identity, link, attached, from: address.ip(), noted_ms })
     }

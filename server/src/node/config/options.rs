@@ -94,6 +94,7 @@ impl Config {
             reserved: of.reserved_names.clone(),
             devices: of.devices,
             tokens: of.tokens,
+            token_idle: Duration::from_secs(u64::from(of.token_idle_days) * 86_400),
             hash: accounts::HashOptions {
                 memory_kib: of.hash_memory_kib,
                 passes: of.hash_passes,

@@ -153,6 +153,7 @@ section! {
     reserved_names: Vec<String> = Vec::new(), other("list of texts"), Restart, "Names nobody may take at sign-up, nor what looks like them, besides those that are always kept.";
     devices: usize = 32, number(1, 1_000), Restart, "Devices of one account.";
     tokens: usize = 8, number(1, 100), Restart, "Session tokens of one device; a login beyond that ends the oldest.";
+    token_idle_days: u32 = 90, number(0, 36_500), Restart, "Days after which a session token that nobody uses ends; 0: never. Counted by a clock that a wrong wall clock does not push.";
     hash_memory_kib: u32 = 19_456, kibibytes(8, 1 << 20), Restart, "Memory of one password hash (argon2id m).";
     hash_passes: u32 = 2, number(1, 100), Restart, "Passes of one password hash (argon2id t).";
     hash_lanes: u32 = 1, number(1, 16), Restart, "Lanes of one password hash (argon2id p).";

@@ -5,6 +5,8 @@ import type { ConversationListView, PresenceView, TypingView } from '@parley/cli
 import { getContext, setContext } from 'svelte';
 import { DraftTeller } from '../chat/state/draft-teller';
 import { Drafts } from '../chat/state/drafts';
+import { t } from '../i18n';
+import { notify } from '../lib/ui/notices.svelte';
 import { type Account, apiOf, expire } from './accounts.svelte';
 import { forgetRead } from './ended';
 import { Names } from './names.svelte';
@@ -64,7 +66,10 @@ export class Session {
     this.#stop = this.client.on((event) => {
       if (event.type === 'state') this.#moved(event.state);
       else if (event.type === 'account') void this.reloadAccount();
-      else if (event.type === 'profile') this.names.learn(event.profile);
+      else if (event.type === 'signedIn') {
+        const key = event.newDevice ? 'devices.new' : 'devices.again';
+        notify(t(key, { name: event.name }), { stays: true });
+      } else if (event.type === 'profile') this.names.learn(event.profile);
     });
     void this.reloadAccount();
   }

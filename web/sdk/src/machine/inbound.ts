@@ -96,6 +96,10 @@ function handleNews(p: Parts, tick: Tick, kind: ServerKind, pending: Pending | u
   }
   if (pending) return false;
   if (kind.case === 'typed') handleTyped(p, tick, kind.value);
+  if (kind.case === 'signedIn') {
+    const { device, name, newDevice, timeMs } = kind.value;
+    p.outputs.emit({ type: 'signedIn', device: uuid(device), name, newDevice, timeMs });
+  }
   if (kind.case === 'accountChanged') handleRevision(p, kind.value.revision);
   if (kind.case === 'profile') handleProfile(p, kind.value);
   return true;

@@ -117,6 +117,8 @@ pub enum Fact {
     NodeId,
     /// Version of the rule by which the skeletons of all names are noted, u8.
     Skeletons,
+    /// The lasting clock, and the wall clock when it was noted, u64 each.
+    Clock,
 }
 
 impl Fact {
@@ -127,6 +129,7 @@ impl Fact {
             Self::Boots => 3,
             Self::NodeId => 4,
             Self::Skeletons => 5,
+            Self::Clock => 6,
         }
     }
 
@@ -137,6 +140,7 @@ impl Fact {
             3 => Some(Self::Boots),
             4 => Some(Self::NodeId),
             5 => Some(Self::Skeletons),
+            6 => Some(Self::Clock),
             _ => None,
         }
     }

@@ -25,6 +25,12 @@ pub struct DeviceRow {
     /// SHA-256 of tokens it had before, the newest last, 32 bytes each.
     #[prost(bytes = "bytes", repeated, tag = "5")]
     pub past: Vec<Bytes>,
+    /// When somebody last signed in under its name, Unix milliseconds.
+    #[prost(uint64, tag = "6")]
+    pub signed_in_ms: u64,
+    /// From where, as text.
+    #[prost(string, tag = "7")]
+    pub signed_in_from: String,
 }
 
 impl DeviceRow {

@@ -134,8 +134,13 @@ fn row_bytes_are_pinned() {
         created_ms: 3,
         tokens: vec![token],
         past: vec![id(b"\xa7\xa8")],
+        signed_in_ms: 5,
+        signed_in_from: "f".into(),
     };
-    assert_eq!(hex(&row), "0a016e12017018032206".to_owned() + "0a02a5a61004" + "2a02a7a8");
+    assert_eq!(
+        hex(&row),
+        "0a016e12017018032206".to_owned() + "0a02a5a61004" + "2a02a7a8" + "30053a0166"
+    );
     let row = PersonRow {
         revision: 1,
         display_name: "B".into(),
@@ -172,8 +177,8 @@ fn row_bytes_are_pinned() {
     };
     let row = EndedRow { devices: vec![ended] };
     assert_eq!(hex(&row), "0a0f".to_owned() + "0a02d0d112016e1a02a5a61a02a7a8");
-    let row = TokenRow { user: id(b"\xb0\xb1"), device: id(b"\xd0\xd1") };
-    assert_eq!(hex(&row), "0a02b0b11202d0d1");
+    let row = TokenRow { user: id(b"\xb0\xb1"), device: id(b"\xd0\xd1"), used_ms: 5 };
+    assert_eq!(hex(&row), "0a02b0b11202d0d11805");
     assert_eq!(hex(&RelationRow { seq: 300 }), "08ac02");
     assert_eq!(hex(&MentionRow { ordinal: 300 }), "08ac02");
     assert_eq!(hex(&DeletedRow { seq: 300, count: 0 }), "08ac02");

@@ -16,13 +16,17 @@ pub struct TokenRow {
     /// The device, 16 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub device: Bytes,
+    /// When it was last used, to the day, in milliseconds of the node's lasting
+    /// clock; 0 when that was never written.
+    #[prost(uint64, tag = "3")]
+    pub used_ms: u64,
 }
 
 impl TokenRow {
     /// The row for a device's token.
     #[must_use]
     pub fn new(user: UserId, device: DeviceId) -> Self {
-        Self { user: user.to_wire(), device: device.to_wire() }
+        Self { user: user.to_wire(), device: device.to_wire(), used_ms: 0 }
     }
 
     /// The owner.

@@ -2,8 +2,8 @@
 
 use parley_protocol::ids::{ShardId, UserId};
 
-use crate::storage::store::engine::Write;
-use crate::storage::store::keys::RowKey;
+use crate::storage::store::engine::{Order, Scan, Write};
+use crate::storage::store::keys::{Key, RowKey, Table};
 use crate::storage::store::{Store, StoreError};
 
 /// One account.
@@ -50,6 +50,19 @@ pub fn put(shard: ShardId, user: UserId, row: &UserRow) -> Write {
 }
 
 impl Store {
+    /// Some accounts of a shard, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn users(&self, shard: ShardId, limit: usize) -> Result<Vec<UserRow>, StoreError> {
+        let (from, to) = super::under(&Key::prefix(Table::Users, shard));
+        let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
+        self.rows(Table::Users, &scan, |key, row| match key {
+            RowKey::User { .. } => Some(row),
+            _ => None,
+        })
+    }
+
     /// One account.
     ///
     /// # Errors
