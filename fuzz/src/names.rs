@@ -44,7 +44,9 @@ pub fn names(data: &[u8]) {
     {
         let other = text.replace(letter, alike);
         assert_eq!(skeleton(&other), own, "{text:?} {other:?}");
-        assert_eq!(is_reserved(&other, &[]), is_reserved(text, &[]), "{text:?} {other:?}");
+        // A digit may be read as either letter; one letter is not the other.
+        let kept = is_reserved(text, &[]) && alike != "l";
+        assert!(!kept || is_reserved(&other, &[]), "{text:?} {other:?}");
     }
     for around in [format!("{text}."), format!("_{text}"), text.replace('.', "_-")] {
         assert_eq!(skeleton(&around), own, "{text:?} {around:?}");

@@ -145,7 +145,7 @@ fn people(code: Code) -> (&'static str, &'static str) {
             "Open a new session with the new token. The old one is `token_invalid`.",
         ),
         Code::NameReserved => (
-            "The user name, or one that looks like it, stands for the server and who runs it (`admin`, `support`, `parley`), also as a part between separators, or for everybody (`everyone`, `all`, `here`), or the operator keeps it.",
+            "The user name, or one that looks like it, stands for the server and who runs it (`admin`, `system`; `support`, `parley` and `official` also as a part between separators), or for everybody (`everyone`, `all`, `here`), or the operator keeps it.",
             "Choose another name.",
         ),
         Code::NameTooSimilar => (
