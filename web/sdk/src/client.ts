@@ -24,7 +24,6 @@ import { VERSION } from './version.ts';
 /** As the server's limit, plus room for its header. */
 const MIB = 1 << 20;
 
-type Composer = typeof import('./compose.ts');
 type Errand = (asker: Asker, ...args: never[]) => Promise<never>;
 
 /** Methods whose code is loaded with the first of them that is called. */
@@ -109,7 +108,6 @@ export class Client implements ClientApi {
   #begin: ((driver: Promise<Driver>) => void) | undefined;
   readonly #begun: Promise<Driver>;
   #ended: State | undefined;
-  #composer: Promise<Composer> | undefined;
 
   static {
     for (const name of ERRANDS) {
@@ -175,7 +173,7 @@ export class Client implements ClientApi {
     this.#driver = driver;
     driver.input((tick) => machine.start(tick));
     // There before the network goes.
-    this.#loadComposer().catch(() => {});
+    import('./compose.ts').catch(() => {});
     return driver;
   }
 
@@ -206,7 +204,7 @@ export class Client implements ClientApi {
 
   async submit(to: To, action: Action, options: SubmitOptions = {}): Promise<Submitted> {
     // One after the other, in the order of the calls.
-    const { compose } = await this.#loadComposer();
+    const { compose } = await import('./compose.ts');
     const composed = compose(to, action);
     const driver = await this.#ready();
     const { machine } = driver;
@@ -214,7 +212,7 @@ export class Client implements ClientApi {
     const id = options.clientMessageId ?? toHex(crypto.getRandomValues(new Uint8Array(16)));
     const length = fromHex(id)?.length ?? 0;
     if (length < 1 || length > 64) {
-      const text = 'a client message id is written as 2 to 128 hex digits';
+      const text = 'a client message id is 2 to 128 hex digits';
       throw new ParleyError(problem('invalidArgument', text));
     }
     const waiting = machine.unsent();
@@ -224,25 +222,12 @@ export class Client implements ClientApi {
     if (!machine.isOpen) throw new ParleyError(closed());
     const size = waiting.reduce((sum, item) => sum + item.body.length, composed.body.length);
     if (waiting.length >= items || size > bytes) {
-      throw new ParleyError(problem('full', 'the outbox is full'));
+      throw new ParleyError(problem('full', 'a full outbox'));
     }
     const { localId } = await driver.queue((tick) =>
       machine.queue(tick, to, clientMessageId, composed),
     );
     return { localId, clientMessageId };
-  }
-
-  /** What makes entries of actions: not needed to connect, and loaded beside that. */
-  #loadComposer(): Promise<Composer> {
-    if (!this.#composer) {
-      const loading = import('./compose.ts');
-      this.#composer = loading;
-      // The next who needs it tries again.
-      loading.catch(() => {
-        this.#composer = undefined;
-      });
-    }
-    return this.#composer;
   }
 
   async committed(localId: number): Promise<Sent> {
@@ -261,7 +246,7 @@ export class Client implements ClientApi {
     const clientMessageId = toHex(crypto.getRandomValues(new Uint8Array(16)));
     const again = await driver.queue((tick) => {
       const item = machine.discard(localId);
-      if (!item) throw new ParleyError(problem('invalidArgument', 'there is no such refused send'));
+      if (!item) throw new ParleyError(problem('invalidArgument', 'no such refused send'));
       return machine.queue(tick, item.to, clientMessageId, item);
     });
     return { localId: again.localId, clientMessageId };
@@ -372,6 +357,6 @@ function tokenOf(text: string): Uint8Array {
   if (token?.length === 32) return token;
   throw new ParleyError({
     ...fromName('token_invalid'),
-    text: 'a token is written as 64 hex digits',
+    text: 'a token is 64 hex digits',
   });
 }

@@ -105,7 +105,7 @@ export function fromCode(code: number, text = '', retryAfterMs = 0): ErrorInfo {
   const clean = text.replace(/\p{Cc}/gu, '').slice(0, 300);
   return {
     kind: retry === 'sign_in' || name === 'credentials_wrong' ? 'signIn' : 'refused',
-    text: clean || name?.replaceAll('_', ' ') || `the server answered with error ${code}`,
+    text: clean || name?.replaceAll('_', ' ') || `error ${code}`,
     code,
     name,
     retry,

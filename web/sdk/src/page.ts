@@ -76,7 +76,7 @@ async function nameAndRead(
   // Known once the whole page is read: it may say what counts.
   const expiresMs = () => undefined;
   const read = readPage({ conversation, me: machine.user?.id, name, expiresMs }, page);
-  for (const entry of read.entries) machine.noteExpiry(conversation, entry);
+  for (const entry of read.entries) machine.conversation(conversation)?.noteExpiry(entry);
   const nowMs = asker.wallMs();
   for (const entry of [...read.entries, ...read.quoted]) {
     if (entry.type === 'message') expire(machine, entry, page.fromCache, nowMs);
@@ -92,7 +92,8 @@ function expire(
   nowMs: number,
 ): void {
   const { conversation, seq, sender, timeMs } = message;
-  const atMs = machine.expiresMs(conversation, { seq, sender: sender.id, timeMs });
+  const place = { seq, sender: sender.id, timeMs };
+  const atMs = machine.conversation(conversation)?.expiry.expiresMs(place, machine.skewMs);
   if (atMs === undefined) return;
   // A cache may have kept it. What the server gives is there, whatever is known here.
   const isGiven = !fromCache && !message.deleted;

@@ -124,7 +124,7 @@ export function advance(p: Parts, id: string): void {
     conversation: id,
     me: p.account.me,
     name: (user: string) => p.nameIn(id, user),
-    expiresMs: (entry: Raw) => p.expiresMs(id, entry),
+    expiresMs: (entry: Raw) => it.expiry.expiresMs(entry, p.skewMs),
   };
   for (let next = it.peek(); next && canName(p, it, next); next = it.peek()) {
     it.log.take();

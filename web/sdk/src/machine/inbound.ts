@@ -52,7 +52,7 @@ export function handleEnvelope(p: Parts, tick: Tick, envelope: wire.ServerEnvelo
     else if (pending) handleRefusal(p, tick, pending, problem('protocol', 'an unknown answer'));
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
-    fail(p, tick, problem('protocol', 'the server sent a malformed envelope'));
+    fail(p, tick, problem('protocol', 'a malformed envelope'));
   }
   finishInput(p, tick);
 }
@@ -172,7 +172,7 @@ function handleWelcome(p: Parts, tick: Tick, welcome: wire.Welcome): void {
     throw new Malformed('welcome');
   const isNew = p.account.beginSession(welcome, transport);
   if (isNew === undefined) {
-    close(p, tick, problem('store', 'the store belongs to another user'));
+    close(p, tick, problem('store', 'a store of another user'));
     return;
   }
   if (welcome.serverTimeMs > 0) {

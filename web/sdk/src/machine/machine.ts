@@ -21,13 +21,13 @@ import type { To } from '../actions.ts';
 import type { Composed } from '../compose.ts';
 import type { ErrorInfo } from '../error.ts';
 import type * as wire from '../gen/wire.ts';
-import type { Entry, Conversation as Line, User } from '../model.ts';
+import type { Conversation as Line, User } from '../model.ts';
 import type { Save, Saved, StoredItem } from '../store.ts';
 import type { OutboxItem, State, TransportName } from '../types.ts';
 import type { Call } from './calls.ts';
 import { startCall, startDrain } from './commands.ts';
 import type { Tick } from './connect.ts';
-import type { Place } from './conversation/expiry.ts';
+import type { Conversation } from './conversation/conversation.ts';
 import { handleEnvelope } from './inbound.ts';
 import { applyStep, close, endSession, fail, isOpen, reportState } from './lifecycle.ts';
 import { type Envelope, pollTransmit } from './outbound.ts';
@@ -184,14 +184,14 @@ export class Machine {
     return this.#parts.conversations.get(conversation)?.named(user);
   }
 
-  /** When an entry of a conversation is too old to be shown, by the device's clock. */
-  expiresMs(conversation: string, entry: Place): number | undefined {
-    return this.#parts.expiresMs(conversation, entry);
+  /** A conversation that is known. */
+  conversation(id: string): Conversation | undefined {
+    return this.#parts.conversations.get(id);
   }
 
-  /** An entry of a page may say when messages of its conversation expire. */
-  noteExpiry(conversation: string, entry: Entry): void {
-    this.#parts.conversations.get(conversation)?.noteExpiry(entry);
+  /** How far the server's clock is ahead of the device's. */
+  get skewMs(): number {
+    return this.#parts.skewMs;
   }
 
   /** Those of these users who are known from anywhere. */

@@ -10,7 +10,6 @@ import type { Saved } from '../store.ts';
 import { Account } from './account.ts';
 import { Calls } from './calls.ts';
 import { type Backoff, Connect } from './connect.ts';
-import type { Place } from './conversation/expiry.ts';
 import { Conversations } from './conversations.ts';
 import { Feed } from './feed.ts';
 import { Liveness } from './liveness.ts';
@@ -67,12 +66,6 @@ export class Parts {
     this.names = new Names(outputs, saved?.users);
     this.calls = new Calls(outputs);
     this.feed = new Feed(outputs, saved?.feedPosition ?? 0);
-  }
-
-  /** When an entry of a conversation is too old to be shown, by the device's clock. */
-  expiresMs(conversation: string, entry: Place): number | undefined {
-    const at = this.conversations.get(conversation)?.expiry.of(entry);
-    return at && at - this.skewMs;
   }
 
   /** The user with this id in a conversation; called by the id when the name is not known. */

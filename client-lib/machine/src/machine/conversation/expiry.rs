@@ -14,6 +14,9 @@ use crate::model::ConversationKind;
 /// Periods that are remembered; the oldest goes first.
 const PERIODS: usize = 64;
 
+/// Who set what a group's description told.
+const NOBODY: UserId = UserId::new([0; 16]);
+
 /// Least and most milliseconds after which what may have expired is looked for again.
 const LOOK_MS: (u64, u64) = (1_000, 300_000);
 
@@ -90,8 +93,23 @@ impl Expiry {
         self.periods.retain(|other| other.after != period.after);
         let at = self.periods.partition_point(|other| other.after < period.after);
         self.periods.insert(at, period);
+        // What a group's description told may have been so for longer.
+        let mut before = None;
+        self.periods.retain(|it| {
+            let repeats = it.by == NOBODY && before == Some(it.retention_s);
+            before = Some(it.retention_s);
+            !repeats
+        });
         if self.periods.len() > PERIODS {
             self.periods.remove(0);
+        }
+    }
+
+    /// The server says what counts after an entry of a group.
+    pub(crate) fn describe(&mut self, after: u64, retention_s: u64) {
+        let known = self.period(after.saturating_add(1), NOBODY).map_or(0, |it| it.retention_s);
+        if self.is_group && known != retention_s {
+            self.set(Period { after, by: NOBODY, retention_s });
         }
     }
 
@@ -111,6 +129,7 @@ impl Expiry {
             }
             _ => None,
         };
+        self.is_group |= entry.kind == EntryKind::GroupCreated as u32;
         if let Some(settings) = settings {
             let by = history::sender(entry);
             self.set(Period { after: entry.seq, by, retention_s: settings.retention_s });
@@ -166,7 +185,7 @@ impl Conversation {
         if !self.expiry.handle_time(now_ms) {
             return Expired::Nothing;
         }
-        let peer = me.and_then(|me| self.peer(me)).map_or(UserId::new([0; 16]), |peer| peer.id);
+        let peer = me.and_then(|me| self.peer(me)).map_or(NOBODY, |peer| peer.id);
         let own = me.and_then(|me| self.roster.as_ref()?.member(me));
         let floor = self.read.confirmed().max(own.map_or(0, |own| own.joined_seq));
         let newest = self.log.last().saturating_add(1);
@@ -223,6 +242,24 @@ mod tests {
         expiry.set(period(2, ME, 3));
         expiry.set(period(5, ANN, 10));
         assert_eq!((at(&expiry, 3, ME), at(&expiry, 6, ME)), (Some(4000), Some(11_000)));
+    }
+
+    #[test]
+    fn what_the_server_describes_of_a_group_counts_for_what_comes() {
+        let mut expiry = Expiry::default();
+        expiry.describe(7, 5);
+        expiry.set_group(true);
+        expiry.describe(7, 0);
+        assert!(expiry.periods().is_empty());
+        expiry.describe(7, 5);
+        expiry.describe(9, 5);
+        assert_eq!(expiry.periods(), [period(7, NOBODY, 5)]);
+        assert_eq!((expiry.of(7, ANN, 0), expiry.of(8, ANN, 0)), (None, Some(5000)));
+        expiry.describe(12, 0);
+        assert_eq!((expiry.of(12, ANN, 0), expiry.of(13, ANN, 0)), (Some(5000), None));
+        // The entry that set it comes later.
+        expiry.set(period(3, ANN, 5));
+        assert_eq!(expiry.periods().iter().map(|it| it.after).collect::<Vec<_>>(), [3, 12]);
     }
 
     #[test]

@@ -268,6 +268,7 @@ impl Conversation {
             return;
         }
         self.old_descriptions = 0;
+        let (last_seq, retention_s) = (description.last_seq, description.settings.retention_s);
         let roster = Roster::new(description);
         // Somebody who comes late into a group begins with their coming, even where
         // they may look further back.
@@ -278,6 +279,8 @@ impl Conversation {
         self.acknowledged.handle_floor(roster.first_after.min(self.log.last()));
         self.roster = Some(roster);
         self.set_expiry_kind();
+        // Whatever set it before: it counts for what comes now.
+        self.expiry.describe(last_seq, retention_s);
     }
 
     /// The server doesn't describe it: entries are emitted without names.

@@ -167,6 +167,8 @@ export class Conversation {
     this.acknowledged.handleFloor(Math.min(firstAfter, this.log.last));
     this.#roster = new Roster(description);
     this.expiry.isGroup = kind === 'group';
+    // Whatever set it before: it counts for what comes now.
+    this.expiry.describe(description.lastSeq, description.settings.retentionS);
     return true;
   }
 
@@ -187,6 +189,7 @@ export class Conversation {
   noteExpiry(entry: Entry): void {
     const { seq, sender, timeMs } = entry;
     if (entry.type === 'change' && 'settings' in entry.what && entry.what.settings) {
+      if (entry.what.type === 'created') this.expiry.isGroup = true;
       this.expiry.set(seq, sender.id, entry.what.settings.retentionS);
     }
     if (entry.type === 'message') this.expiry.handleTaken({ seq, sender: sender.id, timeMs });
@@ -197,10 +200,8 @@ export class Conversation {
     this.expiry.handleTime(nowMs);
     const sender = this.peer(me)?.id ?? '';
     const newest = { seq: this.log.last + 1, sender, timeMs: this.#lastTimeMs };
-    const after = this.expiry.period(newest)?.after ?? Number.POSITIVE_INFINITY;
-    const joined = this.#roster?.member(me ?? '')?.joinedSeq ?? 0;
-    const floor = Math.max(this.read.confirmed, joined);
-    const isAll = after <= floor && (this.expiry.of(newest) ?? Infinity) <= nowMs;
+    // The first entry of a group is its making.
+    const isAll = this.expiry.isOver(newest, Math.max(this.read.confirmed, 1), nowMs);
     return this.count.handleExpired(isAll);
   }
 

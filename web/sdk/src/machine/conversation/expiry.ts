@@ -50,11 +50,29 @@ export class Expiry {
     return seconds ? place.timeMs + seconds * 1_000 : undefined;
   }
 
+  /** The same by the device's clock, of which the server's is so far ahead. */
+  expiresMs(place: Place, skewMs: number): number | undefined {
+    const at = this.of(place);
+    return at && at - skewMs;
+  }
+
   /** The retention is so from this entry on. */
   set(after: number, by: string, retentionS: number): void {
     const others = this.#periods.filter((it) => it.after !== after);
     const all = [...others, { after, by, retentionS }];
     this.#periods = all.sort((a, b) => a.after - b.after).slice(-PERIODS);
+  }
+
+  /** The server says what counts after an entry of a group. */
+  describe(after: number, retentionS: number): void {
+    const known = this.period({ seq: after + 1, sender: '', timeMs: 0 });
+    if ((known?.retentionS ?? 0) !== retentionS) this.set(after, '', retentionS);
+  }
+
+  /** Whether all entries after `floor` came under what counts for the newest, which is too old. */
+  isOver(newest: Place, floor: number, nowMs: number): boolean {
+    const after = this.period(newest)?.after ?? NEVER;
+    return after <= floor && (this.of(newest) ?? NEVER) <= nowMs;
   }
 
   /** A message came. */
@@ -72,6 +90,6 @@ export class Expiry {
   handleTime(nowMs: number): void {
     // When exactly those between go is known to whoever shows them.
     const leftMs = this.#lastMs - nowMs;
-    this.nextMs = leftMs > 0 ? nowMs + Math.min(Math.max(leftMs / 16, 1_000), 300_000) : NEVER;
+    this.nextMs = leftMs > 0 ? nowMs + Math.max(leftMs / 16, 1_000) : NEVER;
   }
 }
