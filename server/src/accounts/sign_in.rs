@@ -136,7 +136,7 @@ impl Accounts {
             let _lock = this.inner.users.lock(user).await;
             // The password may have been changed, or the account ended, meanwhile.
             let row = this.unchanged(user, &row.password_hash).await?;
-            this.sign_in_device(user, row, rehashed, device).await
+            this.sign_in_device(from, user, row, rehashed, device).await
         })
         .await
     }
@@ -218,6 +218,7 @@ impl Accounts {
     /// Signs the device in; the caller holds the user's lock.
     async fn sign_in_device(
         &self,
+        from: IpAddr,
         user: UserId,
         account: UserRow,
         rehashed: Option<String>,

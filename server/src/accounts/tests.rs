@@ -62,7 +62,7 @@ fn options() -> Options {
             strangers: Bucket::default().per_minute(100),
             slowed: Bucket::default().per_minute(2),
             known: Bucket::default().per_minute(5),
-            new_devices: Bucket::default().burst(100).per_hour(30),
+            new_devices: Bucket::default().burst(1000).per_hour(30),
             loopback: Bucket::default().per_minute(10_000),
             limit_loopback: false,
             keys: 100,
