@@ -137,7 +137,7 @@ async fn reload(
                     "told to reload: the configuration changed, which takes a restart"
                 ),
                 Err(error) => {
-                    tracing::warn!(%error, "told to reload: the configuration can't be used")
+                    tracing::warn!(%error, "told to reload: the configuration can't be used");
                 }
             }
         });

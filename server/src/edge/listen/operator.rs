@@ -5,7 +5,6 @@
 //! more wait in the kernel, and none is refused. It answers while the others refuse
 //! everybody, and until the drain is over.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,8 +60,7 @@ pub(super) async fn run(
 async fn serve(socket: TcpStream, router: Router) {
     let _ = socket.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
-        let router = router.clone();
-        async move { Ok::<_, Infallible>(router.oneshot(request.map(Body::new)).await?) }
+        router.clone().oneshot(request.map(Body::new))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
