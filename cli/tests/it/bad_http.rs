@@ -73,7 +73,7 @@ async fn bodies_that_are_not_what_they_should_be() {
         }
     }
     // Refused by what is announced, before the body comes; and found out on the way.
-    let head = "POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    let head = "POST /v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     for rest in ["content-length: 70000\r\n\r\n{", "content-length: 9999999999\r\n\r\n"] {
         let answer = raw_head(&besieged.server.ready, format!("{head}{rest}").as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 413"), "{rest}: {answer}");
@@ -191,26 +191,26 @@ async fn what_is_served_describes_itself() {
 async fn requests_that_are_no_http() {
     let besieged = Besieged::begin().await;
     let many_headers = (0..10_000).map(|number| format!("x-{number}: y\r\n")).collect::<String>();
-    let get = |rest: &str| format!("GET /livez HTTP/1.1\r\nhost: x\r\n{rest}\r\n");
+    let get = |rest: &str| format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{rest}\r\n");
     let requests: Vec<(&str, Vec<u8>)> = vec![
         ("nonsense", b"\x00\x01\x02\x03\r\n\r\n".to_vec()),
         ("a TLS hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec()),
         ("no version", b"GET /livez\r\n\r\n".to_vec()),
-        ("version 9", b"GET /livez HTTP/9.9\r\nhost: x\r\n\r\n".to_vec()),
+        ("version 9", b"GET /livez HTTP/9.9\r\nhost: localhost\r\n\r\n".to_vec()),
         ("10,000 headers", get(&many_headers).into_bytes()),
         ("a long header", get(&format!("x: {}\r\n", "y".repeat(200_000))).into_bytes()),
-        ("a long URL", format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(70_000)).into_bytes()),
+        ("a long URL", format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(70_000)).into_bytes()),
         ("a header without a colon", get("broken\r\n").into_bytes()),
         ("a zero byte in a header", get("x: a\0b\r\n").into_bytes()),
-        ("two lengths", b"POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcd".to_vec()),
-        ("a length that is none", b"POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n".to_vec()),
-        ("a length beyond numbers", b"POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999999999999\r\n\r\n".to_vec()),
+        ("two lengths", b"POST /v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcd".to_vec()),
+        ("a length that is none", b"POST /v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n".to_vec()),
+        ("a length beyond numbers", b"POST /v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999999999999999\r\n\r\n".to_vec()),
         (
             "length and chunks, as in smuggling",
-            b"POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n".to_vec(),
+            b"POST /v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n".to_vec(),
         ),
-        ("a bad chunk", b"POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\nzz\r\n".to_vec()),
-        ("a chunk of 2^64", b"POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\nffffffffffffffffff\r\n".to_vec()),
+        ("a bad chunk", b"POST /v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\nzz\r\n".to_vec()),
+        ("a chunk of 2^64", b"POST /v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\nffffffffffffffffff\r\n".to_vec()),
     ];
     for (what, bytes) in &requests {
         let answer = raw_exchange(&besieged.server.ready, bytes).await;

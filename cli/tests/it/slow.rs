@@ -168,7 +168,8 @@ async fn a_slow_start_is_cut_at_every_step() {
     let besieged = Besieged::begin().await;
     let ready = besieged.server.ready.clone();
     let mut cuts = JoinSet::new();
-    const HEAD: &[u8] = b"POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    const HEAD: &[u8] =
+        b"POST /v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     let heads: [(&str, Vec<u8>); 4] = [
         ("nothing at all", Vec::new()),
         ("one byte of HTTP", b"G".to_vec()),
