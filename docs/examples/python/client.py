@@ -302,16 +302,18 @@ class Client:
     async def handle_events(self):
         while True:
             kind, content = await self.events.get()
-            try:
-                await self.handle(kind, content)
-            except Failed as failed:
-                if failed.code in SIGN_IN:
-                    raise
-                if failed.code in STOP:
-                    self.on_notice(f"passed over: {failed}")
-                else:
-                    await asyncio.sleep(max(failed.retry_after_ms, 100) / 1000)
-                    self.events.put_nowait((kind, content))
+            done = False
+            while not done:
+                try:
+                    await self.handle(kind, content)
+                    done = True
+                except Failed as failed:
+                    if failed.code in SIGN_IN:
+                        raise
+                    if done := failed.code in STOP:
+                        self.on_notice(f"passed over: {failed}")
+                    else:
+                        await asyncio.sleep(max(failed.retry_after_ms, 100) / 1000)
 
     async def handle(self, kind, content):
         if kind == "changes":
@@ -349,6 +351,13 @@ class Client:
         than the one asked with: the server's is the true one (Feed and resuming)."""
         while True:
             self.paging = changes.more
+            if changes.feed_position < self.store.data["position"] and "seen" not in changes:
+                # Another life of the server: a log that ends below what is held was put
+                # back, and its seqs are used anew.
+                for entry in changes.entries:
+                    known = self.conversation(entry.conversation)
+                    known["held"] = min(known["held"], entry.last_seq)
+            changes["seen"] = True
             await self.take_feed(changes.entries)
             self.store.data["position"] = changes.feed_position
             self.store.save()
@@ -360,8 +369,6 @@ class Client:
         for entry in entries:
             known = self.conversation(entry.conversation)
             known["delivered"] = max(known["delivered"], entry.delivered)
-            # A log that ends below what is held was put back: its seqs are used anew.
-            known["held"] = min(known["held"], entry.last_seq)
             if entry.last_seq > known["held"]:
                 await self.catch_up(entry.conversation)
 

@@ -15,16 +15,44 @@ use std::path::Path;
 
 use crate::common::Launch;
 
-/// A server whose limits are low enough to be met, and whose hashes cost nothing.
+/// A server whose limits are low enough to be met, but for how often something
+/// may be done, and whose hashes cost nothing.
 fn small(data: &Path) -> Launch {
-    Launch::new(data)
+    let mut launch = Launch::new(data)
         .with("PARLEY_ACCOUNTS__HASH_MEMORY_KIB", "8")
         .with("PARLEY_ACCOUNTS__HASH_PASSES", "1")
         .with("PARLEY_ACCOUNTS__DEVICES", "2")
         .with("PARLEY_GROUPS__MEMBERS", "3")
+        // One session asks for minutes while the others say nothing.
+        .with("PARLEY_SESSIONS__HEARTBEAT_MS", "300000")
         // Thousands sign up here, and everybody asks everything.
         .with("PARLEY_RATES__LIMIT_LOOPBACK", "false")
-        .with("PARLEY_CONNECTIONS__LIMIT_LOOPBACK", "false")
+        .with("PARLEY_CONNECTIONS__LIMIT_LOOPBACK", "false");
+    for bucket in PER_USER {
+        launch = often(launch, bucket, "1000000");
+    }
+    launch
+}
+
+/// The buckets that each user has.
+const PER_USER: [&str; 10] = [
+    "SENDS",
+    "LOOKUPS",
+    "ID_LOOKUPS",
+    "PROFILES",
+    "GROUPS",
+    "ADDS",
+    "INVITES",
+    "REPORTS",
+    "TYPING",
+    "CHANGES",
+];
+
+/// With a bucket that holds so many, and gets as many an hour.
+fn often(launch: Launch, bucket: &str, count: &str) -> Launch {
+    launch
+        .with(&format!("PARLEY_RATES__{bucket}_BURST"), count)
+        .with(&format!("PARLEY_RATES__{bucket}_PER_HOUR"), count)
 }
 
 /// A server on which everything may be done once.
@@ -33,9 +61,7 @@ fn strict(data: &Path) -> Launch {
     for bucket in
         ["SENDS", "LOOKUPS", "PROFILES", "INVITES", "REPORTS", "TYPING", "CHANGES", "EXPORTS"]
     {
-        launch = launch
-            .with(&format!("PARLEY_RATES__{bucket}_BURST"), "1")
-            .with(&format!("PARLEY_RATES__{bucket}_PER_HOUR"), "1");
+        launch = often(launch, bucket, "1");
     }
     launch
         .with("PARLEY_RATES__INBOUND_BURST_BYTES", "16777216")
