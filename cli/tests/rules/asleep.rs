@@ -92,6 +92,9 @@ impl World {
             .with("PARLEY_RATES__SENDS_BURST", "100000")
             .with("PARLEY_RATES__GROUPS_BURST", "1000")
             .with("PARLEY_RATES__ADDS_BURST", "100000")
+            // Hidden, cleared and marked as unread as well, thousands of times.
+            .with("PARLEY_RATES__CHANGES_BURST", "100000")
+            .with("PARLEY_RATES__INVITES_BURST", "10000")
             .start()
             .await;
         let api = Api::plain(&server.ready);

@@ -45,7 +45,7 @@ const EVERYBODY: [(Who, &str); 12] = [
     (Who::Blocked, "blocked"),
     (Who::Blocker, "blocker"),
     (Who::Admin, "first-admin"),
-    (Who::Owner, "owner"),
+    (Who::Owner, "first-owner"),
     (Who::OtherAdmin, "other-admin"),
     (Who::OtherMember, "other-member"),
     (Who::Shy, "shy"),
