@@ -32,7 +32,7 @@ type Answer<T> = Result<T, ApiError>;
         BodyRefused, RateLimited, NotWritten,
         (status = 400, description = "name_invalid, password_invalid, device_invalid or bad_request.", body = ErrorBody),
         (status = 403, description = "sign_up_closed; forbidden: a page of another site asks for a cookie.", body = ErrorBody),
-        (status = 409, description = "name_taken.", body = ErrorBody),
+        (status = 409, description = "name_taken, name_reserved or name_too_similar.", body = ErrorBody),
         (status = 500, description = "internal.", body = ErrorBody),
     )
 )]
