@@ -6,7 +6,7 @@ import type { Asker } from './errands.ts';
 import { closed, fromName, ParleyError, problem } from './error.ts';
 import { fromHex, toHex } from './ids.ts';
 import { Machine } from './machine/machine.ts';
-import type { Conversation, Description, HistoryPage, Range, User } from './model.ts';
+import type { Conversation, HistoryPage, Range, User } from './model.ts';
 import type { ClientOptions } from './options.ts';
 import type { Saved } from './store.ts';
 import type {
@@ -28,6 +28,11 @@ type Errand = (asker: Asker, ...args: never[]) => Promise<never>;
 
 /** Methods whose code is loaded with the first of them that is called. */
 const ERRANDS = [
+  'retry',
+  'discard',
+  'typing',
+  'describe',
+  'findUser',
   'receipts',
   'setPreferences',
   'hide',
@@ -80,6 +85,11 @@ export class SendHandle implements Submitted {
  * called before it waits for it.
  */
 export class Client implements ClientApi {
+  declare retry: ClientApi['retry'];
+  declare discard: ClientApi['discard'];
+  declare typing: ClientApi['typing'];
+  declare describe: ClientApi['describe'];
+  declare findUser: ClientApi['findUser'];
   declare receipts: ClientApi['receipts'];
   declare setPreferences: ClientApi['setPreferences'];
   declare hide: ClientApi['hide'];
@@ -240,23 +250,6 @@ export class Client implements ClientApi {
     return driver.input(() => driver.machine.abort(localId));
   }
 
-  async retry(localId: number): Promise<Submitted> {
-    const driver = await this.#ready();
-    const { machine } = driver;
-    const clientMessageId = toHex(crypto.getRandomValues(new Uint8Array(16)));
-    const again = await driver.queue((tick) => {
-      const item = machine.discard(localId);
-      if (!item) throw new ParleyError(problem('invalidArgument', 'no such refused send'));
-      return machine.queue(tick, item.to, clientMessageId, item);
-    });
-    return { localId: again.localId, clientMessageId };
-  }
-
-  async discard(localId: number): Promise<void> {
-    const driver = await this.#ready();
-    driver.input(() => driver.machine.discard(localId));
-  }
-
   async outbox(): Promise<OutboxItem[]> {
     return (await this.#ready()).machine.items();
   }
@@ -277,10 +270,6 @@ export class Client implements ClientApi {
     return history(driver, this.options.store, conversation, range, options);
   }
 
-  async describe(conversation: string): Promise<Description> {
-    return (await this.#ready()).call({ type: 'describe', conversation });
-  }
-
   async markRead(conversation: string, upTo: number): Promise<void> {
     await (await this.#ready()).call({ type: 'read', conversation, upTo });
   }
@@ -290,15 +279,6 @@ export class Client implements ClientApi {
     const bytes = tokenOf(token);
     const driver = await this.#ready();
     driver.machine.handleToken(driver.tick(), bytes);
-  }
-
-  async findUser(name: string): Promise<User> {
-    return (await this.#ready()).call({ type: 'lookup', name });
-  }
-
-  async typing(conversation: string, active: boolean): Promise<void> {
-    const driver = await this.#ready();
-    driver.input((tick) => driver.machine.setTyping(tick, conversation, active));
   }
 
   async setBackground(background: boolean): Promise<void> {

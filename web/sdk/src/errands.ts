@@ -24,12 +24,14 @@ import {
 } from './convert.ts';
 import { ParleyError, problem } from './error.ts';
 import type * as wire from './gen/wire.ts';
-import { fromHex, uuid, uuidBytes } from './ids.ts';
+import { fromHex, toHex, uuid, uuidBytes } from './ids.ts';
 import type { Call } from './machine/calls.ts';
+import type { Tick } from './machine/connect.ts';
 import type { Machine } from './machine/machine.ts';
 import type { ClientKind, ServerKind } from './machine/requests.ts';
 import type {
   Account,
+  Description,
   Invite,
   InvitePreview,
   MemberReceipt,
@@ -37,6 +39,8 @@ import type {
   Profile,
   User,
 } from './model.ts';
+import type { StoredItem } from './store.ts';
+import type { Submitted } from './types.ts';
 
 type Answer<C extends ServerKind['case']> = Extract<ServerKind, { case: C }>['value'];
 
@@ -46,6 +50,10 @@ export interface Asker {
   call<T>(call: Call): Promise<T>;
   /** The device's clock. */
   wallMs(): number;
+  /** Makes an input to the machine and does what follows. */
+  input<T>(act: (tick: Tick) => T): T;
+  /** Resolves when a new send is in the store. */
+  queue(make: (tick: Tick) => StoredItem): Promise<StoredItem>;
 }
 
 /** Names that are asked for at once; the rest are called by their ids. */
@@ -60,6 +68,36 @@ async function ask<C extends ServerKind['case']>(
   const answer = await asker.call<ServerKind>({ type: 'ask', kind: kind as ClientKind });
   if (answer?.case !== expected) throw unexpected();
   return answer.value as Answer<C>;
+}
+
+/** A refused send again, as a new one in its place. */
+export async function retry(asker: Asker, localId: number): Promise<Submitted> {
+  const { machine } = asker;
+  const clientMessageId = toHex(crypto.getRandomValues(new Uint8Array(16)));
+  const again = await asker.queue((tick) => {
+    const item = machine.discard(localId);
+    if (!item) throw new ParleyError(problem('invalidArgument', 'there is no such refused send'));
+    return machine.queue(tick, item.to, clientMessageId, item);
+  });
+  return { localId: again.localId, clientMessageId };
+}
+
+/** Gives up a refused send. */
+export async function discard(asker: Asker, localId: number): Promise<void> {
+  asker.input(() => asker.machine.discard(localId));
+}
+
+/** The user writes, or stopped. */
+export async function typing(asker: Asker, conversation: string, active: boolean): Promise<void> {
+  asker.input((tick) => asker.machine.setTyping(tick, conversation, active));
+}
+
+export function describe(asker: Asker, conversation: string): Promise<Description> {
+  return asker.call({ type: 'describe', conversation });
+}
+
+export function findUser(asker: Asker, name: string): Promise<User> {
+  return asker.call({ type: 'lookup', name });
 }
 
 export async function profile(asker: Asker, user: string): Promise<Profile> {

@@ -49,7 +49,7 @@ export function handleEnvelope(p: Parts, tick: Tick, envelope: wire.ServerEnvelo
   try {
     if (kind) handleKind(p, tick, kind, pending);
     // A kind this build doesn't know is no answer.
-    else if (pending) handleRefusal(p, tick, pending, problem('protocol', 'an unknown answer'));
+    else if (pending) handleRefusal(p, tick, pending, problem('protocol', 'odd answer'));
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
     fail(p, tick, problem('protocol', 'a malformed envelope'));
@@ -97,8 +97,7 @@ function handleNews(p: Parts, tick: Tick, kind: ServerKind, pending: Pending | u
   if (pending) return false;
   if (kind.case === 'typed') handleTyped(p, tick, kind.value);
   if (kind.case === 'signedIn') {
-    const { device, name, newDevice, timeMs } = kind.value;
-    p.outputs.emit({ type: 'signedIn', device: uuid(device), name, newDevice, timeMs });
+    p.outputs.emit({ ...kind.value, type: 'signedIn', device: uuid(kind.value.device) });
   }
   if (kind.case === 'accountChanged') handleRevision(p, kind.value.revision);
   if (kind.case === 'profile') handleProfile(p, kind.value);

@@ -45,7 +45,7 @@ export function handleTimeout(p: Parts, tick: Tick): void {
     p.feed.requestResync();
   }
   if (p.connect.isReady && deadAtMs(p) <= tick.nowMs) {
-    fail(p, tick, problem('timeout', 'the server went silent'));
+    fail(p, tick, problem('timeout', 'silence'));
   }
   const step = p.connect.handleTimeout(tick);
   if (step === 'wait') endSession(p);

@@ -33,18 +33,20 @@ test('a retention counts for what comes after it, and in a 1:1 for its author', 
   expect([at(2, ME), at(3, ME), at(6, ME)]).toEqual([undefined, 4_000, 11_000]);
 });
 
-test('what the server describes of a group counts for what comes', () => {
+test('what the server describes of a group counts for what comes, and in doubt before', () => {
   const expiry = new Expiry();
   expiry.isGroup = true;
   expiry.describe(7, 0);
   expect(expiry.periods).toEqual([]);
   expiry.describe(7, 5);
   expiry.describe(9, 5);
-  expect(expiry.periods).toEqual([{ after: 7, by: '', retentionS: 5 }]);
   const at = (seq: number) => expiry.of({ seq, sender: ANN, timeMs: 0 });
-  expect([at(7), at(8)]).toEqual([undefined, 5_000]);
+  expect([at(7), at(8)]).toEqual([5_000, 5_000]);
   expiry.describe(12, 0);
   expect([at(12), at(13)]).toEqual([5_000, undefined]);
+  // The entry that set it comes later.
+  expiry.set(3, ANN, 5);
+  expect([at(3), at(4), at(13)]).toEqual([undefined, 5_000, undefined]);
 });
 
 test('what an earlier run knew is looked at once, and again while something may be left', () => {

@@ -90,7 +90,9 @@ impl Expiry {
 
     /// The retention is so from this entry on.
     fn set(&mut self, period: Period) {
-        self.periods.retain(|other| other.after != period.after);
+        // What was only taken for so gives way.
+        let told = period.by != NOBODY;
+        self.periods.retain(|it| it.after != period.after && (it.after > 0 || !told));
         let at = self.periods.partition_point(|other| other.after < period.after);
         self.periods.insert(at, period);
         // What a group's description told may have been so for longer.
@@ -105,10 +107,13 @@ impl Expiry {
         }
     }
 
-    /// The server says what counts after an entry of a group.
+    /// The server says what counts after an entry of a group. Where nothing is known
+    /// of the time before, it is taken for what counted then, too: what it gives is
+    /// there all the same.
     pub(crate) fn describe(&mut self, after: u64, retention_s: u64) {
         let known = self.period(after.saturating_add(1), NOBODY).map_or(0, |it| it.retention_s);
         if self.is_group && known != retention_s {
+            let after = if self.periods.is_empty() { 0 } else { after };
             self.set(Period { after, by: NOBODY, retention_s });
         }
     }
@@ -253,8 +258,7 @@ mod tests {
         assert!(expiry.periods().is_empty());
         expiry.describe(7, 5);
         expiry.describe(9, 5);
-        assert_eq!(expiry.periods(), [period(7, NOBODY, 5)]);
-        assert_eq!((expiry.of(7, ANN, 0), expiry.of(8, ANN, 0)), (None, Some(5000)));
+        assert_eq!(expiry.periods(), [period(0, NOBODY, 5)]);
         expiry.describe(12, 0);
         assert_eq!((expiry.of(12, ANN, 0), expiry.of(13, ANN, 0)), (Some(5000), None));
         // The entry that set it comes later.

@@ -58,15 +58,22 @@ export class Expiry {
 
   /** The retention is so from this entry on. */
   set(after: number, by: string, retentionS: number): void {
-    const others = this.#periods.filter((it) => it.after !== after);
+    // What was only taken for so gives way.
+    const others = this.#periods.filter((it) => it.after !== after && (it.after || !by));
     const all = [...others, { after, by, retentionS }];
     this.#periods = all.sort((a, b) => a.after - b.after).slice(-PERIODS);
   }
 
-  /** The server says what counts after an entry of a group. */
+  /**
+   * The server says what counts after an entry of a group. Where nothing is known of
+   * the time before, it is taken for what counted then, too: what it gives is there
+   * all the same.
+   */
   describe(after: number, retentionS: number): void {
     const known = this.period({ seq: after + 1, sender: '', timeMs: 0 });
-    if ((known?.retentionS ?? 0) !== retentionS) this.set(after, '', retentionS);
+    if ((known?.retentionS ?? 0) !== retentionS) {
+      this.set(this.#periods.length > 0 ? after : 0, '', retentionS);
+    }
   }
 
   /** Whether all entries after `floor` came under what counts for the newest, which is too old. */
