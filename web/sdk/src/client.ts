@@ -232,7 +232,7 @@ export class Client implements ClientApi {
     if (!machine.isOpen) throw new ParleyError(closed());
     const size = waiting.reduce((sum, item) => sum + item.body.length, composed.body.length);
     if (waiting.length >= items || size > bytes) {
-      throw new ParleyError(problem('full', 'a full outbox'));
+      throw new ParleyError(problem('full', 'full'));
     }
     const { localId } = await driver.queue((tick) =>
       machine.queue(tick, to, clientMessageId, composed),

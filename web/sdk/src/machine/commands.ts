@@ -10,7 +10,7 @@ import type { Parts } from './parts.ts';
 /** Takes a call; its answer comes as the output `reply`. */
 export function startCall(p: Parts, tick: Tick, id: number, call: Call): void {
   let error = isOpen(p) ? undefined : closed();
-  if (!error && p.calls.isFull) error = problem('full', 'too many requests');
+  if (!error && p.calls.isFull) error = problem('full', 'full');
   if (error) {
     p.outputs.push({ type: 'reply', call: id, error });
     return;
