@@ -76,6 +76,7 @@ impl Failures {
     }
 
     /// The try was no failure.
+    #[expect(clippy::needless_pass_by_value, reason = "what was given back is gone")]
     pub(crate) fn give_back(&self, debt: Debt) {
         if let Some(paid) = self.paid.lock().get_mut(&debt.0) {
             *paid = paid.checked_sub(self.cost).unwrap_or(*paid);
