@@ -18,6 +18,7 @@ async fn short_lived<const N: usize>(
 ) -> (tempfile::TempDir, Server, [Person; N]) {
     let folder = tempfile::tempdir().unwrap();
     let launch = Launch::new(&folder.path().join("data"))
+        .with("PARLEY_RATES__SENDS_BURST", "200")
         .with("PARLEY_GROUPS__LEAST_RETENTION_S", "1")
         .with("PARLEY_STORAGE__ERASE_EVERY_MS", &every_ms.to_string());
     let server = launch.start().await;
@@ -279,7 +280,8 @@ async fn nothing_that_is_gone_is_unread() {
 
 #[tokio::test]
 async fn pins_end_with_their_messages() {
-    let (_folder, mut server, [ann, ben]) = crate::groups::people(["ann", "ben"]).await;
+    let more = |launch: Launch| launch.with("PARLEY_RATES__SENDS_BURST", "200");
+    let (_folder, mut server, [ann, ben]) = crate::groups::people_with(["ann", "ben"], more).await;
     let mut a = Session::open(&server.ready, Transport::Tls, &ann).await;
     let id = group(&mut a, &[&ben]).await;
     for n in 2..=22 {

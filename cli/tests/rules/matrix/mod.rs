@@ -102,7 +102,8 @@ async fn whoever_was_signed_out_or_deleted_may_do_nothing() {
     for way in Way::ALL {
         let mut world = World::start(way).await;
         let api = Api::plain(&world.server.ready);
-        let (out, gone) = (api.sign_up("signed-out", "x").await, api.sign_up("deleted", "x").await);
+        let (out, gone) =
+            (api.sign_up("signed-out", "x").await, api.sign_up("left-for-good", "x").await);
         let mut live = Vec::new();
         for person in [&out, &gone] {
             live.push(Caller::open(&world.server.ready, way, person).await.unwrap());

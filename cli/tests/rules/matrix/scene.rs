@@ -41,15 +41,30 @@ const EVERYBODY: [(Who, &str); 12] = [
     (Who::Stranger, "stranger"),
     (Who::Former, "former"),
     (Who::Newcomer, "newcomer"),
-    (Who::Member, "member"),
+    (Who::Member, "regular"),
     (Who::Blocked, "blocked"),
     (Who::Blocker, "blocker"),
-    (Who::Admin, "first-admin"),
-    (Who::Owner, "first-owner"),
-    (Who::OtherAdmin, "other-admin"),
+    (Who::Admin, "warden"),
+    (Who::Owner, "founder"),
+    (Who::OtherAdmin, "other-warden"),
     (Who::OtherMember, "other-member"),
     (Who::Shy, "shy"),
     (Who::Gone, "gone"),
+];
+
+/// What a user may do so often.
+const RATES: [&str; 11] = [
+    "SENDS",
+    "LOOKUPS",
+    "ADDRESS_LOOKUPS",
+    "ID_LOOKUPS",
+    "PROFILES",
+    "GROUPS",
+    "ADDS",
+    "INVITES",
+    "REPORTS",
+    "TYPING",
+    "CHANGES",
 ];
 
 /// A server and everybody signed in.
@@ -87,7 +102,12 @@ pub(crate) struct Scene {
 impl World {
     pub(crate) async fn start(way: Way) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Launch::new(&folder.path().join("data")).start().await;
+        // A few people make thousands of conversations: what a user may do in a time is
+        // not what is asked here.
+        let launch = RATES.iter().fold(Launch::new(&folder.path().join("data")), |launch, rate| {
+            launch.with(&format!("PARLEY_RATES__{rate}_BURST"), "1000000")
+        });
+        let server = launch.start().await;
         let api = Api::plain(&server.ready);
         let (mut people, mut callers) = (BTreeMap::new(), BTreeMap::new());
         for (who, name) in EVERYBODY {

@@ -344,7 +344,7 @@ fn no_receipt_of_the_owner(scene: &Scene, who: Who, said: &Said) -> Result<(), S
 fn profile(_: &Scene, who: Who, said: &Said) -> Result<(), String> {
     let Said::Profile(profile) = said else { return Err("not Profile".to_owned()) };
     let open = matches!(who, Who::Stranger | Who::Member);
-    holds("the name", profile.name == "first-owner")?;
+    holds("the name", profile.name == "founder")?;
     holds("the phone number", profile.phone.is_empty())?;
     holds("what they say", (profile.about == "here") == open && profile.about.is_empty() != open)
 }
