@@ -236,7 +236,7 @@ impl<D: Dice> World<D> {
             let settings = self.settings();
             return Act::Change(Change::Created { info: Info::default(), settings, members });
         }
-        match self.dice.roll(40) {
+        match self.dice.roll(42) {
             0..14 => {
                 let mentions = (0..USERS).map(user).filter(|_| self.dice.one_in(4)).collect();
                 let reply_to = self.dice.one_in(3).then_some(seq);
@@ -256,14 +256,19 @@ impl<D: Dice> World<D> {
             }
             30 => Act::Change(Change::Removed(self.pick())),
             31 => Act::Change(Change::Banned(self.pick())),
-            32 if self.dice.one_in(3) => Act::Change(Change::Unbanned(self.pick())),
+            32 if self.dice.one_in(2) => {
+                // Somebody who is banned, more often than not.
+                let banned = self.log.banned().into_iter().next();
+                let user = banned.filter(|_| !self.dice.one_in(4));
+                Act::Change(Change::Unbanned(user.unwrap_or_else(|| self.pick())))
+            }
             32 => Act::Change(Change::Banned(self.pick())),
             33 => Act::Change(Change::Left),
             34..36 => {
                 let role = [Role::Member, Role::Admin, Role::Owner][self.dice.roll(3) as usize];
                 Act::Change(Change::Role(self.pick(), role))
             }
-            36 => Act::Change(Change::Joined),
+            36 | 40 | 41 => Act::Change(Change::Joined),
             37 => Act::Change(Change::Erased(seq.saturating_sub(3).max(1))),
             38 => Act::Change(Change::Changed {
                 title: None,
