@@ -225,6 +225,7 @@ fn apply(related: &[Entry], messages: &mut BTreeMap<u64, &mut Message>) {
                     message.mentions.clear();
                     message.edited = None;
                     message.reactions.clear();
+                    message.pinned = false;
                     message.deleted = true;
                 }
             }
@@ -234,7 +235,7 @@ fn apply(related: &[Entry], messages: &mut BTreeMap<u64, &mut Message>) {
                 }
             }
             Entry::Pin(pin) => {
-                if let Some(message) = messages.get_mut(&pin.target) {
+                if let Some(message) = messages.get_mut(&pin.target).filter(|it| !it.deleted) {
                     message.pinned = !pin.removed;
                 }
             }

@@ -144,13 +144,13 @@ function apply(entry: Entry, messages: ReadonlyMap<number, Mutable<Message>>): v
       }
       break;
     case 'pin':
-      message.pinned = !entry.removed;
+      message.pinned = !entry.removed && !message.deleted;
   }
 }
 
 /** Takes away what a message said. */
 function blank(message: Mutable<Message>): void {
-  Object.assign(message, { text: '', mentions: [], reactions: [], deleted: true });
+  Object.assign(message, { text: '', mentions: [], pinned: false, reactions: [], deleted: true });
   message.edited = undefined;
 }
 

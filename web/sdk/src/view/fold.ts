@@ -38,7 +38,8 @@ function apply(message: Message, update: Update): Message {
       return reactions === message.reactions ? message : { ...message, reactions };
     }
     case 'pin':
-      return message.pinned === !update.removed ? message : { ...message, pinned: !update.removed };
+      if (message.deleted || message.pinned === !update.removed) return message;
+      return { ...message, pinned: !update.removed };
   }
 }
 
@@ -54,6 +55,7 @@ export function deleted(message: Message): Message {
     text: '',
     mentions: [],
     edited: undefined,
+    pinned: false,
     reactions: [],
     deleted: true,
   };

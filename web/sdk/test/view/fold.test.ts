@@ -26,3 +26,10 @@ test('an edited message knows what it said first', () => {
   expect(twice).toMatchObject({ text: 'third', edited: { seq: 3, first: 'first' } });
   expect(fold(twice, [{ type: 'deletion', target: 1 }]).edited).toBeUndefined();
 });
+
+test('a deleted message is pinned no longer', () => {
+  const pin = { type: 'pin', target: 1, removed: false } as const;
+  const deletion = { type: 'deletion', target: 1 } as const;
+  expect(fold(message(1, 'x'), [pin, deletion]).pinned).toBe(false);
+  expect(fold(message(1, 'x'), [deletion, pin]).pinned).toBe(false);
+});

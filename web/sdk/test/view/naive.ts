@@ -128,7 +128,7 @@ export function nowOf<E extends Entry>(entry: E, known: readonly Entry[]): E {
   const now: Message = {
     ...entry,
     text: isDeleted ? '' : edit?.type === 'edit' ? edit.text : entry.text,
-    pinned: pin?.type === 'pin' ? !pin.removed : false,
+    pinned: !isDeleted && pin?.type === 'pin' ? !pin.removed : false,
     deleted: isDeleted,
     reactions: isDeleted ? [] : reactions,
   };
