@@ -11,7 +11,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 
 use super::sight::Sight;
 use super::{blocking, former};
-use crate::chat::shard::{Error, Shards};
+use crate::chat::shard::{Asker, Error, Shards};
 use crate::people::Person;
 use crate::storage::store::{Relation, Store, StoreError};
 
@@ -28,7 +28,7 @@ pub async fn describe(
     conversation: ConversationId,
 ) -> Result<Described, Code> {
     let visible = shards.visible(identity, conversation).await.map_err(|error| error.code())?;
-    let told = shards.with(conversation, |found, _| {
+    let told = shards.with(Asker::User(identity.user), conversation, |found, _| {
         let members = visible.state.members.iter();
         members.map(|member| found.progress(member.user).told).collect::<Vec<_>>()
     });
