@@ -34,6 +34,9 @@ async fn reconnects_and_server_deaths_lose_and_double_nothing() {
 async fn a_long_absence_is_caught_up_in_pages() {
     let (_folder, server) = server().await;
     let (ann, ben) = ann_and_ben(&server.ready).await;
+    // What was delivered is told to contacts.
+    let ann_id = ann.ready().await.unwrap().user.id;
+    patiently("adding", ben.add_contact(ann_id)).await.unwrap();
     ben.close().await;
     let mut last = None;
     for n in 0..450 {

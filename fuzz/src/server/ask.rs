@@ -179,7 +179,7 @@ impl Known<'_> {
                 (EntryKind::MembersAdded, wire::MembersAdded { users }.encode_to_vec())
             }
             6 => {
-                let ban = seq % 4 == 0;
+                let ban = seq.is_multiple_of(4);
                 (EntryKind::MemberRemoved, wire::MemberRemoved { user, ban }.encode_to_vec())
             }
             7 => (EntryKind::MemberLeft, Vec::new()),

@@ -60,8 +60,7 @@ export class Server {
     };
     // The client as it was built last in this tree, rather than the one inside the binary.
     if (existsSync(join(CLIENT, 'index.html'))) args.push('--set', `web.folder=${CLIENT}`);
-    for (const [key, value] of Object.entries(limits))
-      args.push('--set', `${key}=${value}`);
+    for (const [key, value] of Object.entries(limits)) args.push('--set', `${key}=${value}`);
     // The server reads PARLEY_… as its configuration; what is for the tests is none.
     const env = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !name.startsWith('PARLEY_')),

@@ -44,7 +44,7 @@ impl Meta {
     }
 }
 
-/// The write that notes a fact which is not one of [`Meta`].
+/// The write that notes a fact which is not one of `Meta`.
 #[must_use]
 pub fn note(fact: Fact, value: &[u8]) -> Write {
     let key = RowKey::Meta { fact }.encode();
