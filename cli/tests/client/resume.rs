@@ -7,6 +7,9 @@ use crate::support::{ann_and_ben, assert_dense, builder, messages, server, texts
 async fn reconnects_and_server_deaths_lose_and_double_nothing() {
     let (_folder, mut server) = server().await;
     let (ann, ben) = ann_and_ben(&server.ready).await;
+    // What was delivered and read is told to contacts.
+    let ann_id = ann.ready().await.unwrap().user.id;
+    patiently("adding", ben.add_contact(ann_id)).await.unwrap();
     let mut seen = ben.events();
     let mut handles = Vec::new();
     for round in 0..8 {

@@ -8,11 +8,11 @@ use parley_protocol::http::Renewed;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::groups::people;
+use super::groups::{people, people_with};
 use crate::common::http::{credentials, password_of};
 use crate::common::session::{conversation_of, hello, send_to};
 use crate::common::wire::open_tcp;
-use crate::common::{Api, Connection, Person, Server, Session, Transport, patiently};
+use crate::common::{Api, Connection, Launch, Person, Server, Session, Transport, patiently};
 
 /// A session on each transport by this person's token.
 async fn everywhere(server: &Server, person: &Person) -> Vec<Session> {
@@ -120,7 +120,8 @@ async fn a_ninth_login_ends_the_sessions_of_the_first() {
 
 #[tokio::test]
 async fn an_export_ends_with_its_token() {
-    let (_folder, server, [ann, ben]) = people(["ann", "ben"]).await;
+    let more = |launch: Launch| launch.with("PARLEY_RATES__SENDS_BURST", "1000");
+    let (_folder, server, [ann, ben]) = people_with(["ann", "ben"], more).await;
     let mut session = Session::open(&server.ready, Transport::Tls, &ann).await;
     // More than waits between the server and a client that reads nothing.
     let text = "x".repeat(60_000);

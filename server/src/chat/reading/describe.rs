@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parley_core::conversation::{Info, Kind, Membership, Role, State, Told};
+use parley_core::conversation::{Info, Kind, Membership, Progress, Role, State, Told};
 use parley_core::session::Identity;
 use parley_protocol::wire::{
     self, ConversationKind, ConversationSettings, Described, GroupInfo, Member, Who,
@@ -30,7 +30,12 @@ pub async fn describe(
     let visible = shards.visible(identity, conversation).await.map_err(|error| error.code())?;
     let told = shards.with(Asker::User(identity.user), conversation, |found, _| {
         let members = visible.state.members.iter();
-        members.map(|member| found.progress(member.user).told).collect::<Vec<_>>()
+        // Their own are as they stand; what others are told may be behind.
+        let cursors = |user| match found.progress(user) {
+            Progress { delivered, read, .. } if user == identity.user => Told { delivered, read },
+            Progress { told, .. } => told,
+        };
+        members.map(|member| cursors(member.user)).collect::<Vec<_>>()
     });
     let told = told.await.map_err(|error| error.code())?.ok_or(Code::NotFound)?;
     let (shards, asker) = (shards.clone(), Arc::clone(asker));
