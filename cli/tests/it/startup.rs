@@ -58,8 +58,10 @@ async fn a_wrong_setting_is_named() {
     assert!(text.contains("heartbeat_ms"), "the nearest key: {text}");
     let text = refusal(&launch.clone().with("PARLEY_SESSIONS__HEARTBEAT_MS", "soon")).await;
     assert!(text.contains("HEARTBEAT_MS"), "{text}");
-    let text = refusal(&launch.with("PARLEY_HTTP", "0.0.0.0:0").with("PARLEY_NOTHING", "1")).await;
-    assert!(text.contains("PARLEY_NOTHING"), "{text}");
+    let text =
+        refusal(&launch.with("PARLEY_HTTP", "0.0.0.0:0").with("PARLEY_SESSIONS__NOTHING", "1"))
+            .await;
+    assert!(text.contains("PARLEY_SESSIONS__NOTHING"), "{text}");
     let data = folder.path().join("data");
     let data = data.to_str().unwrap();
     let output =

@@ -7,7 +7,7 @@
 
 use parley_protocol::{Code, UserId};
 
-use super::{Conversation, Membership, Position, Progress};
+use super::{Conversation, Membership, Position, Progress, Told};
 
 /// Which cursor to move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,6 +232,21 @@ impl Conversation {
         }
     }
 
+    /// A cursor move of which others will be told this is on its way. Returns
+    /// where they are told that the cursors stand once it and those before it are
+    /// committed.
+    pub fn will_tell(&mut self, user: UserId, telling: Telling) -> Told {
+        let told = self.progress(user).told;
+        let next = self.telling.entry(user).or_insert(told);
+        if let Some(delivered) = telling.delivered {
+            advance(&mut next.delivered, delivered);
+        }
+        if let Some(read) = telling.read {
+            advance(&mut next.read, read);
+        }
+        *next
+    }
+
     /// A cursor move was committed: others may be told of it.
     ///
     /// # Panics
@@ -239,6 +254,9 @@ impl Conversation {
     pub fn settle_move(&mut self, user: UserId, telling: Telling) {
         assert!(self.moves_in_flight > 0, "{}: a move was settled twice", self.id);
         self.moves_in_flight -= 1;
+        if self.moves_in_flight == 0 {
+            self.telling.clear();
+        }
         if let Some(progress) = self.progress.get_mut(&user) {
             if let Some(delivered) = telling.delivered {
                 advance(&mut progress.told.delivered, delivered);

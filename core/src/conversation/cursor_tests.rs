@@ -268,3 +268,19 @@ proptest! {
         prop_assert!(sum.covers(held, head + live));
     }
 }
+
+#[test]
+fn a_move_on_its_way_takes_nothing_back_of_what_another_will_tell() {
+    let mut conversation = conversation(9);
+    let at = |seq| Position { seq, ordinal: seq, time_ms: seq };
+    let read =
+        conversation.move_cursor(BEN, Move::Read, at(5)).unwrap().telling(Shown::All, PASSED);
+    conversation.will_tell(BEN, read);
+    let more =
+        conversation.move_cursor(BEN, Move::Delivered, at(7)).unwrap().telling(Shown::All, PASSED);
+    let told = conversation.will_tell(BEN, more);
+    assert_eq!((told.read, told.delivered), (at(5), at(7)));
+    conversation.settle_move(BEN, read);
+    conversation.settle_move(BEN, more);
+    assert_eq!(conversation.progress(BEN).told, told);
+}

@@ -81,6 +81,9 @@ pub struct Conversation {
     stamped: Position,
     /// Cursor moves handed to the log and not yet committed.
     moves_in_flight: u32,
+    /// What others will be told once the moves in flight are committed, so that
+    /// the row of a later move doesn't say less than that of an earlier one.
+    telling: HashMap<UserId, Told>,
     /// Deletions stamped last, each with its message: what is known of a target
     /// may be from just before.
     deleted: VecDeque<(u64, u64)>,
@@ -123,6 +126,7 @@ impl Conversation {
             committed: head,
             stamped: head,
             moves_in_flight: 0,
+            telling: HashMap::default(),
             deleted: VecDeque::new(),
             deletions_after: head.seq,
             editing: HashMap::new(),

@@ -15,7 +15,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 
 use crate::conversation::dedupe::{Known, SendKey};
 use crate::conversation::{
-    Act, Applied, Bounds, Conversation, Given, Move, MovedCursor, Position, Spent, Telling,
+    Act, Applied, Bounds, Conversation, Given, Move, MovedCursor, Position, Spent, Telling, Told,
 };
 use cache::Cache;
 pub use send::{Decision, SendCommand};
@@ -137,6 +137,17 @@ impl Shard {
         to: Position,
     ) -> Option<MovedCursor> {
         self.conversations.touch(id)?.move_cursor(user, which, to)
+    }
+
+    /// Notes what others will be told of a move on its way, see
+    /// [`Conversation::will_tell`].
+    pub fn will_tell(
+        &mut self,
+        id: ConversationId,
+        user: UserId,
+        telling: Telling,
+    ) -> Option<Told> {
+        Some(self.conversations.touch(id)?.will_tell(user, telling))
     }
 
     /// Takes a committed cursor move. Returns the conversation, for what follows.

@@ -224,7 +224,8 @@ impl Shards {
             .map(|found| found.progress(identity.user))
             .unwrap_or_default();
         let telling = moved.telling(visibility.shown, way.passed);
-        let rows = rows(identity.user, place, &progress, telling);
+        let told = state.will_tell(conversation, identity.user, telling).unwrap_or(progress.told);
+        let rows = rows(identity.user, place, &progress, told, telling);
         let pending = PendingCursor {
             conversation,
             user: identity.user,
@@ -264,12 +265,13 @@ fn remembered(found: &Conversation, user: UserId, up_to: u64) -> Option<Way> {
 }
 
 /// The cursor's row, and the steps that say when others could know of it.
-fn rows(user: UserId, place: Place, progress: &Progress, telling: Telling) -> Vec<Write> {
-    // Moves before this one may still be on their way to be told.
-    let told = Told {
-        delivered: telling.delivered.unwrap_or(progress.told.delivered),
-        read: telling.read.unwrap_or(progress.told.read),
-    };
+fn rows(
+    user: UserId,
+    place: Place,
+    progress: &Progress,
+    told: Told,
+    telling: Telling,
+) -> Vec<Write> {
     let row = store::state::of_progress(&Progress { told, ..*progress });
     let mut rows = vec![tables::cursors::put(place, user, &row)];
     let mut step = |which, to: Option<Position>, told: Position| {
