@@ -58,10 +58,6 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
         .with("PARLEY_RATES__ADDS_BURST", "1000000")
         .with("PARLEY_RATES__CHANGES_BURST", "1000000")
         .with("PARLEY_RATES__GROUPS_BURST", "1000000")
-        .with("PARLEY_RATES__ENTRIES_BURST", "1000000")
-        .with("PARLEY_RATES__STRANGERS_BURST", "1000000")
-        .with("PARLEY_RATES__FIRST_MESSAGES_BURST", "1000000")
-        .with("PARLEY_RATES__STRANGER_GROUPS_BURST", "1000000")
         .with("PARLEY_RATES__SIGN_UPS_BURST", "1000000")
         .with("PARLEY_RATES__LOGINS_PER_MINUTE", "1000000");
     let mut server = launch.start().await;

@@ -15,7 +15,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 
 use crate::conversation::dedupe::{Known, SendKey};
 use crate::conversation::{
-    Act, Applied, Bounds, Conversation, Given, Move, MovedCursor, Position, Spent, Telling, Told,
+    Act, Applied, Bounds, Conversation, Given, Move, MovedCursor, Position, Shown, Spent,
 };
 use cache::Cache;
 pub use send::{Decision, SendCommand};
@@ -139,34 +139,17 @@ impl Shard {
         self.conversations.touch(id)?.move_cursor(user, which, to)
     }
 
-    /// Notes what others will be told of a move on its way, see
-    /// [`Conversation::will_tell`].
-    pub fn will_tell(
-        &mut self,
-        id: ConversationId,
-        user: UserId,
-        telling: Telling,
-    ) -> Option<Told> {
-        Some(self.conversations.touch(id)?.will_tell(user, telling))
-    }
-
     /// Takes a committed cursor move. Returns the conversation, for what follows.
     pub fn apply_move(
         &mut self,
         id: ConversationId,
         user: UserId,
-        telling: Telling,
+        moved: &MovedCursor,
+        shown: Shown,
     ) -> Option<&Conversation> {
         let conversation = self.conversations.touch(id)?;
-        conversation.settle_move(user, telling);
+        conversation.settle_move(user, moved, shown);
         Some(conversation)
-    }
-
-    /// Notes what the store says of a user of a 1:1, if that is loaded.
-    pub fn note_taking_part(&mut self, id: ConversationId, user: UserId, takes: bool) {
-        if let Some(conversation) = self.conversations.touch(id) {
-            conversation.note_taking_part(user, takes);
-        }
     }
 
     /// How many conversations are loaded.

@@ -10,7 +10,6 @@
 mod changes;
 mod flush;
 mod rebuild;
-mod shed;
 mod standing;
 mod telling;
 mod unread;

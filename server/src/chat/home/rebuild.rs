@@ -106,8 +106,7 @@ impl Homes {
         // before, lower seqs say in vain.
         for member in state.members.iter().filter(|member| member.sees(stamped.seq)) {
             let message = is_countable(head.kind).then_some(Some(member.user) == sender);
-            let change = super::change_of(member, stamped, state.kind, message);
-            self.note(member.user, conversation, change)?;
+            self.note(member.user, conversation, super::change_of(member, stamped, message))?;
         }
         Ok(())
     }

@@ -4,7 +4,6 @@ use parley_core::user::Standing;
 use parley_protocol::{ConversationId, UserId};
 
 use super::Homes;
-use crate::chat::shard::Feeds;
 use crate::people::Standings;
 use crate::storage::store::StoreError;
 
@@ -21,11 +20,5 @@ impl Standings for Homes {
         };
         let accepted = now.sent_seq > 0 || accepted()?;
         Ok(if accepted { Standing::Accepted } else { Standing::Pending })
-    }
-}
-
-impl Feeds for Homes {
-    fn holds(&self, user: UserId, id: ConversationId) -> Result<bool, StoreError> {
-        Self::holds(self, user, id)
     }
 }

@@ -29,8 +29,7 @@ impl Shards {
             urgency: Urgency::Synced,
             context: Pending::Own(Box::new(PendingOwn { conversation, user, change, done })),
         };
-        let permit = self.log.reserve_for(user, append.size_bytes())?;
-        self.log.append(permit, append);
+        self.log.try_append(append).map_err(|refused| refused.error)?;
         // The log drops what it can't commit.
         committed.await.map_err(|_| Code::Draining.into())
     }
