@@ -101,7 +101,9 @@ async fn beginnings_that_break_no_rule_and_lead_nowhere_are_cut() {
         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     const WS_PING: &[u8] = &[0x89, 0x80, 0, 0, 0, 0];
     let both = [PREFACE, SETTINGS].concat();
-    let beginnings: [(&str, &[u8], Vec<u8>, &[u8]); 9] = [
+    /// Its name, its protocol in ALPN, what it says first, and what it goes on with.
+    type Beginning<'a> = (&'a str, &'a [u8], Vec<u8>, &'a [u8]);
+    let beginnings: [Beginning<'_>; 9] = [
         ("HTTP/2 in silence", b"h2", Vec::new(), b""),
         ("HTTP/2 after its preface", b"h2", PREFACE.to_vec(), b""),
         ("HTTP/2 without a request", b"h2", both.clone(), b""),
