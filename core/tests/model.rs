@@ -124,10 +124,11 @@ impl World {
         // Few ids, so that resends and reuses are common.
         let id = ClientMessageId::new(Bytes::from(format!("{}", self.dice.roll(40)))).unwrap();
         let key = SendKey { conversation, device: DeviceId::new(*sender.as_bytes()), id };
-        let digest = self.dice.roll(2);
+        // 0 stands for a digest that is not kept any more.
+        let digest = 1 + self.dice.roll(2);
         let quiet = Act::React { seq: 1, emoji: String::new(), removed: false };
         let loud = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
-        let act = if digest == 0 || self.dice.roll(2) == 0 { loud } else { quiet };
+        let act = if digest == 1 || self.dice.roll(2) == 0 { loud } else { quiet };
         let target = Some(Target { sender, message: true, ordinal: 1, time_ms: 0, erased: false });
         let committed =
             self.committed(&key).map(|said| Known { answer: said.stamped, digest: said.digest });

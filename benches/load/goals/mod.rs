@@ -2,9 +2,10 @@
 //!
 //! A round is every measurement once, each with a fresh server in a fresh folder, floors in between;
 //! then the next round, so that a slow hour of the machine meets all of them. What a figure
-//! is, and its target, is in `rows`; what is run for it in `steps`; `server` starts servers;
+//! is, and its target, is in `rows`; what is run for it in `steps`; `server` starts servers, `limits` says what they allow;
 //! `table` is the Markdown. Raw results stay in the folder, failed ones too.
 
+mod limits;
 mod rows;
 mod search;
 mod server;

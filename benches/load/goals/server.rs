@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::Context as _;
 use serde_json::Value;
 
+use super::limits::LIMITS;
 use crate::args::GoalsArgs;
 
 /// A running server; ended and its folder removed with this.
@@ -18,21 +19,6 @@ pub(super) struct Server {
     folder: PathBuf,
     ready: Value,
 }
-
-/// Every limit is on; those that honest people of one machine would meet are out of reach:
-/// all users come from one address, and some write as fast as they can.
-const LIMITS: [(&str, &str); 10] = [
-    ("PARLEY_RATES__LIMIT_LOOPBACK", "true"),
-    ("PARLEY_CONNECTIONS__LIMIT_LOOPBACK", "true"),
-    ("PARLEY_CONNECTIONS__PER_ADDRESS", "20000"),
-    ("PARLEY_RATES__SIGN_UPS_BURST", "1000000"),
-    ("PARLEY_RATES__LOGINS_PER_MINUTE", "1000000"),
-    ("PARLEY_RATES__SENDS_BURST", "1000000"),
-    ("PARLEY_RATES__SENDS_PER_HOUR", "1000000000"),
-    ("PARLEY_RATES__INBOUND_BYTES_PER_SECOND", "1000000000"),
-    ("PARLEY_RATES__ADDS_BURST", "1000000"),
-    ("PARLEY_RATES__TYPING_BURST", "1000000"),
-];
 
 impl Server {
     /// Starts one on free ports. Its password hashes are cheap: signing thousands of users up is

@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "../../load/goals/limits.rs"]
+mod limits;
 mod network;
 mod server;
 mod stall;

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
+use crate::limits::LIMITS;
+
 /// A running server; ended and removed with this.
 pub(crate) struct Server {
     process: Child,
@@ -19,21 +21,6 @@ pub(crate) struct Server {
     pub(crate) operator: String,
     pub(crate) fingerprint: String,
 }
-
-/// Every limit is on; those that honest people of one machine would meet are out of reach:
-/// all users come from one address, and some write as fast as they can.
-const LIMITS: [(&str, &str); 10] = [
-    ("PARLEY_RATES__LIMIT_LOOPBACK", "true"),
-    ("PARLEY_CONNECTIONS__LIMIT_LOOPBACK", "true"),
-    ("PARLEY_CONNECTIONS__PER_ADDRESS", "20000"),
-    ("PARLEY_RATES__SIGN_UPS_BURST", "1000000"),
-    ("PARLEY_RATES__LOGINS_PER_MINUTE", "1000000"),
-    ("PARLEY_RATES__SENDS_BURST", "1000000"),
-    ("PARLEY_RATES__SENDS_PER_HOUR", "1000000000"),
-    ("PARLEY_RATES__INBOUND_BYTES_PER_SECOND", "1000000000"),
-    ("PARLEY_RATES__ADDS_BURST", "1000000"),
-    ("PARLEY_RATES__TYPING_BURST", "1000000"),
-];
 
 impl Server {
     /// Starts one on free ports, with cheap password hashes.

@@ -60,6 +60,8 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
         .with("PARLEY_RATES__GROUPS_BURST", "1000000")
         .with("PARLEY_RATES__SIGN_UPS_BURST", "1000000")
         .with("PARLEY_RATES__NEW_DEVICES_BURST", "1000000")
+        .with("PARLEY_RATES__LOOKUPS_BURST", "1000000")
+        .with("PARLEY_RATES__ADDRESS_LOOKUPS_BURST", "1000000")
         .with("PARLEY_RATES__LOGINS_PER_MINUTE", "1000000");
     let mut server = launch.start().await;
     let world = World::begin(&server.ready).await;

@@ -180,7 +180,8 @@ fn start(
     let options = config.listen_options().unwrap_or_else(|problem| panic!("{problem}"));
     let websockets = WebSockets::new(backend.host().clone(), options);
     let connections = Connections::new(config.connection_caps());
-    let api = backend.api(connections, websockets, vec!["quic://127.0.0.1:7443".to_owned()]);
+    let mut api = backend.api(connections, websockets, vec!["quic://127.0.0.1:7443".to_owned()]);
+    api.shared.names = vec!["parley".to_owned()].into();
     api.shared.readiness.set_ready(true);
     Ok((backend, api))
 }

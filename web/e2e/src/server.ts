@@ -57,6 +57,7 @@ export class Server {
       'rates.logins_per_minute': '6000',
       'rates.sends_burst': '100000',
       'rates.groups_burst': '2000',
+      'rates.new_devices_burst': '2000',
       ...this.options.set,
     };
     // The client as it was built last in this tree, rather than the one inside the binary.

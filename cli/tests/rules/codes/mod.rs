@@ -35,7 +35,7 @@ fn small(data: &Path) -> Launch {
 }
 
 /// The buckets that each user has.
-const PER_USER: [&str; 10] = [
+pub(crate) const PER_USER: [&str; 10] = [
     "SENDS",
     "LOOKUPS",
     "ID_LOOKUPS",

@@ -7,6 +7,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 use serde_json::json;
 
 use super::table::Stage;
+use crate::codes::PER_USER;
 use crate::common::asks;
 use crate::common::caller::{Caller, Way};
 use crate::common::session::{Ask, Said, conversation_of};
@@ -52,21 +53,6 @@ const EVERYBODY: [(Who, &str); 12] = [
     (Who::Gone, "gone"),
 ];
 
-/// What a user may do so often.
-const RATES: [&str; 11] = [
-    "SENDS",
-    "LOOKUPS",
-    "ADDRESS_LOOKUPS",
-    "ID_LOOKUPS",
-    "PROFILES",
-    "GROUPS",
-    "ADDS",
-    "INVITES",
-    "REPORTS",
-    "TYPING",
-    "CHANGES",
-];
-
 /// A server and everybody signed in.
 pub(crate) struct World {
     way: Way,
@@ -104,7 +90,8 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         // A few people make thousands of conversations: what a user may do in a time is
         // not what is asked here.
-        let launch = RATES.iter().fold(Launch::new(&folder.path().join("data")), |launch, rate| {
+        let rates = PER_USER.iter().chain(&["ADDRESS_LOOKUPS"]);
+        let launch = rates.fold(Launch::new(&folder.path().join("data")), |launch, rate| {
             launch.with(&format!("PARLEY_RATES__{rate}_BURST"), "1000000")
         });
         let server = launch.start().await;

@@ -226,7 +226,7 @@ mod tests {
         let user = |n| UserId::new([n; 16]);
         for here in ["127.0.0.1", "::1", "::ffff:127.0.0.1"].map(from) {
             let (lax, strict) = (rates(false), rates(true));
-            assert!((0..200).all(|n| lax.check(here, user(n), Charge::Lookup).is_ok()));
+            assert!((0..10).all(|n| lax.check(here, user(n), Charge::Lookup).is_ok()));
             assert!((0..3).all(|n| strict.check(here, user(n), Charge::Lookup).is_ok()));
             assert!(strict.check(here, user(4), Charge::Lookup).is_err());
             // A user is one from there too.

@@ -82,7 +82,7 @@ section! {
     key: PathBuf = PathBuf::new(), other("path"), Contents, "PEM file with the private key, readable by its owner alone; goes with `certificate`.";
     tls12: bool = false, other("true or false"), Restart, "Whether TLS 1.2 is taken besides 1.3, on TCP.";
     reload_ms: u64 = 10_000, milliseconds(100, 86_400_000), Restart, "How often the files are looked at for a new certificate.";
-    names: Vec<String> = Vec::new(), other("list of texts"), Restart, "More host names for the self-signed certificate when it is made.";
+    names: Vec<String> = Vec::new(), other("list of texts"), Restart, "More host names for the self-signed certificate when it is made, and under which the plain port answers.";
 }
 
 section! {

@@ -116,6 +116,20 @@ describe('DraftSync', () => {
     expect(told.length).toBe(1);
   });
 
+  test('what is taken away right after a reload is taken away on the server', () => {
+    stored.set('c', { text: 'unsaid', told: '' });
+    const sync = opened();
+    mode.take();
+    sync.store();
+    sync.tell();
+    vi.runAllTimers();
+    expect(told).toEqual([
+      ['unsaid', undefined],
+      ['', undefined],
+    ]);
+    expect(stored.get('c')?.text).toBe('');
+  });
+
   test('closing tells at once what is not on the server', () => {
     const sync = opened();
     type(sync, 'bye');

@@ -46,6 +46,7 @@ export class Server {
     const limits = ['rates.limit_loopback=true', 'connections.limit_loopback=true'];
     limits.push('rates.sign_ups_burst=6000', 'rates.logins_per_minute=6000');
     limits.push('rates.sends_burst=100000', 'rates.groups_burst=2000');
+    limits.push('rates.new_devices_burst=2000');
     limits.push('rates.adds_burst=20000');
     for (const limit of limits) args.push('--set', limit);
     for (const setting of this.settings) args.push('--set', setting);

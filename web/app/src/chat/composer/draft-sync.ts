@@ -87,7 +87,10 @@ export class DraftSync {
       const { aside, told, replyTo } = stored;
       const kept = aside && aside.text !== told ? { ...aside, replyTo: aside.replyTo } : remote;
       this.#mode.restore({ ...stored, replyTo, aside: kept });
-      this.changed();
+      // The server waited long enough: what is taken away before the first change is
+      // then taken away there too.
+      this.store();
+      this.tell();
     } else {
       this.#mode.restore(remote);
     }
