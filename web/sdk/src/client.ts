@@ -4,7 +4,7 @@ import type { Action, NewMessage, Target, To } from './actions.ts';
 import { Driver } from './driver/driver.ts';
 import type { Asker } from './errands.ts';
 import { closed, fromName, ParleyError, problem } from './error.ts';
-import { fromHex, toHex } from './ids.ts';
+import { fromHex } from './ids.ts';
 import { Machine } from './machine/machine.ts';
 import type { Conversation, HistoryPage, Range, User } from './model.ts';
 import type { ClientOptions } from './options.ts';
@@ -214,19 +214,13 @@ export class Client implements ClientApi {
 
   async submit(to: To, action: Action, options: SubmitOptions = {}): Promise<Submitted> {
     // One after the other, in the order of the calls.
-    const { compose } = await import('./compose.ts');
+    const { compose, messageId } = await import('./compose.ts');
     const composed = compose(to, action);
+    const clientMessageId = messageId(options.clientMessageId);
     const driver = await this.#ready();
     const { machine } = driver;
     const { items, bytes } = this.options.outboxLimit ?? { items: 10_000, bytes: 64 * MIB };
-    const id = options.clientMessageId ?? toHex(crypto.getRandomValues(new Uint8Array(16)));
-    const length = fromHex(id)?.length ?? 0;
-    if (length < 1 || length > 64) {
-      const text = 'a client message id is 2 to 128 hex digits';
-      throw new ParleyError(problem('invalidArgument', text));
-    }
     const waiting = machine.unsent();
-    const clientMessageId = id.toLowerCase();
     const there = waiting.find((item) => item.clientMessageId === clientMessageId);
     if (there) return { localId: there.localId, clientMessageId };
     if (!machine.isOpen) throw new ParleyError(closed());

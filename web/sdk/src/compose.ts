@@ -1,11 +1,11 @@
-/** From an action to what travels: an entry's kind and body, checked. */
+/** From an action to what travels: an entry's kind and body, and the name of its send, checked. */
 
 import type { Action, To } from './actions.ts';
 import { encode, type Init, type Schema } from './codec.ts';
 import { DEFAULT_SETTINGS, mentionsToWire, roleToWire, settingsToWire } from './convert.ts';
 import { fromName, ParleyError, problem } from './error.ts';
 import * as wire from './gen/wire.ts';
-import { uuidBytes } from './ids.ts';
+import { fromHex, toHex, uuidBytes } from './ids.ts';
 import type { Mention } from './model.ts';
 
 /** Bounds that hold on every server; its own limit of a text can only be lower. */
@@ -42,6 +42,17 @@ export function compose(to: To, action: Action): Composed {
     }
     throw error;
   }
+}
+
+/** The name of a send on the wire: the given one, checked, or a new one. */
+export function messageId(given?: string): string {
+  if (given === undefined) return toHex(crypto.getRandomValues(new Uint8Array(16)));
+  const length = fromHex(given)?.length ?? 0;
+  if (length < 1 || length > 64) {
+    const text = 'a client message id is 2 to 128 hex digits';
+    throw new ParleyError(problem('invalidArgument', text));
+  }
+  return given.toLowerCase();
 }
 
 function refuse(name: Parameters<typeof fromName>[0]): never {
