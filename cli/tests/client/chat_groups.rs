@@ -131,6 +131,35 @@ async fn a_link_brings_people_in_until_it_is_used_up_or_revoked() {
 }
 
 #[tokio::test]
+async fn who_is_banned_is_said_listed_and_let_in_again() {
+    let (folder, server) = server().await;
+    let [mut ann, mut ben, mut cat] = chats(&server, &folder, ["ann", "ben", "cat"]).await;
+    let group = walks(&mut ann, &mut ben).await;
+    ann.tell(&json!({"group": {"invite": {"conversation": group, "id": "l"}}}));
+    let code = answer(&mut ann, "l").await["invite"]["code"].clone();
+    let both = json!({"conversation": group, "members": ["ben", "cat"], "id": "b"});
+    ann.tell(&json!({"group": {"ban": both}}));
+    let banned = answer(&mut ann, "b").await;
+    assert_eq!((&banned["change"], &banned["users"]), (&json!("banned"), &json!(["ben", "cat"])));
+    assert_eq!(members(&banned), [pair("ann", "owner")]);
+    let seen = change(&mut ben, "banned").await;
+    assert_eq!((&seen["by"], &seen["former"]), (&json!("ann"), &json!(true)));
+    cat.tell(&json!({"group": {"join": {"code": code, "id": "no"}}}));
+    assert_eq!(refused(&mut cat, "no").await, "invite_invalid");
+
+    ann.tell(&json!({"group": {"banned": {"conversation": group, "id": "who"}}}));
+    let mut who = answer(&mut ann, "who").await["banned"].as_array().unwrap().clone();
+    who.sort_by_key(|name| name.as_str().unwrap().to_owned());
+    assert_eq!(who, [json!("ben"), json!("cat")]);
+    ann.tell(&json!({"group": {"unban": {"conversation": group, "user": "cat", "id": "u"}}}));
+    assert_eq!(answer(&mut ann, "u").await["change"], "unbanned");
+    ann.tell(&json!({"group": {"banned": {"conversation": group, "id": "left"}}}));
+    assert_eq!(answer(&mut ann, "left").await["banned"], json!(["ben"]));
+    cat.tell(&json!({"group": {"join": {"code": code, "id": "in"}}}));
+    assert_eq!(answer(&mut cat, "in").await["change"], "joined");
+}
+
+#[tokio::test]
 async fn the_same_id_makes_one_group_however_often_it_is_said() {
     let (folder, server) = server().await;
     let [mut ann, mut ben] = chats(&server, &folder, ["ann", "ben"]).await;

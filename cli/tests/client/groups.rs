@@ -111,7 +111,7 @@ async fn who_is_put_out_and_brought_in_again_goes_on_from_there() {
     done(ann.send(place, "one").await).await;
     assert_eq!(&*messages(&mut saw, 1).await[0].text, "one");
     done(ann.remove_member(place, id(&ben).await).await).await;
-    assert!(matches!(what(&mut saw, "the end").await, What::Removed(_)));
+    assert!(matches!(what(&mut saw, "the end").await, What::Removed { ban: false, .. }));
     done(ann.send(place, "not for ben").await).await;
     done(ann.add_members(place, &[id(&ben).await]).await).await;
     done(ann.send(place, "two").await).await;
@@ -119,6 +119,53 @@ async fn who_is_put_out_and_brought_in_again_goes_on_from_there() {
     assert_eq!(&*messages(&mut saw, 1).await[0].text, "two");
     let lines = patiently("the list", ben.conversations()).await.unwrap();
     assert_eq!((lines[0].former, lines[0].unread), (false, 1));
+}
+
+#[tokio::test]
+async fn who_is_banned_stays_out_until_let_in() {
+    let (_folder, server) = server().await;
+    let (ann, ben, cat) = three(&server.ready).await;
+    let (ben_is, cat_is) = (id(&ben).await, id(&cat).await);
+    let made = NewGroup::titled("Quiet").member(ben_is).member(cat_is);
+    let place = done(ann.create_group(made).await).await;
+    let invite = patiently("a link", ann.create_invite(place, None, None)).await.unwrap();
+    let (mut ben_saw, mut cat_saw) = (ben.events(), cat.events());
+    let forbidden = Some(Code::Forbidden as u32);
+    assert_eq!(refused(ben.ban_member(place, cat_is).await).await, forbidden);
+
+    done(ann.ban_member(place, cat_is).await).await;
+    for saw in [&mut ben_saw, &mut cat_saw] {
+        let removed = pick(saw, "the ban", |event| match event {
+            Event::Changed(change) => match change.what {
+                What::Removed { user, ban } => Some((user.id, ban)),
+                _ => None,
+            },
+            _ => None,
+        });
+        assert_eq!(removed.await, (cat_is, true));
+    }
+    let banned = patiently("the list", ann.banned(place)).await.unwrap();
+    assert_eq!(
+        banned.iter().map(|user| (user.id, &*user.name)).collect::<Vec<_>>(),
+        [(cat_is, "cat")]
+    );
+    assert!(patiently("the list", ben.banned(place)).await.unwrap().is_empty(), "no admin");
+    let invalid = Some(Code::InviteInvalid as u32);
+    assert_eq!(refused(cat.join(&invite.code).await).await, invalid);
+    assert!(patiently("a look", cat.peek_invite(&invite.code)).await.is_err());
+
+    done(ann.unban_member(place, cat_is).await).await;
+    assert!(matches!(what(&mut ben_saw, "the end of it").await, What::Unbanned(user)
+        if user.id == cat_is));
+    assert!(patiently("the list", ann.banned(place)).await.unwrap().is_empty());
+    assert_eq!(done(cat.join(&invite.code).await).await, place);
+
+    // Also who never was in; an admin who adds them lifts it.
+    let dan = sign_up(&server.ready, "dan").await;
+    done(ann.ban_member(place, id(&dan).await).await).await;
+    assert_eq!(patiently("the list", ann.banned(place)).await.unwrap().len(), 1);
+    done(ann.add_members(place, &[id(&dan).await]).await).await;
+    assert!(patiently("the list", ann.banned(place)).await.unwrap().is_empty());
 }
 
 #[tokio::test]

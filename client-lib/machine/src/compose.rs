@@ -52,9 +52,10 @@ fn encode(action: Action) -> (EntryKind, Bytes) {
             let users = users.into_iter().map(UserId::to_wire).collect();
             pack(EntryKind::MembersAdded, &wire::MembersAdded { users })
         }
-        Action::RemoveMember(user) => {
-            let removed = wire::MemberRemoved { user: user.to_wire(), ban: false };
-            pack(EntryKind::MemberRemoved, &removed)
+        Action::RemoveMember(user) => removed(user, false),
+        Action::BanMember(user) => removed(user, true),
+        Action::UnbanMember(user) => {
+            pack(EntryKind::MemberUnbanned, &wire::MemberUnbanned { user: user.to_wire() })
         }
         Action::Leave => pack(EntryKind::MemberLeft, &wire::MemberLeft {}),
         Action::SetRole { user, role } => {
@@ -71,6 +72,10 @@ fn encode(action: Action) -> (EntryKind, Bytes) {
 
 fn pack(kind: EntryKind, message: &impl prost::Message) -> (EntryKind, Bytes) {
     (kind, message.encode_to_vec().into())
+}
+
+fn removed(user: UserId, ban: bool) -> (EntryKind, Bytes) {
+    pack(EntryKind::MemberRemoved, &wire::MemberRemoved { user: user.to_wire(), ban })
 }
 
 fn text(message: NewMessage) -> wire::Text {
@@ -101,6 +106,7 @@ mod tests {
     use super::*;
     use crate::model::{ConversationSettings, Role};
     use parley_protocol::{Code, ConversationId};
+    use prost::Message as _;
 
     const PLACE: To = To::Conversation(ConversationId::new([1; 16]));
     const ANN: UserId = UserId::new([2; 16]);
@@ -124,6 +130,8 @@ mod tests {
             (&PLACE, Action::ChangeConversation(change)),
             (&PLACE, Action::AddMembers(vec![ANN])),
             (&PLACE, Action::RemoveMember(ANN)),
+            (&PLACE, Action::BanMember(ANN)),
+            (&PLACE, Action::UnbanMember(ANN)),
             (&PLACE, Action::Leave),
             (&PLACE, Action::SetRole { user: ANN, role: Role::Owner }),
             (&invite, Action::Join),
@@ -132,6 +140,21 @@ mod tests {
         for (to, action) in all {
             assert!(compose(to, action.clone()).is_ok(), "{action:?}");
         }
+    }
+
+    #[test]
+    fn a_ban_is_a_removal_that_says_so() {
+        let removal = |action| {
+            let (kind, body) = compose(&PLACE, action).unwrap();
+            assert_eq!(kind, EntryKind::MemberRemoved as u32);
+            wire::MemberRemoved::decode(body).unwrap()
+        };
+        assert!(!removal(Action::RemoveMember(ANN)).ban);
+        let ban = removal(Action::BanMember(ANN));
+        assert_eq!((ban.ban, ban.user), (true, ANN.to_wire()));
+        let (kind, body) = compose(&PLACE, Action::UnbanMember(ANN)).unwrap();
+        assert_eq!(kind, EntryKind::MemberUnbanned as u32);
+        assert_eq!(wire::MemberUnbanned::decode(body).unwrap().user, ANN.to_wire());
     }
 
     #[test]

@@ -148,7 +148,11 @@ impl Reader<'_> {
                 What::Added(users(&read::<wire::MembersAdded>(body)?.users)?)
             }
             EntryKind::MemberRemoved => {
-                What::Removed(user(&read::<wire::MemberRemoved>(body)?.user)?)
+                let body: wire::MemberRemoved = read(body)?;
+                What::Removed { user: user(&body.user)?, ban: body.ban }
+            }
+            EntryKind::MemberUnbanned => {
+                What::Unbanned(user(&read::<wire::MemberUnbanned>(body)?.user)?)
             }
             EntryKind::MemberLeft => What::Left,
             EntryKind::RoleChanged => {

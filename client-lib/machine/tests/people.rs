@@ -4,8 +4,8 @@
 
 use bytes::Bytes;
 use parley_client_machine::{
-    Backoff, Call, CallId, CatchUp, Config, Error, Event, Machine, Output, Saved, Tick, Token,
-    Transport,
+    Backoff, Call, CallId, CatchUp, Config, Error, Event, Machine, Output, Reply, Saved, Tick,
+    Token, Transport,
 };
 use parley_protocol::ids::{ConversationId, UserId};
 use parley_protocol::limits;
@@ -307,6 +307,31 @@ fn another_device_that_changes_the_account_is_told_and_our_own_is_not() {
         .unwrap();
     assert_eq!(changed(&mut machine, request, 9), Vec::<u64>::new());
     assert_eq!(changed(&mut machine, 0, 9), Vec::<u64>::new());
+}
+
+/// The banned are in what the server says of a group, and in no description.
+#[test]
+fn who_asks_for_what_the_server_says_of_a_group_gets_all_of_it() {
+    let mut machine = machine();
+    asked(&mut machine, 0);
+    let describe = wire::Describe { conversation: PLACE.to_wire() };
+    machine.call(at(0), CallId(1), Call::Ask(Kind::Describe(describe)));
+    let (request, _) = asked(&mut machine, 0)
+        .into_iter()
+        .find(|(_, kind)| matches!(kind, Kind::Describe(_)))
+        .unwrap();
+    let banned = vec![EVE.to_wire()];
+    let described = wire::Described {
+        conversation: PLACE.to_wire(),
+        banned: banned.clone(),
+        ..wire::Described::default()
+    };
+    say(&mut machine, 0, request, Answer::Described(described));
+    let told = std::iter::from_fn(|| machine.poll_output()).find_map(|output| match output {
+        Output::Reply(CallId(1), Ok(Reply::Answer(answer))) => Some(answer),
+        _ => None,
+    });
+    assert!(matches!(told.as_deref(), Some(Answer::Described(told)) if told.banned == banned));
 }
 
 /// Up to where is acknowledged, and the request.

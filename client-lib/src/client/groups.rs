@@ -5,7 +5,8 @@ use parley_protocol::wire::{self, client_envelope::Kind, invites::Act, server_en
 
 use super::{Client, SendHandle, unexpected};
 use crate::machine::{
-    Action, ConversationChange, Error, Invite, InviteId, InvitePreview, NewGroup, Role, To, convert,
+    Action, ConversationChange, Error, Invite, InviteId, InvitePreview, NewGroup, Role, To, User,
+    convert,
 };
 
 impl Client {
@@ -49,6 +50,58 @@ impl Client {
         user: UserId,
     ) -> Result<SendHandle, Error> {
         self.submit(conversation, Action::RemoveMember(user), None).await
+    }
+
+    /// Keeps somebody out of a group, and removes them if they are in. They need
+    /// not be known to the group. Adding them lifts it, as [`Client::unban_member`]
+    /// does.
+    ///
+    /// # Errors
+    /// As [`Client::remove_member`]; `list_full`.
+    ///
+    /// # Cancel safety
+    /// As [`Client::submit`].
+    pub async fn ban_member(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+    ) -> Result<SendHandle, Error> {
+        self.submit(conversation, Action::BanMember(user), None).await
+    }
+
+    /// Lets somebody come in again who was banned.
+    ///
+    /// # Errors
+    /// As [`Client::remove_member`].
+    ///
+    /// # Cancel safety
+    /// As [`Client::submit`].
+    pub async fn unban_member(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+    ) -> Result<SendHandle, Error> {
+        self.submit(conversation, Action::UnbanMember(user), None).await
+    }
+
+    /// Who is banned from a group. Admins and the owner are told; everybody else
+    /// is told of nobody.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Refused`] with code `not_found`; [`crate::ErrorKind::Timeout`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn banned(&self, conversation: ConversationId) -> Result<Vec<User>, Error> {
+        let describe = Kind::Describe(wire::Describe { conversation: conversation.to_wire() });
+        let server_envelope::Kind::Described(described) = self.shared.ask(describe).await? else {
+            return Err(unexpected());
+        };
+        let ids = described.banned.iter().map(|id| convert::user_id(id));
+        let ids = ids.collect::<Result<Vec<_>, Error>>()?;
+        let names = self.users(ids.iter().copied(), Vec::new()).await?;
+        let named = |id| names.get(&id).cloned().unwrap_or_else(|| User::nameless(id));
+        Ok(ids.into_iter().map(named).collect())
     }
 
     /// Leaves a group. What was said until then stays readable.

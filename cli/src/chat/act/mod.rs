@@ -191,6 +191,16 @@ pub(crate) enum GroupAct {
     Remove {
         users: Vec<String>,
     },
+    /// Keeps them out, also who is not in. One entry for each.
+    Ban {
+        users: Vec<String>,
+    },
+    /// One entry for each.
+    Unban {
+        users: Vec<String>,
+    },
+    /// Who is kept out.
+    Banned,
     Leave,
     Role {
         user: String,

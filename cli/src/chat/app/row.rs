@@ -269,7 +269,9 @@ fn happening(change: &Change) -> String {
         What::Changed { picture: Some(_), .. } => format!("{by} changed the picture"),
         What::Changed { .. } => format!("{by} changed the settings"),
         What::Added(users) => format!("{by} added {}", names(users)),
-        What::Removed(user) => format!("{by} removed {}", user.name),
+        What::Removed { user, ban: false } => format!("{by} removed {}", user.name),
+        What::Removed { user, ban: true } => format!("{by} banned {}", user.name),
+        What::Unbanned(user) => format!("{by} unbanned {}", user.name),
         What::Left => format!("{by} left"),
         What::Joined => format!("{by} joined by a link"),
         What::Role { user, role } => format!("{by} made {} {}", user.name, role.word()),
@@ -327,6 +329,11 @@ mod tests {
         assert_eq!(said(What::Left), "ben\u{21b5} left");
         let many: Vec<User> = (0..12).map(|_| origin(3).sender).collect();
         assert!(said(What::Added(many)).ends_with("and 2 more"));
+        let removed = |ban| said(What::Removed { user: origin(3).sender, ban });
+        assert_eq!(removed(false), "ben\u{21b5} removed ben\u{21b5}");
+        assert_eq!(removed(true), "ben\u{21b5} banned ben\u{21b5}");
+        let again = said(What::Unbanned(origin(3).sender));
+        assert_eq!(again, "ben\u{21b5} unbanned ben\u{21b5}");
     }
 
     #[test]

@@ -139,6 +139,11 @@ fn group_sheet(group: &GroupReport, zone: Zone) -> Option<Sheet> {
         let lines = invites.iter().flat_map(|invite| invite_lines(invite, zone)).collect();
         return Some(Sheet::new("Invite links", lines));
     }
+    if let Some(banned) = &group.banned {
+        let nobody = || vec!["Nobody.".to_owned()];
+        let lines = if banned.is_empty() { nobody() } else { banned.clone() };
+        return Some(Sheet::new("Banned", lines));
+    }
     // A change shows in the timeline.
     let about = group.about.as_ref().filter(|_| group.change.is_none())?;
     Some(about_sheet(about))
@@ -282,6 +287,17 @@ mod tests {
         assert_eq!(Sheet::notice(&report).as_deref(), Some("ben is a contact"));
         assert!(Sheet::of(&[report], Zone::UTC).is_none());
         assert!(Sheet::of(&[], Zone::UTC).is_none());
+    }
+
+    #[test]
+    fn who_is_banned_is_listed_also_when_it_is_nobody() {
+        let sheet = |banned: &[&str]| {
+            let banned = Some(banned.iter().map(|name| (*name).to_owned()).collect());
+            let report = GroupReport { banned, ..GroupReport::default() };
+            Sheet::of(&[Report::Group(Box::new(report))], Zone::UTC).unwrap().lines
+        };
+        assert_eq!(sheet(&["ben", "cat"]), ["ben", "cat"]);
+        assert_eq!(sheet(&[]), ["Nobody."]);
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ("who", "", "who is here, and how it works"),
     ("add", "ben cat", "add people"),
     ("remove", "ben", "put somebody out"),
+    ("ban", "ben", "put out and keep out"),
+    ("unban", "ben", "no longer keep out"),
+    ("banned", "", "who is kept out"),
     ("leave", "", "leave the group"),
     ("role", "ben admin", "member, admin or owner"),
     ("title", "TEXT", "rename the group"),
@@ -135,6 +138,9 @@ fn wish(name: &str, text: &str, spot: &Spot) -> Option<Wish> {
         "who" => group(info())?,
         "add" => group(GroupAct::Add { users: names()? })?,
         "remove" => group(GroupAct::Remove { users: names()? })?,
+        "ban" => group(GroupAct::Ban { users: names()? })?,
+        "unban" => group(GroupAct::Unban { users: names()? })?,
+        "banned" => group(GroupAct::Banned)?,
         "leave" => group(GroupAct::Leave)?,
         "role" => {
             let (user, role) = text.split_once(' ')?;
@@ -397,7 +403,10 @@ mod tests {
         assert_eq!((title.as_str(), members), ("Walks", vec!["ben".to_owned(), "cat".to_owned()]));
         let group = |act| Wish::Do(Act::Group { conversation: CONVERSATION, act });
         let users = vec!["ben".to_owned(), "cat".to_owned()];
-        assert_eq!(wish("/add ben cat"), group(GroupAct::Add { users }));
+        assert_eq!(wish("/add ben cat"), group(GroupAct::Add { users: users.clone() }));
+        assert_eq!(wish("/ban @ben cat"), group(GroupAct::Ban { users: users.clone() }));
+        assert_eq!(wish("/unban ben, cat"), group(GroupAct::Unban { users }));
+        assert_eq!(wish("/banned"), group(GroupAct::Banned));
         let user = "ben".to_owned();
         assert_eq!(wish("/role @ben admin"), group(GroupAct::Role { user, role: Role::Admin }));
         assert_eq!(
@@ -423,7 +432,9 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said() {
-        for line in ["/role ben king", "/add", "/title", "/level loud", "/mute soon", "/at noon"] {
+        for line in
+            ["/role ben king", "/add", "/ban", "/title", "/level loud", "/mute soon", "/at noon"]
+        {
             assert!(parse(line, &spot()).unwrap().is_err(), "{line}");
         }
         for line in ["/who", "/delete", "/mute", "/pins", "/block", "/report rude"] {

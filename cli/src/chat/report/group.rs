@@ -25,6 +25,9 @@ pub(crate) struct GroupReport {
     /// The links that work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) invites: Option<Vec<InviteReport>>,
+    /// Who is kept out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) banned: Option<Vec<String>>,
     /// What an invite link leads to.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(crate) preview: Option<PreviewReport>,
@@ -34,7 +37,7 @@ pub(crate) struct GroupReport {
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(PartialEq, Eq))]
 pub(crate) struct ChangeReport {
-    /// `created`, `info`, `added`, `removed`, `left`, `joined`, `role`, `erased`.
+    /// `created`, `info`, `added`, `removed`, `banned`, `unbanned`, `left`, `joined`, `role`, `erased`.
     pub(crate) change: &'static str,
     pub(crate) by: String,
     /// Who came, went or got a role.

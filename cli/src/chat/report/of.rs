@@ -276,8 +276,12 @@ pub(crate) fn change_report(change: &Change, names: &Names) -> ChangeReport {
             report.change = "added";
             report.users = users(added);
         }
-        What::Removed(user) => {
-            report.change = "removed";
+        What::Removed { user, ban } => {
+            report.change = if *ban { "banned" } else { "removed" };
+            report.users = vec![names.of_user(user)];
+        }
+        What::Unbanned(user) => {
+            report.change = "unbanned";
             report.users = vec![names.of_user(user)];
         }
         What::Left => report.change = "left",

@@ -63,7 +63,10 @@ impl Machine {
                 self.conversations.finish_description();
                 self.handle_described(id, &described)?;
             }
-            (Kind::Described(described), Some(Pending::Call(call))) => {
+            // Who asks for it as it comes wants what a description leaves out.
+            (Kind::Described(described), Some(Pending::Call(call)))
+                if !matches!(self.calls.get(call), Some(Call::Ask(_))) =>
+            {
                 let description = convert::description(&described).map_err(|_| Malformed)?;
                 self.reply(call, Ok(Reply::Described(description)));
             }
@@ -143,6 +146,7 @@ impl Machine {
             | Kind::InvitePreview(_)
             | Kind::Profile(_)
             | Kind::Reported(_)
+            | Kind::Described(_)
             | Kind::Typed(_) => {}
             Kind::Welcome(_)
             | Kind::Pong(_)
@@ -152,7 +156,6 @@ impl Machine {
             | Kind::Receipt(_)
             | Kind::Changes(_)
             | Kind::Found(_)
-            | Kind::Described(_)
             | Kind::Failure(_)
             | Kind::Close(_)
             | Kind::Drain(_)

@@ -52,6 +52,10 @@ pub enum Action {
     AddMembers(Vec<UserId>),
     /// Puts a member out.
     RemoveMember(UserId),
+    /// Keeps somebody out, and puts them out if they are in.
+    BanMember(UserId),
+    /// Lets somebody come in again.
+    UnbanMember(UserId),
     /// Leaves.
     Leave,
     /// Lets a member do more, or less. [`Role::Owner`] hands the group over.

@@ -251,8 +251,15 @@ pub enum What {
     },
     /// These came in.
     Added(Vec<User>),
-    /// This member was put out.
-    Removed(User),
+    /// A member was put out.
+    Removed {
+        /// Who it was.
+        user: User,
+        /// And is kept out; then they need not have been in.
+        ban: bool,
+    },
+    /// This user may come in again.
+    Unbanned(User),
     /// The sender left.
     Left,
     /// A member may do more, or less. A new owner makes an admin of who did it.

@@ -172,12 +172,14 @@ impl Device {
         let messages = &self.messages[&id];
         let Some((seq, ordinal)) = rng.choice(messages).copied() else { return };
         let other = user(OWNERS[rng.usize(..OWNERS.len())]);
-        let action = match rng.u32(..9) {
+        let action = match rng.u32(..11) {
             0 => Action::Edit { seq, message: "edited".into() },
             1 | 2 => Action::Delete { seq, ordinal },
             3 => Action::React { seq, emoji: "x".into(), removed: rng.bool() },
             4 => Action::AddMembers(vec![other]),
             5 => Action::RemoveMember(other),
+            8 => Action::BanMember(other),
+            9 => Action::UnbanMember(other),
             6 if rng.u32(..4) == 0 => Action::Leave,
             7 => {
                 let title = Some(format!("title {}", rng.u32(..)));

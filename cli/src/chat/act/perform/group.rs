@@ -2,6 +2,7 @@
 
 use parley_client::{
     Action, Code, ConversationChange, ConversationId, ConversationSettings, InviteId, NewGroup, To,
+    UserId,
 };
 
 use super::super::{GroupAct, SettingsChange, Words as _};
@@ -88,6 +89,7 @@ impl Performer {
                 return self.invites(conversation, id).await;
             }
             GroupAct::Invites => return self.invites(conversation, id).await,
+            GroupAct::Banned => return self.banned(conversation, id).await,
             GroupAct::Info { title: None, description: None, picture: None, settings: None } => {
                 return self.describe(conversation, id).await;
             }
@@ -121,14 +123,13 @@ impl Performer {
                 (alone(action), ChangeReport { change: "added", users, ..report })
             }
             GroupAct::Remove { users } => {
-                // Who is in is known to the server without a look-up.
-                self.names.learn_members(&self.client.describe(conversation).await?);
-                let ids = self.users(&users).await?;
-                let mut actions = ids.into_iter().map(Action::RemoveMember);
-                let Some(first) = actions.next() else {
-                    return refused(Code::BadRequest, "remove: nobody is named");
-                };
-                ((first, actions.collect()), ChangeReport { change: "removed", users, ..report })
+                self.of_each(conversation, users, "removed", Action::RemoveMember).await?
+            }
+            GroupAct::Ban { users } => {
+                self.of_each(conversation, users, "banned", Action::BanMember).await?
+            }
+            GroupAct::Unban { users } => {
+                self.of_each(conversation, users, "unbanned", Action::UnbanMember).await?
             }
             GroupAct::Role { user, role } => {
                 self.names.learn_members(&self.client.describe(conversation).await?);
@@ -161,10 +162,28 @@ impl Performer {
             GroupAct::Leave
             | GroupAct::Invite { .. }
             | GroupAct::Revoke { .. }
-            | GroupAct::Invites => {
-                (alone(Action::Leave), ChangeReport { change: "left", ..report })
-            }
+            | GroupAct::Invites
+            | GroupAct::Banned => (alone(Action::Leave), ChangeReport { change: "left", ..report }),
         })
+    }
+
+    /// One action for each of these users.
+    async fn of_each(
+        &self,
+        conversation: ConversationId,
+        users: Vec<String>,
+        change: &'static str,
+        action: fn(UserId) -> Action,
+    ) -> Result<((Action, Vec<Action>), ChangeReport), Fault> {
+        // Who is in is known to the server without a look-up.
+        self.names.learn_members(&self.client.describe(conversation).await?);
+        let ids = self.users(&users).await?;
+        let mut actions = ids.into_iter().map(action);
+        let Some(first) = actions.next() else {
+            return refused(Code::BadRequest, format!("{change}: nobody is named"));
+        };
+        let report = ChangeReport { change, users, ..ChangeReport::default() };
+        Ok(((first, actions.collect()), report))
     }
 
     async fn describe(
@@ -187,6 +206,18 @@ impl Performer {
         let invites = self.client.invites(conversation).await?;
         let invites = invites.iter().map(|invite| invite_report(invite, &self.names)).collect();
         let report = GroupReport { invites: Some(invites), ..GroupReport::of(conversation, id) };
+        Ok(Report::Group(Box::new(report)).into())
+    }
+
+    async fn banned(
+        &self,
+        conversation: ConversationId,
+        id: Option<String>,
+    ) -> Result<Done, Fault> {
+        let banned = self.client.banned(conversation).await?;
+        banned.iter().for_each(|user| self.names.learn(user));
+        let banned = banned.iter().map(|user| self.names.of_user(user)).collect();
+        let report = GroupReport { banned: Some(banned), ..GroupReport::of(conversation, id) };
         Ok(Report::Group(Box::new(report)).into())
     }
 

@@ -6,8 +6,10 @@ use serde_json::Value;
 use super::fields::Fields;
 use crate::chat::act::{Act, GroupAct, SettingsChange};
 
-const ACTS: &[&str] =
-    &["create", "add", "remove", "leave", "role", "info", "invite", "join", "peek", "erase"];
+const ACTS: &[&str] = &[
+    "create", "add", "remove", "ban", "unban", "banned", "leave", "role", "info", "invite", "join",
+    "peek", "erase",
+];
 
 /// Reads what stands in `{"group":{…}}`. The id may stand within the act too.
 pub(super) fn parse(fields: &mut Fields, id: &mut Option<String>) -> Result<Act, String> {
@@ -35,6 +37,9 @@ fn group(name: &str, fields: &mut Fields) -> Result<Act, String> {
     let act = match name {
         "add" => GroupAct::Add { users: users(fields)? },
         "remove" => GroupAct::Remove { users: users(fields)? },
+        "ban" => GroupAct::Ban { users: users(fields)? },
+        "unban" => GroupAct::Unban { users: users(fields)? },
+        "banned" => GroupAct::Banned,
         "leave" => GroupAct::Leave,
         "role" => GroupAct::Role { user: fields.text("user")?, role: role(fields)? },
         "info" => GroupAct::Info {

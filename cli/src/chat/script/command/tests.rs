@@ -74,6 +74,9 @@ fn groups_are_made_and_changed() {
     let cases = [
         (r#"{"add":{"conversation":ID,"members":["ben"]}}"#, GroupAct::Add { users: users() }),
         (r#"{"remove":{"conversation":ID,"user":"ben"}}"#, GroupAct::Remove { users: users() }),
+        (r#"{"ban":{"conversation":ID,"user":"ben"}}"#, GroupAct::Ban { users: users() }),
+        (r#"{"unban":{"conversation":ID,"members":["ben"]}}"#, GroupAct::Unban { users: users() }),
+        (r#"{"banned":{"conversation":ID}}"#, GroupAct::Banned),
         (r#"{"leave":{"conversation":ID}}"#, GroupAct::Leave),
         (
             r#"{"role":{"conversation":ID,"user":"ben","role":"admin"}}"#,

@@ -169,7 +169,9 @@ impl Roster {
                 self.bring_in(sender, role, origin.seq);
                 return self.welcomed(Some(sender.id) == me);
             }
-            What::Removed(user) => self.put_out(user.id, me),
+            What::Removed { user, .. } => self.put_out(user.id, me),
+            // Who is banned is the server's to say: it tells admins alone.
+            What::Unbanned(_) => {}
             What::Left => {
                 let owned = self.member(sender.id).is_some_and(|it| it.role == Role::Owner);
                 self.put_out(sender.id, me);
@@ -254,6 +256,10 @@ mod tests {
         ids.iter().map(|n| User::nameless(id(*n))).collect()
     }
 
+    fn removed(n: u8) -> What {
+        What::Removed { user: User::nameless(id(n)), ban: false }
+    }
+
     /// Owner 1, members 2 and 3; this user is 2.
     fn group() -> Roster {
         let mut roster = Roster::unknown();
@@ -276,7 +282,7 @@ mod tests {
         roster.follow(2, &change(2, 1, What::Added(users(&[4]))), Some(id(2)));
         let admin = What::Role { user: users(&[4]).remove(0), role: Role::Admin };
         roster.follow(3, &change(3, 1, admin), Some(id(2)));
-        roster.follow(4, &change(4, 4, What::Removed(users(&[3]).remove(0))), Some(id(2)));
+        roster.follow(4, &change(4, 4, removed(3)), Some(id(2)));
         let expected = vec![(1, Role::Owner), (2, Role::Member), (4, Role::Admin)];
         assert_eq!(roles(&roster), expected);
         // The admin inherits, though a member is in for longer.
@@ -288,11 +294,25 @@ mod tests {
     }
 
     #[test]
+    fn a_ban_puts_out_who_is_in_and_nobody_else() {
+        let mut roster = group();
+        let ban = |n| What::Removed { user: User::nameless(id(n)), ban: true };
+        roster.follow(2, &change(2, 1, ban(3)), Some(id(2)));
+        let expected = vec![(1, Role::Owner), (2, Role::Member)];
+        assert_eq!(roles(&roster), expected);
+        roster.follow(3, &change(3, 1, ban(7)), Some(id(2)));
+        roster.follow(4, &change(4, 1, What::Unbanned(User::nameless(id(3)))), Some(id(2)));
+        assert_eq!(roles(&roster), expected, "to be let in is not to be in");
+        roster.follow(5, &change(5, 1, ban(2)), Some(id(2)));
+        assert!(roster.former);
+    }
+
+    #[test]
     fn what_was_described_already_is_not_done_twice() {
         let mut roster = group();
         roster.seq = 5;
         let before = roster.clone();
-        let late = change(5, 1, What::Removed(users(&[3]).remove(0)));
+        let late = change(5, 1, removed(3));
         assert_eq!(roster.follow(5, &late, None), Followed::Same);
         assert_eq!(roster, before);
     }
@@ -300,7 +320,7 @@ mod tests {
     #[test]
     fn who_comes_back_asks_anew() {
         let mut roster = group();
-        let out = change(2, 1, What::Removed(users(&[2]).remove(0)));
+        let out = change(2, 1, removed(2));
         assert_eq!(roster.follow(2, &out, Some(id(2))), Followed::Changed);
         assert!(roster.former);
         let back = change(9, 1, What::Added(users(&[2])));
