@@ -73,6 +73,9 @@ export type Action =
   | ({ readonly type: 'changeConversation' } & ConversationChange)
   | { readonly type: 'addMembers'; readonly users: readonly string[] }
   | { readonly type: 'removeMember'; readonly user: string }
+  /** Keeps somebody out, and puts them out if they are in. */
+  | { readonly type: 'banMember'; readonly user: string }
+  | { readonly type: 'unbanMember'; readonly user: string }
   | { readonly type: 'leave' }
   /** `owner` hands the group over. */
   | { readonly type: 'setRole'; readonly user: string; readonly role: Role }

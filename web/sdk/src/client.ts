@@ -37,6 +37,7 @@ const ERRANDS = [
   'setPreferences',
   'hide',
   'hidden',
+  'banned',
   'createInvite',
   'revokeInvite',
   'invites',
@@ -94,6 +95,7 @@ export class Client implements ClientApi {
   declare setPreferences: ClientApi['setPreferences'];
   declare hide: ClientApi['hide'];
   declare hidden: ClientApi['hidden'];
+  declare banned: ClientApi['banned'];
   declare createInvite: ClientApi['createInvite'];
   declare revokeInvite: ClientApi['revokeInvite'];
   declare invites: ClientApi['invites'];

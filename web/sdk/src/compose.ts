@@ -139,7 +139,12 @@ function pack(action: Action): Packed {
       return entry(wire.EntryKind.MEMBERS_ADDED, wire.MembersAdded, { users });
     }
     case 'removeMember':
-      return entry(wire.EntryKind.MEMBER_REMOVED, wire.MemberRemoved, {
+    case 'banMember': {
+      const body = { user: uuidBytes(action.user), ban: action.type === 'banMember' };
+      return entry(wire.EntryKind.MEMBER_REMOVED, wire.MemberRemoved, body);
+    }
+    case 'unbanMember':
+      return entry(wire.EntryKind.MEMBER_UNBANNED, wire.MemberUnbanned, {
         user: uuidBytes(action.user),
       });
     case 'leave':

@@ -178,6 +178,14 @@ export async function hidden(asker: Asker, conversation: string): Promise<number
   }
 }
 
+export async function banned(asker: Asker, conversation: string): Promise<User[]> {
+  const value = { conversation: uuidBytes(conversation) };
+  const described = await ask(asker, { case: 'describe', value }, 'described');
+  const ids = described.banned.map(uuid);
+  const found = await usersById(asker, ids);
+  return ids.map((id) => found.get(id) ?? nameless(id));
+}
+
 export async function createInvite(
   asker: Asker,
   conversation: string,

@@ -82,9 +82,10 @@ function named(entry: Raw): readonly (Uint8Array | undefined)[] {
     case wire.EntryKind.MEMBERS_ADDED:
       return body(wire.MembersAdded, entry)?.users ?? [];
     case wire.EntryKind.MEMBER_REMOVED:
-      return [body(wire.MemberRemoved, entry)?.user];
+    case wire.EntryKind.MEMBER_UNBANNED:
     case wire.EntryKind.ROLE_CHANGED:
-      return [body(wire.RoleChanged, entry)?.user];
+      // All three begin with whom they are about.
+      return [body(wire.MemberUnbanned, entry)?.user];
     default:
       return [];
   }
@@ -195,8 +196,12 @@ function change(reader: Reader, entry: Raw): What | undefined {
     }
     case wire.EntryKind.MEMBERS_ADDED:
       return { type: 'added', users: decode(wire.MembersAdded, entry.body).users.map(user) };
-    case wire.EntryKind.MEMBER_REMOVED:
-      return { type: 'removed', user: user(decode(wire.MemberRemoved, entry.body).user) };
+    case wire.EntryKind.MEMBER_REMOVED: {
+      const removed = decode(wire.MemberRemoved, entry.body);
+      return { type: 'removed', user: user(removed.user), ban: removed.ban };
+    }
+    case wire.EntryKind.MEMBER_UNBANNED:
+      return { type: 'unbanned', user: user(decode(wire.MemberUnbanned, entry.body).user) };
     case wire.EntryKind.MEMBER_LEFT:
       return { type: 'left' };
     case wire.EntryKind.ROLE_CHANGED: {

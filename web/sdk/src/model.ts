@@ -132,7 +132,10 @@ export type What =
       readonly settings?: ConversationSettings | undefined;
     }
   | { readonly type: 'added'; readonly users: readonly User[] }
-  | { readonly type: 'removed'; readonly user: User }
+  /** With `ban` also kept out; then the user need not have been in. */
+  | { readonly type: 'removed'; readonly user: User; readonly ban: boolean }
+  /** The user may come in again. */
+  | { readonly type: 'unbanned'; readonly user: User }
   /** The sender left. */
   | { readonly type: 'left' }
   /** The sender came by an invite link. */

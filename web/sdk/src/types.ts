@@ -239,6 +239,8 @@ export interface ClientApi {
   /** Seqs of all messages the user hid there. */
   hidden(conversation: string): Promise<number[]>;
 
+  /** Who is banned from a group, as admins and the owner are told; nobody to everybody else. */
+  banned(conversation: string): Promise<User[]>;
   createInvite(conversation: string, invite?: NewInvite): Promise<Invite>;
   revokeInvite(conversation: string, id: string): Promise<void>;
   invites(conversation: string): Promise<Invite[]>;

@@ -144,6 +144,8 @@ function handleCallAnswer(p: Parts, tick: Tick, call: number, kind: ServerKind):
       handlePage(p, tick, call, kind.value);
       return;
     case 'described':
+      // Who asks for it as it comes wants what a description leaves out.
+      if (p.calls.get(call)?.type === 'ask') break;
       p.calls.reply(call, descriptionOf(kind.value));
       return;
     case 'changed':

@@ -21,6 +21,7 @@ const METHODS: Readonly<Record<Method, true>> = {
   setPreferences: true,
   hide: true,
   hidden: true,
+  banned: true,
   createInvite: true,
   revokeInvite: true,
   invites: true,

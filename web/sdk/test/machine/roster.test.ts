@@ -44,8 +44,19 @@ test('members come and go, each entry once', () => {
   const added = change('ann', { type: 'added', users: [user('cat')] });
   expect(roster.follow(added, 'me')).toBe('changed');
   expect(roster.follow(added, 'me')).toBe('same');
-  roster.follow(change('ann', { type: 'removed', user: user('ben') }), 'me');
+  roster.follow(change('ann', { type: 'removed', user: user('ben'), ban: false }), 'me');
   expect(roles(roster)).toEqual(['ann owner', 'cat member']);
+});
+
+test('a ban puts out who is in and nobody else', () => {
+  const roster = group(['ben', 'member'], ['me', 'member']);
+  const ban = (id: string) => change('ann', { type: 'removed', user: user(id), ban: true });
+  roster.follow(ban('ben'), 'me');
+  roster.follow(ban('stranger'), 'me');
+  roster.follow(change('ann', { type: 'unbanned', user: user('ben') }), 'me');
+  expect(roles(roster)).toEqual(['ann owner', 'me member']);
+  roster.follow(ban('me'), 'me');
+  expect(roster.description.former).toBe(true);
 });
 
 test('an owner who leaves is followed by the admin, else the member, who is in the longest', () => {
@@ -64,7 +75,7 @@ test('handing over makes an admin of the owner', () => {
 
 test('who was out has to ask what happened meanwhile', () => {
   const roster = group(['me', 'member']);
-  roster.follow(change('ann', { type: 'removed', user: user('me') }), 'me');
+  roster.follow(change('ann', { type: 'removed', user: user('me'), ban: false }), 'me');
   expect(roster.description.former).toBe(true);
   expect(roster.follow(change('ann', { type: 'added', users: [user('me')] }), 'me')).toBe('lost');
   expect(roster.description.former).toBe(false);

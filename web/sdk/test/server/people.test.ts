@@ -163,6 +163,36 @@ test('an invite shows where it leads, is counted, and ends', async () => {
   ]);
 });
 
+test('who is banned is told to admins, and stays out until let in', async () => {
+  const [ann, ben, cid] = [await person(), await person(), await person()];
+  const conversation = await group(ann, ben, cid);
+  const { code } = await ann.createInvite(conversation);
+  const join = async () => {
+    const { localId } = await cid.submit({ type: 'invite', code }, { type: 'join' });
+    return cid.committed(localId);
+  };
+  const told = (client: TestClient, type: string) =>
+    client.until((event) => {
+      const entry = event.type === 'entry' && event.entry;
+      return entry && entry.type === 'change' && entry.what.type === type && entry.what;
+    });
+  await expect(act(ben, conversation, { type: 'banMember', user: id(cid) })).rejects.toMatchObject({
+    codeName: 'forbidden',
+  });
+  await act(ann, conversation, { type: 'banMember', user: id(cid) });
+  const user = { id: id(cid), name: name(cid) };
+  for (const client of [ben, cid])
+    expect(await told(client, 'removed')).toEqual({ type: 'removed', user, ban: true });
+  expect(await ann.banned(conversation)).toEqual([user]);
+  expect(await ben.banned(conversation)).toEqual([]);
+  await expect(join()).rejects.toMatchObject({ codeName: 'invite_invalid' });
+
+  await act(ann, conversation, { type: 'unbanMember', user: id(cid) });
+  expect(await told(ben, 'unbanned')).toEqual({ type: 'unbanned', user });
+  expect(await ann.banned(conversation)).toEqual([]);
+  expect((await join()).conversation).toBe(conversation);
+});
+
 test('a list of more conversations than a page holds comes whole, on a new device and later', async () => {
   // A page of the feed has 500 at most.
   const MANY = 1_050;
