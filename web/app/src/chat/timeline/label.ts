@@ -71,7 +71,12 @@ export function systemText(
     case 'added':
       return t('chat.system.added', { who, names: names(what.users, nameOf) });
     case 'removed':
-      return t('chat.system.removed', { who, name: nameOf(what.user) });
+      return t(what.ban ? 'chat.system.banned' : 'chat.system.removed', {
+        who,
+        name: nameOf(what.user),
+      });
+    case 'unbanned':
+      return t('chat.system.unbanned', { who, name: nameOf(what.user) });
     case 'left':
       return t('chat.system.left', { who });
     case 'joined':
