@@ -156,6 +156,45 @@ test('an emoji is put in by its name', async () => {
   await message(page, 'off 🚀 🎉 :D at 10:30').waitFor();
 });
 
+test('what the picker and the lists put in is taken back step by step', async () => {
+  const undone = async (before: string, after: string) => {
+    expect(await field(page).inputValue()).toBe(after);
+    await press('Control+z');
+    expect(await field(page).inputValue()).toBe(before);
+    await press('Control+Shift+z');
+    expect(await field(page).inputValue()).toBe(after);
+    await press('Control+z');
+    expect(await field(page).inputValue()).toBe(before);
+    // What came back is selected.
+    await press('End');
+  };
+  await type('one two ');
+  await press('Shift+Tab');
+  await press('Enter');
+  await page.getByRole('searchbox', { name: 'Search emoji' }).waitFor();
+  await type('rocket');
+  await page.getByRole('button', { name: /^🚀 rocket/ }).waitFor();
+  await press('Enter');
+  await page.waitForFunction(() => document.querySelector('textarea')?.value === 'one two 🚀');
+  await undone('one two ', 'one two 🚀');
+  await type('and @bo');
+  await page.getByRole('option', { name: /bob/ }).waitFor();
+  await press('Tab');
+  await page.waitForFunction(() => document.querySelector('textarea')?.value.endsWith('@bob '));
+  await undone('one two and @bo', 'one two and @bob ');
+  await type('b and :rocke');
+  await page.getByRole('option', { name: /🚀.*:rocket:/ }).waitFor();
+  await press('Enter');
+  await page.waitForFunction(() => document.querySelector('textarea')?.value.endsWith('🚀'));
+  await undone('one two and @bob and :rocke', 'one two and @bob and 🚀');
+  await press('Escape');
+  await press('Control+b');
+  await type('!');
+  expect(await field(page).inputValue()).toBe('one two and @bob and :rocke**!**');
+  await press('Control+a');
+  await press('Delete');
+});
+
 test('search in the chat goes from hit to hit', async () => {
   await press('Control+f');
   await page.getByRole('combobox', { name: 'Search in this chat' }).waitFor();

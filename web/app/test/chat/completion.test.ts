@@ -77,10 +77,15 @@ test('the choice goes around, and begins anew with other letters', () => {
 
 test('a name that is taken is followed by one space', () => {
   completion.look(at('hi @bo|'));
-  expect(completion.take(0, 'hi @bo')).toEqual({ text: 'hi @bob ', caret: 8 });
+  expect(completion.take(0, 'hi @bo')).toEqual({ from: 3, to: 6, put: '@bob ', select: [8, 8] });
   expect(offered()).toEqual([]);
   completion.look(at('hi @bo| there'));
-  expect(completion.take(1, 'hi @bo there')).toEqual({ text: 'hi @bonnie there', caret: 11 });
+  expect(completion.take(1, 'hi @bo there')).toEqual({
+    from: 3,
+    to: 6,
+    put: '@bonnie',
+    select: [11, 11],
+  });
   expect(completion.take(0, 'closed')).toBeUndefined();
 });
 
@@ -90,7 +95,12 @@ test('an emoji is followed by nothing', async () => {
   await settled();
   expect(offered()).toEqual(['🚀']);
   expect(completion.matches[0]?.detail).toBe(':rocket:');
-  expect(completion.take(0, 'off :rocke')).toEqual({ text: 'off 🚀', caret: 6 });
+  expect(completion.take(0, 'off :rocke')).toEqual({
+    from: 4,
+    to: 10,
+    put: '🚀',
+    select: [6, 6],
+  });
   completion.look(at(':ro|'));
   await settled();
   expect(loads).toBe(1);

@@ -80,20 +80,18 @@ export class Completion {
     this.#begun = undefined;
   }
 
-  /** Closes the list. Returns the text with this match in it, and where the caret goes. */
-  take(which: number, text: string): { text: string; caret: number } | undefined {
+  /** Closes the list. Returns the change that puts this match in, with the caret behind it. */
+  take(which: number, text: string): Change | undefined {
     const match = this.#matches[which];
     if (!match || !this.#begun) return undefined;
     const { at, letters, kind } = this.#begun;
     this.close();
-    const rest = text.slice(at + 1 + letters.length);
+    const to = at + 1 + letters.length;
     // A name is followed by a space, an emoji perhaps by another one.
-    const spaced = /^\s/.test(rest);
-    const written = kind === 'mention' && !spaced ? `${match.put} ` : match.put;
-    return {
-      text: text.slice(0, at) + written + rest,
-      caret: at + written.length + (kind === 'mention' && spaced ? 1 : 0),
-    };
+    const spaced = /^\s/.test(text.slice(to));
+    const put = kind === 'mention' && !spaced ? `${match.put} ` : match.put;
+    const caret = at + put.length + (kind === 'mention' && spaced ? 1 : 0);
+    return { from: at, to, put, select: [caret, caret] };
   }
 
   /**

@@ -16,6 +16,8 @@ export function replaceIn(
   field: HTMLTextAreaElement,
   { from, to, put, select }: Omit<Change, 'select'> & Partial<Change>,
 ): void {
+  // Only what has the focus is written into; it may have been on a list or a picker.
+  field.focus();
   field.setSelectionRange(from, to);
   // The old command alone leaves the way back with Ctrl+Z.
   if (!document.execCommand('insertText', false, put)) field.setRangeText(put, from, to, 'end');
