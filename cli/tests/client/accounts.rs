@@ -1,10 +1,10 @@
 //! Signing up, in, out; tokens that die; devices.
 
-use parley_client::{Client, DeviceId, ErrorKind, State, Trust};
+use parley_client::{Client, DeviceId, ErrorKind, Event, State, Trust};
 
 use crate::common::http::password_of;
 use crate::common::patiently;
-use crate::support::{ann_and_ben, builder, server, sign_up};
+use crate::support::{ann_and_ben, builder, pick, server, sign_up};
 
 #[tokio::test]
 async fn a_taken_name_and_a_wrong_password_are_said_at_once() {
@@ -79,6 +79,25 @@ async fn the_callback_gives_a_new_token_when_one_is_refused() {
     });
     patiently("the second token", again).await.unwrap();
     assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_device_is_told_of_every_sign_in() {
+    let (_folder, server) = server().await;
+    let ann = sign_up(&server.ready, "ann").await;
+    let mut saw = ann.events();
+    for new_device in [true, false] {
+        let tablet = builder(&server.ready, &server.ready.tls, "ann").device_name("tablet");
+        let tablet = patiently("tablet", tablet.connect()).await.unwrap();
+        let told = pick(&mut saw, "the sign-in", |event| match event {
+            Event::SignedIn(sign_in) => Some(sign_in),
+            _ => None,
+        })
+        .await;
+        let device = tablet.ready().await.unwrap().device;
+        assert_eq!((&*told.name, told.device, told.new_device), ("tablet", device, new_device));
+        assert!(told.time_ms > 0);
+    }
 }
 
 #[tokio::test]

@@ -148,3 +148,18 @@ async fn devices_are_listed_and_logged_out_and_the_account_ends() {
     ben.tell(&json!({"send": {"to": "ann", "text": "still there?", "id": "no"}}));
     assert_eq!(named(&mut ben, "error", "no").await["name"], "not_found");
 }
+
+#[tokio::test]
+async fn a_sign_in_elsewhere_is_told() {
+    let (folder, server) = server().await;
+    let [mut ann] = chats(&server, &folder, ["ann"]).await;
+    let ready = &server.ready;
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let mut tablet = Chat::start(&ready.tls, ready, "ann", &elsewhere, &["--device", "tablet"]);
+    let there = tablet.event("ready").await;
+    let told = ann.event("signed_in").await;
+    assert_eq!((&told["device"], &told["new_device"]), (&json!("tablet"), &json!(true)), "{told}");
+    assert_eq!(told["device_id"], there["device_id"]);
+    assert!(told["time_ms"].as_u64() > Some(1_700_000_000_000), "{told}");
+}

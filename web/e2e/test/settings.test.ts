@@ -127,3 +127,17 @@ test('devices are listed and signed out, one and all others', async () => {
   const left = await third.page('/u/0');
   await left.getByRole('heading', { name: 'Sign in' }).waitFor();
 });
+
+test('a sign-in elsewhere is told, with the way to the devices', async () => {
+  const person = await stage.person('lea');
+  const device = await stage.device(person, PHONE);
+  const page = await device.page('/u/0');
+  await page.getByRole('heading', { name: 'Chats' }).waitFor();
+  await stage.device(person);
+  const told = notice(page, 'New sign-in: browser 2');
+  await told.waitFor();
+  await page.getByRole('status').getByRole('button', { name: 'Your devices' }).click();
+  await page.getByRole('heading', { name: 'Devices', exact: true }).waitFor();
+  await page.getByText('browser 2', { exact: true }).waitFor();
+  await told.waitFor({ state: 'detached' });
+});

@@ -25,7 +25,7 @@ pub(crate) use self::of::{
 };
 pub(crate) use self::people::{
     AccountReport, AccountSettingsReport, DeviceReport, PresenceDone, PresenceReport,
-    ProfileReport, UserReport,
+    ProfileReport, SignInReport, UserReport,
 };
 use crate::chat::link::code_and_name;
 
@@ -64,6 +64,7 @@ pub(crate) enum Report {
     Reported(UserReport),
     Settings(AccountSettingsReport),
     Account(AccountReport),
+    SignedIn(SignInReport),
     /// One line of the account's export, as the server wrote it.
     Export(serde_json::Value),
     FellBack(FellBackReport),

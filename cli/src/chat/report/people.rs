@@ -97,3 +97,14 @@ pub(crate) struct AccountReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<String>,
 }
+
+/// Somebody signed in to the user's account.
+#[derive(Debug, Serialize)]
+pub(crate) struct SignInReport {
+    /// What the device is called.
+    pub(crate) device: String,
+    pub(crate) device_id: String,
+    /// The account did not have it; otherwise it has one token more.
+    pub(crate) new_device: bool,
+    pub(crate) time_ms: u64,
+}

@@ -15,6 +15,7 @@ use super::output::Output;
 use crate::chat::clock::now_ms;
 use crate::chat::report::{
     AccountReport, FellBackReport, GroupReport, HiddenReport, LaggedReport, Names, Report,
+    SignInReport,
 };
 
 /// Own sends remembered until their delivery comes.
@@ -90,6 +91,12 @@ impl Reporter {
             Event::AccountChanged { .. } => {
                 Report::Account(AccountReport { changed: true, ..AccountReport::default() })
             }
+            Event::SignedIn(sign_in) => Report::SignedIn(SignInReport {
+                device: sign_in.name,
+                device_id: sign_in.device.to_string(),
+                new_device: sign_in.new_device,
+                time_ms: sign_in.time_ms,
+            }),
             Event::Conversation(line) => {
                 line.peer.iter().for_each(|peer| self.names.learn(peer));
                 if !self.lines.is_news(&line) {

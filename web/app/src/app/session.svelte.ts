@@ -6,6 +6,7 @@ import { getContext, setContext } from 'svelte';
 import { DraftTeller } from '../chat/state/draft-teller';
 import { Drafts } from '../chat/state/drafts';
 import { t } from '../i18n';
+import { go } from '../lib/router.svelte';
 import { notify } from '../lib/ui/notices.svelte';
 import { type Account, apiOf, expire } from './accounts.svelte';
 import { forgetRead } from './ended';
@@ -68,7 +69,11 @@ export class Session {
       else if (event.type === 'account') void this.reloadAccount();
       else if (event.type === 'signedIn') {
         const key = event.newDevice ? 'devices.new' : 'devices.again';
-        notify(t(key, { name: event.name }), { stays: true });
+        const devices = { name: 'settings', slot: this.slot, page: 'devices' } as const;
+        notify(t(key, { name: event.name }), {
+          stays: true,
+          action: { label: t('devices.look'), run: () => go(devices) },
+        });
       } else if (event.type === 'profile') this.names.learn(event.profile);
     });
     void this.reloadAccount();

@@ -45,6 +45,22 @@ async function act(client: TestClient, conversation: string, action: object): Pr
   return (await client.committed(localId)).seq;
 }
 
+test('a device is told of every sign-in', async () => {
+  const ann = await person();
+  for (const newDevice of [true, false]) {
+    const phone = await device(await server.signIn(name(ann), 'phone'));
+    const told = await ann.until(
+      (event) => event.type === 'signedIn' && event.newDevice === newDevice && event,
+    );
+    const { state } = phone;
+    expect(told).toMatchObject({
+      name: 'phone',
+      device: state.type === 'ready' ? state.session.device : '',
+    });
+    expect(told.timeMs).toBeGreaterThan(0);
+  }
+});
+
 test('profiles, contacts and blocks are the same on all own devices', async () => {
   const [ann, ben] = [await person(), await person()];
   const phone = await device(await server.signIn(name(ann), 'phone'));

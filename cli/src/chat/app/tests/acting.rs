@@ -307,3 +307,23 @@ fn opening_takes_the_mark_off_that_it_is_to_be_read() {
     assert_eq!(effects.iter().filter(|effect| unmarks(effect)).count(), 1);
     assert!(!app.rooms[0].preferences.marked_unread);
 }
+
+#[test]
+fn a_sign_in_elsewhere_is_told_in_one_line() {
+    let mut app = signed_in((80, 24));
+    let mut told = |new_device| {
+        let device = parley_client::DeviceId::new([9; 16]);
+        let sign_in = parley_client::SignIn {
+            device,
+            name: "a\u{1b}[2Jtablet".into(),
+            new_device,
+            time_ms: 1,
+        };
+        app.update(Input::Event(Event::SignedIn(sign_in)), NOW_MS);
+        app.notice.clone().unwrap().0
+    };
+    let said = told(true);
+    assert!(said.starts_with("New sign-in: ") && said.ends_with("tablet"), "{said}");
+    assert!(!said.contains('\u{1b}'));
+    assert!(told(false).starts_with("Signed in again: "));
+}
