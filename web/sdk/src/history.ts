@@ -63,12 +63,10 @@ function body<T>(schema: Schema<T>, entry: Raw): T | undefined {
 function target(entry: Raw): number | undefined {
   switch (entry.kind) {
     case wire.EntryKind.EDIT:
-      return body(wire.Edit, entry)?.seq || undefined;
     case wire.EntryKind.DELETE:
-      return body(wire.Delete, entry)?.seq || undefined;
     case wire.EntryKind.REACTION:
-      return body(wire.Reaction, entry)?.seq || undefined;
     case wire.EntryKind.PIN:
+      // All four begin with it.
       return body(wire.Pin, entry)?.seq || undefined;
     default:
       return undefined;

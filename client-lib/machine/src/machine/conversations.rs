@@ -7,6 +7,7 @@ use parley_protocol::ids::{ConversationId, UserId};
 use parley_protocol::wire::client_envelope::Kind;
 
 use super::conversation::{Context, Conversation, Expired, Next, SavedConversation};
+use super::expiries::Expiries;
 use super::requests::Pending;
 use super::schedule::Schedule;
 use crate::model::{Conversation as Line, User};
@@ -17,6 +18,10 @@ pub(crate) struct Conversations {
     /// The 1:1 conversation with each user.
     direct: HashMap<UserId, ConversationId>,
     schedule: Schedule,
+    /// Where something expires next. Notes all but the one that is lent.
+    expiries: Expiries,
+    /// Was given out to be changed last, and may expire something earlier since.
+    lent: Option<ConversationId>,
     /// Those whose line the application has not seen since it changed.
     changed: BTreeSet<ConversationId>,
     /// Those that changed since they were last kept.
@@ -28,10 +33,17 @@ impl Conversations {
     /// Those of an earlier run; `keeps` when there is a store.
     pub(crate) fn new(saved: Vec<SavedConversation>, keeps: bool) -> Self {
         let known = saved.into_iter().map(|saved| (saved.id, Conversation::restore(saved)));
+        let known: HashMap<_, _> = known.collect();
+        let mut expiries = Expiries::default();
+        for (id, known) in &known {
+            expiries.set(*id, known.expiry().next_ms());
+        }
         Self {
-            known: known.collect(),
+            known,
             direct: HashMap::new(),
             schedule: Schedule::default(),
+            expiries,
+            lent: None,
             changed: BTreeSet::new(),
             unsaved: BTreeSet::new(),
             keeps,
@@ -43,6 +55,7 @@ impl Conversations {
     }
 
     pub(crate) fn get_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
+        self.lend(id);
         self.known.get_mut(&id)
     }
 
@@ -53,6 +66,7 @@ impl Conversations {
     /// The conversation, known from now on. A new one begins after `held`, or
     /// where the feed will say.
     pub(crate) fn ensure(&mut self, id: ConversationId, held: Option<u64>) -> &mut Conversation {
+        self.lend(id);
         self.known.entry(id).or_insert_with(|| Conversation::new(id, held))
     }
 
@@ -96,21 +110,49 @@ impl Conversations {
         self.schedule.wake(id);
     }
 
+    /// Whoever changes this one may make something expire earlier in it. Nothing else
+    /// does, and later than noted nothing expires until time passes here.
+    fn lend(&mut self, id: ConversationId) {
+        if self.lent != Some(id) {
+            self.note_lent();
+            self.lent = Some(id);
+        }
+    }
+
+    fn note_lent(&mut self) {
+        if let Some(id) = self.lent.take() {
+            self.expiries.set(id, self.expiry_ms_of(id));
+        }
+    }
+
+    fn expiry_ms_of(&self, id: ConversationId) -> Option<u64> {
+        self.known.get(&id).and_then(|known| known.expiry().next_ms())
+    }
+
     /// When a message expires next, by the server's clock.
     pub(crate) fn expiry_ms(&self) -> Option<u64> {
-        self.known.values().filter_map(|known| known.expiry().next_ms()).min()
+        let lent = self.lent.and_then(|id| self.expiry_ms_of(id));
+        self.expiries.first_ms().into_iter().chain(lent).min()
     }
 
     /// It is so late by the server's clock. Returns those where something may have
-    /// expired, and whether the count is stale by it.
+    /// expired, the earliest first, and whether the count is stale by it.
     pub(crate) fn handle_time(
         &mut self,
         now_ms: u64,
         me: Option<UserId>,
     ) -> Vec<(ConversationId, bool)> {
-        let known = self.known.iter_mut().map(|(id, known)| (*id, known.handle_time(now_ms, me)));
-        let expired = known.filter(|(_, expired)| *expired != Expired::Nothing);
-        expired.map(|(id, expired)| (id, expired == Expired::Stale)).collect()
+        self.note_lent();
+        let mut expired = Vec::new();
+        for id in self.expiries.due(now_ms) {
+            let Some(known) = self.known.get_mut(&id) else { continue };
+            let what = known.handle_time(now_ms, me);
+            if what != Expired::Nothing {
+                expired.push((id, what == Expired::Stale));
+            }
+            self.expiries.set(id, known.expiry().next_ms());
+        }
+        expired
     }
 
     /// Its line in the list changed.

@@ -30,6 +30,7 @@ mod conversation;
 mod conversations;
 mod cursors;
 mod entries;
+mod expiries;
 mod feed;
 mod inbound;
 mod liveness;

@@ -6,6 +6,7 @@
 import type { Conversation as Line, User } from '../model.ts';
 import type { Save, StoredConversation } from '../store.ts';
 import { Conversation } from './conversation/conversation.ts';
+import { Expiries } from './expiries.ts';
 import type { Outputs } from './outputs.ts';
 import type { Request } from './requests.ts';
 import { Schedule } from './schedule.ts';
@@ -17,12 +18,18 @@ export class Conversations {
   readonly #all = new Map<string, Conversation>();
   /** By user id. */
   readonly #direct = new Map<string, string>();
+  /** Told of by {@link touch}: whatever changes a conversation touches it. */
+  readonly #expiries = new Expiries();
   readonly #changed = new Set<string>();
   readonly #unsaved = new Set<string>();
 
   constructor(outputs: Outputs, saved: readonly StoredConversation[] = []) {
     this.#outputs = outputs;
-    for (const one of saved) this.#all.set(one.id, Conversation.restore(one));
+    for (const one of saved) {
+      const it = Conversation.restore(one);
+      this.#all.set(it.id, it);
+      this.#expiries.set(it.id, it.expiry.nextMs);
+    }
   }
 
   get(id: string): Conversation | undefined {
@@ -69,6 +76,7 @@ export class Conversations {
 
   /** Its state changed: it is saved, and looked at for what it needs. */
   touch(id: string): void {
+    this.#expiries.set(id, this.get(id)?.expiry.nextMs);
     if (this.#outputs.keeps) this.#unsaved.add(id);
     this.schedule.wake(id);
   }
@@ -91,18 +99,18 @@ export class Conversations {
 
   /** When a message expires next, by the server's clock. */
   expiryMs(): number {
-    return this.values().reduce((at, it) => Math.min(at, it.expiry.nextMs), Infinity);
+    return this.#expiries.order[0]?.[1] ?? Infinity;
   }
 
   /** It is so late by the server's clock. Returns whether a count is stale by it. */
   handleTime(nowMs: number, me: string | undefined): boolean {
     let stale = false;
-    for (const it of this.#all.values()) {
-      if (it.expiry.nextMs > nowMs) continue;
-      stale = it.handleTime(nowMs, me) || stale;
-      this.#outputs.save({ type: 'expired', conversation: it.id, nowMs });
-      this.markChanged(it.id);
-      this.touch(it.id);
+    for (const [id, atMs] of this.#expiries.order) {
+      if (atMs > nowMs) break;
+      stale = this.get(id)?.handleTime(nowMs, me) || stale;
+      this.#outputs.save({ type: 'expired', conversation: id, nowMs });
+      this.markChanged(id);
+      this.touch(id);
     }
     return stale;
   }
