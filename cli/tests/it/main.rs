@@ -35,6 +35,7 @@ mod recovery;
 mod slow;
 mod stalled;
 mod startup;
+mod strangers;
 mod typing;
 mod web;
 mod webtransport;

@@ -66,6 +66,17 @@ pub enum Standing {
     Accepted,
 }
 
+impl Standing {
+    /// Whether the other one may say in it for how long is kept what they write.
+    /// Whoever neither answered nor took it up is not to see what was written to
+    /// them go by a stranger's clock. What they let strangers do is not asked:
+    /// the answer would tell.
+    #[must_use]
+    pub fn lets_keep_for_a_while(self) -> bool {
+        self == Self::Accepted
+    }
+}
+
 /// What becomes of a message from somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Welcome {

@@ -136,3 +136,10 @@ fn activity_of_a_user_whom_many_blocked_is_hidden() {
     let user = ann(|ann| ann.blocked_by_many = true);
     assert!(user.hides_activity_from(BOB) && !user.hides_activity_from(ANN));
 }
+
+#[test]
+fn only_whom_they_answered_or_took_up_sets_how_long_is_kept() {
+    let may = [Standing::None, Standing::Pending, Standing::Accepted]
+        .map(Standing::lets_keep_for_a_while);
+    assert_eq!(may, [false, false, true]);
+}

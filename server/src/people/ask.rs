@@ -37,6 +37,21 @@ impl People {
         }
     }
 
+    /// Whether `from` may set for how long their 1:1 with `to` keeps what they
+    /// write. Cancel safe.
+    ///
+    /// # Errors
+    /// As [`People::may_message`], and `forbidden` while `to` neither wrote there
+    /// nor took it up.
+    pub async fn may_keep(&self, from: UserId, to: UserId) -> Result<(), Code> {
+        self.may_message(from, to).await?;
+        if from == to {
+            return Ok(());
+        }
+        let standing = self.standing(to, from).await.map_err(|error| error.code())?;
+        if standing.lets_keep_for_a_while() { Ok(()) } else { Err(Code::Forbidden) }
+    }
+
     /// Whether `actor` may bring all of `users` into a group. Cancel safe.
     ///
     /// # Errors

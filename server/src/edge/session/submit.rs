@@ -94,17 +94,28 @@ impl Host {
             (Act::Change(Change::Created { members: named, .. } | Change::Added(named)), _) => {
                 people.may_add(user, named).await
             }
-            (_, SendTo::Peer(peer)) => people.may_message(user, peer).await,
-            (_, SendTo::Conversation(id)) => match self.peer(user, id).await? {
-                Some(peer) => people.may_message(user, peer).await,
+            (act, SendTo::Peer(peer)) => self.may_write(user, peer, act).await,
+            (act, SendTo::Conversation(id)) => match self.peer(user, id).await? {
+                Some(peer) => self.may_write(user, peer, act).await,
                 None => Ok(()),
             },
             (_, SendTo::NewGroup | SendTo::Invite(..)) => Ok(()),
         };
         match asked {
             Ok(()) => Ok(None),
-            Err(code @ (Code::NotFound | Code::NotAccepted)) => Ok(Some(code)),
+            Err(code @ (Code::NotFound | Code::NotAccepted | Code::Forbidden)) => Ok(Some(code)),
             Err(code) => Err(code),
+        }
+    }
+
+    /// Whether the other one of a 1:1 takes it.
+    async fn may_write(&self, user: UserId, peer: UserId, act: &Act) -> Result<(), Code> {
+        let people = &self.inner.people;
+        match act {
+            Act::Change(Change::Changed { settings: Some(_), .. }) => {
+                people.may_keep(user, peer).await
+            }
+            _ => people.may_message(user, peer).await,
         }
     }
 
