@@ -18,6 +18,7 @@ mod delivery;
 mod devices;
 mod disk;
 mod drain;
+mod erased;
 mod groups;
 mod history;
 mod honest;

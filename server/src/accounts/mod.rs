@@ -39,6 +39,7 @@ use crate::base::rates::SignInOptions;
 use crate::base::reads::Reads;
 use crate::chat::home::Homes;
 use crate::chat::presence::Presence;
+use crate::chat::retention::Candidates;
 use crate::chat::shard::Shards;
 use crate::people::People;
 use crate::storage::store::{Store, StoreError};
@@ -108,6 +109,8 @@ pub struct Parts {
     pub shards: Shards,
     /// The feeds.
     pub homes: Arc<Homes>,
+    /// Who is told that words were erased.
+    pub erased: Arc<Candidates>,
 }
 
 struct Inner {

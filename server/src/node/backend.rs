@@ -107,7 +107,7 @@ impl Backend {
         let people = People::new(config.people_options(), count, store.clone(), rows, standings);
         let every = Duration::from_millis(config.storage.erase_every_ms);
         let eraser = Eraser::new(retention::Parts {
-            candidates,
+            candidates: Arc::clone(&candidates),
             count,
             store: store.clone(),
             log: Arc::clone(&log),
@@ -148,6 +148,7 @@ impl Backend {
             rates: rates.clone(),
             shards: shards.clone(),
             homes: Arc::clone(&homes),
+            erased: candidates,
         });
         let parts = session::Parts {
             accounts: accounts.clone(),

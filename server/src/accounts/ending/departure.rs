@@ -121,6 +121,8 @@ impl Ending {
                 CommitError::Closed => Code::StorageFailed,
             })?;
             if last {
+                // Drafts among it, which the write-ahead log still holds.
+                self.parts.erased.note_erased();
                 return Ok(());
             }
         }

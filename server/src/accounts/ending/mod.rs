@@ -62,6 +62,7 @@ impl Ending {
         // Also when it failed: whether it was committed is then unknown.
         erasure.done();
         ended?;
+        self.parts.erased.note_erased();
         online.privacy_changed(user);
         online.profile_changed(user);
         self.depart(user, identity.device).await?;
