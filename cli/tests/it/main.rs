@@ -19,6 +19,7 @@ mod devices;
 mod disk;
 mod drain;
 mod erased;
+mod gone;
 mod groups;
 mod history;
 mod honest;

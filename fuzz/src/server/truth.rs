@@ -248,6 +248,18 @@ impl Log {
         }
     }
 
+    /// The message that an entry is about: the first number of its body.
+    fn about(&self, seq: u64) -> Option<u64> {
+        let said = self.said.get(seq as usize - 1)?;
+        match said.kind {
+            EntryKind::Edit | EntryKind::Delete | EntryKind::Reaction | EntryKind::Pin => {
+                // Any body that has a number there, and nothing else, reads it.
+                wire::HistoryErased::decode(said.body.clone()).ok().map(|about| about.up_to)
+            }
+            _ => None,
+        }
+    }
+
     /// The message that an edit is of.
     fn edits(&self, seq: u64) -> Option<u64> {
         let said = self.said.get(seq as usize - 1).filter(|said| said.kind == EntryKind::Edit);
@@ -270,7 +282,9 @@ impl Log {
         let hides = |seq| self.hidden.get(&user).is_some_and(|seqs| seqs.contains(&seq));
         // The new words of what they hid are hidden too.
         let hidden = hides(seq) || self.edits(seq).is_some_and(hides);
-        assert_eq!(entry.erased, hidden || self.is_deleted(seq), "{entry:?}");
+        // What is about an erased part of the history goes with it.
+        let erased = self.about(seq).is_some_and(|about| about <= self.erased_up_to());
+        assert_eq!(entry.erased, hidden || erased || self.is_deleted(seq), "{entry:?}");
         assert!(!entry.erased || entry.body.is_empty(), "{entry:?} has a body");
         if !entry.erased {
             let filled_in = said.kind == EntryKind::MemberJoined;

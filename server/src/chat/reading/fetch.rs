@@ -235,10 +235,12 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the message with this seq is too old to keep.
+    /// Whether the message with this seq is too old to keep, or its part of the
+    /// history was erased: what is about it goes with it, wherever it stands.
     pub(super) fn is_gone(&self, seq: u64) -> Result<bool, Error> {
-        let gone = &self.sight.gone;
-        Ok(gone.has_message(self.shards.store(), self.sight.visible.place, seq)?)
+        let Sight { gone, visible, .. } = self.sight;
+        let erased = seq <= visible.state.erased_up_to;
+        Ok(erased || gone.has_message(self.shards.store(), self.sight.visible.place, seq)?)
     }
 
     /// The entry as the reader sees it.
@@ -248,10 +250,11 @@ impl Reader<'_> {
     }
 
     /// Whether an entry's body is not there for the reader because it expired, or
-    /// because the message it is about did, or because that one's words are hidden.
+    /// because the message it is about did or was erased, or because that one's
+    /// words are hidden.
     fn lacks_body(&self, seq: u64, entry: &Bytes) -> Result<bool, Error> {
-        let Sight { gone, hidden, .. } = self.sight;
-        if gone.is_empty() && hidden.is_empty() {
+        let Sight { gone, hidden, visible, .. } = self.sight;
+        if gone.is_empty() && hidden.is_empty() && visible.state.erased_up_to == 0 {
             return Ok(false);
         }
         let Ok(entry) = Entry::decode(entry.clone()) else { return Ok(false) };
