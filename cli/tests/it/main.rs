@@ -34,6 +34,7 @@ mod rates;
 mod receipts;
 mod reconnect;
 mod recovery;
+mod returning;
 mod slow;
 mod stalled;
 mod startup;
