@@ -163,3 +163,55 @@ async fn a_hang_up_reads_the_certificate_again_and_ends_nothing() {
     session.ping().await.unwrap();
     assert!(Connection::open(&renewed, Transport::Quic).await.is_ok());
 }
+
+/// A Kubernetes service named `parley` gives each pod these.
+const OF_ANOTHER: [(&str, &str); 6] = [
+    ("PARLEY_PORT", "tcp://10.0.0.1:7443"),
+    ("PARLEY_PORT_7443_TCP", "tcp://10.0.0.1:7443"),
+    ("PARLEY_PORT_7443_TCP_ADDR", "10.0.0.1"),
+    ("PARLEY_SERVICE_HOST", "10.0.0.1"),
+    ("PARLEY_SERVICE_PORT", "7443"),
+    ("PARLEY_SERVICE_PORT_HTTP", "7480"),
+];
+
+#[tokio::test]
+async fn variables_of_other_programs_are_passed_over_and_said_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut launch = Launch::new(&folder.path().join("data"));
+    for (name, value) in OF_ANOTHER {
+        launch = launch.with(name, value);
+    }
+    let server = launch.start().await;
+    assert!(server.ready.tls.starts_with("tls://127.0.0.1:"), "{:?}", server.ready);
+    let log = server.stderr();
+    let warning = |name: &str| {
+        let word = |line: &str| {
+            line.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|w| w == name)
+        };
+        log.lines().any(|line| line.contains("WARN") && word(line))
+    };
+    for (name, value) in OF_ANOTHER {
+        assert!(warning(name), "nothing is said of {name}: {log}");
+        assert!(!value.contains("10.0.0.1") || !log.contains(value), "the value of {name} is told");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_what_would_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = || Launch::new(&folder.path().join("data"));
+    // What it names, and what would do.
+    for (name, value, named, remedy) in [
+        ("PARLEY_LISTN", "127.0.0.1:0", "PARLEY_LISTN", "listen"),
+        ("PARLEY_RATES__SEND_BURST", "5", "PARLEY_RATES__SEND_BURST", "rates.sends_burst"),
+        ("PARLEY_Storage__Shards", "5", "PARLEY_Storage__Shards", "storage.shards"),
+        ("PARLEY_STORAGE__SHARDS", "many", "PARLEY_STORAGE__SHARDS", "whole number"),
+        ("PARLEY_STORAGE__SHARDS", "0", "storage.shards", "1 to 256"),
+        ("PARLEY_STORAGE__ERASED_LOG_MS", "99", "storage.erased_log_ms", "100 to"),
+        ("PARLEY_CONNECTIONS__LIMIT_LOOPBACK", "maybe", "LIMIT_LOOPBACK", "true or false"),
+    ] {
+        let text = refusal(&launch().with(name, value)).await;
+        assert!(text.contains(named) && text.contains(remedy), "{name}={value}: {text}");
+    }
+    assert!(!folder.path().join("data").exists(), "a refused server makes no folder");
+}
