@@ -11,7 +11,10 @@ mod book;
 mod http;
 mod table;
 
+use std::collections::BTreeSet;
 use std::path::Path;
+
+use parley_protocol::Code;
 
 use crate::common::Launch;
 
@@ -47,6 +50,12 @@ pub(crate) const PER_USER: [&str; 10] = [
     "TYPING",
     "CHANGES",
 ];
+
+/// Method and path of those of the HTTP API that need a token.
+pub(crate) fn paths_with_a_token() -> BTreeSet<(String, String)> {
+    let needs = |row: &table::Row| row.lists(Code::TokenInvalid);
+    table::paths().into_iter().filter(|(_, row)| needs(row)).map(|(path, _)| path).collect()
+}
 
 /// With a bucket that holds so many, and gets as many an hour.
 fn often(launch: Launch, bucket: &str, count: &str) -> Launch {

@@ -41,7 +41,7 @@ const fn right_of(who: Who) -> Right {
         }
         Who::Admin | Who::OtherAdmin => Right::Admin,
         Who::Owner => Right::Owner,
-        Who::Stranger | Who::Former | Who::Shy | Who::Gone => Right::None,
+        Who::Stranger | Who::Former | Who::Banned | Who::Shy | Who::Gone => Right::None,
     }
 }
 

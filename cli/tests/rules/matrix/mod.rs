@@ -4,6 +4,8 @@
 //! - [`table`]: the actions and the answer each actor gets.
 //! - [`effects`]: what must not come of any of them, by whomever.
 //! - [`scene`]: a fresh conversation for every cell, so that none spoils another.
+//! - [`paths`]: the same of accounts, by the paths of the HTTP API.
+//! - [`ends`]: what the end of an account does to each kind of conversation.
 //!
 //! A world is one server with everybody signed in, all asking in one way. What
 //! is answered with entries must hold nothing that the actor may not see; the
@@ -11,6 +13,8 @@
 //! gets `token_invalid` for all of it.
 
 mod effects;
+mod ends;
+mod paths;
 mod scene;
 mod table;
 

@@ -20,6 +20,8 @@ pub(crate) enum Who {
     Stranger,
     /// Was put out.
     Former,
+    /// Was put out for good.
+    Banned,
     /// Came in when all was said.
     Newcomer,
     Member,
@@ -38,9 +40,10 @@ pub(crate) enum Who {
     Gone,
 }
 
-const EVERYBODY: [(Who, &str); 12] = [
+const EVERYBODY: [(Who, &str); 13] = [
     (Who::Stranger, "stranger"),
     (Who::Former, "former"),
+    (Who::Banned, "banned"),
     (Who::Newcomer, "newcomer"),
     (Who::Member, "regular"),
     (Who::Blocked, "blocked"),
@@ -180,7 +183,8 @@ impl Scene {
         }
         let id = |name: &str| format!("{name}-{number}");
         let user = |world: &World, who: Who| world.people[&who].user;
-        let inside = [Who::Former, Who::Member, Who::Admin, Who::OtherAdmin, Who::OtherMember];
+        let inside =
+            [Who::Former, Who::Banned, Who::Member, Who::Admin, Who::OtherAdmin, Who::OtherMember];
         let members: Vec<UserId> = inside.iter().map(|who| user(world, *who)).collect();
         let settings = ConversationSettings::default();
         let made = asks::new_group(&id("group"), "Friends", settings, &members);
@@ -221,6 +225,8 @@ impl Scene {
             .await;
         let out = asks::remove(&group, &id("out"), &user(world, Who::Former));
         let left = place(&world.must(Who::Owner, out).await).0;
+        let ban = asks::ban(&group, &id("ban"), &user(world, Who::Banned));
+        let banned = place(&world.must(Who::Owner, ban).await).0;
         world.must(Who::Owner, asks::text(&group, &id("after"), "after", 0, &[])).await;
         let comes = asks::add(&group, &id("in"), &[user(world, Who::Newcomer)]);
         let came = place(&world.must(Who::Owner, comes).await).0;
@@ -241,6 +247,7 @@ impl Scene {
         sees.insert(Who::Blocked, (2, u64::MAX));
         sees.insert(Who::Blocker, (3, u64::MAX));
         sees.insert(Who::Former, (1, left));
+        sees.insert(Who::Banned, (1, banned));
         sees.insert(Who::Newcomer, (came, u64::MAX));
         Self {
             people: world.people.clone(),
@@ -302,7 +309,7 @@ impl Scene {
 const NOBODY: i32 = parley_protocol::wire::Audience::Nobody as i32;
 
 /// Changes some settings.
-fn shut(change: impl FnOnce(&mut parley_protocol::wire::AccountSettings)) -> Ask {
+pub(crate) fn shut(change: impl FnOnce(&mut parley_protocol::wire::AccountSettings)) -> Ask {
     let mut settings = parley_protocol::wire::AccountSettings::default();
     change(&mut settings);
     asks::update(parley_protocol::wire::update_account::Change::Settings(settings))
@@ -318,7 +325,7 @@ fn about(text: &str) -> Ask {
 }
 
 /// The conversation of a Sent.
-fn conversation(said: &Said) -> ConversationId {
+pub(crate) fn conversation(said: &Said) -> ConversationId {
     match said {
         Said::Sent(sent) => conversation_of(sent),
         other => panic!("not Sent: {other:?}"),
@@ -326,7 +333,7 @@ fn conversation(said: &Said) -> ConversationId {
 }
 
 /// Seq and ordinal of a Sent.
-fn place(said: &Said) -> (u64, u64) {
+pub(crate) fn place(said: &Said) -> (u64, u64) {
     match said {
         Said::Sent(sent) => (sent.seq, sent.ordinal),
         other => panic!("not Sent: {other:?}"),
