@@ -56,6 +56,62 @@ async function received(): Promise<string[]> {
   return entries.flatMap((entry) => (entry.type === 'message' && !entry.own ? [entry.text] : []));
 }
 
+/** What this browser keeps of Ann's account: rows by table, and whether a word is among them. */
+async function kept(word: string): Promise<{ rows: Record<string, number>; said: boolean }> {
+  return page.evaluate(
+    async ([account, word]) => {
+      const done = <T>(request: IDBRequest<T>) =>
+        new Promise<T>((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      const database = await done(indexedDB.open(`parley-${account}`));
+      const rows: Record<string, number> = {};
+      let said = false;
+      const bytes = (_: string, value: unknown) =>
+        value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
+      for (const name of database.objectStoreNames) {
+        const all = await done(database.transaction(name).objectStore(name).getAll());
+        rows[name] = all.length;
+        said ||= JSON.stringify(all, bytes).includes(word);
+      }
+      database.close();
+      return { rows, said };
+    },
+    [ann.user.id, word] as const,
+  );
+}
+
+const READ_IS_GONE = {
+  rows: { conversations: 0, users: 0, entries: 0, related: 0, outbox: 1 },
+  said: false,
+};
+
+test('what was read leaves the browser when the session ends, what was not sent stays', async () => {
+  const held = await holdable(device.context);
+  await openChat();
+  await vi.waitFor(async () => expect(await kept('Hello Ann')).toMatchObject({ said: true }));
+  held.hold();
+  await write(page, 'unsent');
+  await vi.waitFor(async () => expect((await kept('')).rows.outbox).toBe(1));
+  await signOutOthers();
+  await page.getByRole('heading', { name: 'Sign in again' }).waitFor();
+  await vi.waitFor(async () => expect(await kept('Hello Ann')).toMatchObject(READ_IS_GONE));
+  expect(await kept('unsent')).toMatchObject({ said: true });
+  held.release();
+});
+
+test('what was read leaves at the next visit when no page was open', async () => {
+  await openChat();
+  await vi.waitFor(async () => expect(await kept('Hello Ann')).toMatchObject({ said: true }));
+  await page.close();
+  await signOutOthers();
+  page = await device.page('/u/0');
+  await page.getByRole('heading', { name: 'Sign in again' }).waitFor();
+  const gone = { ...READ_IS_GONE, rows: { ...READ_IS_GONE.rows, outbox: 0 } };
+  await vi.waitFor(async () => expect(await kept('Hello Ann')).toMatchObject(gone));
+});
+
 test('the draft is kept, and what was not sent goes out once', async () => {
   const held = await holdable(device.context);
   await openChat();
