@@ -217,19 +217,39 @@ test('a tab in the background is silent while another one is looked at', async (
   });
 });
 
-test('through the service worker a chat has one, and a tap brings the app to it', async () => {
+/** A browser of Ann's in which the service worker shows them. */
+async function withWorker(): Promise<{ device: Device; app: Page }> {
   const device = await notified({ ...DESKTOP, serviceWorkers: 'allow' });
   const page = await device.page('/u/0');
   await page.evaluate(async () => {
     await navigator.serviceWorker.ready;
   });
   await page.close();
-  const app = await turnOn(device);
-  const kept = () =>
-    app.evaluate(async () => {
-      const worker = await navigator.serviceWorker.ready;
-      return (await worker.getNotifications()).map(({ title, body }) => ({ title, body }));
-    });
+  return { device, app: await turnOn(device) };
+}
+
+/** What the service worker shows. */
+const keptIn = (app: Page) =>
+  app.evaluate(async () => {
+    const worker = await navigator.serviceWorker.ready;
+    return (await worker.getNotifications()).map(({ title, body }) => ({ title, body }));
+  });
+
+test('a session that is ended elsewhere takes its notifications along', async () => {
+  const { app } = await withWorker();
+  await toGroup('one');
+  await until(async () => expect(await keptIn(app)).toMatchObject([{ body: 'one' }]));
+  const other = await stage.device(ann);
+  await other.context.request.delete(`${stage.server.http}/v1/devices`, {
+    headers: { 'Parley-Account': '0' },
+  });
+  await app.getByRole('heading', { name: 'Sign in again' }).waitFor();
+  await until(async () => expect(await keptIn(app)).toEqual([]));
+});
+
+test('through the service worker a chat has one, and a tap brings the app to it', async () => {
+  const { device, app } = await withWorker();
+  const kept = () => keptIn(app);
   await toGroup('one');
   await toGroup('two');
   await until(async () => expect(await kept()).toMatchObject([{ body: 'two' }]));
