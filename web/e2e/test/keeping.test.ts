@@ -113,6 +113,7 @@ test('a retention that is set is said in the chat, and what was written under it
   });
   await client.committed(localId);
   await say(bob, to, ['soon forgotten']);
+  await message(theirs, 'soon forgotten').waitFor();
   // It goes while nobody writes and nobody reloads, and stays away from what this browser keeps.
   await message(theirs, 'soon forgotten').waitFor({ state: 'detached', timeout: 60_000 });
   await message(theirs, 'for ever').waitFor();
