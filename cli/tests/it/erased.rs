@@ -172,3 +172,31 @@ async fn a_server_that_was_killed_leaves_no_more_of_them() {
     world.server.restart().await;
     world.nothing_is_left().await;
 }
+
+/// Alone, with nothing else that has the log begun anew.
+#[tokio::test]
+async fn what_an_account_held_leaves_the_disk_with_it() {
+    let set = |launch: Launch| launch.with("PARLEY_STORAGE__ERASED_LOG_MS", "500");
+    let set = |launch: Launch| set(launch).with("PARLEY_STORAGE__ERASE_EVERY_MS", "50");
+    let (folder, server, [ann, ben]) = people_with(["ann", "ben"], set).await;
+    let mut b = Session::open(&server.ready, Transport::Quic, &ben).await;
+    let talk = conversation_of(&b.say(&ann, "1", "hello").await);
+    let (draft, about) = (marker(), marker());
+    b.ask(asks::prefer(&talk, |set| set.draft = Some(draft.clone()))).await.unwrap();
+    let profile = ProfileChange { about: Some(about.clone()), ..ProfileChange::default() };
+    b.ask(asks::update(Change::Profile(profile))).await.unwrap();
+    let data = folder.path().join("data");
+    let left = || [&draft, &about].map(|words| files_with(&data, words));
+    // As long as nothing ends, they are kept.
+    tokio::time::sleep(Duration::from_millis(1000)).await;
+    assert!(left().iter().all(|files| !files.is_empty()), "{:?}", left());
+    let body = json!({ "password": password_of("ben") }).to_string().into();
+    let api = Api::plain(&server.ready);
+    let reply = api.call(hyper::Method::DELETE, "/v1/account", Some(&ben.bearer), Some(body)).await;
+    assert!(reply.status.is_success(), "{reply:?}");
+    let deadline = Instant::now() + PATIENCE;
+    while left().iter().any(|files| !files.is_empty()) {
+        assert!(Instant::now() < deadline, "still on the disk: {:?}", left());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
