@@ -178,6 +178,9 @@ impl Known<'_> {
                 let users = vec![user];
                 (EntryKind::MembersAdded, wire::MembersAdded { users }.encode_to_vec())
             }
+            6 if seq % 4 == 1 => {
+                (EntryKind::MemberUnbanned, wire::MemberUnbanned { user }.encode_to_vec())
+            }
             6 => {
                 let ban = seq.is_multiple_of(4);
                 (EntryKind::MemberRemoved, wire::MemberRemoved { user, ban }.encode_to_vec())

@@ -159,8 +159,33 @@ impl Truth {
 impl Log {
     fn may_send(&self, user: UserId, kind: EntryKind) -> bool {
         let begins = kind == EntryKind::GroupCreated && self.said.is_empty();
-        let joins = kind == EntryKind::MemberJoined;
+        let joins = kind == EntryKind::MemberJoined && !self.is_banned(user);
         begins || joins || self.is_in(user)
+    }
+
+    /// Whether somebody may not come in by themselves.
+    fn is_banned(&self, user: UserId) -> bool {
+        let user = user.to_wire();
+        let mut banned = false;
+        for said in &self.said {
+            let body = said.body.clone();
+            match said.kind {
+                EntryKind::MemberRemoved => {
+                    let removed = wire::MemberRemoved::decode(body).unwrap_or_default();
+                    banned |= removed.ban && removed.user == user;
+                }
+                EntryKind::MemberUnbanned => {
+                    let unbanned = wire::MemberUnbanned::decode(body).unwrap_or_default();
+                    banned &= unbanned.user != user;
+                }
+                EntryKind::MembersAdded => {
+                    let added = wire::MembersAdded::decode(body).unwrap_or_default();
+                    banned &= !added.users.contains(&user);
+                }
+                _ => {}
+            }
+        }
+        banned
     }
 
     fn is_known_to(&self, user: UserId) -> bool {
