@@ -15,6 +15,7 @@ mod common;
 mod contract;
 mod credentials;
 mod delivery;
+mod descriptors;
 mod devices;
 mod disk;
 mod drain;

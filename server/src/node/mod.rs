@@ -9,6 +9,7 @@ pub mod config;
 
 mod backend;
 mod commits;
+mod descriptors;
 mod drain;
 mod gauges;
 
@@ -21,13 +22,14 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::edge::http::{self, Assets};
-use crate::edge::listen::{BindError, Connections, Services, Sockets, WebSockets};
+use crate::edge::listen::{BindError, ConnectionCaps, Connections, Services, Sockets, WebSockets};
 use crate::edge::session::Host;
 use crate::edge::tls::{Certificates, TlsError};
 use crate::node::config::{Config, Problem};
 use crate::storage::log::{self, LogError};
 use crate::storage::store::{self, OpenError, Store, StoreError};
 pub use backend::Backend;
+pub use descriptors::TooFew;
 
 /// Why a node could not start. The texts are for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,9 @@ pub enum StartError {
     /// The configuration is wrong.
     #[error("{0}")]
     Config(Problem),
+    /// The process may have too few open files.
+    #[error(transparent)]
+    Descriptors(#[from] TooFew),
     /// The data folder was refused.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -118,13 +123,17 @@ impl Node {
         if assets.is_empty() {
             tracing::warn!("this build holds no web client; browsers are told so");
         }
-        let store = Store::open(&store_options(&config))?;
+        let configured = config.connections.total;
+        let shares = descriptors::share(configured)?;
+        let store = Store::open(&store_options(&config, shares.store))?;
         let backend = Backend::start(&config, store, on_fatal)?;
+        shares.tell(configured);
         let certificates = Certificates::load(config.tls_options())?;
         let listen = config.listen_options().map_err(StartError::Config)?;
         let sockets = Sockets::bind(&listen)?;
         let ready = ready(&config, &sockets, certificates.fingerprint());
-        let connections = Connections::new(config.connection_caps());
+        let caps = ConnectionCaps { total: shares.connections, ..config.connection_caps() };
+        let connections = Connections::new(caps);
         let websockets = WebSockets::new(backend.host().clone(), listen);
         let web_transport = config.webtransport.enabled.then(|| http::WebTransport {
             port: sockets.addresses().quic.port(),
@@ -223,8 +232,9 @@ fn ready(config: &Config, sockets: &Sockets, fingerprint: String) -> Ready {
     }
 }
 
-fn store_options(config: &Config) -> store::Options {
+fn store_options(config: &Config, open_files: usize) -> store::Options {
     store::Options {
+        open_files,
         shard_count: config.storage.shards,
         cache_bytes: config.storage.cache_bytes,
         write_buffer_bytes: config.storage.write_buffer_bytes,

@@ -46,6 +46,7 @@ metrics! {
     // Connections.
     Gauge CONNECTIONS "parley_connections" Count "Open connections by transport and state.";
     Counter CONNECTIONS_REFUSED "parley_connections_refused_total" Count "Connections refused at a cap, by transport and cap.";
+    Gauge CONNECTIONS_LIMIT "parley_connections_limit" Count "Connections the node takes: `connections.total`, or fewer where it may have too few open files.";
     Counter HANDSHAKES_FAILED "parley_handshakes_failed_total" Count "TLS and QUIC handshakes that failed or took too long, by transport.";
     Counter CONNECTIONS_CUT "parley_connections_cut_total" Count "HTTP and WebSocket connections cut, by reason: handshake_timeout, control_flood, slow_reader.";
     Counter ACCEPT_ERRORS "parley_accept_errors_total" Count "Errors of accept, such as too many open files.";
@@ -101,6 +102,7 @@ metrics! {
     // Process.
     Gauge RESIDENT_BYTES "parley_resident_bytes" Bytes "Resident memory of the process.";
     Gauge OPEN_FILES "parley_open_files" Count "Open file descriptors of the process.";
+    Gauge OPEN_FILES_LIMIT "parley_open_files_limit" Count "Open file descriptors the process may have; missing without a limit.";
     Gauge ALLOCATOR_ALLOCATED_BYTES "parley_allocator_allocated_bytes" Bytes "Bytes the program holds, as jemalloc counts them.";
     Gauge ALLOCATOR_ACTIVE_BYTES "parley_allocator_active_bytes" Bytes "Bytes in pages with allocations, as jemalloc counts them.";
     Gauge ALLOCATOR_RESIDENT_BYTES "parley_allocator_resident_bytes" Bytes "Bytes jemalloc keeps resident.";

@@ -50,6 +50,8 @@ pub struct Options {
     pub write_buffer_bytes: usize,
     /// The write-ahead log is kept below this; it bounds the time of recovery.
     pub wal_bytes: u64,
+    /// Table files held open; more of them than this are closed again.
+    pub open_files: usize,
 }
 
 impl Options {
@@ -62,6 +64,7 @@ impl Options {
             cache_bytes: 64 * 1024 * 1024,
             write_buffer_bytes: 96 * 1024 * 1024,
             wal_bytes: 256 * 1024 * 1024,
+            open_files: 1024,
         }
     }
 }
@@ -168,6 +171,7 @@ impl Store {
             cache_bytes: options.cache_bytes,
             write_buffer_bytes: options.write_buffer_bytes,
             wal_bytes: options.wal_bytes,
+            open_files: options.open_files,
         };
         let engine = Rocks::open(&database, budget).map_err(|error| match error.trouble {
             Trouble::InUse => OpenError::InUse { path: folder.path.clone() },
@@ -183,7 +187,13 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; nothing in the folder is changed.
     pub fn look(path: &Path) -> Result<Self, OpenError> {
-        let budget = Budget { cache_bytes: 8 << 20, write_buffer_bytes: 1 << 20, wal_bytes: 0 };
+        let budget = Budget {
+            cache_bytes: 8 << 20,
+            write_buffer_bytes: 1 << 20,
+            wal_bytes: 0,
+            // A guest holds all of them.
+            open_files: usize::MAX,
+        };
         if open_marker(&path.join(MARKER))?.is_none() {
             let found = format!("no file {MARKER}");
             return Err(OpenError::Unknown { path: path.to_owned(), found });

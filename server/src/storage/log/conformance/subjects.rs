@@ -69,8 +69,12 @@ impl OnDisk {
 
 impl Subject for OnDisk {
     fn open(&mut self, options: Options) -> Running {
-        let budget =
-            Budget { cache_bytes: 1 << 20, write_buffer_bytes: 8 << 20, wal_bytes: 8 << 20 };
+        let budget = Budget {
+            cache_bytes: 1 << 20,
+            write_buffer_bytes: 8 << 20,
+            wal_bytes: 8 << 20,
+            open_files: 64,
+        };
         let engine = Rocks::open(self.here(), budget).unwrap();
         start(Kind::Local, Arc::new(engine), options)
     }

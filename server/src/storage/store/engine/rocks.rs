@@ -31,6 +31,8 @@ pub struct Budget {
     pub write_buffer_bytes: usize,
     /// Write-ahead log.
     pub wal_bytes: u64,
+    /// Table files held open by an owner.
+    pub open_files: usize,
 }
 
 /// An open database.
@@ -238,7 +240,7 @@ fn database_options(budget: Budget, manager: &WriteBufferManager) -> Options {
     options.set_max_total_wal_size(budget.wal_bytes);
     options.set_write_buffer_manager(manager);
     // Files are opened when needed; more of them than this are closed again.
-    options.set_max_open_files(1024);
+    options.set_max_open_files(i32::try_from(budget.open_files).unwrap_or(i32::MAX));
     options.set_max_background_jobs(2);
     options.set_avoid_unnecessary_blocking_io(true);
     // Compaction may not take the disk from the commit thread for long.

@@ -10,8 +10,12 @@ use super::memory::MemoryEngine;
 use super::rocks::{Budget, Rocks};
 use super::*;
 
-const BUDGET: Budget =
-    Budget { cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20, wal_bytes: 1 << 20 };
+const BUDGET: Budget = Budget {
+    cache_bytes: 1 << 20,
+    write_buffer_bytes: 1 << 20,
+    wal_bytes: 1 << 20,
+    open_files: 64,
+};
 const TABLES: [Table; 3] = [Table::Entries, Table::Dedupe, Table::Feed];
 
 /// Keys of few shards and prefixes and of many lengths, also shorter than a prefix.
