@@ -4,7 +4,9 @@ use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
 use parley_core::conversation::dedupe::{SendKey, digest};
-use parley_core::conversation::{Admitted, Bounds, Conversation, Interval, Move, Position, Shown};
+use parley_core::conversation::{
+    Admitted, Bounds, Conversation, Interval, Move, Passed, Position, Shown,
+};
 use parley_core::session::{Action, CursorMove, Identity, Options, Request, Session};
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_core::user::FeedEntry;
@@ -173,7 +175,8 @@ fn cursor_move() -> Box<dyn FnMut()> {
         }
         let to = Position { seq, ordinal: seq, time_ms: NOW_MS };
         if let Some(moved) = conversation.move_cursor(ANN, Move::Delivered, to) {
-            conversation.settle_move(ANN, &moved, Shown::All);
+            let passed = Passed { delivered: true, read: false };
+            conversation.settle_move(ANN, moved.telling(Shown::All, passed));
         }
         session.handle_answered();
     })

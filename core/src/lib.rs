@@ -11,6 +11,9 @@
 //! - [`conversation`]: what one log's entries mean: members, head, cursors
 //! - [`user`]: the feed of one user, the unread arithmetic, being online, and
 //!   what two people may do and see of each other
+//! - [`turns`]: whose turn it is, where many want one of few places
+//! - [`bucket`]: how much of something there is left, when it is paid after the
+//!   fact
 //! - [`ring`]: which nodes should hold which shard
 //!
 //! Only [`session`] knows the wire's messages; to the rest, bodies are opaque
@@ -20,8 +23,10 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod bucket;
 pub mod conversation;
 pub mod ring;
 pub mod session;
 pub mod shard;
+pub mod turns;
 pub mod user;

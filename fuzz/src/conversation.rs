@@ -9,8 +9,8 @@ use arbitrary::Arbitrary;
 use bytes::Bytes;
 use parley_core::conversation::dedupe::{Known, SendKey, digest};
 use parley_core::conversation::{
-    Act, Admitted, Bounds, Conversation, Given, Interval, Move, MovedCursor, Position, Shown,
-    Target,
+    Act, Admitted, Bounds, Conversation, Given, Interval, Move, MovedCursor, Passed, Position,
+    Shown, Target,
 };
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_core::user::FeedEntry;
@@ -179,7 +179,9 @@ impl World {
 
     fn commit(&mut self) {
         if let Some((member, moved)) = self.moves_in_flight.pop_front() {
-            assert!(self.shard.apply_move(self.id, member, &moved, Shown::All).is_some());
+            let passed = Passed { delivered: true, read: true };
+            let telling = moved.telling(Shown::All, passed);
+            assert!(self.shard.apply_move(self.id, member, telling).is_some());
         }
         let Some(said) = self.in_flight.pop_front() else { return };
         let applied = self.shard.apply(&said.key, user(said.user), &said.act, said.place);

@@ -132,6 +132,7 @@ codes! {
     317 SessionNeeded "session_needed" Stop 400 "This request needs a session; it can not be made over HTTP.";
 
     320 HostUnknown "host_unknown" Stop 421 "This server is not asked by this host name.";
+    321 TooManyStrangers "too_many_strangers" Stop 403 "More people who don't know you than may be brought into a group at once.";
 
     // 5xx: the server's condition.
     500 Internal "internal" After 500 "The server failed; the operator finds the reason in its log.";
@@ -142,6 +143,7 @@ codes! {
     505 SlowConsumer "slow_consumer" Now 408 "The connection took its frames too slowly; what it missed is in the log.";
     506 HeartbeatMissed "heartbeat_missed" Now 408 "Nothing was heard from the client for too long.";
     507 TooManyConnections "too_many_connections" After 503 "Too many connections, in all or from this address.";
+    509 MemoryShort "memory_short" After 503 "The server is short of memory, and most of it waited for this session; what it missed is in the log.";
 }
 
 /// The WebSocket close code of an error: RFC 6455 leaves 4000 to 4999 to applications.

@@ -153,6 +153,10 @@ pub const TYPING_MS: u32 = 6000;
 /// Contacts, and blocked users, of one account.
 pub const CONTACTS: usize = 2000;
 
+/// 1:1 conversations of one user that strangers began and that wait for an
+/// answer. Beyond it strangers are refused with `rate_limited`; nobody else is.
+pub const REQUESTS: usize = 1000;
+
 /// Characters in a display name.
 pub const DISPLAY_NAME_CHARS: usize = 64;
 

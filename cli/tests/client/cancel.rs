@@ -38,6 +38,9 @@ async fn a_dropped_send_is_whole_or_nothing_and_can_be_said_again() {
 async fn dropped_waits_and_requests_leave_the_client_whole() {
     let (_folder, server) = server().await;
     let (ann, ben) = ann_and_ben(&server.ready).await;
+    // Whoever wrote to somebody lets them know of deliveries and reading.
+    let first = ben.send("ann", "first").await.unwrap();
+    patiently("sent", first.sent()).await.unwrap();
     let handle = ann.send("ben", "x").await.unwrap();
     for _ in 0..3 {
         let mut sent = Box::pin(handle.sent());

@@ -22,6 +22,10 @@ async fn who_is_there_and_who_writes_is_told() {
     let (folder, server) = server().await;
     let [mut ann, mut ben] = chats(&server, &folder, ["ann", "ben"]).await;
     let talk = talk(&mut ann, &mut ben).await;
+    // Strangers don't see each other type.
+    ben.send("ann", "answer", "hello");
+    ben.sent("answer").await;
+    ann.event("message").await;
     ann.tell(&json!({"presence": {"subscribe": ["ben"], "id": "s"}}));
     let there = named(&mut ann, "presence", "s").await;
     assert_eq!((&there["user"], &there["online"]), (&json!("ben"), &json!(true)), "{there}");

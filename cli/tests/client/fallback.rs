@@ -26,6 +26,9 @@ async fn without_udp(server: std::net::SocketAddr) -> std::net::SocketAddr {
 async fn without_udp_it_falls_back_to_tls_and_says_so() {
     let (_folder, server) = server().await;
     let (ann, ben) = ann_and_ben(&server.ready).await;
+    // Whoever wrote to somebody lets them know of deliveries.
+    let first = ben.send("ann", "first").await.unwrap();
+    patiently("sent", first.sent()).await.unwrap();
     ben.close().await;
     let relay = without_udp(server.ready.tls_address()).await;
     let ben = builder(&server.ready, &format!("parley://{relay}"), "ben").start().await.unwrap();

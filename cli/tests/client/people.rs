@@ -60,6 +60,9 @@ async fn who_is_there_and_who_writes() {
     let said = ben.send("ann", "first").await.unwrap();
     let place = patiently("sent", said.sent()).await.unwrap().conversation;
     messages(&mut saw, 1).await;
+    // Strangers don't see each other type.
+    let answer = ann.send("ben", "second").await.unwrap();
+    patiently("sent", answer.sent()).await.unwrap();
     ben.typing(place, true).await.unwrap();
     let typing = async |saw: &mut parley_client::Events| {
         pick(saw, "typing", |event| match event {

@@ -7,6 +7,9 @@ use crate::support::{ann_and_ben, assert_dense, builder, messages, server, texts
 async fn reconnects_and_server_deaths_lose_and_double_nothing() {
     let (_folder, mut server) = server().await;
     let (ann, ben) = ann_and_ben(&server.ready).await;
+    // What was delivered and read is told to contacts.
+    let ann_id = ann.ready().await.unwrap().user.id;
+    patiently("adding", ben.add_contact(ann_id)).await.unwrap();
     let mut seen = ben.events();
     let mut handles = Vec::new();
     for round in 0..8 {
@@ -34,6 +37,9 @@ async fn reconnects_and_server_deaths_lose_and_double_nothing() {
 async fn a_long_absence_is_caught_up_in_pages() {
     let (_folder, server) = server().await;
     let (ann, ben) = ann_and_ben(&server.ready).await;
+    // What was delivered is told to contacts.
+    let ann_id = ann.ready().await.unwrap().user.id;
+    patiently("adding", ben.add_contact(ann_id)).await.unwrap();
     ben.close().await;
     let mut last = None;
     for n in 0..450 {

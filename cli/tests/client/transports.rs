@@ -9,6 +9,9 @@ use crate::support::{PATIENT, ann_and_ben, builder, messages, pick, server, urls
 async fn a_message_goes_from_queued_to_read_on_every_transport() {
     let (_folder, server) = server().await;
     let (ann, ben) = ann_and_ben(&server.ready).await;
+    // What was delivered and read is told to contacts.
+    let ann_id = ann.ready().await.unwrap().user.id;
+    patiently("adding", ben.add_contact(ann_id)).await.unwrap();
     drop((ann, ben));
     for (turn, url) in urls(&server.ready).iter().enumerate() {
         let ann = patiently("ann", builder(&server.ready, url, "ann").connect()).await.unwrap();

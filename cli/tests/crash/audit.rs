@@ -73,7 +73,7 @@ impl Auditor {
             let held = &seen[from as usize..];
             let same = window.entries.iter().zip(held).all(|(now, before)| now == before);
             assert!(same, "kill {kill}: {pair:?} changed above {from}");
-            self.check_cursors(session, pair, kill).await;
+            self.check_cursors(session, person, pair, kill).await;
         }
         for (pair, op, ack) in self.world.take_fresh() {
             let entry = usize::try_from(ack.seq - 1).ok().and_then(|at| self.seen[&pair].get(at));
@@ -84,7 +84,8 @@ impl Auditor {
     }
 
     /// Cursors never fall behind what was acknowledged, nor pass the log.
-    async fn check_cursors(&self, session: &mut Session, pair: Pair, kill: u64) {
+    /// `own` is whose session it is.
+    async fn check_cursors(&self, session: &mut Session, own: usize, pair: Pair, kill: u64) {
         let conversation = self.world.conversations[&pair];
         let described = session.describe(&conversation).await;
         assert_eq!(described.members.len(), 2, "{described:?}");
@@ -93,6 +94,11 @@ impl Auditor {
             let member = described.members.iter().find(|member| member.user == user);
             let member = member.unwrap_or_else(|| panic!("person {person} in {described:?}"));
             let (delivered, read) = self.world.cursors(person, pair);
+            let (delivered, read) = if person == own {
+                (delivered, read)
+            } else {
+                (self.told(pair, &user, delivered), self.told(pair, &user, read))
+            };
             assert!(
                 member.delivered >= delivered && member.read >= read,
                 "kill {kill}: {member:?} behind the acknowledged {delivered} and {read}"
@@ -100,6 +106,15 @@ impl Auditor {
             assert!(member.delivered <= described.last_seq, "{member:?} in {described:?}");
             assert!(member.read <= member.delivered, "{member:?}");
         }
+    }
+
+    /// How far a cursor of `user` at `acknowledged` has to be told to the other
+    /// one: up to the last entry of theirs that it passed since `user` wrote.
+    fn told(&self, pair: Pair, user: &[u8], acknowledged: u64) -> u64 {
+        let passed = self.seen[&pair].iter().take(usize::try_from(acknowledged).unwrap());
+        let entries = passed.map(|bytes| Entry::decode(bytes.clone()).expect("an entry"));
+        let since = entries.skip_while(|entry| entry.sender != user);
+        since.filter(|entry| entry.sender != user).last().map_or(0, |entry| entry.seq)
     }
 
     /// The token of the newest acknowledged sign-up opens a session.

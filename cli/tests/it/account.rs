@@ -195,7 +195,11 @@ async fn an_account_that_ends_leaves_its_groups_and_nothing_of_itself() {
 #[tokio::test]
 async fn a_kill_in_the_middle_of_an_end_is_made_up_for() {
     // One person makes forty groups.
-    let more = |launch: Launch| launch.with("PARLEY_RATES__GROUPS_BURST", "100");
+    let more = |launch: Launch| {
+        launch
+            .with("PARLEY_RATES__GROUPS_BURST", "100")
+            .with("PARLEY_RATES__STRANGER_GROUPS_BURST", "100")
+    };
     let (_folder, mut server, [ann, ben]) = people_with(["ann", "ben"], more).await;
     let mut a = Session::open(&server.ready, Transport::Tls, &ann).await;
     let mut groups = Vec::new();

@@ -53,7 +53,10 @@ async fn readyz_says_503_before_the_sessions_go() {
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_by_a_drain_under_load() {
     // Three writers who don't pause.
-    let more = |launch: Launch| launch.with("PARLEY_RATES__SENDS_BURST", "1000000");
+    let more = |launch: Launch| {
+        let more = launch.with("PARLEY_RATES__SENDS_BURST", "1000000");
+        more.with("PARLEY_RATES__ENTRIES_BURST", "1000000")
+    };
     let (_folder, mut server, ann, ben) = ann_and_ben_with(more).await;
     let mut writers = Vec::new();
     for (number, transport) in Transport::ALL.into_iter().enumerate() {

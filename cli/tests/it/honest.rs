@@ -41,7 +41,8 @@ impl Besieged {
         let folder = tempfile::tempdir().unwrap();
         let launch = Launch::new(&folder.path().join("data"))
             // The honest people write a hundred messages a second to each other.
-            .with("PARLEY_RATES__SENDS_BURST", "1000000");
+            .with("PARLEY_RATES__SENDS_BURST", "1000000")
+            .with("PARLEY_RATES__ENTRIES_BURST", "1000000");
         let launch = set(launch);
         let server = launch.start().await;
         let api = Api::plain(&server.ready);

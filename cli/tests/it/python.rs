@@ -189,14 +189,20 @@ async fn two_people_talk_see_ticks_and_page_back() {
     for n in 1..=45 {
         assert_eq!(ben.said().await, format!("{n} ann: line {n}"));
     }
-    ann.line_with("ben has all up to 45, has read up to 45").await;
     ben.type_line("yes");
     assert_eq!(ann.line_with("yes").await, "46 ben: yes");
+    // Ticks come once the other one has answered.
+    ann.type_line("again");
+    ann.line_with("ben has all up to 47, has read up to 47").await;
 
-    for (first, last) in [(27, 46), (7, 26), (1, 6)] {
+    for (first, last) in [(28, 47), (8, 27), (1, 7)] {
         ben.type_line("/more");
         for seq in first..=last {
-            let who = if seq == 46 { "ben: yes".to_owned() } else { format!("ann: line {seq}") };
+            let who = match seq {
+                46 => "ben: yes".to_owned(),
+                47 => "ann: again".to_owned(),
+                _ => format!("ann: line {seq}"),
+            };
             ben.line_with(&format!("* {seq} {who}")).await;
         }
     }
@@ -204,7 +210,7 @@ async fn two_people_talk_see_ticks_and_page_back() {
     // The end of the input is the end, once all is sent.
     ann.type_line("bye");
     ann.stdin = None;
-    ben.line_with("47 ann: bye").await;
+    ben.line_with("48 ann: bye").await;
     let ended = tokio::task::spawn_blocking(move || ann.child.wait().unwrap().success()).await;
     assert!(ended.unwrap());
     assert!(json!(ben.seen).to_string().contains("line 45"));

@@ -28,6 +28,8 @@ async fn two_hundred_members_do_not_drown_in_receipts() {
         .with("PARLEY_SESSIONS__HEARTBEAT_MS", "60000")
         // All of them sign up from one address.
         .with("PARLEY_RATES__SIGN_UPS_BURST", "1000")
+        // One of them brings the others in, whom they don't know.
+        .with("PARLEY_RATES__STRANGERS_BURST", "1000")
         .start()
         .await;
     let api = Api::plain(&server.ready);

@@ -20,6 +20,9 @@ async fn with_ten_thousand_conversations_of_which_ten_changed_welcome_is_small()
     let more = |launch: Launch| {
         let more = launch.with("PARLEY_RATES__GROUPS_BURST", "10000");
         more.with("PARLEY_RATES__ADDS_BURST", "10000")
+            .with("PARLEY_RATES__ENTRIES_BURST", "20000")
+            .with("PARLEY_RATES__STRANGERS_BURST", "10000")
+            .with("PARLEY_RATES__STRANGER_GROUPS_BURST", "10000")
     };
     let (_folder, server, [ann, ben]) = people_with(["ann", "ben"], more).await;
     let mut b = Session::open(&server.ready, Transport::Tls, &ben).await;

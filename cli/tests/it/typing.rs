@@ -82,6 +82,8 @@ async fn without_a_number_nothing_is_answered() {
     let mut writer = Session::open(&server.ready, Transport::Tls, &ann).await;
     let mut reader = Session::open(&server.ready, Transport::Tls, &ben).await;
     let direct = conversation_of(&writer.say(&ben, "1", "hello").await);
+    reader.say(&ann, "1", "hello").await;
+    writer.pushed(|said| matches!(said, Said::Deliver(_)).then_some(())).await.unwrap();
     let nowhere = ConversationId::new([5; 16]);
     let asks = [envelope(0, asks::typing(&nowhere)), envelope(0, asks::typing(&direct))];
     writer.wire.write(&asks).await.unwrap();

@@ -91,6 +91,10 @@ impl World {
             // Ten thousand messages within a minute, into rooms that few people make.
             .with("PARLEY_RATES__SENDS_BURST", "100000")
             .with("PARLEY_RATES__NEW_DEVICES_BURST", "1000")
+            .with("PARLEY_RATES__ENTRIES_BURST", "100000")
+            .with("PARLEY_RATES__STRANGERS_BURST", "1000")
+            .with("PARLEY_RATES__FIRST_MESSAGES_BURST", "1000")
+            .with("PARLEY_RATES__STRANGER_GROUPS_BURST", "1000")
             .with("PARLEY_RATES__GROUPS_BURST", "1000")
             .with("PARLEY_RATES__ADDS_BURST", "100000")
             // Hidden, cleared and marked as unread as well, thousands of times.

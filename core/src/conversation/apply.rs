@@ -82,6 +82,7 @@ impl Conversation {
         }
         if act.is_countable() {
             self.senders.note(sender, entry.seq);
+            self.ordinals.note(entry.seq);
         }
         Applied { head: self.committed, before, after: Arc::clone(&self.state) }
     }

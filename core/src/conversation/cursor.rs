@@ -7,7 +7,7 @@
 
 use parley_protocol::{Code, UserId};
 
-use super::{Conversation, Kind, Membership, Position};
+use super::{Conversation, Membership, Position, Progress, Told};
 
 /// Which cursor to move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,8 +96,52 @@ pub enum Shown {
     All,
     /// What was delivered; reading is hidden.
     Delivered,
+    /// What was read, which was delivered too; delivery alone is hidden.
+    Read,
     /// Nothing.
     Nothing,
+}
+
+/// Whether the cursors pass a message on a move. What else is in a log shows
+/// nowhere: that it was delivered would say no more than that a device is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// On the way of the delivered cursor.
+    pub delivered: bool,
+    /// On the way of the read cursor.
+    pub read: bool,
+}
+
+/// Where others are told that a member's cursors stand now, if they are told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Telling {
+    /// Delivered.
+    pub delivered: Option<Position>,
+    /// Read.
+    pub read: Option<Position>,
+}
+
+impl Telling {
+    /// Nobody is told anything.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.delivered.is_none() && self.read.is_none()
+    }
+}
+
+impl MovedCursor {
+    /// What others are told of the move, who may learn what is `shown`.
+    #[must_use]
+    pub fn telling(&self, shown: Shown, passed: Passed) -> Telling {
+        let shows_read = matches!(shown, Shown::All | Shown::Read);
+        let shows_delivered = matches!(shown, Shown::All | Shown::Delivered);
+        let read = (shows_read && self.read_moved && passed.read).then_some(self.read);
+        let delivered = (shows_delivered && self.delivered_moved && passed.delivered)
+            .then_some(self.delivered)
+            // Who has read it has it.
+            .or(read);
+        Telling { delivered, read }
+    }
 }
 
 impl Conversation {
@@ -163,34 +207,77 @@ impl Conversation {
         member.left_seq.unwrap_or(self.committed.seq)
     }
 
-    /// A cursor move was committed: others may be told of what is shown.
+    /// Whether the cursors of `user` pass a message on their way to `up_to`; `None`
+    /// when only the log knows.
+    #[must_use]
+    pub fn passes(&self, user: UserId, up_to: u64) -> Option<Passed> {
+        let Progress { delivered, read, .. } = self.progress(user);
+        let to = self.ordinal_at(up_to)?;
+        let passes = |from: u64| Some(from < up_to && self.ordinal_at(from)? < to);
+        Some(Passed { delivered: passes(delivered.seq)?, read: passes(read.seq)? })
+    }
+
+    /// The same without what `user` sent themselves: that one's own message is on
+    /// another device of one's own is nobody else's.
+    #[must_use]
+    pub fn without_own(&self, user: UserId, passed: Passed) -> Passed {
+        let Progress { delivered, read, .. } = self.progress(user);
+        let others = |from: u64| match self.senders.since(from) {
+            Some(mut senders) => senders.any(|sender| sender != user),
+            None => true,
+        };
+        Passed {
+            delivered: passed.delivered && others(delivered.seq),
+            read: passed.read && others(read.seq),
+        }
+    }
+
+    /// A cursor move of which others will be told this is on its way. Returns
+    /// where they are told that the cursors stand once it and those before it are
+    /// committed.
+    pub fn will_tell(&mut self, user: UserId, telling: Telling) -> Told {
+        let told = self.progress(user).told;
+        let next = self.telling.entry(user).or_insert(told);
+        if let Some(delivered) = telling.delivered {
+            advance(&mut next.delivered, delivered);
+        }
+        if let Some(read) = telling.read {
+            advance(&mut next.read, read);
+        }
+        *next
+    }
+
+    /// A cursor move was committed: others may be told of it.
     ///
     /// # Panics
     /// When no move is on its way.
-    pub fn settle_move(&mut self, user: UserId, moved: &MovedCursor, shown: Shown) {
+    pub fn settle_move(&mut self, user: UserId, telling: Telling) {
         assert!(self.moves_in_flight > 0, "{}: a move was settled twice", self.id);
         self.moves_in_flight -= 1;
+        if self.moves_in_flight == 0 {
+            self.telling.clear();
+        }
         if let Some(progress) = self.progress.get_mut(&user) {
-            if shown != Shown::Nothing {
-                advance(&mut progress.told.delivered, moved.delivered);
+            if let Some(delivered) = telling.delivered {
+                advance(&mut progress.told.delivered, delivered);
             }
-            if shown == Shown::All {
-                advance(&mut progress.told.read, moved.read);
+            if let Some(read) = telling.read {
+                advance(&mut progress.told.read, read);
             }
         }
     }
 
     /// Whom it matters to that `user` moved a cursor onwards from `from_seq`:
-    /// in a 1:1 the other one, in a group those who sent something after it.
+    /// those others who sent a message after it, or all when that is not known.
     #[must_use]
     pub fn receipt_readers(&self, user: UserId, from_seq: u64) -> Vec<UserId> {
         let state = self.state();
-        match (state.kind, self.senders.since(from_seq)) {
-            (Kind::Group, Some(waiting)) => {
+        match self.senders.since(from_seq) {
+            Some(waiting) => {
                 let there = |other: &UserId| *other != user && state.active(*other).is_some();
                 waiting.filter(there).collect()
             }
-            (Kind::Direct, _) | (Kind::Group, None) => {
+            None => {
                 let others = state.actives().map(|member| member.user);
                 others.filter(|other| *other != user).collect()
             }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 const ANN: UserId = UserId::new([1; 16]);
 const BEN: UserId = UserId::new([2; 16]);
 const EVE: UserId = UserId::new([3; 16]);
+const PASSED: Passed = Passed { delivered: true, read: true };
 
 fn conversation(seq: u64) -> Conversation {
     let head = Position { seq, ordinal: seq, time_ms: 1 };
@@ -84,7 +85,7 @@ fn cursors_only_move_forward_and_read_implies_delivered() {
     // One move is on its way, the other changed nothing.
     assert!(!conversation.is_settled());
     assert_eq!(conversation.progress(ANN).told.read, Position::default());
-    conversation.settle_move(ANN, &moved, Shown::All);
+    conversation.settle_move(ANN, moved.telling(Shown::All, PASSED));
     assert!(conversation.is_settled());
     assert_eq!(conversation.progress(ANN).told.read, at(4));
 }
@@ -101,21 +102,106 @@ fn a_move_that_was_settled_twice_stops_everything() {
     let mut conversation = conversation(5);
     let to = Position { seq: 4, ..Position::default() };
     let moved = conversation.move_cursor(ANN, Move::Read, to).unwrap();
-    (0..2).for_each(|_| conversation.settle_move(ANN, &moved, Shown::All));
+    (0..2).for_each(|_| conversation.settle_move(ANN, moved.telling(Shown::All, PASSED)));
 }
 
 #[test]
 fn others_are_told_what_is_shown() {
     let mut conversation = conversation(5);
     let at = |seq| Position { seq, ordinal: seq, time_ms: seq };
-    for (up_to, shown, delivered, read) in
-        [(2, Shown::Nothing, 0, 0), (3, Shown::Delivered, 3, 0), (4, Shown::All, 4, 4)]
-    {
+    for (up_to, shown, delivered, read) in [
+        (1, Shown::Nothing, 0, 0),
+        (2, Shown::Delivered, 2, 0),
+        (3, Shown::Read, 3, 3),
+        (4, Shown::All, 4, 4),
+    ] {
         let moved = conversation.move_cursor(ANN, Move::Read, at(up_to)).unwrap();
-        conversation.settle_move(ANN, &moved, shown);
+        conversation.settle_move(ANN, moved.telling(shown, PASSED));
         let told = conversation.progress(ANN).told;
         assert_eq!((told.delivered.seq, told.read.seq), (delivered, read));
     }
+}
+
+/// Who hides that something was delivered and shows what they read tells both
+/// at once, when they read.
+#[test]
+fn delivery_alone_is_told_by_who_shows_it() {
+    let mut conversation = conversation(5);
+    let at = |seq| Position { seq, ordinal: seq, time_ms: seq };
+    let moved = conversation.move_cursor(ANN, Move::Delivered, at(4)).unwrap();
+    for (shown, told) in [
+        (Shown::All, Some(at(4))),
+        (Shown::Delivered, Some(at(4))),
+        (Shown::Read, None),
+        (Shown::Nothing, None),
+    ] {
+        assert_eq!(moved.telling(shown, PASSED), Telling { delivered: told, read: None });
+    }
+    let moved = conversation.move_cursor(ANN, Move::Read, at(3)).unwrap();
+    let both = Telling { delivered: Some(at(3)), read: Some(at(3)) };
+    assert_eq!(moved.telling(Shown::Read, PASSED), both);
+    assert!(moved.telling(Shown::Delivered, PASSED).is_nothing());
+}
+
+/// Reactions, edits, pins and deletions are delivered in silence.
+#[test]
+fn what_is_no_message_is_not_told() {
+    let mut conversation = conversation(0);
+    let hello = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
+    let react = Act::React { seq: 1, emoji: "+".into(), removed: false };
+    let delete = Act::Delete { seq: 1, ordinal: 1 };
+    let (mut ordinal, acts) = (0, [hello.clone(), react, Act::Edit(1), delete, hello]);
+    for (seq, act) in (1..).zip(acts) {
+        ordinal += u64::from(act.is_countable());
+        conversation.apply(BEN, &act, Position { seq, ordinal, time_ms: seq });
+        let passed = conversation.passes(ANN, seq).unwrap();
+        let message = act.is_countable();
+        assert_eq!(passed, Passed { delivered: message, read: true });
+        let to = Position { seq, ordinal, time_ms: seq };
+        let moved = conversation.move_cursor(ANN, Move::Delivered, to).unwrap();
+        let telling = moved.telling(Shown::All, passed);
+        assert_eq!(telling.delivered.is_some(), message, "{act:?}");
+        conversation.settle_move(ANN, telling);
+    }
+    assert_eq!(conversation.progress(ANN).told.delivered.seq, 5);
+}
+
+#[test]
+fn what_one_sent_oneself_is_not_told_as_delivered() {
+    let mut conversation = conversation(0);
+    let hello = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
+    for (seq, sender) in [(1, ANN), (2, ANN), (3, BEN)] {
+        conversation.apply(sender, &hello, Position { seq, ordinal: seq, time_ms: seq });
+        let passed = conversation.passes(ANN, seq).unwrap();
+        let others = sender == BEN;
+        assert_eq!(
+            conversation.without_own(ANN, passed),
+            Passed { delivered: others, read: others }
+        );
+    }
+}
+
+#[test]
+fn what_is_not_remembered_is_not_guessed() {
+    let conversation = conversation(5);
+    assert_eq!(conversation.passes(ANN, 4), None);
+    assert_eq!(conversation.passes(ANN, 5), Some(Passed { delivered: true, read: true }));
+    assert_eq!((conversation.ordinal_at(0), conversation.ordinal_at(5)), (Some(0), Some(5)));
+}
+
+#[test]
+fn who_takes_part_does_so_for_ever() {
+    let mut direct = Conversation::direct(ANN, BEN);
+    assert_eq!(direct.takes_part(ANN), None);
+    direct.note_taking_part(ANN, false);
+    assert_eq!(direct.takes_part(ANN), Some(false));
+    direct.note_taking_part(ANN, true);
+    direct.note_taking_part(ANN, false);
+    direct.note_taking_part(EVE, true);
+    assert_eq!((direct.takes_part(ANN), direct.takes_part(EVE)), (Some(true), None));
+    let hello = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
+    direct.apply(BEN, &hello, Position { seq: 1, ordinal: 1, time_ms: 1 });
+    assert_eq!(direct.takes_part(BEN), Some(true));
 }
 
 #[test]
@@ -181,4 +267,20 @@ proptest! {
         }
         prop_assert!(sum.covers(held, head + live));
     }
+}
+
+#[test]
+fn a_move_on_its_way_takes_nothing_back_of_what_another_will_tell() {
+    let mut conversation = conversation(9);
+    let at = |seq| Position { seq, ordinal: seq, time_ms: seq };
+    let read =
+        conversation.move_cursor(BEN, Move::Read, at(5)).unwrap().telling(Shown::All, PASSED);
+    conversation.will_tell(BEN, read);
+    let more =
+        conversation.move_cursor(BEN, Move::Delivered, at(7)).unwrap().telling(Shown::All, PASSED);
+    let told = conversation.will_tell(BEN, more);
+    assert_eq!((told.read, told.delivered), (at(5), at(7)));
+    conversation.settle_move(BEN, read);
+    conversation.settle_move(BEN, more);
+    assert_eq!(conversation.progress(BEN).told, told);
 }

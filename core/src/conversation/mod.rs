@@ -13,6 +13,7 @@ mod cursor;
 pub mod dedupe;
 mod direct;
 mod group;
+mod ordinals;
 mod position;
 mod retention;
 mod send;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 pub use act::{Act, Target, reaction_hash, reaction_hashes};
 pub use apply::Applied;
 pub use change::Change;
-pub use cursor::{Given, Interval, Move, MovedCursor, Shown};
+pub use cursor::{Given, Interval, Move, MovedCursor, Passed, Shown, Telling};
 pub use direct::direct_id;
 pub use group::group_id;
 pub use position::Position;
@@ -33,6 +34,7 @@ pub use retention::{Period, Spent};
 pub use send::{Admitted, Stamping};
 pub use state::{Bounds, Info, Kind, Membership, Role, Settings, State};
 
+use ordinals::Ordinals;
 use parley_protocol::{ConversationId, UserId};
 use senders::Senders;
 
@@ -72,10 +74,16 @@ pub struct Conversation {
     /// Of those who ever moved a cursor.
     progress: HashMap<UserId, Progress>,
     senders: Senders,
+    ordinals: Ordinals,
+    /// Who is known to have taken part, or not to have: what the store said.
+    takes_part: Vec<(UserId, bool)>,
     committed: Position,
     stamped: Position,
     /// Cursor moves handed to the log and not yet committed.
     moves_in_flight: u32,
+    /// What others will be told once the moves in flight are committed, so that
+    /// the row of a later move doesn't say less than that of an earlier one.
+    telling: HashMap<UserId, Told>,
     /// Deletions stamped last, each with its message: what is known of a target
     /// may be from just before.
     deleted: VecDeque<(u64, u64)>,
@@ -113,9 +121,12 @@ impl Conversation {
             state,
             progress,
             senders: Senders::unknown_up_to(head.seq),
+            ordinals: Ordinals::unknown_up_to(head.seq),
+            takes_part: Vec::new(),
             committed: head,
             stamped: head,
             moves_in_flight: 0,
+            telling: HashMap::default(),
             deleted: VecDeque::new(),
             deletions_after: head.seq,
             editing: HashMap::new(),
@@ -139,6 +150,14 @@ impl Conversation {
     #[must_use]
     pub const fn next_state(&self) -> &Arc<State> {
         &self.next
+    }
+
+    /// Whether it has begun, if only with what is stamped, and `user` is or was
+    /// in it.
+    #[must_use]
+    pub fn concerns(&self, user: UserId) -> bool {
+        self.stamped.seq > 0
+            && (self.state.member(user).is_some() || self.next.member(user).is_some())
     }
 
     /// How far somebody is; at the beginning, for whoever never moved.
@@ -187,6 +206,38 @@ impl Conversation {
             self.state = Arc::clone(&self.next);
         } else {
             Arc::make_mut(&mut self.state).tidy(spent);
+        }
+    }
+
+    /// Messages up to `seq`, as far as that is known without asking the log.
+    #[must_use]
+    pub fn ordinal_at(&self, seq: u64) -> Option<u64> {
+        if seq == self.committed.seq {
+            return Some(self.committed.ordinal);
+        }
+        self.ordinals.at(seq, self.committed)
+    }
+
+    /// Whether `user` wrote in this 1:1 or accepted it, as far as that is known
+    /// here; asked of the store otherwise, and then noted by
+    /// [`Conversation::note_taking_part`].
+    #[must_use]
+    pub fn takes_part(&self, user: UserId) -> Option<bool> {
+        if self.senders.contains(user) {
+            return Some(true);
+        }
+        self.takes_part.iter().find(|(known, _)| *known == user).map(|(_, takes)| *takes)
+    }
+
+    /// Notes what the store says of a user of this 1:1. Who takes part does so
+    /// for ever.
+    pub fn note_taking_part(&mut self, user: UserId, takes: bool) {
+        if self.state.kind != Kind::Direct || self.state.member(user).is_none() {
+            return;
+        }
+        match self.takes_part.iter_mut().find(|(known, _)| *known == user) {
+            Some((_, known)) => *known |= takes,
+            None => self.takes_part.push((user, takes)),
         }
     }
 

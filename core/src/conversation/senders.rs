@@ -31,6 +31,11 @@ impl Senders {
         self.recent.push((seq, user));
     }
 
+    /// Whether somebody is known to have sent a message.
+    pub(super) fn contains(&self, user: UserId) -> bool {
+        self.recent.iter().any(|(_, known)| *known == user)
+    }
+
     /// Those who sent something above `seq`; `None` when they are not known.
     pub(super) fn since(&self, seq: u64) -> Option<impl Iterator<Item = UserId>> {
         let known = seq >= self.complete_after;

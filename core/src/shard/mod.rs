@@ -15,7 +15,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 
 use crate::conversation::dedupe::{Known, SendKey};
 use crate::conversation::{
-    Act, Applied, Bounds, Conversation, Given, Move, MovedCursor, Position, Shown, Spent,
+    Act, Applied, Bounds, Conversation, Given, Move, MovedCursor, Position, Spent, Telling, Told,
 };
 use cache::Cache;
 pub use send::{Decision, SendCommand};
@@ -139,17 +139,34 @@ impl Shard {
         self.conversations.touch(id)?.move_cursor(user, which, to)
     }
 
+    /// Notes what others will be told of a move on its way, see
+    /// [`Conversation::will_tell`].
+    pub fn will_tell(
+        &mut self,
+        id: ConversationId,
+        user: UserId,
+        telling: Telling,
+    ) -> Option<Told> {
+        Some(self.conversations.touch(id)?.will_tell(user, telling))
+    }
+
     /// Takes a committed cursor move. Returns the conversation, for what follows.
     pub fn apply_move(
         &mut self,
         id: ConversationId,
         user: UserId,
-        moved: &MovedCursor,
-        shown: Shown,
+        telling: Telling,
     ) -> Option<&Conversation> {
         let conversation = self.conversations.touch(id)?;
-        conversation.settle_move(user, moved, shown);
+        conversation.settle_move(user, telling);
         Some(conversation)
+    }
+
+    /// Notes what the store says of a user of a 1:1, if that is loaded.
+    pub fn note_taking_part(&mut self, id: ConversationId, user: UserId, takes: bool) {
+        if let Some(conversation) = self.conversations.touch(id) {
+            conversation.note_taking_part(user, takes);
+        }
     }
 
     /// How many conversations are loaded.

@@ -29,6 +29,8 @@ pub struct FeedEntry {
     pub sent_seq: u64,
     /// Revision of what the user set here for themselves.
     pub revision: u64,
+    /// It is a 1:1; of one that was written before this was kept it isn't known.
+    pub direct: bool,
 }
 
 impl FeedEntry {
@@ -43,6 +45,7 @@ impl FeedEntry {
         self.floor_ordinal = self.floor_ordinal.max(other.floor_ordinal);
         self.sent_seq = self.sent_seq.max(other.sent_seq);
         self.revision = self.revision.max(other.revision);
+        self.direct |= other.direct;
     }
 
     /// Ordinals that may be unread: above the first, up to the second.

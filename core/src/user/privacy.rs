@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use parley_protocol::UserId;
 
+use crate::conversation::Shown;
+
 /// Whom the user lets see or do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
@@ -207,6 +209,45 @@ impl Privacy {
             && self.settings.messages != Audience::Everyone
             && other != self.user
             && !self.is_contact(other)
+    }
+
+    /// What others may learn of how far this one is: in a 1:1 with `peer`, in
+    /// which this one takes part or not, or in a group. To a stranger nothing is
+    /// shown before an answer; that something was delivered says that a device is
+    /// there, and is shown as presence is.
+    #[must_use]
+    pub fn shows_progress(&self, peer: Option<UserId>, takes_part: bool) -> Shown {
+        let peer = peer.filter(|peer| *peer != self.user);
+        let stranger = |peer: UserId| !takes_part && !self.is_contact(peer);
+        let hides = |peer: UserId| self.hides_activity_from(peer) || stranger(peer);
+        if self.blocked_by_many || peer.is_some_and(hides) {
+            return Shown::Nothing;
+        }
+        let presence = self.settings.presence;
+        let delivered = match peer {
+            Some(peer) => self.admits(presence, peer),
+            // Of a group not everybody is a contact.
+            None => presence == Audience::Everyone,
+        };
+        match (delivered, self.settings.read_receipts) {
+            (true, true) => Shown::All,
+            (true, false) => Shown::Delivered,
+            (false, true) => Shown::Read,
+            (false, false) => Shown::Nothing,
+        }
+    }
+
+    /// Whether `peer` may learn that this one types in their 1:1: neither of two
+    /// strangers does before an answer. `takes_part` is said of this one and of
+    /// the peer.
+    #[must_use]
+    pub fn shows_typing_to(&self, peer: &Self, takes_part: (bool, bool)) -> bool {
+        let knows = |one: &Self, other: &Self, takes: bool| takes || one.is_contact(other.user);
+        self.settings.typing
+            && !self.blocked_by_many
+            && !self.hides_activity_from(peer.user)
+            && knows(self, peer, takes_part.0)
+            && knows(peer, self, takes_part.1)
     }
 
     /// Whether `viewer` may see if this one is there, when their 1:1 stands so

@@ -143,3 +143,56 @@ fn only_whom_they_answered_or_took_up_sets_how_long_is_kept() {
         .map(Standing::lets_keep_for_a_while);
     assert_eq!(may, [false, false, true]);
 }
+
+#[test]
+fn to_a_stranger_nothing_of_how_far_one_is_is_shown_before_an_answer() {
+    let stranger = ann(|_| {});
+    assert_eq!(stranger.shows_progress(Some(BOB), false), Shown::Nothing);
+    assert_eq!(stranger.shows_progress(Some(BOB), true), Shown::All);
+    assert_eq!(ann(knows_bob).shows_progress(Some(BOB), false), Shown::All);
+    assert_eq!(stranger.shows_progress(None, true), Shown::All);
+    assert_eq!(stranger.shows_progress(Some(ANN), false), Shown::All, "one's own");
+    assert_eq!(ann(blocks_bob).shows_progress(Some(BOB), true), Shown::Nothing);
+    let shunned = ann(|ann| ann.blocked_by_many = true);
+    assert_eq!(shunned.shows_progress(None, true), Shown::Nothing);
+}
+
+#[test]
+fn delivery_is_shown_as_presence_is() {
+    let hides = |audience, reads| {
+        move |ann: &mut Privacy| {
+            ann.settings.presence = audience;
+            ann.settings.read_receipts = reads;
+        }
+    };
+    for (reads, hidden, shown) in
+        [(true, Shown::Read, Shown::All), (false, Shown::Nothing, Shown::Delivered)]
+    {
+        let nobody = ann(hides(Audience::Nobody, reads));
+        assert_eq!(nobody.shows_progress(Some(BOB), true), hidden);
+        assert_eq!(nobody.shows_progress(None, true), hidden);
+        let mut contacts = ann(hides(Audience::Contacts, reads));
+        assert_eq!(contacts.shows_progress(Some(BOB), true), hidden);
+        assert_eq!(contacts.shows_progress(None, true), hidden, "of a group not all are contacts");
+        knows_bob(&mut contacts);
+        assert_eq!(contacts.shows_progress(Some(BOB), true), shown);
+        let everyone = ann(hides(Audience::Everyone, reads));
+        assert_eq!(everyone.shows_progress(None, true), shown);
+    }
+}
+
+#[test]
+fn two_strangers_do_not_see_each_other_type() {
+    let (plain, bob) = (ann(|_| {}), bob());
+    assert!(plain.shows_typing_to(&bob, (true, true)));
+    // Bob is pending: he sees nothing, and nothing is seen of him.
+    assert!(!plain.shows_typing_to(&bob, (false, true)));
+    assert!(!bob.shows_typing_to(&plain, (true, false)));
+    assert!(!plain.shows_typing_to(&bob, (false, false)));
+    let knows = ann(knows_bob);
+    assert!(
+        knows.shows_typing_to(&bob, (false, true)) && bob.shows_typing_to(&knows, (true, false))
+    );
+    assert!(!ann(blocks_bob).shows_typing_to(&bob, (true, true)));
+    assert!(!ann(|ann| ann.settings.typing = false).shows_typing_to(&bob, (true, true)));
+}

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use parley_core::conversation::{
-    Act, Admitted, Bounds, Change, Conversation, Given, Info, Interval, Membership, Move, Position,
-    Role, Settings, Shown, Spent, Target,
+    Act, Admitted, Bounds, Change, Conversation, Given, Info, Interval, Membership, Move, Passed,
+    Position, Role, Settings, Shown, Spent, Target,
 };
 use parley_core::user::FeedEntry;
 use parley_protocol::{Code, ConversationId, UserId};
@@ -172,9 +172,16 @@ impl<D: Dice> World<D> {
             return;
         }
         let at = Position { seq: up_to, ordinal: self.log.ordinal(up_to), time_ms: self.now_ms };
+        // What is known of messages on the way is what counting says.
+        let was_read = self.read.get(&mover).copied().unwrap_or(0);
+        let passes = |from: u64| from < up_to && self.log.ordinal(from) < at.ordinal;
+        let wanted = Passed { delivered: passes(delivered), read: passes(was_read) };
+        let passed = self.conversation.passes(mover, up_to);
+        assert!(passed.is_none_or(|passed| passed == wanted), "{passed:?} {wanted:?}");
+        *self.tally.entry(format!("passed {}", passed.is_some())).or_default() += 1;
         let moved = self.conversation.move_cursor(mover, which, at).unwrap();
         if moved.delivered_moved || moved.read_moved {
-            self.conversation.settle_move(mover, &moved, Shown::All);
+            self.conversation.settle_move(mover, moved.telling(Shown::All, wanted));
         }
         let best = self.delivered.entry(mover).or_default();
         *best = up_to.max(*best);

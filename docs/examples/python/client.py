@@ -26,7 +26,7 @@ RECEIPTS = 1
 RETRY_NOW = {105, 209, 210, 504, 505, 506}
 SIGN_IN = {200, 202}
 STOP = {*range(100, 105), *range(106, 110), 201, *range(203, 209), 211, 212}
-STOP |= {*range(300, 308), *range(309, 318), 320}
+STOP |= {*range(300, 308), *range(309, 318), 320, 321}
 CURSOR_AHEAD = 306
 
 

@@ -190,6 +190,7 @@ fn the_protocol_document_states_every_limit() {
         ("HIDDEN_SEQS", limits::HIDDEN_SEQS as u64),
         ("SUBSCRIPTIONS", limits::SUBSCRIPTIONS as u64),
         ("TYPING_MS", u64::from(limits::TYPING_MS)),
+        ("REQUESTS", limits::REQUESTS as u64),
         ("CONTACTS", limits::CONTACTS as u64),
         ("DISPLAY_NAME_CHARS", limits::DISPLAY_NAME_CHARS as u64),
         ("ABOUT_CHARS", limits::ABOUT_CHARS as u64),

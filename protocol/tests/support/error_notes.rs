@@ -47,7 +47,8 @@ pub fn notes(code: Code) -> (&'static str, &'static str) {
         | Code::TargetInvalid
         | Code::ListFull
         | Code::SessionNeeded
-        | Code::HostUnknown => rules(code),
+        | Code::HostUnknown
+        | Code::TooManyStrangers => rules(code),
         Code::Internal
         | Code::Overloaded
         | Code::RateLimited
@@ -55,7 +56,8 @@ pub fn notes(code: Code) -> (&'static str, &'static str) {
         | Code::Draining
         | Code::SlowConsumer
         | Code::HeartbeatMissed
-        | Code::TooManyConnections => server(code),
+        | Code::TooManyConnections
+        | Code::MemoryShort => server(code),
     }
 }
 
@@ -214,6 +216,10 @@ fn rules(code: Code) -> (&'static str, &'static str) {
             "The person blocked the sender, was blocked by them, or lets only some write to them or add them to groups.",
             "Tell the sender that the person can't be reached. Unblock them first, if it was the sender who blocked.",
         ),
+        Code::TooManyStrangers => (
+            "More of those named don't know who adds them than may be brought into groups at once (30, unless configured otherwise). Somebody knows a user whom they have among their contacts, wrote to, or accepted.",
+            "Add fewer at a time, and wait between: each is one of `rates.strangers_burst`. Or send them an invite link of the group, which brings in whoever follows it.",
+        ),
         Code::GroupFull => (
             "The group would have more members than `Welcome.limits.group_members`, or has as many already.",
             "Remove somebody first, or make another group. Operators find the limit in the configuration.",
@@ -266,6 +272,10 @@ fn server(code: Code) -> (&'static str, &'static str) {
         Code::HeartbeatMissed => (
             "Nothing came from the client for three heartbeat intervals (`Welcome.heartbeat_ms`).",
             "Connect again. Send `Ping` on time, also while nothing else happens.",
+        ),
+        Code::MemoryShort => (
+            "What waits for all sessions together reached `sessions.memory_bytes` of the server, and most of it waited for this one: it takes its frames more slowly than they come. The messages themselves are in the log.",
+            "Connect again after `retry_after_ms`, with backoff, and go on from the feed position: what was missed comes with it. Operators watch `parley_session_memory_bytes`.",
         ),
         _ => (
             "The server has as many connections as it takes, in all, from this address, or not yet authenticated; or the user has 128 sessions, which is as many as one may have.",

@@ -163,7 +163,7 @@ impl Exports {
         let mut after = visible.floor;
         loop {
             let range = Range::After(after);
-            let permit = self.parts.accounts.inner.reads.permit().await;
+            let permit = self.parts.accounts.inner.reads.permit(identity.user).await;
             let shards = &self.parts.shards;
             let page = reading::fetch(shards, identity, id, range, limits::FETCH_ENTRIES).await;
             drop(permit);

@@ -36,7 +36,7 @@ use crate::base::clock::{self, wall_ms};
 use crate::base::locks::Stripes;
 use crate::base::rates::Rates;
 use crate::base::rates::SignInOptions;
-use crate::base::reads::Reads;
+use crate::base::reads::{NODE, Reads};
 use crate::chat::home::Homes;
 use crate::chat::presence::Presence;
 use crate::chat::retention::Candidates;
@@ -176,7 +176,7 @@ impl Accounts {
         read: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, AccountError> {
         let inner = Arc::clone(&self.inner);
-        self.inner.reads.run(move || Ok(read(&inner)?)).await
+        self.inner.reads.run(NODE, move || Ok(read(&inner)?)).await
     }
 
     /// Runs a change to its end, whether or not the caller waits for it.

@@ -4,9 +4,11 @@
 pub mod address;
 pub mod clock;
 pub(crate) mod locks;
+pub mod memory;
 pub mod metrics;
 pub mod random;
 pub mod rates;
 pub(crate) mod reads;
 pub(crate) mod slots;
+pub(crate) mod work;
 pub mod worker;

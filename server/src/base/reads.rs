@@ -1,41 +1,73 @@
 //! Reads of the disk: away from the runtime's workers, and so many at a time.
 //!
-//! The bound is on reads at work. At it more wait, in the order they came; how
-//! many may wait is bounded where requests come in, as each session and each
-//! call of the HTTP API reads for one request at a time.
+//! The bound is on reads at work. At it more wait, each user's in the order they
+//! came and the users in turns (`core::turns`): who asks for much waits for
+//! themselves. How many may wait is bounded where requests come in, as each
+//! session and each call of the HTTP API reads for one request at a time.
 //!
 //! A read that panicked fails its request with [`Code::Internal`]; what it said
 //! is in the log already.
 
 use std::sync::Arc;
 
-use parley_protocol::Code;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use parking_lot::Mutex;
+use parley_core::turns::Turns;
+use parley_protocol::{Code, UserId};
+use tokio::sync::oneshot;
+
+use crate::base::work;
 
 /// Permits to read. Cheap to clone: all clones share the permits.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Reads {
-    permits: Arc<Semaphore>,
+    turns: Arc<Mutex<Turns<UserId, oneshot::Sender<ReadPermit>>>>,
 }
 
 /// One read may be at work while this is held.
-#[derive(Debug)]
 pub(crate) struct ReadPermit {
-    _permit: OwnedSemaphorePermit,
+    user: UserId,
+    /// `None` for one that was handed on.
+    of: Option<Reads>,
+}
+
+/// Stands for whoever asks on nobody's behalf.
+pub(crate) const NODE: UserId = UserId::new([0; 16]);
+
+impl Drop for ReadPermit {
+    fn drop(&mut self) {
+        if let Some(reads) = self.of.take() {
+            reads.give_back(self.user);
+        }
+    }
 }
 
 impl Reads {
     /// `parallel` reads at a time, at least one.
     pub(crate) fn new(parallel: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(parallel.max(1))) }
+        Self { turns: Arc::new(Mutex::new(Turns::new(parallel))) }
     }
 
-    /// Waits for a permit: for requests that call [`blocking`] once or more while
-    /// they hold it. Cancel safe.
-    pub(crate) async fn permit(&self) -> ReadPermit {
-        match Arc::clone(&self.permits).acquire_owned().await {
-            Ok(permit) => ReadPermit { _permit: permit },
-            Err(_) => unreachable!("nobody closes the semaphore"),
+    /// Waits for a permit, for requests of `user` that call [`blocking`] once or
+    /// more while they hold it. Cancel safe.
+    pub(crate) async fn permit(&self, user: UserId) -> ReadPermit {
+        let (turn, comes) = oneshot::channel();
+        if self.turns.lock().enter(user, turn).is_some() {
+            return ReadPermit { user, of: Some(self.clone()) };
+        }
+        match comes.await {
+            Ok(permit) => permit,
+            Err(_) => unreachable!("who waits is kept until their turn"),
+        }
+    }
+
+    fn give_back(&self, user: UserId) {
+        let mut next = self.turns.lock().leave(user);
+        while let Some((waiting, turn)) = next {
+            let permit = ReadPermit { user: waiting, of: Some(self.clone()) };
+            // Who went away meanwhile leaves the place to the next.
+            let Err(mut refused) = turn.send(permit) else { return };
+            refused.of = None;
+            next = self.turns.lock().refuse(waiting);
         }
     }
 
@@ -47,13 +79,14 @@ impl Reads {
     /// What `read` fails with.
     pub(crate) async fn run<T, E>(
         &self,
+        user: UserId,
         read: impl FnOnce() -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Code> + Send + 'static,
     {
-        let permit = self.permit().await;
+        let permit = self.permit(user).await;
         blocking(move || {
             let _permit = permit;
             read()
@@ -75,7 +108,7 @@ where
     T: Send + 'static,
     E: From<Code> + Send + 'static,
 {
-    match tokio::task::spawn_blocking(work).await {
+    match tokio::task::spawn_blocking(work::carried(work)).await {
         Ok(result) => result,
         Err(_) => Err(Code::Internal.into()),
     }
@@ -88,6 +121,32 @@ mod tests {
 
     use super::*;
 
+    const ANN: UserId = UserId::new([1; 16]);
+    const BEN: UserId = UserId::new([2; 16]);
+
+    #[tokio::test]
+    async fn who_asks_for_much_waits_for_themselves_and_who_left_takes_no_turn() {
+        let reads = Reads::new(1);
+        let held = reads.permit(ANN).await;
+        let mut more: Vec<_> = (0..100).map(|_| Box::pin(reads.permit(ANN))).collect();
+        assert!(more.iter_mut().all(|wish| wish.as_mut().now_or_never().is_none()));
+        let mut gone = Box::pin(reads.permit(BEN));
+        assert!(gone.as_mut().now_or_never().is_none());
+        let mut other = Box::pin(reads.permit(BEN));
+        assert!(other.as_mut().now_or_never().is_none());
+        drop(gone);
+        drop(held);
+        let held = more[0].as_mut().now_or_never().expect("she came first");
+        assert!(other.as_mut().now_or_never().is_none());
+        drop(held);
+        let held = other.as_mut().now_or_never().expect("his turn comes before her hundred");
+        assert!(more[1].as_mut().now_or_never().is_none());
+        // One that has it and drops it unseen gives it back too.
+        drop(more);
+        drop(held);
+        assert!(reads.permit(BEN).now_or_never().is_some());
+    }
+
     #[tokio::test]
     async fn above_the_bound_reads_wait_and_an_abandoned_one_keeps_its_permit() {
         let reads = Reads::new(1);
@@ -98,20 +157,21 @@ mod tests {
             let _ = begun.send(());
             ends.blocking_recv().map_err(|_| Code::Internal)
         };
-        let long = tokio::spawn(async move { shared.run(read).await });
+        let long = tokio::spawn(async move { shared.run(ANN, read).await });
         has_begun.await.unwrap();
         long.abort();
         assert!(long.await.unwrap_err().is_cancelled());
-        assert!(reads.permit().now_or_never().is_none(), "the read is still at work");
+        assert!(reads.permit(ANN).now_or_never().is_none(), "the read is still at work");
         end.send(()).unwrap();
-        assert_eq!(reads.run(|| Ok::<_, Code>(7)).await, Ok(7));
+        assert_eq!(reads.run(ANN, || Ok::<_, Code>(7)).await, Ok(7));
     }
 
     #[tokio::test]
     async fn a_panic_is_an_internal_error_and_returns_the_permit() {
         let reads = Reads::new(0);
-        let failed = reads.run(|| -> Result<(), Code> { panic!("this panic belongs to the test") });
+        let failed =
+            reads.run(ANN, || -> Result<(), Code> { panic!("this panic belongs to the test") });
         assert_eq!(failed.await, Err(Code::Internal));
-        assert!(reads.permit().now_or_never().is_some());
+        assert!(reads.permit(ANN).now_or_never().is_some());
     }
 }

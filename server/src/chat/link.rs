@@ -5,12 +5,14 @@
 //! session ends as a slow consumer: what it missed is in the log, and a slow
 //! reader never makes others wait or the node keep copies for it.
 
+mod drawn;
 mod single;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
@@ -24,6 +26,8 @@ use parley_protocol::wire::server_envelope::Kind;
 use parley_protocol::wire::{Deliver, ServerEnvelope};
 use parley_protocol::{Code, ConversationId, DeviceId, Message, SessionId, UserId};
 
+use crate::base::memory::{Memory, Room};
+use drawn::Drawn;
 pub use single::session_id;
 
 /// Something to be written to a session.
@@ -119,6 +123,8 @@ struct Queue {
     /// Bytes they count for together.
     waiting: usize,
     window: Window,
+    /// What it takes of the node's memory.
+    drawn: Drawn,
     end: Option<Code>,
     /// Somebody is going to call [`Link::flush`].
     flush_owed: bool,
@@ -135,14 +141,23 @@ impl Queue {
             return false;
         }
         let bytes = item.size_bytes();
-        if self.window.queue(bytes).is_ok() {
+        if self.window.queue(bytes).is_err() {
+            self.end(Code::SlowConsumer);
+        } else if self.drawn.fit(self.window.queued()) == Room::None {
+            self.end(Code::MemoryShort);
+        } else {
             self.waiting += bytes;
             self.items.push_back((item, bytes));
-        } else {
-            self.end = Some(Code::SlowConsumer);
-            self.items = VecDeque::new();
         }
         true
+    }
+
+    /// Ends it; what waits is given up, and what the writer has is still held.
+    fn end(&mut self, code: Code) {
+        self.end = Some(code);
+        self.items = VecDeque::new();
+        self.window.written(std::mem::take(&mut self.waiting));
+        let _ = self.drawn.fit(self.window.queued());
     }
 }
 
@@ -171,6 +186,7 @@ impl Link {
             items: VecDeque::new(),
             waiting: 0,
             window: Window::new(cap_bytes),
+            drawn: Drawn::default(),
             end: None,
             flush_owed: false,
         };
@@ -206,6 +222,24 @@ impl Link {
         if let Some(opener) = self.opener.lock().as_mut() {
             opener.credential = credential;
         }
+    }
+
+    /// The same, which takes what it holds of `memory`.
+    #[must_use]
+    pub fn drawing_on(self, memory: Arc<Memory>) -> Self {
+        self.queue.lock().drawn = Drawn::from(memory);
+        self
+    }
+
+    /// Bytes it takes of the node's memory.
+    #[must_use]
+    pub fn drawn_bytes(&self) -> usize {
+        self.queue.lock().drawn.bytes()
+    }
+
+    /// Says how many bytes are kept for the session beside its queue.
+    pub fn keeps(&self, bytes: usize) {
+        self.queue.lock().drawn.keep(bytes);
     }
 
     /// Notes that something came from the device at `now_ms`. Returns whether it
@@ -312,8 +346,7 @@ impl Link {
     pub fn end(&self, code: Code) {
         let mut queue = self.queue.lock();
         if queue.end.is_none() {
-            queue.end = Some(code);
-            queue.items = VecDeque::new();
+            queue.end(code);
         }
         drop(queue);
         self.wake_once();
@@ -353,7 +386,10 @@ impl Link {
 
     /// `bytes` of what [`Link::next`] returned are with the transport.
     pub fn written(&self, bytes: usize) {
-        self.queue.lock().window.written(bytes);
+        let mut queue = self.queue.lock();
+        queue.window.written(bytes);
+        let waiting = queue.window.queued();
+        let _ = queue.drawn.fit(waiting);
     }
 
     /// Bytes that wait now.
@@ -426,126 +462,4 @@ impl Item {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn link(cap: usize) -> Link {
-        Link::new(SessionId::new([0; 16]), UserId::new([1; 16]), DeviceId::new([2; 16]), true, cap)
-    }
-
-    fn deliver(seq: u64, size: usize) -> Item {
-        let entry = Bytes::from(vec![0; size]);
-        Item::Deliver { conversation: ConversationId::new([3; 16]), feed_position: seq, seq, entry }
-    }
-
-    #[test]
-    fn items_come_out_in_order_and_in_bounded_batches() {
-        let link = link(1 << 20);
-        (1..=10).for_each(|seq| link.push(deliver(seq, 1000)));
-        let mut seen = Vec::new();
-        while let Next::Write(items, bytes) = link.next(2500) {
-            assert!(items.len() <= 3);
-            link.written(bytes);
-            seen.extend(items.iter().map(|(item, _)| match item {
-                Item::Deliver { seq, .. } => *seq,
-                _ => 0,
-            }));
-        }
-        assert_eq!(seen, (1..=10).collect::<Vec<_>>());
-        assert_eq!(link.queued_bytes(), 0);
-        assert_eq!(link.queue.lock().items.capacity(), 0, "an idle session holds no queue");
-    }
-
-    #[test]
-    fn a_slow_reader_is_cut_off_and_its_queue_given_up() {
-        let link = link(5000);
-        (1..=10).for_each(|seq| link.push(deliver(seq, 1000)));
-        assert!(matches!(link.next(100), Next::End(Code::SlowConsumer)));
-        assert!(link.queue.lock().items.is_empty());
-    }
-
-    #[test]
-    fn what_is_taken_but_not_written_still_counts() {
-        let link = link(5000);
-        (1..=4).for_each(|seq| link.push(deliver(seq, 1000)));
-        let Next::Write(..) = link.next(1 << 20) else { panic!() };
-        (5..=9).for_each(|seq| link.push(deliver(seq, 1000)));
-        assert_eq!(link.ending(), Some(Code::SlowConsumer));
-    }
-
-    #[test]
-    fn debug_output_has_no_text() {
-        let entry = Bytes::from_static(b"a secret");
-        let conversation = ConversationId::new([3; 16]);
-        let item = Item::Deliver { conversation, feed_position: 1, seq: 1, entry };
-        assert_eq!(format!("{item:?}"), "Deliver(104 bytes)");
-    }
-
-    #[test]
-    fn what_is_worth_little_is_dropped_first() {
-        let notice = || ServerEnvelope { request: 0, kind: None };
-        let link = link(8000);
-        assert!(link.offer(notice(), Shed::Early));
-        link.push(deliver(1, 1000));
-        assert!(!link.offer(notice(), Shed::Early));
-        assert!(link.offer(notice(), Shed::Late));
-        (2..=4).for_each(|seq| link.push(deliver(seq, 1000)));
-        assert!(!link.offer(notice(), Shed::Late));
-        assert_eq!(link.ending(), None);
-    }
-
-    #[test]
-    fn the_sign_is_the_last_one_in_the_foreground() {
-        let link = link(5000);
-        assert!(!link.heard(3, false));
-        assert_eq!(link.sign(), Sign { foreground: false, seen_ms: 0 });
-        assert!(link.heard(5, true) && !link.heard(6, true));
-        assert_eq!(link.sign(), Sign { foreground: true, seen_ms: 6 });
-        assert!(link.heard(8, false) && !link.heard(9, false));
-        assert_eq!(link.sign(), Sign { foreground: false, seen_ms: 8 });
-    }
-
-    #[test]
-    fn what_goes_soon_owes_one_flush_and_goes_with_the_next() {
-        use futures_util::FutureExt as _;
-        let link = link(1 << 20);
-        let woken = || link.woken().now_or_never().is_some();
-        let soon = |seq| link.enqueue(deliver(seq, 10), When::Soon);
-        assert!(soon(1) && !soon(2) && !woken());
-        link.flush();
-        assert!(woken());
-        assert!(matches!(link.next(1 << 20), Next::Write(items, _) if items.len() == 2));
-        // Gone with something else: nobody is woken for nothing.
-        assert!(soon(3));
-        link.push(deliver(4, 10));
-        assert!(woken() && matches!(link.next(1 << 20), Next::Write(items, _) if items.len() == 2));
-        link.flush();
-        assert!(!woken());
-        // Many don't wait, and nobody has to flush them.
-        let owed = (0..FEW).map(|_| soon(5)).filter(|owed| *owed).count();
-        assert!(owed == 1 && woken());
-        link.end(Code::Draining);
-        link.flush();
-        assert!(!soon(6));
-    }
-
-    #[test]
-    fn what_goes_with_its_group_owes_one_wake() {
-        use futures_util::FutureExt as _;
-        let link = link(1 << 20);
-        let with_group = |seq| link.enqueue(deliver(seq, 10), When::WithGroup);
-        assert!(with_group(1) && !with_group(2));
-        link.wake();
-        assert!(link.woken().now_or_never().is_some());
-        assert!(with_group(3), "the session looked since");
-    }
-
-    #[test]
-    fn the_first_reason_to_end_stays() {
-        let link = link(5000);
-        link.end(Code::SessionRevoked);
-        link.end(Code::Draining);
-        link.push(deliver(1, 1));
-        assert_eq!(link.ending(), Some(Code::SessionRevoked));
-    }
-}
+mod tests;

@@ -19,6 +19,7 @@ use super::commits::Commits;
 use super::{StartError, drain, gauges};
 use crate::accounts::{self, Accounts, Ending, Exports};
 use crate::base::clock::Monotonic;
+use crate::base::memory::Memory;
 use crate::base::metrics::Metrics;
 use crate::base::rates::Rates;
 use crate::base::worker::Worker;
@@ -63,6 +64,8 @@ pub struct Backend {
     eraser: Worker,
     receipts: Worker,
     presence: Worker,
+    shedder: Worker,
+    memory: Arc<Memory>,
     draining: CancellationToken,
     metrics: Metrics,
 }
@@ -123,7 +126,12 @@ impl Backend {
             commits,
             Arc::clone(&homes),
         )?;
-        let shards = Shards::new(Arc::clone(&states), Arc::clone(&log), store.clone());
+        let shards = Shards::new(
+            Arc::clone(&states),
+            Arc::clone(&log),
+            store.clone(),
+            Arc::clone(&homes) as Arc<dyn shard::Feeds>,
+        );
         let draining = CancellationToken::new();
         let clock = Monotonic::start();
         let presence = Presence::new(
@@ -140,6 +148,8 @@ impl Backend {
             },
         );
         let presence_worker = presence.start()?;
+        let memory = Arc::new(Memory::new(config.sessions.memory_bytes));
+        let shedder = homes.start_shedding(Arc::clone(&memory))?;
         let rates = Rates::new(&config.rates_options());
         let whole = Arc::new(accounts::Parts {
             accounts: accounts.clone(),
@@ -157,6 +167,7 @@ impl Backend {
             shards,
             homes: Arc::clone(&homes),
             presence,
+            memory: Arc::clone(&memory),
             clock,
         };
         let host = Host::new(session_options(config), parts, draining.clone());
@@ -174,6 +185,8 @@ impl Backend {
             eraser,
             receipts: receipts_worker,
             presence: presence_worker,
+            shedder,
+            memory,
             draining,
             metrics,
         })
@@ -222,6 +235,7 @@ impl Backend {
             Arc::clone(&self.homes),
             Arc::clone(&self.states),
             self.store.clone(),
+            Arc::clone(&self.memory),
             self.metrics.clone(),
         )
     }
@@ -238,7 +252,7 @@ impl Backend {
     /// Commits what was accepted, carries it out, writes the feed and syncs it.
     /// What fails is logged; the feed can be rebuilt.
     pub async fn close(self) {
-        let Self { log, fanout, store, flusher, eraser, receipts, presence, .. } = self;
+        let Self { log, fanout, store, flusher, eraser, receipts, presence, shedder, .. } = self;
         let close = move || {
             drop(eraser);
             log.close();
@@ -252,6 +266,7 @@ impl Backend {
         let last = spawn_blocking(move || {
             drop(receipts);
             drop(presence);
+            drop(shedder);
             drop(flusher);
             // The last feed rows were written without a sync of their own.
             store.write_synced(&[])
@@ -315,3 +330,7 @@ fn session_options(config: &Config) -> session::Options {
         reads: READS,
     }
 }
+
+#[cfg(test)]
+#[path = "backend_tests.rs"]
+mod tests;

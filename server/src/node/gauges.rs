@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::base::memory::Memory;
 use crate::base::metrics::{Metrics, list as metric};
 use crate::chat::home::Homes;
 use crate::chat::shard::States;
@@ -16,6 +17,7 @@ pub(super) struct Gauges {
     homes: Arc<Homes>,
     states: Arc<States>,
     store: Store,
+    memory: Arc<Memory>,
     metrics: Metrics,
 }
 
@@ -24,9 +26,10 @@ impl Gauges {
         homes: Arc<Homes>,
         states: Arc<States>,
         store: Store,
+        memory: Arc<Memory>,
         metrics: Metrics,
     ) -> Self {
-        Self { homes, states, store, metrics }
+        Self { homes, states, store, memory, metrics }
     }
 
     /// Reads them until `shutdown`.
@@ -43,6 +46,7 @@ impl Gauges {
     fn read(&self) {
         let queued: usize = self.homes.sessions().iter().map(|link| link.queued_bytes()).sum();
         metrics::gauge!(metric::SESSION_QUEUE_BYTES).set(queued as f64);
+        metrics::gauge!(metric::SESSION_MEMORY_BYTES).set(self.memory.used() as f64);
         metrics::gauge!(metric::FEED_DIRTY).set(self.homes.dirty() as f64);
         metrics::gauge!(metric::CONVERSATIONS_LOADED).set(self.states.loaded() as f64);
         self.read_store();

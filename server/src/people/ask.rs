@@ -26,7 +26,9 @@ impl People {
             let from = self.person(from).await?;
             let (to, from) = (&to.privacy, &from.privacy);
             let mut welcome = to.takes_from(from, Standing::None);
-            if welcome == Welcome::No && !to.is_blocked_with(from) {
+            if welcome == Welcome::No {
+                // Asked of whoever is blocked too, so that no time tells a block
+                // from a setting.
                 welcome = to.takes_from(from, self.standing(to.user, from.user).await?);
             }
             Ok::<_, PeopleError>(welcome)
@@ -70,6 +72,34 @@ impl People {
         if all { Ok(()) } else { Err(Code::NotAccepted) }
     }
 
+    /// Those of `users` who don't know `actor`: whose contact the actor isn't, and
+    /// who neither wrote to the actor nor accepted what the actor wrote. Cancel safe.
+    ///
+    /// # Errors
+    /// `internal`.
+    pub async fn strangers(
+        &self,
+        actor: UserId,
+        users: &[UserId],
+    ) -> Result<Vec<UserId>, PeopleError> {
+        let users: Vec<UserId> = users.iter().copied().filter(|user| *user != actor).collect();
+        self.read(move |this| {
+            let mut strangers = Vec::new();
+            for user in users {
+                let Some(person) = this.person_blocking(user)? else { continue };
+                let known = person.privacy.is_contact(actor) || {
+                    let standing = this.inner.standings.standing(user, direct_id(user, actor))?;
+                    standing == Standing::Accepted
+                };
+                if !known {
+                    strangers.push(user);
+                }
+            }
+            Ok(strangers)
+        })
+        .await
+    }
+
     /// Whether `viewer` may see if `target` is there, and when they last were.
     /// Cancel safe.
     ///
@@ -95,17 +125,24 @@ impl People {
         Ok(target.shows_presence_to(viewer, standing))
     }
 
-    /// Whether `to` may learn that `typist` writes in their 1:1. Cancel safe.
+    /// Whether `to` may learn that `typist` writes in their 1:1, in which the two
+    /// take part or not. Cancel safe.
     ///
     /// # Errors
-    /// `internal`.
-    pub async fn shows_typing(&self, typist: UserId, to: UserId) -> Result<bool, PeopleError> {
-        let (shown, _) = self.shown(typist, Some(to)).await?;
-        Ok(shown != Shown::Nothing && self.person(typist).await?.privacy.settings.typing)
+    /// `internal`, `not_found` when one of them has no account any more.
+    pub async fn shows_typing(
+        &self,
+        typist: UserId,
+        to: UserId,
+        takes_part: (bool, bool),
+    ) -> Result<bool, PeopleError> {
+        let (typist, to) = (self.person(typist).await?, self.person(to).await?);
+        Ok(typist.privacy.shows_typing_to(&to.privacy, takes_part))
     }
 
-    /// What others may learn of how far `reader` is, in a 1:1 with `peer` or in
-    /// a group, and from which members of a group even that is kept. Cancel safe.
+    /// What others may learn of how far `reader` is, in a 1:1 with `peer`, in
+    /// which the reader takes part or not, or in a group; and from which members
+    /// of a group even that is kept. Cancel safe.
     ///
     /// # Errors
     /// `not_found` when the reader has no account any more, `internal`.
@@ -113,34 +150,19 @@ impl People {
         &self,
         reader: UserId,
         peer: Option<UserId>,
+        takes_part: bool,
     ) -> Result<(Shown, Arc<HashSet<UserId>>), PeopleError> {
         let reader = self.person(reader).await?;
-        let reader = &reader.privacy;
-        let nothing = match peer.filter(|peer| *peer != reader.user) {
-            Some(peer) => {
-                reader.hides_activity_from(peer) || self.is_request(reader.user, peer).await?
-            }
-            None => false,
-        };
-        let shown = match (nothing || reader.blocked_by_many, reader.settings.read_receipts) {
-            (true, _) => Shown::Nothing,
-            (false, true) => Shown::All,
-            (false, false) => Shown::Delivered,
-        };
-        Ok((shown, Arc::clone(&reader.blocked_either_way)))
+        let shown = reader.privacy.shows_progress(peer, takes_part);
+        Ok((shown, Arc::clone(&reader.privacy.blocked_either_way)))
     }
 
-    /// Whether the 1:1 with `peer` waits for `user` to take it up. Cancel safe.
+    /// Whether `user` wrote in the 1:1 with `peer`, or accepted it. Cancel safe.
     ///
     /// # Errors
-    /// `not_found` when the user has no account any more, `internal`.
-    pub async fn is_request(&self, user: UserId, peer: UserId) -> Result<bool, PeopleError> {
-        let person = self.person(user).await?;
-        if !asks(&person.privacy, peer) {
-            return Ok(false);
-        }
-        let standing = self.standing(user, peer).await?;
-        Ok(person.privacy.has_request_of(peer, standing))
+    /// `internal`.
+    pub async fn takes_part(&self, user: UserId, peer: UserId) -> Result<bool, PeopleError> {
+        Ok(self.standing(user, peer).await? == Standing::Accepted)
     }
 
     async fn standing(&self, user: UserId, peer: UserId) -> Result<Standing, PeopleError> {

@@ -25,6 +25,14 @@ pub struct Updated {
     pub other: Option<UserId>,
 }
 
+impl Updated {
+    /// Whether anything is other than before.
+    #[must_use]
+    pub const fn changed(&self) -> bool {
+        self.profile || self.standing
+    }
+}
+
 impl People {
     /// Makes a change, whose form was checked. Once this answers, every
     /// question asked of the people is answered by it.
@@ -82,7 +90,8 @@ impl People {
             }
         };
         if lists.is_empty() && row == person.row {
-            return Ok(updated);
+            // It was so already: nothing follows for anybody.
+            return Ok(Updated { profile: false, standing: false, other: None, ..updated });
         }
         row.revision += 1;
         updated.revision = row.revision;

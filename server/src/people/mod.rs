@@ -28,7 +28,7 @@ use parley_core::user::{Privacy, Standing, Users};
 use parley_protocol::{Code, ConversationId, UserId, limits};
 
 use crate::base::locks::Stripes;
-use crate::base::reads::Reads;
+use crate::base::reads::{NODE, Reads};
 use crate::storage::rows::Commit;
 use crate::storage::store::{Store, StoreError};
 use cache::{Cache, Lookup};
@@ -153,7 +153,7 @@ impl People {
         read: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, PeopleError> {
         let this = self.clone();
-        self.inner.reads.run(move || Ok(read(&this)?)).await
+        self.inner.reads.run(NODE, move || Ok(read(&this)?)).await
     }
 
     /// Runs a change to its end, whether or not the caller waits for it.

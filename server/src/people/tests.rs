@@ -107,12 +107,12 @@ async fn a_block_is_known_from_its_answer_on_and_so_is_its_end() {
             assert_eq!(people.may_message(from, to).await, Err(Code::NotAccepted));
             assert_eq!(people.may_add(from, &[to]).await, Err(Code::NotAccepted));
             assert!(!people.sees_presence(from, to).await.unwrap());
-            let (shown, blocked_either_way) = people.shown(from, Some(to)).await.unwrap();
+            let (shown, blocked_either_way) = people.shown(from, Some(to), true).await.unwrap();
             assert!(shown == Shown::Nothing && blocked_either_way.contains(&to));
-            assert!(!people.shows_typing(from, to).await.unwrap());
+            assert!(!people.shows_typing(from, to, (true, true)).await.unwrap());
         }
         // A group of both: nothing to the one, all to the others.
-        let (shown, blocked_either_way) = people.shown(BEN, None).await.unwrap();
+        let (shown, blocked_either_way) = people.shown(BEN, None, true).await.unwrap();
         assert!(
             shown == Shown::All
                 && blocked_either_way.contains(&ANN)
@@ -196,11 +196,9 @@ async fn strangers_learn_nothing_until_they_are_taken_up() {
         [(Standing::None, true), (Standing::Pending, false), (Standing::Accepted, true)]
     {
         *stands.0.lock() = standing;
-        assert_eq!(people.is_request(ANN, BEN).await.unwrap(), !open);
         assert_eq!(people.sees_presence(BEN, ANN).await.unwrap(), open);
-        assert_eq!(people.shows_typing(ANN, BEN).await.unwrap(), open);
-        let (shown, _) = people.shown(ANN, Some(BEN)).await.unwrap();
-        assert_eq!(shown, if open { Shown::All } else { Shown::Nothing });
+        let takes_part = people.takes_part(ANN, BEN).await.unwrap();
+        assert_eq!(takes_part, standing == Standing::Accepted);
     }
     let nobody = wire::Audience::Nobody as i32;
     people.update(ANN, settings(|set| set.messages = nobody)).await.unwrap();
@@ -216,8 +214,8 @@ async fn who_hides_reading_still_shows_what_was_delivered() {
     let Bench { people, .. } = bench();
     people.update(ANN, settings(|set| set.read_receipts = Some(false))).await.unwrap();
     for peer in [Some(BEN), None] {
-        assert_eq!(people.shown(ANN, peer).await.unwrap().0, Shown::Delivered);
-        assert_eq!(people.shown(BEN, peer.map(|_| ANN)).await.unwrap().0, Shown::All);
+        assert_eq!(people.shown(ANN, peer, true).await.unwrap().0, Shown::Delivered);
+        assert_eq!(people.shown(BEN, peer.map(|_| ANN), true).await.unwrap().0, Shown::All);
     }
 }
 

@@ -14,6 +14,9 @@ use crate::storage::store::StoreError;
 /// of names would not fit a frame; what is left out is there in `GetProfile`.
 const NAMES_BYTES: usize = 256 * 1024;
 
+/// People of a list that are read at a time.
+const LISTED: usize = 100;
+
 impl People {
     /// What `viewer` may know of `user`. Cancel safe.
     ///
@@ -40,21 +43,17 @@ impl People {
     /// # Errors
     /// `not_found` when the account is gone, `internal`.
     pub async fn account(&self, user: UserId) -> Result<AccountState, PeopleError> {
-        let read = move |this: &Self| {
-            let Some(person) = this.person_blocking(user)? else { return Ok(None) };
-            let mut room = NAMES_BYTES;
-            let contacts = this.listed(&person.privacy.contacts, &mut room)?;
-            // Of whom one blocked one sees the name.
-            let blocked = this.listed(&person.privacy.blocked, &mut 0)?;
-            Ok(Some(AccountState {
-                revision: person.revision(),
-                profile: Some(own(&person)),
-                settings: Some(settings(&person)),
-                contacts,
-                blocked,
-            }))
-        };
-        Ok(self.read(read).await?.ok_or(Code::NotFound)?)
+        let person = self.person(user).await?;
+        let contacts = self.listed(&person.privacy.contacts, NAMES_BYTES).await?;
+        // Of whom one blocked one sees the name.
+        let blocked = self.listed(&person.privacy.blocked, 0).await?;
+        Ok(AccountState {
+            revision: person.revision(),
+            profile: Some(own(&person)),
+            settings: Some(settings(&person)),
+            contacts,
+            blocked,
+        })
     }
 
     /// What `viewer` is told when the profile of `user` changes: nothing, when
@@ -73,19 +72,34 @@ impl People {
         Ok(told.map(|viewer| profile(&person, &viewer)))
     }
 
-    /// Names of a list. Display names as long as there is room.
-    fn listed(&self, users: &Users, room: &mut usize) -> Result<Vec<Profile>, StoreError> {
-        let shown = |user| {
-            let Some(person) = self.person_blocking(user)? else { return Ok(deleted(user)) };
-            let mut shown = name_only(&person);
-            let bytes = person.row.display_name.len();
-            if bytes <= *room {
-                *room -= bytes;
-                shown.display_name.clone_from(&person.row.display_name);
-            }
-            Ok(shown)
-        };
-        users.iter().map(shown).collect()
+    /// Names of a list. Display names as long as there is room. Read in parts, so
+    /// that others have their turn in between.
+    async fn listed(&self, users: &Users, room: usize) -> Result<Vec<Profile>, PeopleError> {
+        let users: Vec<UserId> = users.iter().collect();
+        let (mut listed, mut room) = (Vec::with_capacity(users.len()), room);
+        for part in users.chunks(LISTED) {
+            let part = part.to_vec();
+            let read = move |this: &Self| {
+                let shown = |user: UserId| {
+                    let Some(person) = this.person_blocking(user)? else {
+                        return Ok(deleted(user));
+                    };
+                    let mut shown = name_only(&person);
+                    let bytes = person.row.display_name.len();
+                    if bytes <= room {
+                        room -= bytes;
+                        shown.display_name.clone_from(&person.row.display_name);
+                    }
+                    Ok(shown)
+                };
+                let shown: Result<Vec<_>, StoreError> = part.into_iter().map(shown).collect();
+                Ok((shown?, room))
+            };
+            let (shown, left) = self.read(read).await?;
+            listed.extend(shown);
+            room = left;
+        }
+        Ok(listed)
     }
 
     fn existed(&self, user: UserId) -> Result<bool, StoreError> {

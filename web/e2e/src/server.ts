@@ -56,8 +56,12 @@ export class Server {
       'rates.sign_ups_burst': '6000',
       'rates.logins_per_minute': '6000',
       'rates.sends_burst': '100000',
+      'rates.entries_burst': '100000',
       'rates.groups_burst': '2000',
       'rates.new_devices_burst': '2000',
+      'rates.strangers_burst': '2000',
+      'rates.first_messages_burst': '2000',
+      'rates.stranger_groups_burst': '2000',
       ...this.options.set,
     };
     // The client as it was built last in this tree, rather than the one inside the binary.

@@ -19,7 +19,7 @@ use super::super::AccountError;
 use super::Ending;
 use crate::base::random;
 use crate::chat::link::Link;
-use crate::chat::shard::{SendRequest, SendTo};
+use crate::chat::shard::{Asker, SendRequest, SendTo};
 use crate::storage::rows::CommitError;
 use crate::storage::store::tables;
 
@@ -82,7 +82,8 @@ impl Ending {
 
     async fn leave(&self, identity: &Identity, id: ConversationId) -> Result<(), Code> {
         for _ in 0..TRIES {
-            let is_in = self.parts.shards.with(id, |found, _| {
+            let asker = Asker::User(identity.user);
+            let is_in = self.parts.shards.with(asker, id, |found, _| {
                 let state = found.state();
                 state.kind == Kind::Group && state.active(identity.user).is_some()
             });

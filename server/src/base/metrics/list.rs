@@ -75,6 +75,7 @@ metrics! {
     Gauge STORE_COMPACTION_BYTES "parley_store_compaction_bytes" Bytes "Bytes that wait for compaction, by column family.";
     Gauge STORE_WRITES_STOPPED "parley_store_writes_stopped" Count "1 while writes wait for compaction to catch up.";
     Gauge SESSION_QUEUE_BYTES "parley_session_queue_bytes" Bytes "Bytes that wait in all session queues.";
+    Gauge SESSION_MEMORY_BYTES "parley_session_memory_bytes" Bytes "Bytes of `sessions.memory_bytes` in use.";
 
     // Accounts.
     Counter SIGN_UPS "parley_sign_ups_total" Count "Sign-ups by outcome.";

@@ -157,6 +157,11 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         }
     }
 
+    /// What may be taken at once.
+    pub(crate) const fn burst(&self) -> u32 {
+        self.burst
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.limiter.len()

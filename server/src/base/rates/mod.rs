@@ -16,6 +16,7 @@ mod bounded;
 mod failures;
 pub(crate) mod limit;
 pub(crate) mod list;
+mod spent;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub(crate) use failures::{Debt, Failures};
 pub use limit::Bucket;
 use limit::{Limit, WhenFull};
 use list::limits;
+use spent::Spent;
 
 macro_rules! make {
     ($(
@@ -86,11 +88,23 @@ macro_rules! make {
 
 limits!(make);
 
+/// Bytes that the smallest frame counts as: it costs more than its bytes.
+const FRAME_BYTES: u32 = 1024;
+
 /// Something that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charge {
+    /// An entry, for whichever conversation.
+    Entry,
     /// An entry for a conversation.
     Send(ConversationId),
+    /// So many people who don't know the user are written to for the first time,
+    /// or brought into a group.
+    Strangers(usize),
+    /// A first message to somebody who doesn't know the user.
+    FirstTo(UserId),
+    /// Somebody who doesn't know the user is brought into a group.
+    GroupOf(UserId),
     /// A look-up by name, which counts for the address as well.
     Lookup,
     /// So many people brought into a group.
@@ -125,7 +139,19 @@ impl Rates {
     pub fn check(&self, from: IpAddr, user: UserId, charge: Charge) -> Result<(), Duration> {
         let limits = &self.inner.limits;
         match charge {
+            // Many come from loopback behind a proxy that isn't said to be one.
+            Charge::Entry | Charge::Strangers(_) | Charge::FirstTo(_) | Charge::GroupOf(_)
+                if self.exempts(from) =>
+            {
+                Ok(())
+            }
+            Charge::Entry => limits.entries.check(&user),
             Charge::Send(conversation) => limits.sends.check(&(user, conversation)),
+            Charge::Strangers(people) => {
+                limits.strangers.check_n(&user, u32::try_from(people).unwrap_or(u32::MAX))
+            }
+            Charge::FirstTo(other) => limits.first_messages.check(&other),
+            Charge::GroupOf(other) => limits.stranger_groups.check(&other),
             Charge::Lookup => {
                 limits.lookups.check(&user)?;
                 if self.exempts(from) { Ok(()) } else { limits.address_lookups.check(&from) }
@@ -143,11 +169,55 @@ impl Rates {
     /// # Errors
     /// How long to wait before asking again.
     pub fn check_inbound(&self, user: UserId, bytes: usize) -> Result<(), Duration> {
-        self.inner.limits.inbound_bytes.check_n(&user, u32::try_from(bytes).unwrap_or(u32::MAX))
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).max(FRAME_BYTES);
+        self.inner.limits.inbound_bytes.check_n(&user, bytes)
+    }
+
+    /// Whether the user has any work left that queries may cost, and has not asked
+    /// too often for what isn't there.
+    ///
+    /// # Errors
+    /// How long until they may ask.
+    pub fn check_query(&self, from: IpAddr, user: UserId) -> Result<(), Duration> {
+        if self.exempts(from) {
+            return Ok(());
+        }
+        self.inner.limits.work.check(&user)?;
+        self.inner.limits.misses.check(&user)
+    }
+
+    /// Counts the work that a query turned out to be, in rows.
+    pub(crate) fn worked(&self, from: IpAddr, user: UserId, rows: u64) {
+        if !self.exempts(from) {
+            self.inner.limits.work.take(&user, rows);
+        }
+    }
+
+    /// Counts an answer that there is no such thing.
+    pub fn missed(&self, from: IpAddr, user: UserId) {
+        if !self.exempts(from) {
+            self.inner.limits.misses.take(&user, 1);
+        }
+    }
+
+    /// How many people who don't know the user they may reach with one act; no
+    /// bound where nothing is counted.
+    #[must_use]
+    pub fn strangers_at_once(&self, from: IpAddr) -> usize {
+        if self.exempts(from) {
+            return usize::MAX;
+        }
+        usize::try_from(self.inner.limits.strangers.burst()).unwrap_or(usize::MAX)
+    }
+
+    /// Users and conversations for which a bucket is kept.
+    #[cfg(test)]
+    pub(crate) fn send_buckets(&self) -> usize {
+        self.inner.limits.sends.len()
     }
 
     /// Whether nothing is counted for that address.
-    fn exempts(&self, from: IpAddr) -> bool {
+    pub(crate) fn exempts(&self, from: IpAddr) -> bool {
         !self.inner.limit_loopback && from.to_canonical().is_loopback()
     }
 }
@@ -165,8 +235,14 @@ mod tests {
         Rates::new(&Options {
             limit_loopback,
             keys: 100,
+            entries: per_hour(100, 3600),
             sends: per_hour(60, 3600),
-            inbound_bytes: Bucket::default().burst_bytes(1000).bytes_per_second(1000),
+            strangers: few,
+            first_messages: few,
+            stranger_groups: few,
+            work: per_hour(100, 3600),
+            misses: few,
+            inbound_bytes: Bucket::default().burst_bytes(2000).bytes_per_second(2000),
             lookups: few,
             address_lookups: per_hour(3, 60),
             id_lookups: few,
@@ -203,7 +279,8 @@ mod tests {
     fn every_charge_runs_out() {
         let here = from("192.0.2.1");
         let one = PerUser::ALL.iter().map(|request| Charge::One(*request));
-        for charge in one.chain([Charge::Lookup, Charge::Adds(50)]) {
+        let more = [Charge::Lookup, Charge::Adds(50), Charge::Strangers(1)];
+        for charge in one.chain(more) {
             let rates = rates(false);
             assert!((0..2).all(|_| rates.check(here, ANN, charge).is_ok()), "{charge:?}");
             assert!(rates.check(here, ANN, charge).is_err(), "{charge:?}");
@@ -238,11 +315,45 @@ mod tests {
     }
 
     #[test]
+    fn many_small_frames_are_waited_for() {
+        let rates = rates(true);
+        assert!(rates.check_inbound(ANN, 2).is_ok());
+        assert!(rates.check_inbound(ANN, 2).is_err(), "two count as two thousand bytes");
+    }
+
+    #[test]
+    fn what_targets_bear_is_theirs_whoever_comes() {
+        let rates = rates(true);
+        let here = from("127.0.0.1");
+        let user = |n| UserId::new([n; 16]);
+        for charge in [Charge::FirstTo(BOB), Charge::GroupOf(BOB)] {
+            assert!((1..=2).all(|n| rates.check(here, user(n), charge).is_ok()));
+            assert!(rates.check(here, user(3), charge).is_err(), "{charge:?}");
+        }
+        assert!(rates.check(here, ANN, Charge::FirstTo(user(9))).is_ok());
+        assert_eq!(rates.strangers_at_once(here), 2);
+        assert_eq!(super::tests::rates(false).strangers_at_once(here), usize::MAX);
+    }
+
+    #[test]
+    fn queries_are_paid_after_the_fact_and_misses_too() {
+        let rates = rates(true);
+        let here = from("127.0.0.1");
+        assert!(rates.check_query(here, ANN).is_ok());
+        rates.worked(here, ANN, 130);
+        let wait = rates.check_query(here, ANN).unwrap_err();
+        assert!(wait > Duration::from_secs(25) && wait <= Duration::from_secs(31), "{wait:?}");
+        assert!(rates.check_query(here, BOB).is_ok());
+        (0..2).for_each(|_| rates.missed(here, BOB));
+        assert!(rates.check_query(here, BOB).is_err());
+    }
+
+    #[test]
     fn bytes_are_waited_for() {
         let rates = rates(true);
-        assert!(rates.check_inbound(ANN, 1000).is_ok());
-        let wait = rates.check_inbound(ANN, 500).unwrap_err();
-        assert!(wait <= Duration::from_millis(500) && wait > Duration::from_millis(400));
-        assert!(rates.check_inbound(BOB, 500).is_ok());
+        assert!(rates.check_inbound(ANN, 2000).is_ok());
+        let wait = rates.check_inbound(ANN, 1500).unwrap_err();
+        assert!(wait <= Duration::from_millis(750) && wait > Duration::from_millis(600));
+        assert!(rates.check_inbound(BOB, 1500).is_ok());
     }
 }

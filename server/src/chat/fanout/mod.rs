@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use metrics::Counter;
-use parley_core::conversation::{Act, Kind, MovedCursor, Shown};
+use parley_core::conversation::{Act, Kind, MovedCursor};
 use parley_core::user::FeedEntry;
 use parley_protocol::wire::Receipt;
 use parley_protocol::{ConversationId, ShardId, UserId};
@@ -183,7 +183,7 @@ impl Fanout {
         for member in applied.after.members.iter().filter(|member| member.sees(stamped.seq)) {
             let own = member.user == *sender;
             let message = act.is_countable().then_some(own);
-            let change = change_of(member, *stamped, message);
+            let change = change_of(member, *stamped, after.kind, message);
             let hidden = bare.as_ref().filter(|_| blind.contains(&member.user));
             let delivery = Delivery { entry: hidden.unwrap_or(entry), ..delivery };
             let push = |link: &Arc<Link>, item| outgoing.push_with_group(link, item);
@@ -199,14 +199,15 @@ impl Fanout {
     }
 
     fn cursor(&self, shard: ShardId, pending: &PendingCursor, outgoing: &mut Outgoing) {
-        let PendingCursor { conversation, user, moved, visibility, reply: to } = pending;
+        let PendingCursor { conversation, user, moved, telling, hidden_from, reply: to } = pending;
         let (told, readers, direct) = {
             let mut state = self.states.lock(shard);
-            let found = state.apply_move(*conversation, *user, moved, visibility.shown);
+            let found = state.apply_move(*conversation, *user, *telling);
             found.map_or_else(Default::default, |found| {
-                let readers = match visibility.shown {
-                    Shown::Nothing => Vec::new(),
-                    Shown::All | Shown::Delivered => found.receipt_readers(*user, moved.from_seq),
+                let readers = if telling.is_nothing() {
+                    Vec::new()
+                } else {
+                    found.receipt_readers(*user, moved.from_seq)
                 };
                 (found.progress(*user).told, readers, found.state().kind == Kind::Direct)
             })
@@ -219,9 +220,7 @@ impl Fanout {
             time_ms: told.delivered.time_ms.max(told.read.time_ms),
             feed_position: 0,
         };
-        let moved_for_others = moved.delivered_moved || visibility.shown == Shown::All;
-        let readers = readers.into_iter().filter(|reader| !visibility.hidden_from.contains(reader));
-        for reader in readers.filter(|_| moved_for_others) {
+        for reader in readers.into_iter().filter(|reader| !hidden_from.contains(reader)) {
             self.tell(reader, &receipt, direct, outgoing);
         }
         if moved.read_moved {

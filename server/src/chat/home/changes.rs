@@ -1,8 +1,8 @@
 //! Reading the feed: what changed since a position.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use parley_core::conversation::{Membership, Position};
+use parley_core::conversation::{self, Membership, Position};
 use parley_core::session::notice;
 use parley_core::user::{Audience, FeedEntry, Standing};
 use parley_protocol::wire::{self, Changes, server_envelope::Kind};
@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::Homes;
 use super::unread::Unread;
+use crate::base::work;
 use crate::chat::link::Item;
 use crate::people::Person;
 use crate::storage::store::{FeedRow, Place, PreferencesRow, StoreError, state};
@@ -89,11 +90,14 @@ impl Homes {
         let mut entries = Vec::new();
         let mut bytes = 0;
         let mut last = since;
+        let begun = work::noted();
         let whole = changed.len();
         for (conversation, entry) in changed.into_iter().take(limit) {
             let shown = self.on_wire(user, conversation, entry, person)?;
             bytes += shown.encoded_len();
-            if bytes > limits::CHANGES_BYTES && !entries.is_empty() {
+            // What is counted for a conversation may be much, and others make it.
+            let worked = work::noted().wrapping_sub(begun) > PAGE_ROWS;
+            if (bytes > limits::CHANGES_BYTES || worked) && !entries.is_empty() {
                 break;
             }
             last = entry.version;
@@ -117,6 +121,59 @@ impl Homes {
     ) -> Result<wire::FeedEntry, StoreError> {
         let entry = self.merged(user, conversation)?;
         self.on_wire(user, conversation, entry, person)
+    }
+
+    /// Whether the conversation is in the user's feed: whether they are or were in
+    /// it. Costs the same for one they never were in, whether or not it exists.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub fn holds(&self, user: UserId, id: ConversationId) -> Result<bool, StoreError> {
+        // Memory first: a change that is flushed in between is seen twice.
+        let changed = {
+            let home = self.lock(user);
+            home.users.get(&user).is_some_and(|user| user.changed.contains_key(&id))
+        };
+        Ok(changed || self.store.feed_row(self.count.of_user(user), user, id)?.is_some())
+    }
+
+    /// How many 1:1 conversations wait for an answer of the user, counted to `most`:
+    /// others wrote, and the user neither wrote nor accepted it. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub fn unanswered(&self, user: UserId, most: usize) -> Result<usize, StoreError> {
+        let shard = self.count.of_user(user);
+        // Memory first: a change that is flushed in between is seen twice.
+        let changed: FxHashMap<ConversationId, FeedEntry> =
+            self.lock(user).users.get(&user).map(|user| user.changed.clone()).unwrap_or_default();
+        let stored = self.store.feed_unanswered(shard, user, UNANSWERED_ROWS)?;
+        let mut waiting: HashSet<_> = stored.into_iter().collect();
+        for (id, change) in changed {
+            if change.sent_seq > 0 {
+                waiting.remove(&id);
+            } else if change.direct {
+                waiting.insert(id);
+            }
+        }
+        // Only who has very many is looked at more closely.
+        if waiting.len() < most {
+            return Ok(waiting.len());
+        }
+        let mut count = 0;
+        for id in waiting {
+            let own = self.store.preferences(shard, user, id)?;
+            // In memory there may be only what changed since an answer.
+            let accepted = own.is_some_and(|row| row.accepted);
+            if !accepted && self.merged(user, id)?.sent_seq == 0 {
+                count += 1;
+            }
+            if count >= most {
+                break;
+            }
+        }
+        Ok(count)
     }
 
     /// A conversation's place in the user's feed, memory over store.
@@ -226,6 +283,12 @@ impl Homes {
     }
 }
 
+/// Rows read for one page of the feed, about; what is left is the next page.
+const PAGE_ROWS: u64 = 20_000;
+
+/// Rows of a feed that are looked at for what waits for an answer.
+const UNANSWERED_ROWS: usize = 20_000;
+
 fn preferences(row: PreferencesRow) -> wire::Preferences {
     wire::Preferences {
         muted_until_ms: row.muted_until_ms,
@@ -252,6 +315,7 @@ pub(super) fn entry(row: &FeedRow) -> FeedEntry {
         sent_seq: row.sent_seq,
         revision: row.revision,
         message_ms: row.message_ms,
+        direct: row.direct,
     }
 }
 
@@ -260,6 +324,7 @@ pub(super) fn entry(row: &FeedRow) -> FeedEntry {
 pub(crate) fn change_of(
     member: &Membership,
     stamped: Position,
+    kind: conversation::Kind,
     message: Option<bool>,
 ) -> FeedEntry {
     let own_message = message == Some(true);
@@ -280,6 +345,7 @@ pub(crate) fn change_of(
         floor_ordinal,
         sent_seq: if own_message { stamped.seq } else { 0 },
         message_ms: if message.is_some() || joined { stamped.time_ms } else { 0 },
+        direct: kind == conversation::Kind::Direct,
         ..FeedEntry::default()
     }
 }

@@ -170,6 +170,7 @@ fn row(entry: &FeedEntry) -> FeedRow {
         sent_seq: entry.sent_seq,
         revision: entry.revision,
         message_ms: entry.message_ms,
+        direct: entry.direct,
         ..FeedRow::default()
     }
 }

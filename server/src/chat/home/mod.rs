@@ -10,6 +10,7 @@
 mod changes;
 mod flush;
 mod rebuild;
+mod shed;
 mod standing;
 mod telling;
 mod unread;

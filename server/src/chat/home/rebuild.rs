@@ -106,7 +106,8 @@ impl Homes {
         // before, lower seqs say in vain.
         for member in state.members.iter().filter(|member| member.sees(stamped.seq)) {
             let message = is_countable(head.kind).then_some(Some(member.user) == sender);
-            self.note(member.user, conversation, super::change_of(member, stamped, message))?;
+            let change = super::change_of(member, stamped, state.kind, message);
+            self.note(member.user, conversation, change)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use parley_core::user::Standing;
 use parley_protocol::{ConversationId, UserId};
 
 use super::Homes;
+use crate::chat::shard::Feeds;
 use crate::people::Standings;
 use crate::storage::store::StoreError;
 
@@ -20,5 +21,11 @@ impl Standings for Homes {
         };
         let accepted = now.sent_seq > 0 || accepted()?;
         Ok(if accepted { Standing::Accepted } else { Standing::Pending })
+    }
+}
+
+impl Feeds for Homes {
+    fn holds(&self, user: UserId, id: ConversationId) -> Result<bool, StoreError> {
+        Self::holds(self, user, id)
     }
 }

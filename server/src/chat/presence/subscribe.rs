@@ -17,8 +17,8 @@ use crate::base::clock::Moment;
 use crate::chat::link::{Item, Link};
 use crate::storage::store::StoreError;
 
-/// Changes of privacy an answer is made anew for; more in a row, and the client
-/// is asked to try again.
+/// How often somebody is looked up whose privacy changes meanwhile; more in a row,
+/// and they are said not to be there until it has been looked at again.
 const TRIES: usize = 8;
 
 /// Why a session was not subscribed. Nothing has changed then.
@@ -30,9 +30,6 @@ pub enum Refusal {
     /// There is no session that could be told later.
     #[error("no session")]
     NoSession,
-    /// Privacy changed again and again while the answer was made.
-    #[error("too much changed meanwhile")]
-    Restless,
     /// The store can't be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -45,7 +42,6 @@ impl Refusal {
         match self {
             Self::Full => Code::ListFull,
             Self::NoSession => Code::SessionNeeded,
-            Self::Restless => Code::Overloaded,
             Self::Store(_) => Code::Internal,
         }
     }
@@ -137,32 +133,46 @@ impl Inner {
         holds: Holds,
         now: Moment,
     ) -> Result<(), Refusal> {
-        for _ in 0..TRIES {
-            let revision = self.table.lock().revision();
-            let mut looked = HashMap::with_capacity(users.len());
-            for user in users {
-                looked.insert(*user, self.look(link.user, *user)?);
+        let mut looked = HashMap::with_capacity(users.len());
+        let mut wanted: Vec<UserId> = users.to_vec();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut found = Vec::with_capacity(wanted.len());
+            for user in wanted.drain(..) {
+                let as_of = self.table.lock().revisions_of(link.user, user);
+                found.push((user, as_of, self.look(link.user, user)?));
             }
             let mut table = self.table.lock();
-            if table.revision() != revision {
+            looked.extend(found.into_iter().map(|(user, as_of, found)| (user, (as_of, found))));
+            let stale = |user: &&UserId| {
+                let known = looked.get(*user).map(|(as_of, _)| *as_of);
+                known != Some(table.revisions_of(link.user, **user))
+            };
+            wanted.extend(users.iter().filter(stale));
+            if !wanted.is_empty() && tries < TRIES {
                 continue;
             }
             let mut presence = Vec::with_capacity(users.len());
             for user in users {
-                let Some(Looked { sees, stored_ms }) = looked.get(user) else { continue };
+                let Some((_, Looked { sees, stored_ms })) = looked.get(user) else { continue };
                 // What is stored is taken over also for those who are hidden:
                 // it is what is told once they are not.
                 let status = table.status(*user, *stored_ms, now);
-                let status = if *sees { status } else { Status::Offline(0) };
+                // Who changes all the time is not there; the truth follows.
+                let restless = wanted.contains(user);
+                let status = if *sees && !restless { status } else { Status::Offline(0) };
                 if holds == Holds::For {
                     table.told(*user, link.id, status);
+                    if restless {
+                        table.recheck(*user);
+                    }
                 }
                 presence.push(status.to_wire(*user, now.wall_ms));
             }
             link.push(Item::Answer(reply(request, Kind::Subscribed(Subscribed { presence }))));
             return Ok(());
         }
-        Err(Refusal::Restless)
     }
 
     fn look(&self, viewer: UserId, target: UserId) -> Result<Looked, StoreError> {

@@ -16,6 +16,19 @@ use super::user::{Change, Updates, UserState};
 use crate::base::clock::Moment;
 use crate::chat::link::{Link, Shed};
 
+/// Bytes that one subscription takes, about: twice the id, the watch, their room.
+const WATCH_BYTES: usize = 320;
+
+/// Revisions, over all users: enough that nobody's own changes stand in the way of
+/// what is asked about others.
+const REVISIONS: usize = 4096;
+
+/// The revision of a user: the end of an id is random.
+fn stripe(user: UserId) -> usize {
+    let [.., high, low] = *user.as_bytes();
+    usize::from(u16::from_be_bytes([high, low])) % REVISIONS
+}
+
 /// The table.
 pub(super) struct Table {
     patience_ms: u64,
@@ -27,8 +40,8 @@ pub(super) struct Table {
     /// Users whose watchers are asked about again with the next sweep, and
     /// with the one after it.
     recheck: [HashSet<UserId>; 2],
-    /// Grows when somebody may know more or less than before.
-    revision: u64,
+    /// Each grows when one of its users may know more or less than before.
+    revisions: Box<[u64]>,
     online: usize,
 }
 
@@ -102,7 +115,7 @@ impl Table {
             watchers: Watchers::default(),
             changed: HashSet::new(),
             recheck: Default::default(),
-            revision: 0,
+            revisions: vec![0; REVISIONS].into(),
             online: 0,
         }
     }
@@ -130,7 +143,9 @@ impl Table {
     }
 
     pub(super) fn privacy_changed(&mut self, user: UserId) {
-        self.revision += 1;
+        if let Some(revision) = self.revisions.get_mut(stripe(user)) {
+            *revision += 1;
+        }
         let subscriptions = self.users.get(&user).into_iter().flat_map(UserState::subscriptions);
         self.watchers.pending.extend(subscriptions.copied());
         if self.watchers.watched.contains_key(&user) {
@@ -157,8 +172,22 @@ impl Table {
         }
     }
 
-    pub(super) const fn revision(&self) -> u64 {
-        self.revision
+    /// Differs from what it was when `user` may know more or less than before, or
+    /// be known so; now and then it differs for nothing.
+    fn revision(&self, user: UserId) -> u64 {
+        self.revisions.get(stripe(user)).copied().unwrap_or(0)
+    }
+
+    /// The revisions that what `viewer` may know of `target` rests on.
+    pub(super) fn revisions_of(&self, viewer: UserId, target: UserId) -> (u64, u64) {
+        (self.revision(viewer), self.revision(target))
+    }
+
+    /// What the watchers of `user` were told is looked at again.
+    pub(super) fn recheck(&mut self, user: UserId) {
+        if self.watchers.watched.contains_key(&user) {
+            self.watchers.pending.insert(user);
+        }
     }
 
     /// Users who are online.
@@ -256,6 +285,7 @@ impl Table {
         for target in &added {
             self.watchers.add(*target, link);
         }
+        link.keeps(wanted.len() * WATCH_BYTES);
         Ok((added, wanted.len() as isize - before.len() as isize))
     }
 

@@ -19,7 +19,8 @@ use crate::base::clock::Monotonic;
 use crate::base::metrics::list as metric;
 use crate::chat::home::Homes;
 use crate::chat::link::Shed;
-use crate::chat::shard::Shards;
+use crate::chat::reading::takes_part;
+use crate::chat::shard::{Asker, Pair, Shards};
 use crate::people::People;
 
 /// The least time between two words that are passed on.
@@ -45,7 +46,7 @@ pub struct Typing {
 
 /// Who else is there.
 enum Others {
-    Peer(Option<UserId>),
+    Peer(Option<Pair>),
     Members(Vec<UserId>),
 }
 
@@ -71,7 +72,8 @@ impl Typing {
         conversation: ConversationId,
         stopped: bool,
     ) -> Result<Typed, Code> {
-        let others = self.shards.with(conversation, |found, _| others(found, user)).await;
+        let asker = Asker::User(user);
+        let others = self.shards.with(asker, conversation, |found, _| others(found, user)).await;
         let others = others.map_err(|error| error.code())?.ok_or(Code::NotFound)??;
         let typed = Typed {
             conversation: conversation.to_wire(),
@@ -86,7 +88,7 @@ impl Typing {
             self.shed.increment(1);
             return Ok(typed);
         }
-        for other in self.listeners(user, others).await {
+        for other in self.listeners(user, conversation, others).await {
             let notice = notice(server_envelope::Kind::Typed(typed.clone()));
             let offered = self.homes.offer(other, &notice, Shed::Early);
             self.passed.increment(offered.taken);
@@ -96,13 +98,13 @@ impl Typing {
     }
 
     /// Those of the others who may know.
-    async fn listeners(&self, user: UserId, others: Others) -> Vec<UserId> {
+    async fn listeners(&self, user: UserId, id: ConversationId, others: Others) -> Vec<UserId> {
         match others {
             Others::Peer(None) => Vec::new(),
-            Others::Peer(Some(peer)) => {
+            Others::Peer(Some(pair)) => {
                 // What can't be read is not told.
-                let shows = self.people.shows_typing(user, peer).await.unwrap_or(false);
-                if shows { vec![peer] } else { Vec::new() }
+                let shows = self.shows(user, id, pair).await.unwrap_or(false);
+                if shows { vec![pair.peer] } else { Vec::new() }
             }
             Others::Members(mut members) => {
                 let Ok(person) = self.people.person(user).await else { return Vec::new() };
@@ -116,6 +118,18 @@ impl Typing {
     }
 }
 
+impl Typing {
+    /// Whether the other one of a 1:1 may know.
+    async fn shows(&self, user: UserId, id: ConversationId, pair: Pair) -> Result<bool, Code> {
+        let Self { shards, people, .. } = self;
+        let Pair { peer, own, peers } = pair;
+        let own = takes_part(shards, people, id, (user, peer), own).await?;
+        let peers = takes_part(shards, people, id, (peer, user), peers).await?;
+        let shows = people.shows_typing(user, peer, (own, peers)).await;
+        shows.map_err(|error| error.code())
+    }
+}
+
 /// Who else is in it now, if `user` may send.
 fn others(conversation: &Conversation, user: UserId) -> Result<Others, Code> {
     let state = conversation.state();
@@ -124,7 +138,7 @@ fn others(conversation: &Conversation, user: UserId) -> Result<Others, Code> {
         return Err(Code::Forbidden);
     }
     if state.kind == Kind::Direct {
-        return Ok(Others::Peer(state.peer(user)));
+        return Ok(Others::Peer(Pair::of(conversation, user)));
     }
     let mut members: Vec<_> = state.actives().map(|member| member.user).collect();
     if members.len() > MEMBERS {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parley_core::conversation::{Info, Kind, Membership, Role, State, Told};
+use parley_core::conversation::{Info, Kind, Membership, Progress, Role, State, Told};
 use parley_core::session::Identity;
 use parley_protocol::wire::{
     self, ConversationKind, ConversationSettings, Described, GroupInfo, Member, Who,
@@ -11,7 +11,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 
 use super::sight::Sight;
 use super::{blocking, former};
-use crate::chat::shard::{Error, Shards};
+use crate::chat::shard::{Asker, Error, Shards};
 use crate::people::Person;
 use crate::storage::store::{Relation, Store, StoreError};
 
@@ -28,9 +28,14 @@ pub async fn describe(
     conversation: ConversationId,
 ) -> Result<Described, Code> {
     let visible = shards.visible(identity, conversation).await.map_err(|error| error.code())?;
-    let told = shards.with(conversation, |found, _| {
+    let told = shards.with(Asker::User(identity.user), conversation, |found, _| {
         let members = visible.state.members.iter();
-        members.map(|member| found.progress(member.user).told).collect::<Vec<_>>()
+        // Their own are as they stand; what others are told may be behind.
+        let cursors = |user| match found.progress(user) {
+            Progress { delivered, read, .. } if user == identity.user => Told { delivered, read },
+            Progress { told, .. } => told,
+        };
+        members.map(|member| cursors(member.user)).collect::<Vec<_>>()
     });
     let told = told.await.map_err(|error| error.code())?.ok_or(Code::NotFound)?;
     let (shards, asker) = (shards.clone(), Arc::clone(asker));

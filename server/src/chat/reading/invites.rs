@@ -9,7 +9,7 @@ use parley_protocol::{Code, ConversationId};
 use super::{blocking, describe};
 use crate::base::clock::wall_ms;
 use crate::base::random;
-use crate::chat::shard::{InviteChange, InviteId, Shards, invite_id, is_good};
+use crate::chat::shard::{Asker, InviteChange, InviteId, Shards, invite_id, is_good};
 use crate::storage::store::InviteRow;
 
 /// Makes, ends or lists the invite links of a group.
@@ -76,7 +76,7 @@ pub async fn peek(shards: &Shards, identity: &Identity, code: &str) -> Result<In
     let this = shards.clone();
     let look = move || this.known_invite(this.place_of(conversation), id);
     let row = blocking(look).await?;
-    let preview = shards.with(conversation, |found, _| {
+    let preview = shards.with(Asker::Node, conversation, |found, _| {
         let state = found.state();
         let works = is_good(&row, state, wall_ms()) && !state.is_banned(identity.user);
         works.then(|| InvitePreview {

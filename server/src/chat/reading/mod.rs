@@ -5,6 +5,7 @@
 //! what, at the moment the data is read. Whoever may not see a conversation is
 //! told what one is told of one that doesn't exist.
 
+mod acquaintance;
 mod describe;
 mod fetch;
 mod former;
@@ -14,6 +15,7 @@ mod receipts;
 mod related;
 mod sight;
 
+pub use acquaintance::{pair, takes_part};
 pub use describe::describe;
 pub use fetch::{Page, fetch};
 pub use invites::{invites, peek, resolve};
@@ -26,7 +28,7 @@ use parley_core::session::Identity;
 use parley_protocol::{Code, ConversationId};
 
 use crate::base::reads;
-use crate::chat::shard::{Error, Shards};
+use crate::chat::shard::{Asker, Error, Shards};
 use crate::storage::store::{Place, StoreError};
 
 /// What a member, or former member, may see of a conversation.
@@ -71,9 +73,10 @@ impl Shards {
         identity: &Identity,
         conversation: ConversationId,
     ) -> Result<Visible, Error> {
+        let asker = Asker::User(identity.user);
         let seen =
-            self.with(conversation, |found, place| Visible::of(found, place, identity)).await?;
-        seen.flatten().ok_or(Error::Refused(Code::NotFound))
+            self.with(asker, conversation, |found, place| Visible::of(found, place, identity));
+        seen.await?.flatten().ok_or(Error::Refused(Code::NotFound))
     }
 }
 

@@ -8,12 +8,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use parley_core::conversation::{
-    Conversation, Given, Kind, Move, MovedCursor, Position, Progress, Shown, Told,
+    Conversation, Given, Kind, Move, Passed, Position, Progress, Shown, Telling, Told,
 };
 use parley_core::session::{Identity, RequestNumber};
 use parley_protocol::{Code, ConversationId, UserId};
 
-use super::{Error, Fresh, Pending, PendingCursor, ReplyTo, Shards};
+use super::{Asker, Error, Fresh, Pending, PendingCursor, ReplyTo, Shards};
 use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
 use crate::chat::expiry::Gone;
@@ -50,10 +50,37 @@ impl Default for Visibility {
     }
 }
 
+/// The other one of a 1:1, and who of the two is known to take part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// The other one.
+    pub peer: UserId,
+    /// Whether the one wrote or accepted it, when that is known in memory.
+    pub own: Option<bool>,
+    /// The same of the other.
+    pub peers: Option<bool>,
+}
+
+impl Pair {
+    /// The two, from where `user` stands; `None` for a group.
+    #[must_use]
+    pub fn of(conversation: &Conversation, user: UserId) -> Option<Self> {
+        let peer = conversation.state().peer(user)?;
+        let (own, peers) = (conversation.takes_part(user), conversation.takes_part(peer));
+        Some(Self { peer, own, peers })
+    }
+}
+
 /// Bytes a cursor's append takes.
 const APPEND_BYTES: usize = 256;
 
 impl Shards {
+    /// Notes what the store says of a user of a 1:1.
+    pub fn note_taking_part(&self, conversation: ConversationId, user: UserId, takes: bool) {
+        let shard = self.place_of(conversation).shard;
+        self.states.lock(shard).note_taking_part(conversation, user, takes);
+    }
+
     /// Takes a cursor move; the answer goes to `link`. Cancel safe: dropped, it
     /// has moved the cursor or not.
     ///
@@ -70,11 +97,12 @@ impl Shards {
         // What can't be read any more is looked up only when it stands in the way.
         let mut gone = 0;
         loop {
-            if !self.load(wanted.conversation, Fresh::None).await? {
+            let asker = Asker::User(identity.user);
+            if !self.load(wanted.conversation, Fresh::None, asker).await? {
                 return Err(Code::NotFound.into());
             }
-            let moved = match self.ordinal(identity, &wanted, gone).await {
-                Ok(ordinal) => self.advance(identity, &reply, &wanted, ordinal, gone),
+            let moved = match self.way(identity, &wanted, gone).await {
+                Ok(way) => self.advance(identity, &reply, &wanted, way, gone),
                 Err(error) => Err(error),
             };
             match moved {
@@ -97,7 +125,7 @@ impl Shards {
             let state = Arc::clone(found.state());
             state.member(user).copied().map(|member| (state, member, found.committed().seq, place))
         };
-        let found = self.with(conversation, look).await?.flatten();
+        let found = self.with(Asker::User(user), conversation, look).await?.flatten();
         let (state, member, head, place) = found.ok_or(Code::NotFound)?;
         let this = self.clone();
         let read = move || {
@@ -111,29 +139,47 @@ impl Shards {
         blocking(read).await
     }
 
-    /// Countable entries up to the seq. Only a read cursor needs them, and only
-    /// one that is not at the end has to look into the log.
-    async fn ordinal(
+    /// Messages up to the seq, and which cursors pass one on the way. Only what is
+    /// no longer remembered is looked up in the log.
+    async fn way(
         &self,
         identity: &Identity,
         wanted: &MoveRequest,
         gone: u64,
-    ) -> Result<u64, Error> {
-        let place = self.place_of(wanted.conversation);
-        {
+    ) -> Result<Way, Error> {
+        let MoveRequest { conversation, which, up_to, given, .. } = *wanted;
+        let (place, user) = (self.place_of(conversation), identity.user);
+        let progress = {
             let mut state = self.states.lock(place.shard);
-            let MoveRequest { conversation, which, up_to, given, .. } = *wanted;
-            let moves = state.check_move(conversation, identity.user, which, up_to, given, gone);
-            let head =
-                state.conversation(conversation).map(|found| found.committed()).unwrap_or_default();
-            if which == Move::Delivered || !moves? || up_to == head.seq {
-                return Ok(head.ordinal);
+            let moves = state.check_move(conversation, user, which, up_to, given, gone)?;
+            let found = state.conversation(conversation).ok_or(Code::NotFound)?;
+            if !moves {
+                return Ok(Way::default());
             }
-        }
+            if let Some(way) = remembered(found, user, up_to) {
+                return Ok(way);
+            }
+            found.progress(user)
+        };
         let this = self.clone();
-        let up_to = wanted.up_to;
-        let read = move || Ok::<_, Error>(this.store.entry(place, up_to)?);
-        let record = blocking(read).await?;
+        let read = move || {
+            let ordinal = this.ordinal(place, up_to)?;
+            let passes = |from: Position| -> Result<bool, Error> {
+                Ok(from.seq < up_to && this.ordinal(place, from.seq)? < ordinal)
+            };
+            let passed =
+                Passed { delivered: passes(progress.delivered)?, read: passes(progress.read)? };
+            Ok::<_, Error>(Way { ordinal, passed })
+        };
+        blocking(read).await
+    }
+
+    /// Messages up to a committed seq. Blocks.
+    fn ordinal(&self, place: Place, seq: u64) -> Result<u64, Error> {
+        if seq == 0 {
+            return Ok(0);
+        }
+        let record = self.store.entry(place, seq)?;
         let head = record.and_then(|record| record.head().ok()).ok_or(Code::Internal)?;
         Ok(head.ordinal)
     }
@@ -143,18 +189,23 @@ impl Shards {
         identity: &Identity,
         reply: &ReplyTo,
         wanted: &MoveRequest,
-        ordinal: u64,
+        way: Way,
         gone: u64,
     ) -> Result<bool, Error> {
         let MoveRequest { conversation, which, up_to, given, ref visibility } = *wanted;
         let place = self.place_of(conversation);
-        let permit = self.log.reserve(APPEND_BYTES)?;
+        let permit = self.log.reserve_for(identity.user, APPEND_BYTES)?;
         let mut state = self.states.lock(place.shard);
         if state.conversation(conversation).is_none() {
             return Ok(false);
         }
         let moves = state.check_move(conversation, identity.user, which, up_to, given, gone)?;
-        let to = Position { seq: up_to, ordinal, time_ms: wall_ms() };
+        // Since it was looked at another device of the user may have moved it.
+        let way = state.conversation(conversation).map_or(way, |found| {
+            let way = remembered(found, identity.user, up_to).unwrap_or(way);
+            Way { passed: found.without_own(identity.user, way.passed), ..way }
+        });
+        let to = Position { seq: up_to, ordinal: way.ordinal, time_ms: wall_ms() };
         let Some(moved) = state.move_cursor(conversation, identity.user, which, to) else {
             return Err(Code::NotFound.into());
         };
@@ -172,12 +223,15 @@ impl Shards {
             .conversation(conversation)
             .map(|found| found.progress(identity.user))
             .unwrap_or_default();
-        let rows = rows(identity.user, place, &progress, &moved, visibility.shown);
+        let telling = moved.telling(visibility.shown, way.passed);
+        let told = state.will_tell(conversation, identity.user, telling).unwrap_or(progress.told);
+        let rows = rows(identity.user, place, &progress, told, telling);
         let pending = PendingCursor {
             conversation,
             user: identity.user,
             moved,
-            visibility: visibility.clone(),
+            telling,
+            hidden_from: Arc::clone(&visibility.hidden_from),
             reply: reply.clone(),
         };
         let mut ops = vec![Op::Rows(rows)];
@@ -197,31 +251,36 @@ impl Shards {
     }
 }
 
+/// What lies on a cursor's way.
+#[derive(Debug, Clone, Copy, Default)]
+struct Way {
+    /// Messages up to where it goes.
+    ordinal: u64,
+    passed: Passed,
+}
+
+/// The way to `up_to`, if all of it is remembered.
+fn remembered(found: &Conversation, user: UserId, up_to: u64) -> Option<Way> {
+    Some(Way { ordinal: found.ordinal_at(up_to)?, passed: found.passes(user, up_to)? })
+}
+
 /// The cursor's row, and the steps that say when others could know of it.
 fn rows(
     user: UserId,
     place: Place,
     progress: &Progress,
-    moved: &MovedCursor,
-    shown: Shown,
+    told: Told,
+    telling: Telling,
 ) -> Vec<Write> {
-    let tell_delivered = shown != Shown::Nothing;
-    let tell_read = shown == Shown::All;
-    // Moves before this one may still be on their way to be told.
-    let told = Told {
-        delivered: if tell_delivered { moved.delivered } else { progress.told.delivered },
-        read: if tell_read { moved.read } else { progress.told.read },
-    };
     let row = store::state::of_progress(&Progress { told, ..*progress });
     let mut rows = vec![tables::cursors::put(place, user, &row)];
-    let mut step = |which, to: &Position| {
-        rows.push(tables::steps::put(place, user, which, to.seq, to.time_ms));
+    let mut step = |which, to: Option<Position>, told: Position| {
+        // What others could know before they knew since then.
+        if let Some(to) = to.filter(|to| to.seq > told.seq) {
+            rows.push(tables::steps::put(place, user, which, to.seq, to.time_ms));
+        }
     };
-    if moved.delivered_moved && tell_delivered {
-        step(Which::Delivered, &moved.delivered);
-    }
-    if moved.read_moved && tell_read {
-        step(Which::Read, &moved.read);
-    }
+    step(Which::Delivered, telling.delivered, progress.told.delivered);
+    step(Which::Read, telling.read, progress.told.read);
     rows
 }

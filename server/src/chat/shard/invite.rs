@@ -13,7 +13,7 @@ use parley_protocol::{Code, ConversationId, UserId, limits};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
-use super::{Error, Fresh, Pending, Shards};
+use super::{Asker, Error, Fresh, Pending, Shards};
 use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
 use crate::storage::log::{Append, Op, Urgency};
@@ -24,7 +24,15 @@ pub type InviteId = [u8; 8];
 
 /// Links as they were stamped last, of those that changed since the start.
 #[derive(Default)]
-pub(super) struct Links(Mutex<HashMap<(ConversationId, InviteId), InviteRow>>);
+pub(super) struct Links(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    groups: HashMap<ConversationId, HashMap<InviteId, InviteRow>>,
+    count: usize,
+    /// How often all were forgotten.
+    forgotten: u64,
+}
 
 /// Links remembered; beyond it all are forgotten, and the rows say how they
 /// are, which by then are up to date for all but the newest.
@@ -80,7 +88,7 @@ impl Shards {
         change: InviteChange,
     ) -> Result<Vec<(InviteId, InviteRow)>, Error> {
         loop {
-            if !self.load(conversation, Fresh::None).await? {
+            if !self.load(conversation, Fresh::None, Asker::User(user)).await? {
                 return Err(Code::NotFound.into());
             }
             let this = self.clone();
@@ -107,13 +115,21 @@ impl Shards {
         change: &InviteChange,
     ) -> Result<Option<(Vec<(InviteId, InviteRow)>, Option<oneshot::Receiver<()>>)>, Error> {
         let place = self.place_of(conversation);
-        let permit = self.log.reserve(APPEND_BYTES + ROWS * 64)?;
+        {
+            let mut state = self.states.lock(place.shard);
+            let Some(found) = state.conversation(conversation) else { return Ok(None) };
+            may_invite(found, user)?;
+        }
+        // Read before the shard is held: whatever is stamped meanwhile is remembered.
+        let forgotten = self.invites.0.lock().forgotten;
+        let stored = self.store.invites(place, ROWS)?;
+        let permit = self.log.reserve_for(user, APPEND_BYTES + ROWS * 64)?;
         let mut state = self.states.lock(place.shard);
         let Some(found) = state.conversation(conversation) else { return Ok(None) };
         may_invite(found, user)?;
         let group = std::sync::Arc::clone(found.next_state());
         let now_ms = wall_ms();
-        let mut links = self.links(place)?;
+        let Some(mut links) = self.links(conversation, stored, forgotten) else { return Ok(None) };
         let works = |row: &InviteRow| is_good(row, &group, now_ms);
         let mut rows = Vec::new();
         let mut put = |id: InviteId, row: &InviteRow| {
@@ -161,14 +177,34 @@ impl Shards {
         Ok(Some((links, Some(committed))))
     }
 
-    /// The links of a group as they were stamped last.
-    fn links(&self, place: Place) -> Result<Vec<(InviteId, InviteRow)>, StoreError> {
-        let mut links: HashMap<_, _> = self.store.invites(place, ROWS)?.into_iter().collect();
-        let known = self.invites.0.lock();
-        for ((_, id), row) in known.iter().filter(|((group, _), _)| *group == place.conversation) {
-            links.insert(*id, row.clone());
+    /// The links of a group as they were stamped last. Called under the lock of the
+    /// group's shard, by what ends links and is seldom.
+    fn links_now(&self, place: Place) -> Result<Vec<(InviteId, InviteRow)>, StoreError> {
+        loop {
+            let forgotten = self.invites.0.lock().forgotten;
+            let stored = self.store.invites(place, ROWS)?;
+            if let Some(links) = self.links(place.conversation, stored, forgotten) {
+                return Ok(links);
+            }
         }
-        Ok(links.into_iter().collect())
+    }
+
+    /// The links of a group as they were stamped last, over those that were read
+    /// when all had been forgotten so often; `None` when they were since.
+    fn links(
+        &self,
+        group: ConversationId,
+        stored: Vec<(InviteId, InviteRow)>,
+        forgotten: u64,
+    ) -> Option<Vec<(InviteId, InviteRow)>> {
+        let known = self.invites.0.lock();
+        if known.forgotten != forgotten {
+            return None;
+        }
+        let mut links: HashMap<_, _> = stored.into_iter().collect();
+        let stamped = known.groups.get(&group).into_iter().flatten();
+        links.extend(stamped.map(|(id, row)| (*id, row.clone())));
+        Some(links.into_iter().collect())
     }
 
     /// One link as it was stamped last, if it works in a group that is so. May
@@ -191,7 +227,7 @@ impl Shards {
     /// shard, when what took the right is stamped. Returns the writes.
     pub(super) fn end_links(&self, place: Place, group: &State) -> Result<Vec<Write>, StoreError> {
         let mut rows = Vec::new();
-        for (id, mut row) in self.links(place)? {
+        for (id, mut row) in self.links_now(place)? {
             if !row.revoked && !is_trusted(&row, group) {
                 row.revoked = true;
                 rows.push(tables::invites::put(place, id, &row));
@@ -207,7 +243,10 @@ impl Shards {
     /// # Errors
     /// [`Code::InviteInvalid`] when there is none.
     pub fn known_invite(&self, place: Place, id: InviteId) -> Result<InviteRow, Error> {
-        let known = self.invites.0.lock().get(&(place.conversation, id)).cloned();
+        let known = {
+            let known = self.invites.0.lock();
+            known.groups.get(&place.conversation).and_then(|links| links.get(&id)).cloned()
+        };
         let row = match known {
             Some(row) => Some(row),
             None => self.store.invite(place, id)?,
@@ -228,10 +267,12 @@ impl Shards {
 impl Links {
     fn note(&self, conversation: ConversationId, id: InviteId, row: InviteRow) {
         let mut known = self.0.lock();
-        if known.len() >= LINKS && !known.contains_key(&(conversation, id)) {
-            known.clear();
+        let there = known.groups.get(&conversation).is_some_and(|links| links.contains_key(&id));
+        if known.count >= LINKS && !there {
+            *known = Known { forgotten: known.forgotten + 1, ..Known::default() };
         }
-        known.insert((conversation, id), row);
+        known.count += usize::from(!there);
+        known.groups.entry(conversation).or_default().insert(id, row);
     }
 }
 
@@ -254,6 +295,22 @@ fn is_trusted(row: &InviteRow, group: &State) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_that_are_remembered_are_bounded_and_forgetting_is_known() {
+        let links = Links::default();
+        let id = |n: usize| InviteId::from((n as u64).to_be_bytes());
+        for n in 0..LINKS {
+            links.note(ConversationId::new([(n % 200) as u8; 16]), id(n), InviteRow::default());
+        }
+        let group = ConversationId::new([0; 16]);
+        links.note(group, id(0), InviteRow { uses: 1, ..InviteRow::default() });
+        assert_eq!(links.0.lock().count, LINKS);
+        assert_eq!(links.0.lock().forgotten, 0);
+        links.note(group, id(LINKS), InviteRow::default());
+        let known = links.0.lock();
+        assert_eq!((known.count, known.forgotten, known.groups.len()), (1, 1, 1));
+    }
 
     #[test]
     fn the_id_of_a_link_is_pinned() {

@@ -1,4 +1,9 @@
 //! Loading a conversation from the store into its shard.
+//!
+//! Whether somebody may know of a conversation is asked of their own feed,
+//! before anything of the conversation is read: for whoever never was in it, one
+//! that exists costs what one that doesn't costs, and no time tells who talks
+//! with whom.
 
 use parley_core::conversation::Conversation;
 use parley_protocol::{ConversationId, UserId};
@@ -11,6 +16,15 @@ use crate::storage::store::{Place, state as rows};
 
 /// Members read with a conversation; groups above it are refused when made.
 const MEMBERS: usize = 100_000;
+
+/// On whose behalf a conversation is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// Somebody, to whom a conversation they never were in is none.
+    User(UserId),
+    /// The node itself, or somebody who proved that they may know of it.
+    Node,
+}
 
 /// What a conversation without entries would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,21 +39,37 @@ pub(crate) enum Fresh {
 
 impl Shards {
     /// Makes sure the conversation is in its shard's memory. Returns false
-    /// when there is none and `fresh` doesn't say what it would be.
+    /// when there is none for `asker` and `fresh` doesn't say what it would be.
     ///
     /// Reads on the blocking pool. Cancel safe.
-    pub(crate) async fn load(&self, id: ConversationId, fresh: Fresh) -> Result<bool, Error> {
+    pub(crate) async fn load(
+        &self,
+        id: ConversationId,
+        fresh: Fresh,
+        asker: Asker,
+    ) -> Result<bool, Error> {
         let place = self.place_of(id);
+        // Whose feed is to be asked still.
+        let mut unknown = match (asker, fresh) {
+            (Asker::User(user), Fresh::None) => Some(user),
+            (Asker::User(_) | Asker::Node, _) => None,
+        };
         loop {
             let as_of = {
                 let mut state = self.states.lock(place.shard);
-                if state.conversation(id).is_some() {
+                let found = state.conversation(id);
+                if found.is_some_and(|found| unknown.is_none_or(|user| found.concerns(user))) {
                     return Ok(true);
                 }
                 state.evictions()
             };
             let this = self.clone();
-            let stored = blocking(move || this.restore(place)).await?;
+            let read = move || match unknown {
+                Some(user) if !this.feeds.holds(user, id)? => Ok::<_, Error>(None),
+                Some(_) | None => Ok(Some(this.restore(place)?)),
+            };
+            let Some(stored) = blocking(read).await? else { return Ok(false) };
+            unknown = None;
             let conversation = match (stored, fresh) {
                 (Some(stored), _) => stored,
                 (None, Fresh::Direct(a, b)) => Conversation::direct(a, b),

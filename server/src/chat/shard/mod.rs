@@ -5,8 +5,10 @@
 //! log is reserved, then under the shard's lock the command is decided, stamped
 //! and queued, so that the order of commits is the order of stamps. What
 //! follows from a commit is the fan-out's, which comes back here to apply.
-//! Nothing here waits for the disk except loading a conversation, which runs
-//! on the blocking pool.
+//! Conversations are loaded on the blocking pool. Under the lock one row is looked
+//! up, whether a send is a repeat: in memory and by filters, seldom on the disk
+//! (decision 0043 says how seldom, and why there); for a deletion the edits it takes
+//! along, and for joining by a link the link.
 
 mod answer;
 mod cursor;
@@ -26,20 +28,29 @@ use parking_lot::{Mutex, MutexGuard};
 use parley_core::conversation::{Bounds, Conversation};
 use parley_core::shard::Shard;
 use parley_core::shard::placement::ShardCount;
-use parley_protocol::{ConversationId, ShardId};
+use parley_protocol::{ConversationId, ShardId, UserId};
 
 use crate::base::slots::Slots;
 use crate::storage::log::Log;
-use crate::storage::store::{Place, Store};
+use crate::storage::store::{Place, Store, StoreError};
 pub(crate) use answer::{answer_again, moved_answer, sent_answer};
-pub use cursor::{MoveRequest, Visibility};
+pub use cursor::{MoveRequest, Pair, Visibility};
 pub(crate) use effects::mentioned;
 pub use error::Error;
 pub(crate) use invite::is_good;
 pub use invite::{InviteChange, InviteId, invite_id};
-pub(crate) use load::Fresh;
+pub(crate) use load::{Asker, Fresh};
 pub use pending::{Pending, PendingCursor, PendingEntry, PendingOwn, ReplyTo};
 pub use send::{SendRequest, SendTo};
+
+/// Says whether users may know of conversations; the homes do.
+pub trait Feeds: Send + Sync + 'static {
+    /// Whether the conversation is in the user's feed. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    fn holds(&self, user: UserId, id: ConversationId) -> Result<bool, StoreError>;
+}
 
 /// What the shards of one node need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,14 +104,21 @@ pub struct Shards {
     states: Arc<States>,
     log: Arc<dyn Log<Pending>>,
     store: Store,
+    /// Their feeds say who may know of a conversation.
+    feeds: Arc<dyn Feeds>,
     invites: Arc<invite::Links>,
 }
 
 impl Shards {
-    /// The way into `states` over `log`.
+    /// The way into `states` over `log`, for the users of `feeds`.
     #[must_use]
-    pub fn new(states: Arc<States>, log: Arc<dyn Log<Pending>>, store: Store) -> Self {
-        Self { states, log, store, invites: Arc::default() }
+    pub fn new(
+        states: Arc<States>,
+        log: Arc<dyn Log<Pending>>,
+        store: Store,
+        feeds: Arc<dyn Feeds>,
+    ) -> Self {
+        Self { states, log, store, feeds, invites: Arc::default() }
     }
 
     /// How many shards there are.
@@ -122,17 +140,18 @@ impl Shards {
     }
 
     /// Looks at a conversation under its shard's lock, loading it if need be;
-    /// `None` when there is none. `look` must be short.
+    /// `None` when there is none for `asker`. `look` must be short.
     ///
     /// # Errors
     /// [`Error::Store`] when it can't be loaded.
-    pub async fn with<T>(
+    pub(crate) async fn with<T>(
         &self,
+        asker: Asker,
         id: ConversationId,
         look: impl Fn(&Conversation, Place) -> T,
     ) -> Result<Option<T>, Error> {
         let place = self.place_of(id);
-        while self.load(id, Fresh::None).await? {
+        while self.load(id, Fresh::None, asker).await? {
             if let Some(found) = self.states.lock(place.shard).conversation(id) {
                 return Ok(Some(look(found, place)));
             }

@@ -29,7 +29,8 @@ impl Shards {
             urgency: Urgency::Synced,
             context: Pending::Own(Box::new(PendingOwn { conversation, user, change, done })),
         };
-        self.log.try_append(append).map_err(|refused| refused.error)?;
+        let permit = self.log.reserve_for(user, append.size_bytes())?;
+        self.log.append(permit, append);
         // The log drops what it can't commit.
         committed.await.map_err(|_| Code::Draining.into())
     }

@@ -1,11 +1,12 @@
 //! What waits for a commit: given to the log with each append, handed to the
 //! fan-out once it is durable.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parley_core::conversation::dedupe::SendKey;
-use parley_core::conversation::{Act, MovedCursor, Position};
+use parley_core::conversation::{Act, MovedCursor, Position, Telling};
 use parley_core::session::RequestNumber;
 use parley_core::user::FeedEntry;
 use parley_protocol::{ConversationId, UserId};
@@ -65,8 +66,10 @@ pub struct PendingCursor {
     pub user: UserId,
     /// Where it stands.
     pub moved: MovedCursor,
-    /// What others may learn of it.
-    pub visibility: super::Visibility,
+    /// What others are told of it.
+    pub telling: Telling,
+    /// Who is told nothing whatever others are.
+    pub hidden_from: Arc<HashSet<UserId>>,
     pub reply: ReplyTo,
 }
 

@@ -14,7 +14,7 @@ use parley_protocol::wire::Entry;
 use parley_protocol::{ClientMessageId, Code, ConversationId, Message, UserId};
 
 use super::facts::Facts;
-use super::load::Fresh;
+use super::load::{Asker, Fresh};
 use super::sending::Sending;
 use super::{Error, Pending, PendingEntry, ReplyTo, Shards, effects};
 use crate::base::clock::wall_ms;
@@ -84,6 +84,16 @@ impl Shards {
             SendTo::Peer(peer) => (direct_id(user, peer), Fresh::Direct(user, peer)),
             SendTo::NewGroup => (group_id(identity.device, &send.id), Fresh::Group),
         };
+        let asker = match send.to {
+            // The secret of the link was shown.
+            SendTo::Invite(..) => Asker::Node,
+            SendTo::Conversation(_) | SendTo::Peer(_) | SendTo::NewGroup => Asker::User(user),
+        };
+        // Of a conversation that is none to the sender nothing is said of people.
+        let missing = match send.to {
+            SendTo::Peer(_) => send.refused.unwrap_or(Code::NotFound),
+            SendTo::Conversation(_) | SendTo::NewGroup | SendTo::Invite(..) => Code::NotFound,
+        };
         let invite = match send.to {
             SendTo::Invite(_, id) => Some(id),
             SendTo::Conversation(_) | SendTo::Peer(_) | SendTo::NewGroup => None,
@@ -101,14 +111,14 @@ impl Shards {
             reply: ReplyTo { link: Arc::clone(link), request: Some(request) },
         };
         for _ in 0..ATTEMPTS {
-            if !self.load(conversation, fresh).await? {
-                return Err(send.refused.unwrap_or(Code::NotFound).into());
+            if !self.load(conversation, fresh, asker).await? {
+                return Err(missing.into());
             }
             sending.facts = self.facts(conversation, user, &sending.act).await?;
             let size = sending.body.bytes().len()
                 + sending.facts.size_bytes()
                 + self.state_bytes(conversation, &sending.act);
-            let permit = self.log.reserve(size + APPEND_OVERHEAD)?;
+            let permit = self.log.reserve_for(user, size + APPEND_OVERHEAD)?;
             let decided = self.decide(permit, &sending);
             if decided.is_err() && sending.begins {
                 // What is refused leaves no conversation behind.

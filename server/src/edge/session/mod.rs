@@ -4,8 +4,10 @@
 //! The rules are [`parley_core::session::Session`]'s; this file feeds it and
 //! carries out what it says. Sends and cursor moves go to the shards one after
 //! another, so their order is the client's. A query runs beside the writing,
-//! one at a time, and nothing more is read until its answer is written: a
-//! client that asks for more than it takes is slowed by its own transport.
+//! one at a time. Meanwhile a little is read ahead, so that heartbeats are
+//! answered: a server at its limit must not be left by everybody who waits. Beyond
+//! that nothing more is read: a client that asks for more than it takes is slowed
+//! by its own transport.
 //! Everything to be written passes the session's [`Link`], which bounds it.
 //!
 //! The task never waits for the client without a way out: reading, writing
@@ -22,6 +24,7 @@ mod single;
 mod submit;
 mod write;
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accounts::{Accounts, Credential};
 use crate::base::clock;
 use crate::base::clock::Monotonic;
+use crate::base::memory::Memory;
 use crate::base::metrics::list as metric;
 use crate::base::rates::Rates;
 use crate::base::reads::Reads;
@@ -84,6 +88,7 @@ struct Inner {
     presence: Presence,
     typing: Typing,
     reads: Reads,
+    memory: Arc<Memory>,
     clock: Monotonic,
     /// Cancelled when the node stops taking sessions.
     draining: CancellationToken,
@@ -103,6 +108,8 @@ pub struct Parts {
     pub homes: Arc<Homes>,
     /// Who is there; on the same clock.
     pub presence: Presence,
+    /// What all sessions may hold together.
+    pub memory: Arc<Memory>,
     /// The clock of deadlines and signs of life.
     pub clock: Monotonic,
 }
@@ -111,7 +118,7 @@ impl Host {
     /// A host whose sessions use these parts.
     #[must_use]
     pub fn new(options: Options, parts: Parts, draining: CancellationToken) -> Self {
-        let Parts { accounts, people, rates, shards, homes, presence, clock } = parts;
+        let Parts { accounts, people, rates, shards, homes, presence, memory, clock } = parts;
         let preferences = Preferences::new(shards.clone(), Arc::clone(&homes), people.clone());
         let reads = Reads::new(options.reads);
         let typing = Typing::new(shards.clone(), Arc::clone(&homes), people.clone(), clock);
@@ -127,6 +134,7 @@ impl Host {
                 presence,
                 typing,
                 reads,
+                memory,
                 clock,
                 draining,
             }),
@@ -278,42 +286,62 @@ impl<'a> Running<'a> {
         let link = Arc::clone(&self.opened.link);
         let mut sleep = Box::pin(tokio::time::sleep_until(self.deadline()));
         let mut query = None;
-        let mut held: Option<Held> = None;
+        // Boxed: nearly always it is empty.
+        let mut ahead = Box::<Ahead>::default();
+        let mut held: Option<Box<Held>> = None;
         // The answer to Hello lies in the writer.
         if let Err(end) = self.write(writer).await {
             return end;
         }
         loop {
-            let free = query.is_none() && self.session.wants_input();
-            let reads = free && held.is_none();
-            let begun = tokio::select! {
-                biased;
-                // Only then: what waits for company must not go out alone because
-                // something came in.
-                () = link.woken() => match self.write(writer).await {
-                    Ok(()) => continue,
-                    Err(end) => return end,
-                },
-                item = answer(&mut query) => {
-                    query = None;
-                    if let Some(item) = item {
-                        link.push(item);
+            let next = if query.is_none() { ahead.next() } else { None };
+            let begun = if let Some(action) = next {
+                self.perform(action)
+            } else if ahead.ended && query.is_none() {
+                return End::Gone;
+            } else {
+                let wants = self.session.wants_input() && ahead.has_room();
+                let reads = wants && held.is_none() && !ahead.ended;
+                tokio::select! {
+                    biased;
+                    // Only then: what waits for company must not go out alone because
+                    // something came in.
+                    () = link.woken() => match self.write(writer).await {
+                        Ok(()) => continue,
+                        Err(end) => return end,
+                    },
+                    item = answer(&mut query) => {
+                        query = None;
+                        if let Some(item) = item {
+                            link.push(item);
+                        }
+                        continue;
                     }
-                    continue;
-                }
-                envelope = held_back(&mut held), if free => self.take(envelope, &mut held),
-                read = reader.next(), if reads => match read {
-                    Ok(Some(envelope)) => self.take(envelope, &mut held),
-                    Ok(None) => return End::Gone,
-                    Err(error) => return error.code().map_or(End::Gone, End::Close),
-                },
-                () = &mut sleep => {
-                    if let Some(code) = self.session.handle_timeout(self.host.now_ms()) {
-                        return End::Close(code);
+                    envelope = held_back(&mut held), if wants => {
+                        ahead.busy = query.is_some();
+                        self.take(envelope, &mut held, &mut ahead)
                     }
-                    // Something came in since the timer was set.
-                    sleep.as_mut().reset(self.deadline());
-                    continue;
+                    read = reader.next(), if reads => match read {
+                        Ok(Some(envelope)) => {
+                            ahead.busy = query.is_some();
+                            self.take(envelope, &mut held, &mut ahead)
+                        }
+                        // What came before its end is answered still.
+                        Ok(None) if query.is_some() => {
+                            ahead.ended = true;
+                            continue;
+                        }
+                        Ok(None) => return End::Gone,
+                        Err(error) => return error.code().map_or(End::Gone, End::Close),
+                    },
+                    () = &mut sleep => {
+                        if let Some(code) = self.session.handle_timeout(self.host.now_ms()) {
+                            return End::Close(code);
+                        }
+                        // Something came in since the timer was set.
+                        sleep.as_mut().reset(self.deadline());
+                        continue;
+                    }
                 }
             };
             match begun {
@@ -331,32 +359,51 @@ impl<'a> Running<'a> {
 
     /// Takes an envelope, unless its user has no bytes left: then it is held
     /// back for a while and nothing more is read.
-    fn take(&mut self, envelope: Bytes, held: &mut Option<Held>) -> Result<Option<Begun<'a>>, End> {
+    fn take(
+        &mut self,
+        envelope: Bytes,
+        held: &mut Option<Box<Held>>,
+        ahead: &mut Ahead,
+    ) -> Result<Option<Begun<'a>>, End> {
         let identity = &self.opened.identity;
         let rates = &self.host.inner.rates;
         match rates.check_inbound(identity.user, envelope.len()) {
-            Ok(()) => self.handle(envelope),
+            Ok(()) => self.handle(envelope, ahead),
             Err(wait) => {
-                *held =
-                    Some(Held { envelope, until: tokio::time::Instant::from(clock::now()) + wait });
+                let until = tokio::time::Instant::from(clock::now()) + wait;
+                *held = Some(Box::new(Held { envelope, until }));
                 Ok(None)
             }
         }
     }
 
-    /// Takes an envelope; returns what it began, if that has to be waited for.
-    fn handle(&mut self, envelope: Bytes) -> Result<Option<Begun<'a>>, End> {
+    /// Takes an envelope; returns what it began, if that has to be waited for. A
+    /// heartbeat is answered at once, whatever is at work: who waits for an answer
+    /// is there. All else waits for its turn.
+    fn handle(&mut self, envelope: Bytes, ahead: &mut Ahead) -> Result<Option<Begun<'a>>, End> {
         let (host, opened) = (self.host, self.opened);
-        let now_ms = self.host.now_ms();
+        let (now_ms, bytes) = (self.host.now_ms(), envelope.len());
         let action = self.session.handle_envelope(envelope, now_ms);
-        let Opened { identity, link, from, .. } = opened;
+        let Opened { identity, link, .. } = opened;
         if link.heard(now_ms, self.session.is_foreground()) {
             host.inner.presence.foreground_changed(identity.user);
         }
         host.note_active(opened);
+        if ahead.busy && !matches!(action, Action::Ping(_)) {
+            ahead.add(action, bytes);
+            return Ok(None);
+        }
+        self.perform(action)
+    }
+
+    /// Does what an envelope asked for; returns what it began, if that has to be
+    /// waited for.
+    fn perform(&mut self, action: Action) -> Result<Option<Begun<'a>>, End> {
+        let (host, opened) = (self.host, self.opened);
+        let Opened { identity, link, from, .. } = opened;
         match action {
             Action::Request(request) => match host.charge(*from, identity.user, &request) {
-                Ok(()) => return Ok(Some(host.begin(identity, link, request))),
+                Ok(()) => return Ok(Some(host.begin(identity, *from, link, request))),
                 Err(refusal) => {
                     if let Some(request) = request.number() {
                         link.push(Item::Answer(refusal.answer(request)));
@@ -364,11 +411,18 @@ impl<'a> Running<'a> {
                 }
             },
             Action::MoveCursor(request, wanted) => {
-                let moved = host.move_cursor(identity, link, request, wanted);
+                let moved = host.move_cursor(identity, *from, link, request, wanted);
                 return Ok(Some(Begun::Command(moved.boxed())));
             }
             Action::Subscribe(request, wanted) => {
-                return Ok(Some(Begun::Query(host.subscribe(link, request, wanted))));
+                let done = match host.charge_query(*from, identity.user) {
+                    Ok(()) => {
+                        host.clone().subscribe(Arc::clone(link), request, wanted).left_future()
+                    }
+                    Err(refusal) => std::future::ready(Err(refusal)).right_future(),
+                };
+                let asked = host.billed(identity.user, *from, Some(request), done);
+                return Ok(Some(Begun::Query(asked)));
             }
             Action::Ping(request) => self.ping(request),
             Action::Reply(envelope) => link.push(Item::Notice(envelope)),
@@ -379,6 +433,45 @@ impl<'a> Running<'a> {
             Action::Authenticate(_) => return Err(End::Close(Code::HelloTwice)),
         }
         Ok(None)
+    }
+}
+
+/// What was read while a query was at work, to be done in turn: so few and so
+/// little that reading ahead is for heartbeats and costs no memory to speak of.
+#[derive(Default)]
+struct Ahead {
+    actions: VecDeque<(Action, usize)>,
+    bytes: usize,
+    /// A query is at work: what comes in waits here.
+    busy: bool,
+    /// The client has said its last.
+    ended: bool,
+}
+
+/// Requests read ahead of the query at work.
+const AHEAD: usize = 16;
+
+/// Bytes of them; one above it is taken when nothing else waits.
+const AHEAD_BYTES: usize = 16 * 1024;
+
+impl Ahead {
+    fn has_room(&self) -> bool {
+        self.actions.len() < AHEAD && self.bytes < AHEAD_BYTES
+    }
+
+    fn add(&mut self, action: Action, bytes: usize) {
+        self.bytes += bytes;
+        self.actions.push_back((action, bytes));
+    }
+
+    fn next(&mut self) -> Option<Action> {
+        let (action, bytes) = self.actions.pop_front()?;
+        self.bytes -= bytes;
+        if self.actions.is_empty() {
+            // A burst must not hold its memory for ever.
+            self.actions = VecDeque::new();
+        }
+        Some(action)
     }
 }
 
@@ -397,7 +490,7 @@ struct Held {
 }
 
 /// The envelope that was held back, when its time has come. Cancel safe.
-async fn held_back(held: &mut Option<Held>) -> Bytes {
+async fn held_back(held: &mut Option<Box<Held>>) -> Bytes {
     match held {
         Some(waiting) => tokio::time::sleep_until(waiting.until).await,
         None => std::future::pending().await,

@@ -82,7 +82,8 @@ impl Host {
         let cap = self.inner.options.outbound_bytes;
         let opener = credential.opener(address.ip());
         let link = Link::new(session.id(), identity.user, identity.device, receipts, cap);
-        let link = Arc::new(link.opened_by(opener));
+        let link = link.opened_by(opener).drawing_on(Arc::clone(&self.inner.memory));
+        let link = Arc::new(link);
         let attached = Attached::new(self, &link)?;
         // The token may have been revoked before the session could be cut.
         self.inner.accounts.identify(&credential).await.map_err(code)?;
@@ -117,6 +118,6 @@ impl Host {
         let person = self.inner.people.person(user).await.map_err(|error| error.code())?;
         let homes = Arc::clone(&self.inner.homes);
         let most = limits::CHANGES_ENTRIES;
-        self.read(move || homes.changes(user, since, most, Some(&person))).await
+        self.read(user, move || homes.changes(user, since, most, Some(&person))).await
     }
 }

@@ -25,8 +25,11 @@ impl Host {
         origin: SessionId,
     ) -> Result<Kind, Refusal> {
         let updated = self.inner.people.update(user, change).await?;
-        self.account_changed(user, &updated);
         let changed = Kind::AccountChanged(AccountChanged { revision: updated.revision });
+        if !updated.changed() {
+            return Ok(changed);
+        }
+        self.account_changed(user, &updated);
         self.inner.homes.notify(user, &notice(changed.clone()), Some(origin));
         Ok(changed)
     }

@@ -10,29 +10,25 @@ use parley_protocol::UserId;
 use parley_protocol::wire::server_envelope::Kind;
 
 use super::Host;
-use super::dispatch::{PendingAnswer, pending_answer};
 use super::refusal::Refusal;
 use crate::chat::link::{Item, Link};
 use crate::chat::presence;
 use crate::people::Updated;
 
 impl Host {
-    /// Begins to subscribe a session. The answer is put into its link, ahead of
-    /// the news it is about.
-    pub(super) fn subscribe(
-        &self,
-        link: &Arc<Link>,
+    /// Subscribes a session. The answer is put into its link, ahead of the news it
+    /// is about.
+    pub(super) async fn subscribe(
+        self,
+        link: Arc<Link>,
         request: RequestNumber,
         wanted: Subscription,
-    ) -> PendingAnswer {
-        let (host, link) = (self.clone(), Arc::clone(link));
-        pending_answer(Some(request), async move {
-            let presence = host.inner.presence.clone();
-            let Subscription { users, drop } = wanted;
-            let done = host.read(move || Ok(presence.subscribe(&link, request, &users, &drop)));
-            done.await?.map_err(|refusal| refused(&refusal))?;
-            Ok(None)
-        })
+    ) -> Result<Option<Item>, Refusal> {
+        let presence = self.inner.presence.clone();
+        let (user, Subscription { users, drop }) = (link.user, wanted);
+        let done = self.read(user, move || Ok(presence.subscribe(&link, request, &users, &drop)));
+        done.await?.map_err(|refusal| refused(&refusal))?;
+        Ok(None)
     }
 
     /// Answers how people are now, by way of the link, which need not be
@@ -44,24 +40,24 @@ impl Host {
         users: Vec<UserId>,
     ) -> Result<(), Refusal> {
         let (presence, link) = (self.inner.presence.clone(), Arc::clone(link));
-        let done = self.read(move || Ok(presence.query(&link, request, &users)));
+        let user = link.user;
+        let done = self.read(user, move || Ok(presence.query(&link, request, &users)));
         done.await?.map_err(|refusal| refused(&refusal))
     }
 
-    /// Begins to tell others that the user types. Returns the answer, if one was
-    /// asked for.
+    /// Tells others that the user types. Returns the answer, if one was asked for.
     pub(super) fn typing(
         &self,
         user: UserId,
         request: Option<RequestNumber>,
         typing: Typing,
-    ) -> PendingAnswer {
+    ) -> impl Future<Output = Result<Option<Item>, Refusal>> + Send + use<> {
         let host = self.clone();
-        pending_answer(request, async move {
+        async move {
             let Typing { conversation, stopped } = typing;
             let typed = host.inner.typing.handle(user, conversation, stopped).await?;
             Ok(request.map(|request| Item::Answer(reply(request, Kind::Typed(typed)))))
-        })
+        }
     }
 
     /// Lets presence follow a change of an account.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parley_core::session::{Identity, Query, Range, RequestNumber, pong, reply};
 use parley_protocol::wire::{Fetched, Found, SetPreferences, User, server_envelope::Kind};
-use parley_protocol::{Code, ConversationId, SessionId};
+use parley_protocol::{Code, ConversationId, SessionId, UserId};
 
 use super::refusal::Refusal;
 use super::{Host, Running};
@@ -72,7 +72,7 @@ impl Host {
                 Kind::Changed(preferences.hide(identity, link.id, conversation, seqs).await?)
             }
             Query::Hidden { conversation, after } => {
-                let _permit = self.inner.reads.permit().await;
+                let _permit = self.inner.reads.permit(identity.user).await;
                 let preferences = &self.inner.preferences;
                 Kind::HiddenSeqs(preferences.hidden(identity, conversation, after).await?)
             }
@@ -81,7 +81,7 @@ impl Host {
                 Kind::InviteLinks(reading::invites(shards, identity, conversation, act).await?)
             }
             Query::PeekInvite(code) => {
-                let _permit = self.inner.reads.permit().await;
+                let _permit = self.inner.reads.permit(identity.user).await;
                 Kind::InvitePreview(reading::peek(&self.inner.shards, identity, &code.0).await?)
             }
         };
@@ -95,13 +95,13 @@ impl Host {
         range: Range,
         limit: u32,
     ) -> Result<Page, Code> {
-        let _permit = self.inner.reads.permit().await;
+        let _permit = self.inner.reads.permit(identity.user).await;
         reading::fetch(&self.inner.shards, identity, conversation, range, limit).await
     }
 
     async fn describe(&self, identity: &Identity, id: ConversationId) -> Result<Kind, Refusal> {
         let person = self.inner.people.person(identity.user).await?;
-        let _permit = self.inner.reads.permit().await;
+        let _permit = self.inner.reads.permit(identity.user).await;
         let shards = &self.inner.shards;
         Ok(Kind::Described(reading::describe(shards, &person, identity, id).await?))
     }
@@ -113,7 +113,7 @@ impl Host {
         seq: u64,
     ) -> Result<Kind, Refusal> {
         let person = self.inner.people.person(identity.user).await?;
-        let _permit = self.inner.reads.permit().await;
+        let _permit = self.inner.reads.permit(identity.user).await;
         let shards = &self.inner.shards;
         Ok(Kind::ReceiptList(reading::receipts(shards, &person, identity, id, seq).await?))
     }
@@ -128,6 +128,7 @@ impl Host {
         let accepts = change.accepted.unwrap_or(false);
         let changed = self.inner.preferences.set(identity, session, id, change).await?;
         if accepts {
+            self.inner.shards.note_taking_part(id, identity.user, true);
             // The stranger who was accepted sees the user from now on.
             self.inner.presence.privacy_changed(identity.user);
         }
@@ -137,6 +138,7 @@ impl Host {
     /// Reads from the store, in turn.
     pub(super) async fn read<T: Send + 'static>(
         &self,
+        user: UserId,
         read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Code> {
         let read = move || {
@@ -145,7 +147,7 @@ impl Host {
                 Code::Internal
             })
         };
-        self.inner.reads.run(read).await
+        self.inner.reads.run(user, read).await
     }
 }
 

@@ -103,7 +103,7 @@ impl Host {
             return Ok(failure(None, Code::BadRequest, 0));
         }
         let link = Link::of_no_session(identity, self.inner.options.outbound_bytes);
-        match self.begin(identity, &link, request) {
+        match self.begin(identity, *from, &link, request) {
             Begun::Command(command) => command.await,
             Begun::Query(query) => {
                 if let Some(item) = query.await {

@@ -109,6 +109,7 @@ section! {
     Sessions sessions
     heartbeat_ms: u32 = 4_000, milliseconds(100, 300_000), Restart, "How often clients in the foreground send Ping; three missed end the session.";
     background_heartbeat_ms: u32 = 30_000, milliseconds(100, 3_600_000), Restart, "The same for clients in the background.";
+    memory_bytes: usize = 512 * 1024 * 1024, bytes(16 * MIB, 1 << 40), Restart, "What may wait for all sessions together, with what is kept for them; above it those for which most waits are closed and resume from the log.";
     outbound_bytes: usize = 1024 * 1024, bytes(64 * KIB, 1 << 30), Restart, "What may wait for one session; above it the session is closed and resumes from the log.";
     text_chars: u32 = limits::TEXT_CHARS, characters(1, limits::TEXT_CHARS as u64), Restart, "Characters of one text.";
     frame_bytes: u32 = limits::FRAME_BYTES, bytes(KIB, 16 * MIB), Restart, "Bytes of one frame from an authenticated client.";

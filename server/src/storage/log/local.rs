@@ -15,6 +15,8 @@ use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 
+use parley_protocol::UserId;
+
 use super::budget::{Budget, Permit};
 use super::committer::{Committer, Queued};
 use super::counts::Counts;
@@ -110,7 +112,11 @@ impl<T: Send + 'static> LocalLog<T> {
 
 impl<T: Send> Log<T> for LocalLog<T> {
     fn reserve(&self, size_bytes: usize) -> Result<Permit, ReserveError> {
-        self.budget.reserve(size_bytes)
+        self.budget.reserve(None, size_bytes)
+    }
+
+    fn reserve_for(&self, user: UserId, size_bytes: usize) -> Result<Permit, ReserveError> {
+        self.budget.reserve(Some(user), size_bytes)
     }
 
     fn append(&self, permit: Permit, append: Append<T>) {

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use parley_protocol::UserId;
+
 use super::budget::{Budget, Permit};
 use super::committer::{Committer, Queued};
 use super::counts::Counts;
@@ -104,7 +106,11 @@ impl<T: Send> MemoryLog<T> {
 
 impl<T: Send> Log<T> for MemoryLog<T> {
     fn reserve(&self, size_bytes: usize) -> Result<Permit, ReserveError> {
-        self.budget.reserve(size_bytes)
+        self.budget.reserve(None, size_bytes)
+    }
+
+    fn reserve_for(&self, user: UserId, size_bytes: usize) -> Result<Permit, ReserveError> {
+        self.budget.reserve(Some(user), size_bytes)
     }
 
     fn append(&self, permit: Permit, append: Append<T>) {

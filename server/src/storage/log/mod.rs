@@ -25,7 +25,7 @@ mod conformance;
 
 use bytes::Bytes;
 use parley_core::conversation::Position;
-use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId};
+use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId, UserId};
 
 use crate::storage::store::{
     DedupeRow, EngineError, Place, ReadLimit, ReadRange, StoreError, StoredEntry, Write,
@@ -71,6 +71,13 @@ pub trait Log<T: Send>: Send + Sync {
     /// [`ReserveError::Full`] while appends and bytes on their way are at their
     /// bound; [`ReserveError::Closed`] once the log is closed or has failed.
     fn reserve(&self, size_bytes: usize) -> Result<Permit, ReserveError>;
+
+    /// As [`reserve`](Log::reserve), of the share of `user`.
+    ///
+    /// # Errors
+    /// As `reserve`; [`ReserveError::Full`] also while as much of the user's is on
+    /// its way as one may have.
+    fn reserve_for(&self, user: UserId, size_bytes: usize) -> Result<Permit, ReserveError>;
 
     /// Hands an append over. Appends of one shard commit in the order of these
     /// calls; the sink is called once for each that commits. If the log closes

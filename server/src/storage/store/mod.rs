@@ -24,6 +24,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::Message;
 
+use crate::base::work;
 pub use engine::{Engine, EngineError, Scan, Scanned, Trouble, Usage, Write};
 pub use keys::{Fact, Key, Relation, RowKey, Table, Which};
 pub use open::{FORMAT, OpenError, Options};
@@ -177,7 +178,9 @@ impl Store {
     }
 
     fn value(&self, table: Table, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.inner.engine.read(table.family(), key.as_bytes())?)
+        let found = self.inner.engine.read(table.family(), key.as_bytes())?;
+        work::note(1, found.as_ref().map_or(0, Bytes::len));
+        Ok(found)
     }
 
     fn row<M: Message + Default>(&self, key: &RowKey) -> Result<Option<M>, StoreError> {
@@ -188,7 +191,11 @@ impl Store {
     }
 
     fn scan(&self, table: Table, scan: &Scan) -> Result<Scanned, StoreError> {
-        Ok(self.inner.engine.scan(table.family(), scan)?)
+        let found = self.inner.engine.scan(table.family(), scan)?;
+        let bytes = |(key, value): &(Bytes, Bytes)| key.len() + value.len();
+        // One for the look, also when there is nothing.
+        work::note(1 + found.rows.len(), found.rows.iter().map(bytes).sum());
+        Ok(found)
     }
 
     /// The rows of a scan, each with what `pick` takes of its key.

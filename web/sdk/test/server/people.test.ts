@@ -99,6 +99,9 @@ test('presence is told to those who may know, and typing to those in the chat', 
   const { conversation } = await (await ann.send(name(ben), 'hello')).sent();
   await ben.message('hello');
   expect(await ann.subscribePresence([id(ben)])).toMatchObject([{ online: true }]);
+  // Strangers don't see each other type.
+  await ben.addContact(id(ann));
+  await ann.addContact(id(ben));
   await ben.typing(conversation, true);
   const typing = await ann.until((event) => event.type === 'typing' && event.typing);
   expect(typing).toMatchObject({ conversation, user: { id: id(ben) }, active: true });

@@ -45,9 +45,14 @@ export class Server {
     // Every limit is on. All people of a test come from one address, and histories are written at once.
     const limits = ['rates.limit_loopback=true', 'connections.limit_loopback=true'];
     limits.push('rates.sign_ups_burst=6000', 'rates.logins_per_minute=6000');
-    limits.push('rates.sends_burst=100000', 'rates.groups_burst=2000');
+    limits.push(
+      'rates.sends_burst=100000',
+      'rates.entries_burst=100000',
+      'rates.groups_burst=2000',
+    );
+    limits.push('rates.strangers_burst=2000', 'rates.first_messages_burst=2000');
+    limits.push('rates.stranger_groups_burst=2000', 'rates.adds_burst=20000');
     limits.push('rates.new_devices_burst=2000');
-    limits.push('rates.adds_burst=20000');
     for (const limit of limits) args.push('--set', limit);
     for (const setting of this.settings) args.push('--set', setting);
     // The server takes PARLEY_… for configuration keys.

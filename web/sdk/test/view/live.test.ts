@@ -74,6 +74,8 @@ const row = (view: TimelineView, text: string): MessageRow | undefined =>
 
 test('a message of one is a row of both, with its ticks, and keeps its key', async () => {
   const [ann, ben] = [await person(), await person()];
+  // What arrived is told to those one knows.
+  await ben.addContact(idOf(ann));
   const id = await begin(ann, ben, 'hello');
   const [hers, his] = [read(ann, id), read(ben, id)];
   await until(() => expect([texts(hers), texts(his)]).toEqual([['hello'], ['hello']]));
@@ -246,6 +248,9 @@ test('what was missed while away is there after the reconnect, without a hole', 
 
 test('the list is ordered, counts, previews and says who writes', async () => {
   const [ann, ben, cat] = [await person(), await person(), await person()];
+  // Strangers don't see each other type.
+  await ann.addContact(idOf(ben));
+  await ben.addContact(idOf(ann));
   const list = closed(conversationList(ann));
   const tells = closed(typing(ann));
   const withBen = await begin(ben, ann, 'from ben');

@@ -46,6 +46,9 @@ pub struct FeedRow {
     /// When the newest message was stamped, or the user came in, Unix milliseconds.
     #[prost(uint64, tag = "10")]
     pub message_ms: u64,
+    /// It is a 1:1.
+    #[prost(bool, tag = "11")]
+    pub direct: bool,
 }
 
 /// The writes that give a conversation its new row. `old_version` is the
@@ -119,6 +122,28 @@ impl Store {
             }
         }
         Ok(page)
+    }
+
+    /// The 1:1 conversations in a user's feed in which the user sent nothing, of
+    /// the first `rows` rows.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn feed_unanswered(
+        &self,
+        shard: ShardId,
+        user: UserId,
+        rows: usize,
+    ) -> Result<Vec<ConversationId>, StoreError> {
+        let (from, to) = super::under(&Key::prefix(Table::Feed, shard).with(user.as_bytes()));
+        let scan = Scan { from, to, order: Order::Ascending, rows, bytes: usize::MAX };
+        self.rows(Table::Feed, &scan, |key, row: FeedRow| match key {
+            RowKey::Feed { conversation, .. } => {
+                Some((row.direct && row.sent_seq == 0).then_some(conversation))
+            }
+            _ => None,
+        })
+        .map(|found| found.into_iter().flatten().collect())
     }
 
     /// The highest version in a user's feed, 0 while it is empty.
