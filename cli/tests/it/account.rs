@@ -198,6 +198,7 @@ async fn a_kill_in_the_middle_of_an_end_is_made_up_for() {
     let more = |launch: Launch| {
         launch
             .with("PARLEY_RATES__GROUPS_BURST", "100")
+            .with("PARLEY_RATES__STRANGERS_BURST", "100")
             .with("PARLEY_RATES__STRANGER_GROUPS_BURST", "100")
     };
     let (_folder, mut server, [ann, ben]) = people_with(["ann", "ben"], more).await;

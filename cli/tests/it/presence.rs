@@ -102,6 +102,8 @@ async fn who_vanishes_without_a_word_is_offline_after_a_while_and_was_seen_until
 #[tokio::test]
 async fn heartbeats_keep_online_and_the_background_does_not() {
     let (_folder, server, [ann, ben]) = quick(["ann", "ben"]).await;
+    // A password's hash takes longer than a heartbeat.
+    let tablet = Api::plain(&server.ready).login("ben", "tablet").await;
     let mut watcher = behind(&server, Transport::Tls, &ann).await;
     presence(&mut watcher, &[ben.user], false).await;
     let mut session = Session::open(&server.ready, Transport::Quic, &ben).await;
@@ -122,7 +124,6 @@ async fn heartbeats_keep_online_and_the_background_does_not() {
     session.ask(ping(false)).await.unwrap();
     told(&mut watcher, &ben, true).await;
     // One of two devices in front is enough.
-    let tablet = Api::plain(&server.ready).login("ben", "tablet").await;
     let mut second = behind(&server, Transport::WebSocket, &tablet).await;
     second.ask(ping(true)).await.unwrap();
     session.ping().await.unwrap();

@@ -207,7 +207,8 @@ impl World {
             Said::Receipt(receipt) => {
                 let from = self.name(&receipt.user);
                 let inside = self.inside(to, &receipt.conversation);
-                let hidden = from == "fay" && to != "fay" && receipt.read > 0;
+                // She hides what she reads, and when she is there, which deliveries would tell.
+                let hidden = from == "fay" && to != "fay";
                 let bad = !inside || self.blocked(to, from) || hidden;
                 why(bad, format!("a receipt of {from}, read {}", receipt.read))
             }
@@ -268,7 +269,7 @@ async fn nobody_is_told_what_is_not_theirs() {
     let leaks: Vec<_> = world.heard.iter().filter_map(|(to, said)| world.leak(to, said)).collect();
     assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
 
-    // The control: ben hears of ann, and ann of fay, all that they may.
+    // The control: ben hears of ann all that he may.
     let of = |user: &[u8], name: &str| world.name(user) == name;
     let in_group = |conversation: &[u8]| conversation == world.group.to_wire();
     assert!(
@@ -296,7 +297,7 @@ async fn nobody_is_told_what_is_not_theirs() {
     ));
     assert!(world.heard(
         "ann",
-        |said| matches!(said, Said::Receipt(r) if of(&r.user, "fay") && r.delivered > 0)
+        |said| matches!(said, Said::Receipt(r) if of(&r.user, "ben") && r.delivered > 0)
     ));
     assert!(
         world.heard("dan", |said| matches!(said, Said::Deliver(d) if in_group(&d.conversation)))

@@ -71,7 +71,7 @@ impl Rates {
     pub(super) fn stranger(&self, from: IpAddr, name: &str) -> Result<Try, AccountError> {
         let now = clock::now();
         let own = self.limits.failures.take(&(name, from), now).map_err(later)?;
-        if let Ok(all) = self.limits.strangers.take(&name, now) {
+        if let Ok(all) = self.limits.unknown_devices.take(&name, now) {
             return Ok(Try { own: Some((Counter::Source, own)), all: Some(all) });
         }
         let slowed = self.limits.slowed.take(&(name, from), now);
@@ -107,7 +107,7 @@ impl Rates {
             limit.give_back(debt);
         }
         if let Some(debt) = tried.all {
-            self.limits.strangers.give_back(debt);
+            self.limits.unknown_devices.give_back(debt);
         }
     }
 
@@ -136,7 +136,7 @@ mod tests {
             sign_ups: per_minute(2),
             logins: per_minute(4),
             failures: per_minute(3),
-            strangers: per_minute(6),
+            unknown_devices: per_minute(6),
             slowed: per_minute(1),
             known: per_minute(3),
             new_devices: Bucket::default().burst(2).per_hour(30),

@@ -59,7 +59,7 @@ fn options() -> Options {
             sign_ups: Bucket::default().per_minute(5),
             logins: Bucket::default().per_minute(5),
             failures: Bucket::default().per_minute(50),
-            strangers: Bucket::default().per_minute(100),
+            unknown_devices: Bucket::default().per_minute(100),
             slowed: Bucket::default().per_minute(2),
             known: Bucket::default().per_minute(5),
             new_devices: Bucket::default().burst(1000).per_hour(30),

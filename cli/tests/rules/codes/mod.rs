@@ -38,8 +38,14 @@ fn small(data: &Path) -> Launch {
 }
 
 /// The buckets that each user has.
-pub(crate) const PER_USER: [&str; 10] = [
+pub(crate) const PER_USER: [&str; 16] = [
+    "ENTRIES",
     "SENDS",
+    "STRANGERS",
+    "FIRST_MESSAGES",
+    "STRANGER_GROUPS",
+    "WORK",
+    "MISSES",
     "LOOKUPS",
     "ID_LOOKUPS",
     "PROFILES",

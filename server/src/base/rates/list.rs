@@ -15,7 +15,7 @@ macro_rules! limits {
             sign_ups: AddressLimit [burst sign_ups_burst = 6, per_hour sign_ups_per_hour = 120] Shared "Sign-ups from one IPv4 address or IPv6 /64, four times as many from a /56 and sixteen times from a /48";
             logins: AddressLimit [per_minute logins_per_minute = 60] Shared "Logins from one IPv4 address or IPv6 /64, four times as many from a /56 and sixteen times from a /48";
             failures: Failures [per_minute failures_per_name_per_minute = 20] Shared "Failed logins to one name from one IPv4 address or IPv6 /64";
-            strangers: Failures [per_minute failures_of_strangers_per_minute = 60] Shared "Failed logins to one name by devices it does not know, from anywhere; beyond it each source has fewer";
+            unknown_devices: Failures [per_minute failures_of_strangers_per_minute = 60] Shared "Failed logins to one name by devices it does not know, from anywhere; beyond it each source has fewer";
             slowed: Failures [per_minute failures_slowed_per_minute = 2] Shared "Failed logins to one name from one source, once strangers have failed too often";
             known: Failures [per_minute logins_per_device_per_minute = 20] Shared "Logins of one device that shows an earlier token, right or wrong; wrong passwords of one token that is signed in";
             new_devices: Limit<UserId> [burst new_devices_burst = 6, per_hour new_devices_per_hour = 30] Shared "Devices that sign in to one account for the first time";

@@ -334,6 +334,13 @@ fn the_operators_document_has_a_row_for_each_rate_limit() {
     assert_rows("| Limit |", &limits!(rows));
 }
 
+#[test]
+fn no_two_rate_limits_have_one_name() {
+    let rows = limits!(rows);
+    let names: BTreeSet<_> = rows.iter().filter_map(|row| row.split('`').nth(1)).collect();
+    assert_eq!(names.len(), rows.len(), "{names:?}");
+}
+
 fn row(name: &str, sizes: &[(&str, u32)], full: &str, help: &str) -> String {
     let size = |(role, count): &(&str, u32)| match *role {
         "burst" => format!("{count} at once"),
