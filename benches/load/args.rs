@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Sync(SyncArgs),
     /// Connections opened, with or without a session.
     Handshake(HandshakeArgs),
+    /// Whether the time of a refusal tells strangers who talks with whom: exit status 1 when it does.
+    Silence(SilenceArgs),
     /// What this machine can do at best: syncs of the disk, bare relays.
     Floor(FloorArgs),
     /// Compares results: exit status 1 when the second is worse than the first.
@@ -314,6 +316,18 @@ pub(crate) struct FloorArgs {
     /// Draws the result as one HTML file.
     #[arg(long)]
     pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct SilenceArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Times measured for each request and half.
+    #[arg(long, default_value_t = 300)]
+    pub(crate) samples: usize,
+    /// Pairs of users with a conversation, and as many without.
+    #[arg(long, default_value_t = 40)]
+    pub(crate) pairs: usize,
 }
 
 #[derive(Args, Clone)]

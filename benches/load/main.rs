@@ -33,7 +33,7 @@ use serde::Serialize;
 use args::{Command, TargetArgs};
 use driver::priority;
 use report::{capacity, compare, html, servers};
-use scenario::{floor, group, handshake, idle, mixed, pairs, storm, sync};
+use scenario::{floor, group, handshake, idle, mixed, pairs, silence, storm, sync};
 
 fn main() -> ExitCode {
     match args::Cli::try_parse() {
@@ -68,6 +68,11 @@ fn start(command: &Command) -> anyhow::Result<ExitCode> {
             Command::Storm(args) => done(&args.target, &storm::measure(args).await?),
             Command::Sync(args) => done(&args.target, &sync::measure(args).await?),
             Command::Handshake(args) => done(&args.target, &handshake::measure(args).await?),
+            Command::Silence(args) => {
+                let result = silence::measure(args).await?;
+                report::write(&result, args.target.json.as_deref())?;
+                Ok(ExitCode::from(u8::from(!result.is_silent())))
+            }
             Command::Floor(args) => {
                 let result = floor::measure(args).await?;
                 report::write(&result, args.json.as_deref())?;

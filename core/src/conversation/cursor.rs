@@ -85,8 +85,6 @@ pub struct MovedCursor {
     pub delivered_moved: bool,
     /// Whether read moved.
     pub read_moved: bool,
-    /// From where the lower of what moved came.
-    pub from_seq: u64,
 }
 
 /// What others may learn of a member's cursors.
@@ -100,6 +98,20 @@ pub enum Shown {
     Read,
     /// Nothing.
     Nothing,
+}
+
+impl Shown {
+    /// Whether delivery is shown by itself.
+    #[must_use]
+    pub const fn delivery(self) -> bool {
+        matches!(self, Self::All | Self::Delivered)
+    }
+
+    /// Whether reading is.
+    #[must_use]
+    pub const fn reading(self) -> bool {
+        matches!(self, Self::All | Self::Read)
+    }
 }
 
 /// Whether the cursors pass a message on a move. What else is in a log shows
@@ -133,10 +145,8 @@ impl MovedCursor {
     /// What others are told of the move, who may learn what is `shown`.
     #[must_use]
     pub fn telling(&self, shown: Shown, passed: Passed) -> Telling {
-        let shows_read = matches!(shown, Shown::All | Shown::Read);
-        let shows_delivered = matches!(shown, Shown::All | Shown::Delivered);
-        let read = (shows_read && self.read_moved && passed.read).then_some(self.read);
-        let delivered = (shows_delivered && self.delivered_moved && passed.delivered)
+        let read = (shown.reading() && self.read_moved && passed.read).then_some(self.read);
+        let delivered = (shown.delivery() && self.delivered_moved && passed.delivered)
             .then_some(self.delivered)
             // Who has read it has it.
             .or(read);
@@ -185,18 +195,14 @@ impl Conversation {
         let end = self.last_seen(self.state().member(user)?);
         assert!(to.seq <= end, "{}: a cursor at {} of {end}", self.id, to.seq);
         let progress = self.progress.entry(user).or_default();
-        let before = *progress;
         let read_moved = which == Move::Read && advance(&mut progress.read, to);
         // Who has read it has it.
         let delivered_moved = advance(&mut progress.delivered, to);
-        let from_delivered = if delivered_moved { before.delivered.seq } else { u64::MAX };
-        let from_read = if read_moved { before.read.seq } else { u64::MAX };
         let moved = MovedCursor {
             delivered: progress.delivered,
             read: progress.read,
             delivered_moved,
             read_moved,
-            from_seq: from_delivered.min(from_read),
         };
         self.moves_in_flight += u32::from(delivered_moved || read_moved);
         Some(moved)
@@ -207,21 +213,38 @@ impl Conversation {
         member.left_seq.unwrap_or(self.committed.seq)
     }
 
-    /// Whether the cursors of `user` pass a message on their way to `up_to`; `None`
-    /// when only the log knows.
+    /// Where others are told that the cursors of `user` stand, once what is on its
+    /// way is committed.
     #[must_use]
-    pub fn passes(&self, user: UserId, up_to: u64) -> Option<Passed> {
-        let Progress { delivered, read, .. } = self.progress(user);
-        let to = self.ordinal_at(up_to)?;
-        let passes = |from: u64| Some(from < up_to && self.ordinal_at(from)? < to);
-        Some(Passed { delivered: passes(delivered.seq)?, read: passes(read.seq)? })
+    pub fn told(&self, user: UserId) -> Told {
+        self.telling.get(&user).copied().unwrap_or_else(|| self.progress(user).told)
+    }
+
+    /// Whether a message lies between what others were told of the cursors of `user`
+    /// and `up_to`, of what is `shown`; `None` when only the log knows.
+    ///
+    /// From what they were told and not from where the cursors stand: what was not
+    /// shown to a stranger is told with the move that follows the answer.
+    #[must_use]
+    pub fn passes(&self, user: UserId, up_to: u64, shown: Shown) -> Option<Passed> {
+        let Told { delivered, read } = self.told(user);
+        let passes = |shows: bool, from: u64| {
+            if !shows || from >= up_to {
+                return Some(false);
+            }
+            Some(self.ordinal_at(from)? < self.ordinal_at(up_to)?)
+        };
+        Some(Passed {
+            delivered: passes(shown.delivery(), delivered.seq)?,
+            read: passes(shown.reading(), read.seq)?,
+        })
     }
 
     /// The same without what `user` sent themselves: that one's own message is on
     /// another device of one's own is nobody else's.
     #[must_use]
     pub fn without_own(&self, user: UserId, passed: Passed) -> Passed {
-        let Progress { delivered, read, .. } = self.progress(user);
+        let Told { delivered, read } = self.told(user);
         let others = |from: u64| match self.senders.since(from) {
             Some(mut senders) => senders.any(|sender| sender != user),
             None => true,
@@ -236,7 +259,7 @@ impl Conversation {
     /// where they are told that the cursors stand once it and those before it are
     /// committed.
     pub fn will_tell(&mut self, user: UserId, telling: Telling) -> Told {
-        let told = self.progress(user).told;
+        let told = self.told(user);
         let next = self.telling.entry(user).or_insert(told);
         if let Some(delivered) = telling.delivered {
             advance(&mut next.delivered, delivered);
@@ -247,27 +270,31 @@ impl Conversation {
         *next
     }
 
-    /// A cursor move was committed: others may be told of it.
+    /// A cursor move was committed: others may be told of it. Returns the seq up to
+    /// which they were told before, of what they are told now.
     ///
     /// # Panics
     /// When no move is on its way.
-    pub fn settle_move(&mut self, user: UserId, telling: Telling) {
+    pub fn settle_move(&mut self, user: UserId, telling: Telling) -> u64 {
         assert!(self.moves_in_flight > 0, "{}: a move was settled twice", self.id);
         self.moves_in_flight -= 1;
         if self.moves_in_flight == 0 {
             self.telling.clear();
         }
-        if let Some(progress) = self.progress.get_mut(&user) {
-            if let Some(delivered) = telling.delivered {
-                advance(&mut progress.told.delivered, delivered);
-            }
-            if let Some(read) = telling.read {
-                advance(&mut progress.told.read, read);
+        let mut from_seq = u64::MAX;
+        if let Some(Progress { told, .. }) = self.progress.get_mut(&user) {
+            let parts = [(&mut told.delivered, telling.delivered), (&mut told.read, telling.read)];
+            for (told, now) in parts {
+                if let Some(now) = now {
+                    from_seq = from_seq.min(told.seq);
+                    advance(told, now);
+                }
             }
         }
+        from_seq
     }
 
-    /// Whom it matters to that `user` moved a cursor onwards from `from_seq`:
+    /// Whom it matters to that `user` moved a cursor, of which others knew up to `from_seq`:
     /// those others who sent a message after it, or all when that is not known.
     #[must_use]
     pub fn receipt_readers(&self, user: UserId, from_seq: u64) -> Vec<UserId> {

@@ -102,7 +102,9 @@ fn a_move_that_was_settled_twice_stops_everything() {
     let mut conversation = conversation(5);
     let to = Position { seq: 4, ..Position::default() };
     let moved = conversation.move_cursor(ANN, Move::Read, to).unwrap();
-    (0..2).for_each(|_| conversation.settle_move(ANN, moved.telling(Shown::All, PASSED)));
+    for _ in 0..2 {
+        conversation.settle_move(ANN, moved.telling(Shown::All, PASSED));
+    }
 }
 
 #[test]
@@ -154,8 +156,9 @@ fn what_is_no_message_is_not_told() {
     for (seq, act) in (1..).zip(acts) {
         ordinal += u64::from(act.is_countable());
         conversation.apply(BEN, &act, Position { seq, ordinal, time_ms: seq });
-        let passed = conversation.passes(ANN, seq).unwrap();
+        let passed = conversation.passes(ANN, seq, Shown::All).unwrap();
         let message = act.is_countable();
+        // Nothing was told of reading yet.
         assert_eq!(passed, Passed { delivered: message, read: true });
         let to = Position { seq, ordinal, time_ms: seq };
         let moved = conversation.move_cursor(ANN, Move::Delivered, to).unwrap();
@@ -172,7 +175,7 @@ fn what_one_sent_oneself_is_not_told_as_delivered() {
     let hello = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
     for (seq, sender) in [(1, ANN), (2, ANN), (3, BEN)] {
         conversation.apply(sender, &hello, Position { seq, ordinal: seq, time_ms: seq });
-        let passed = conversation.passes(ANN, seq).unwrap();
+        let passed = conversation.passes(ANN, seq, Shown::All).unwrap();
         let others = sender == BEN;
         assert_eq!(
             conversation.without_own(ANN, passed),
@@ -184,8 +187,11 @@ fn what_one_sent_oneself_is_not_told_as_delivered() {
 #[test]
 fn what_is_not_remembered_is_not_guessed() {
     let conversation = conversation(5);
-    assert_eq!(conversation.passes(ANN, 4), None);
-    assert_eq!(conversation.passes(ANN, 5), Some(Passed { delivered: true, read: true }));
+    assert_eq!(conversation.passes(ANN, 4, Shown::All), None);
+    assert_eq!(
+        conversation.passes(ANN, 5, Shown::All),
+        Some(Passed { delivered: true, read: true })
+    );
     assert_eq!((conversation.ordinal_at(0), conversation.ordinal_at(5)), (Some(0), Some(5)));
 }
 
@@ -283,4 +289,29 @@ fn a_move_on_its_way_takes_nothing_back_of_what_another_will_tell() {
     conversation.settle_move(BEN, read);
     conversation.settle_move(BEN, more);
     assert_eq!(conversation.progress(BEN).told, told);
+}
+
+/// What a stranger was not told is told with the first move after the answer.
+#[test]
+fn what_was_not_shown_is_told_with_the_next_move_that_is() {
+    let mut conversation = conversation(0);
+    let hello = Act::Message { reply_to: None, mentions: Vec::new(), everyone: false };
+    let at = |seq| Position { seq, ordinal: seq, time_ms: seq };
+    conversation.apply(BEN, &hello, at(1));
+    let moved = conversation.move_cursor(ANN, Move::Read, at(1)).unwrap();
+    let hidden = conversation.passes(ANN, 1, Shown::Nothing).unwrap();
+    assert_eq!(hidden, Passed::default());
+    conversation.settle_move(ANN, moved.telling(Shown::Nothing, hidden));
+    // The answer, which alone would be told to nobody.
+    conversation.apply(ANN, &hello, at(2));
+    let passed = conversation.passes(ANN, 2, Shown::All).unwrap();
+    let passed = conversation.without_own(ANN, passed);
+    let moved = conversation.move_cursor(ANN, Move::Read, at(2)).unwrap();
+    let telling = moved.telling(Shown::All, passed);
+    assert_eq!(telling, Telling { delivered: Some(at(2)), read: Some(at(2)) });
+    assert_eq!(conversation.settle_move(ANN, telling), 0);
+    assert_eq!(conversation.receipt_readers(ANN, 0), [BEN]);
+    conversation.apply(ANN, &hello, at(3));
+    let passed = conversation.passes(ANN, 3, Shown::All).unwrap();
+    assert_eq!(conversation.without_own(ANN, passed), Passed::default());
 }

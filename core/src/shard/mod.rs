@@ -150,16 +150,17 @@ impl Shard {
         Some(self.conversations.touch(id)?.will_tell(user, telling))
     }
 
-    /// Takes a committed cursor move. Returns the conversation, for what follows.
+    /// Takes a committed cursor move. Returns the conversation, for what follows, and
+    /// up to which seq others were told before.
     pub fn apply_move(
         &mut self,
         id: ConversationId,
         user: UserId,
         telling: Telling,
-    ) -> Option<&Conversation> {
+    ) -> Option<(&Conversation, u64)> {
         let conversation = self.conversations.touch(id)?;
-        conversation.settle_move(user, telling);
-        Some(conversation)
+        let from_seq = conversation.settle_move(user, telling);
+        Some((conversation, from_seq))
     }
 
     /// Notes what the store says of a user of a 1:1, if that is loaded.

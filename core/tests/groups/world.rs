@@ -43,6 +43,8 @@ pub(crate) struct World<D> {
     /// As the members' homes keep it.
     feeds: HashMap<UserId, FeedEntry>,
     read: HashMap<UserId, u64>,
+    /// What others were told of both.
+    told: HashMap<UserId, (u64, u64)>,
     delivered: HashMap<UserId, u64>,
     now_ms: u64,
     pub(crate) tally: Tally,
@@ -57,6 +59,7 @@ impl<D: Dice> World<D> {
             in_flight: VecDeque::new(),
             feeds: HashMap::new(),
             read: HashMap::new(),
+            told: HashMap::new(),
             delivered: HashMap::new(),
             now_ms: 1000,
             tally: Tally::new(),
@@ -172,16 +175,22 @@ impl<D: Dice> World<D> {
             return;
         }
         let at = Position { seq: up_to, ordinal: self.log.ordinal(up_to), time_ms: self.now_ms };
-        // What is known of messages on the way is what counting says.
-        let was_read = self.read.get(&mover).copied().unwrap_or(0);
-        let passes = |from: u64| from < up_to && self.log.ordinal(from) < at.ordinal;
-        let wanted = Passed { delivered: passes(delivered), read: passes(was_read) };
-        let passed = self.conversation.passes(mover, up_to);
+        // What is known of messages since what was told is what counting says.
+        let shown = if self.dice.one_in(2) { Shown::All } else { Shown::Nothing };
+        let told = self.told.get(&mover).copied().unwrap_or_default();
+        let passes =
+            |from: u64| shown == Shown::All && from < up_to && self.log.ordinal(from) < at.ordinal;
+        let wanted = Passed { delivered: passes(told.0), read: passes(told.1) };
+        let passed = self.conversation.passes(mover, up_to, shown);
         assert!(passed.is_none_or(|passed| passed == wanted), "{passed:?} {wanted:?}");
         *self.tally.entry(format!("passed {}", passed.is_some())).or_default() += 1;
         let moved = self.conversation.move_cursor(mover, which, at).unwrap();
         if moved.delivered_moved || moved.read_moved {
-            self.conversation.settle_move(mover, moved.telling(Shown::All, wanted));
+            let telling = moved.telling(shown, wanted);
+            let seq = |to: Option<Position>| to.map_or(0, |to| to.seq);
+            let (delivered, read) = (seq(telling.delivered), seq(telling.read));
+            self.told.insert(mover, (told.0.max(delivered), told.1.max(read)));
+            self.conversation.settle_move(mover, telling);
         }
         let best = self.delivered.entry(mover).or_default();
         *best = up_to.max(*best);

@@ -41,11 +41,9 @@ test('a first message makes the conversation on all three devices', async () => 
 test('ticks follow the reader, once he has looked at it', async () => {
   await enter(desk, 'ann');
   await message(desk, 'Hello Bob').waitFor();
-  // Before Bob answers nothing of his reading is shown; with the next message all is.
+  // Before Bob answers nothing of his reading is shown; with the answer it is.
   await write(desk, 'Hello Ann');
   await message(laptop, 'Hello Ann').waitFor();
-  await write(laptop, 'How are you, Bob?');
-  await message(desk, 'How are you, Bob?').waitFor();
   await message(laptop, 'Hello Bob').getByRole('img', { name: 'Read' }).waitFor();
   await enter(phone, 'bob');
   await message(phone, 'Hello Bob').getByRole('img', { name: 'Read' }).waitFor();

@@ -1,4 +1,7 @@
-/** Says something to somebody, and waits until it was delivered. */
+/**
+ * Says something to somebody, and waits until it was delivered: whoever has you among their contacts, or answered you
+ * once, tells.
+ */
 
 import { Client, HttpApi } from '@parley/client';
 import { WebSocket } from 'ws';

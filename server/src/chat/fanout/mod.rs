@@ -203,11 +203,11 @@ impl Fanout {
         let (told, readers, direct) = {
             let mut state = self.states.lock(shard);
             let found = state.apply_move(*conversation, *user, *telling);
-            found.map_or_else(Default::default, |found| {
+            found.map_or_else(Default::default, |(found, from_seq)| {
                 let readers = if telling.is_nothing() {
                     Vec::new()
                 } else {
-                    found.receipt_readers(*user, moved.from_seq)
+                    found.receipt_readers(*user, from_seq)
                 };
                 (found.progress(*user).told, readers, found.state().kind == Kind::Direct)
             })

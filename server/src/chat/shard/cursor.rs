@@ -147,28 +147,30 @@ impl Shards {
         wanted: &MoveRequest,
         gone: u64,
     ) -> Result<Way, Error> {
-        let MoveRequest { conversation, which, up_to, given, .. } = *wanted;
-        let (place, user) = (self.place_of(conversation), identity.user);
-        let progress = {
+        let MoveRequest { conversation, which, up_to, given, ref visibility } = *wanted;
+        let (place, user, shown) = (self.place_of(conversation), identity.user, visibility.shown);
+        let told = {
             let mut state = self.states.lock(place.shard);
             let moves = state.check_move(conversation, user, which, up_to, given, gone)?;
             let found = state.conversation(conversation).ok_or(Code::NotFound)?;
             if !moves {
                 return Ok(Way::default());
             }
-            if let Some(way) = remembered(found, user, up_to) {
+            if let Some(way) = remembered(found, user, up_to, shown) {
                 return Ok(way);
             }
-            found.progress(user)
+            found.told(user)
         };
         let this = self.clone();
         let read = move || {
             let ordinal = this.ordinal(place, up_to)?;
-            let passes = |from: Position| -> Result<bool, Error> {
-                Ok(from.seq < up_to && this.ordinal(place, from.seq)? < ordinal)
+            let passes = |shows: bool, from: Position| -> Result<bool, Error> {
+                Ok(shows && from.seq < up_to && this.ordinal(place, from.seq)? < ordinal)
             };
-            let passed =
-                Passed { delivered: passes(progress.delivered)?, read: passes(progress.read)? };
+            let passed = Passed {
+                delivered: passes(shown.delivery(), told.delivered)?,
+                read: passes(shown.reading(), told.read)?,
+            };
             Ok::<_, Error>(Way { ordinal, passed })
         };
         blocking(read).await
@@ -202,7 +204,7 @@ impl Shards {
         let moves = state.check_move(conversation, identity.user, which, up_to, given, gone)?;
         // Since it was looked at another device of the user may have moved it.
         let way = state.conversation(conversation).map_or(way, |found| {
-            let way = remembered(found, identity.user, up_to).unwrap_or(way);
+            let way = remembered(found, identity.user, up_to, visibility.shown).unwrap_or(way);
             Way { passed: found.without_own(identity.user, way.passed), ..way }
         });
         let to = Position { seq: up_to, ordinal: way.ordinal, time_ms: wall_ms() };
@@ -260,8 +262,8 @@ struct Way {
 }
 
 /// The way to `up_to`, if all of it is remembered.
-fn remembered(found: &Conversation, user: UserId, up_to: u64) -> Option<Way> {
-    Some(Way { ordinal: found.ordinal_at(up_to)?, passed: found.passes(user, up_to)? })
+fn remembered(found: &Conversation, user: UserId, up_to: u64, shown: Shown) -> Option<Way> {
+    Some(Way { ordinal: found.ordinal_at(up_to)?, passed: found.passes(user, up_to, shown)? })
 }
 
 /// The cursor's row, and the steps that say when others could know of it.

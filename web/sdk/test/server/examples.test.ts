@@ -39,6 +39,8 @@ beforeAll(async () => {
   ann = await server.client(await server.signUp('ann'));
   await server.signUp('ben');
   await ann.online();
+  // What arrived is told to those one knows.
+  await ann.addContact((await ann.findUser('ben')).id);
 });
 
 afterAll(async () => {
