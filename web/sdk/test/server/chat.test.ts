@@ -19,6 +19,9 @@ afterAll(async () => {
 });
 
 test('a message arrives, is delivered and read', async () => {
+  // What arrived and was read is told to those one knows.
+  await ben.online();
+  await ben.addContact((await ben.findUser('ann')).id);
   const sending = await ann.send('ben', 'hello');
   const sent = await sending.sent();
   const got = await ben.message('hello');
