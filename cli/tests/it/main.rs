@@ -36,6 +36,7 @@ mod receipts;
 mod reconnect;
 mod recovery;
 mod returning;
+mod shares;
 mod slow;
 mod stalled;
 mod startup;

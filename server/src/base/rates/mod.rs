@@ -186,6 +186,15 @@ impl Rates {
         self.inner.limits.misses.check(&user)
     }
 
+    /// Whether the user has not asked too often for what isn't there. For what costs no
+    /// reading to speak of: who read too much still writes.
+    ///
+    /// # Errors
+    /// How long until they may.
+    pub fn check_misses(&self, from: IpAddr, user: UserId) -> Result<(), Duration> {
+        if self.exempts(from) { Ok(()) } else { self.inner.limits.misses.check(&user) }
+    }
+
     /// Counts the work that a query turned out to be, in rows.
     pub(crate) fn worked(&self, from: IpAddr, user: UserId, rows: u64) {
         if !self.exempts(from) {
@@ -343,9 +352,10 @@ mod tests {
         rates.worked(here, ANN, 130);
         let wait = rates.check_query(here, ANN).unwrap_err();
         assert!(wait > Duration::from_secs(25) && wait <= Duration::from_secs(31), "{wait:?}");
+        assert!(rates.check_misses(here, ANN).is_ok(), "who read too much still writes");
         assert!(rates.check_query(here, BOB).is_ok());
         (0..2).for_each(|_| rates.missed(here, BOB));
-        assert!(rates.check_query(here, BOB).is_err());
+        assert!(rates.check_query(here, BOB).is_err() && rates.check_misses(here, BOB).is_err());
     }
 
     #[test]

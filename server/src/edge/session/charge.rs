@@ -35,7 +35,10 @@ impl Host {
             Request::Typing(..) => [Some(Charge::One(PerUser::Typing)), None, None],
             Request::Query(_, query) => [of_query(query), None, None],
         };
-        self.charge_query(from, user)?;
+        match request {
+            Request::Query(..) => self.charge_query(from, user)?,
+            Request::Submit(..) | Request::Typing(..) => self.charge_guess(from, user)?,
+        }
         for charge in charges.into_iter().flatten() {
             rates.check(from, user, charge).map_err(Refusal::limited)?;
         }
@@ -44,8 +47,13 @@ impl Host {
 }
 
 impl Host {
-    /// Whether the user may ask anything: work is left, and not too often it was
-    /// asked for what isn't there.
+    /// Whether the user was not too often told that there is no such thing, for what
+    /// names a conversation and is no query.
+    pub(super) fn charge_guess(&self, from: IpAddr, user: UserId) -> Result<(), Refusal> {
+        self.inner.rates.check_misses(from, user).map_err(Refusal::limited)
+    }
+
+    /// The same for a query, for which work has to be left as well.
     pub(super) fn charge_query(&self, from: IpAddr, user: UserId) -> Result<(), Refusal> {
         self.inner.rates.check_query(from, user).map_err(Refusal::limited)
     }

@@ -43,7 +43,7 @@ impl Host {
         wanted: CursorMove,
     ) {
         let moved = async {
-            self.charge_query(from, identity.user)?;
+            self.charge_guess(from, identity.user)?;
             self.move_to(identity, link, request, wanted).await
         };
         if let Err(refusal) = moved.await {
