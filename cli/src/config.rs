@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use parley_server::node::config::{self, Config, Loaded, Overrides};
 
 use crate::arguments::{ConfigCommand, LogFormat, SettingArguments};
+use crate::logging;
 
 /// What is said of a variable that is passed over.
 pub(crate) const NO_KEY: &str = "not taken for a key of the configuration; passed over";
@@ -31,7 +32,10 @@ pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
 
 /// The configuration the flags, variables and file give.
 pub(crate) fn load(arguments: &SettingArguments) -> anyhow::Result<Loaded> {
-    Ok(Config::load(arguments.config.as_deref(), &overrides(arguments))?)
+    let loaded = Config::load(arguments.config.as_deref(), &overrides(arguments))?;
+    // Which filters there are is known here, not in the server.
+    logging::filter(&loaded.config.logging)?;
+    Ok(loaded)
 }
 
 fn overrides(arguments: &SettingArguments) -> Overrides {

@@ -6,11 +6,16 @@ use std::io::IsTerminal as _;
 use parley_server::node::config::{LogFormat, Logging};
 use tracing_subscriber::EnvFilter;
 
+/// What is logged.
+pub(crate) fn filter(options: &Logging) -> anyhow::Result<EnvFilter> {
+    EnvFilter::try_new(&options.level).map_err(|error| {
+        anyhow::anyhow!("logging.level: {error}; write error, warn, info or target=level")
+    })
+}
+
 /// Starts logging; once a process.
 pub(crate) fn start(options: &Logging) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&options.level).map_err(|error| {
-        anyhow::anyhow!("logging.level: {error}; write error, warn, info or target=level")
-    })?;
+    let filter = filter(options)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -37,6 +37,7 @@ mod reconnect;
 mod recovery;
 mod returning;
 mod shares;
+mod settings;
 mod slow;
 mod stalled;
 mod startup;

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use rustls_pki_types::ServerName;
+
 use super::{Config, keys};
 use crate::base::address::{Network, NoNetwork};
 use crate::base::rates::Bucket;
@@ -32,6 +34,7 @@ impl Config {
     pub fn check(&self) -> Result<(), Vec<Problem>> {
         let mut problems = Vec::new();
         self.check_places(&mut problems);
+        self.check_addresses(&mut problems);
         for key in keys() {
             let Some((low, high)) = key.values.range else { continue };
             let value = (key.get)(self);
@@ -62,6 +65,14 @@ impl Config {
         if let Err(text) = operator(&self.operator) {
             say("operator", text);
         }
+        for name in &self.tls.names {
+            let host = name.strip_prefix("*.").unwrap_or(name);
+            if ServerName::try_from(host).is_err() {
+                let form = "a host name or an IP address; other letters than English ones are \
+                            written as in the DNS (xn--…)";
+                say("tls.names", format!("{name:?} is not {form}"));
+            }
+        }
         if self.data.as_os_str().is_empty() {
             say("data", "the path is empty".to_owned());
         }
@@ -72,6 +83,21 @@ impl Config {
             if !origin.contains("://") || origin.ends_with('/') {
                 let example = "an origin such as https://chat.example.org";
                 say("websocket.origins", format!("{origin:?} is not {example}"));
+            }
+        }
+    }
+
+    /// No two of the addresses can be one: the later would be refused as taken.
+    fn check_addresses(&self, problems: &mut Vec<Problem>) {
+        let all = [("listen", &self.listen), ("http", &self.http), ("operator", &self.operator)];
+        let all: Vec<_> =
+            all.iter().filter_map(|(key, text)| Some((*key, address(text).ok()?))).collect();
+        for (number, (key, later)) in all.iter().enumerate() {
+            for (first, earlier) in all.iter().take(number) {
+                if overlap(*earlier, *later) {
+                    let text = format!("{later} is taken by {first} already: choose another port");
+                    problems.push(Problem { key, text });
+                }
             }
         }
     }
@@ -113,6 +139,14 @@ impl Config {
             problems.push(Problem { key, text });
         }
     }
+}
+
+/// Whether nothing can listen on both. Port 0 picks one that is free.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_ip = one.ip() == other.ip();
+    let all = (one.ip().is_unspecified() || other.ip().is_unspecified())
+        && one.is_ipv4() == other.is_ipv4();
+    one.port() != 0 && one.port() == other.port() && (same_ip || all)
 }
 
 /// Where operators ask; nothing switches it off.
