@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use parley_server::edge::listen::BindError;
-use parley_server::edge::tls::Certificates;
+use parley_server::edge::tls::{Certificates, TlsError};
 use parley_server::node::config::Config;
 use parley_server::node::{Node, Ready, StartError};
 use parley_server::storage::log::LogError;
@@ -79,9 +79,24 @@ const fn remedy(error: &StartError) -> &'static str {
             "; nothing was touched: restore the folder from a copy"
         }
         StartError::Web { .. } => "; build it, or leave web.folder empty",
-        StartError::Open(OpenError::Io { .. }) => {
-            "; see that the folder can be written and its disk has room, or choose another with --data"
+        StartError::Open(OpenError::Io { .. } | OpenError::Store { .. }) => {
+            "; see that the folder can be written and its disk is mounted, well and has room, or \
+             choose another with --data"
         }
+        StartError::Store(_) | StartError::Log(_) => {
+            "; see that the disk of the data folder is well, or restore the folder from a copy"
+        }
+        StartError::Tls(TlsError::Read { .. }) => {
+            "; see that tls.certificate and tls.key name files that this user may read"
+        }
+        StartError::Tls(TlsError::Write { .. }) => {
+            "; see that the data folder can be written and its disk has room"
+        }
+        StartError::Tls(TlsError::Content { .. }) => {
+            "; put the right file in its place, in PEM; without quic-reset.key one is made"
+        }
+        StartError::Tls(TlsError::Mismatch(_)) => "; set tls.certificate and tls.key to one pair",
+        StartError::Io(_) => "; see how many threads and open files this user may have (ulimit -a)",
         _ => "",
     }
 }

@@ -164,6 +164,165 @@ async fn a_hang_up_reads_the_certificate_again_and_ends_nothing() {
     assert!(Connection::open(&renewed, Transport::Quic).await.is_ok());
 }
 
+/// What a refused start says last: one line with cause and remedy.
+async fn last_words(launch: &Launch) -> String {
+    let text = refusal(launch).await;
+    let last = text.lines().last().unwrap_or_default().to_owned();
+    assert!(last.starts_with("parley: "), "{text}");
+    last
+}
+
+#[tokio::test]
+async fn every_refusal_names_cause_and_remedy_in_its_last_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let mut one = Launch::new(&folder.path().join("one")).start().await;
+    let _other = Launch::new(&folder.path().join("other")).start().await;
+    one.kill();
+    let tls = |of: &str, file: &str| path(&format!("{of}/tls/{file}"));
+    fs::write(path("file"), "no PEM").unwrap();
+    fs::set_permissions(path("file"), fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink(path("nowhere"), path("dangling")).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let (certificate, key) = ("PARLEY_TLS__CERTIFICATE", "PARLEY_TLS__KEY");
+    let pair = |chain: String, secret: String| vec![(certificate, chain), (key, secret)];
+    let good = || tls("one", "certificate.pem");
+    // The folder, settings, what is named and what would do.
+    let cases = [
+        ("new", vec![("PARLEY_WEB__FOLDER", path("none"))], "none", "leave web.folder empty"),
+        ("new", vec![("PARLEY_TLS__NAMES", "b\u{fc}cher.example".to_owned())], "tls.names", "xn--"),
+        ("new", vec![("PARLEY_LOGGING__LEVEL", "*".to_owned())], "logging.level", "write error"),
+        ("one", pair(good(), tls("other", "key.pem")), "does not belong", "to one pair"),
+        ("one", pair(path("none.pem"), tls("one", "key.pem")), "none.pem", "tls.certificate"),
+        ("one", pair(good(), path("none.pem")), "none.pem", "tls.key"),
+        ("one", pair(path("file"), tls("one", "key.pem")), "/file", "in PEM"),
+        ("one", pair(good(), path("file")), "/file", "in PEM"),
+        ("one", pair(good(), tls("one", "certificate.pem")), "readable by others", "chmod 600"),
+        ("one", vec![("PARLEY_STORAGE__SHARDS", "7".to_owned())], "64 shards", "storage.shards"),
+        ("other", vec![], "in use", "--data"),
+        ("file", vec![], "/file", "--data"),
+        ("file/below", vec![], "/file/below", "--data"),
+        ("dangling", vec![], "/dangling", "is mounted"),
+        ("dangling/below", vec![], "/dangling/below", "is mounted"),
+    ];
+    for (data, settings, named, remedy) in cases {
+        let mut launch = Launch::new(&folder.path().join(data));
+        for (name, value) in &settings {
+            launch = launch.with(name, value);
+        }
+        let text = last_words(&launch).await;
+        assert!(text.contains(named) && text.contains(remedy), "{data} {settings:?}: {text}");
+    }
+    // What flags and files say.
+    let data = path("new");
+    for (arguments, named, remedy) in [
+        (["--listen", &*taken, "--http", "127.0.0.1:0", "--operator", ""], &*taken, "--listen"),
+        (["--http", &*taken, "--listen", "127.0.0.1:0", "--operator", ""], &*taken, "--http"),
+        (["--listen", "here", "--http", "127.0.0.1:0", "--operator", ""], "\"here\"", "such as"),
+        (["--config", "/no/such", "--http", "", "--operator", ""], "/no/such", "PARLEY_CONFIG"),
+    ] {
+        let arguments = [&["serve", "--data", &*data][..], &arguments[..]].concat();
+        let output = run(&arguments, &[]).await;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let last = text.lines().last().unwrap_or_default();
+        assert!(!output.status.success() && last.starts_with("parley: "), "{text}");
+        assert!(last.contains(named) && last.contains(remedy), "{text}");
+    }
+    assert!(!Path::new(&path("nowhere")).exists(), "something was made behind the link");
+}
+
+#[tokio::test]
+async fn addresses_that_take_each_others_port_are_refused_by_the_check() {
+    for (arguments, good) in [
+        (["--listen", "127.0.0.1:9000", "--http", "127.0.0.1:9000", "--operator", ""], false),
+        (["--listen", "0.0.0.0:9000", "--http", "127.0.0.1:9000", "--operator", ""], false),
+        (["--listen", "0.0.0.0:1", "--http", "127.0.0.1:9", "--operator", "127.0.0.1:9"], false),
+        (["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--operator", "127.0.0.1:0"], true),
+        (["--listen", "127.0.0.2:9000", "--http", "127.0.0.1:9000", "--operator", ""], true),
+        (["--listen", "0.0.0.0:9000", "--http", "[::1]:9000", "--operator", ""], true),
+    ] {
+        let output = run(&[&["config", "check"][..], &arguments[..]].concat(), &[]).await;
+        assert_eq!(output.status.success(), good, "{arguments:?}: {output:?}");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(good || text.contains("choose another port"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_open_to_others_is_closed_to_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    open(&data);
+    let mut server = Launch::new(&data).start().await;
+    assert_eq!(mode(&data), 0o700);
+    let warned = |log: &str, path: &Path| {
+        let named = format!("{} was open to others", path.display());
+        log.lines().filter(|line| line.contains("WARN") && line.contains(&named)).count()
+    };
+    assert_eq!(warned(&server.stderr(), &data), 1, "{}", server.stderr());
+    server.kill();
+    // As a copy that minds no modes leaves them.
+    open(&data.join("db"));
+    let server = Launch::new(&data).start().await;
+    assert_eq!(mode(&data.join("db")), 0o700);
+    assert_eq!(warned(&server.stderr(), &data), 0, "{}", server.stderr());
+    assert_eq!(warned(&server.stderr(), &data.join("db")), 1, "{}", server.stderr());
+    // A folder of something else is not touched.
+    let photos = folder.path().join("photos");
+    fs::create_dir(&photos).unwrap();
+    fs::write(photos.join("cat.jpg"), "meow").unwrap();
+    open(&photos);
+    refusal(&Launch::new(&photos)).await;
+    assert_eq!(mode(&photos), 0o755);
+}
+
+#[tokio::test]
+async fn variables_in_lower_case_are_said_to_be_no_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Launch::new(&folder.path().join("data"))
+        .with("parley_connections__total", "1")
+        .with("Parley_Listen", "nonsense")
+        .with("PARLEY_PORT", "")
+        .with("PARLEY_PORT_443_TCP_ADDR", "")
+        .with("parleyish", "x")
+        .start()
+        .await;
+    let log = server.stderr();
+    for name in ["parley_connections__total", "Parley_Listen", "PARLEY_PORT", "_443_TCP_ADDR"] {
+        assert!(log.lines().any(|line| line.contains("WARN") && line.contains(name)), "{log}");
+    }
+    assert!(!log.contains("parleyish"), "{log}");
+}
+
+#[tokio::test]
+async fn values_that_are_no_text_are_refused_for_keys_alone() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let bytes = OsStr::from_bytes(b"/tmp/b\xfccher");
+    let check = |name: &str| parley().args(["config", "check"]).env(name, bytes).output().unwrap();
+    for name in ["PARLEY_DATA", "PARLEY_LISTEN", "PARLEY_TLS__KEY", "PARLEY_WEB__FOLDERS"] {
+        let output = check(name);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && text.contains(name), "{name}: {text}");
+        assert!(text.contains("not UTF-8"), "{name}: {text}");
+    }
+    assert!(check("PARLEY_PORT").status.success());
+    let output = parley().args(["config", "check", "--data"]).arg(bytes).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && text.contains("not UTF-8"), "{text}");
+    // An empty value is a value.
+    for (name, good) in [("PARLEY_OPERATOR", true), ("PARLEY_CONNECTIONS__TOTAL", false)] {
+        let output = parley().args(["config", "check"]).env(name, "").output().unwrap();
+        assert_eq!(output.status.success(), good, "{name}: {output:?}");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(good || text.contains(name), "{text}");
+    }
+}
+
 /// A Kubernetes service named `parley` gives each pod these.
 const OF_ANOTHER: [(&str, &str); 6] = [
     ("PARLEY_PORT", "tcp://10.0.0.1:7443"),

@@ -4,6 +4,7 @@
 //! key and its place, also when a later layer would replace the value.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,9 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::{Config, LoadError, Loaded, OTHER_VARIABLES, Overrides, keys};
+
+/// What the variables of this program begin with.
+const PREFIX: &str = "PARLEY_";
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,17 +68,20 @@ impl Loaded {
         &mut self,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<(), LoadError> {
+        // In whatever case: of `parley_listen` it is said that it is no key.
         let own = |(name, _): &(String, String)| {
-            name.starts_with("PARLEY_") && !OTHER_VARIABLES.contains(&name.as_str())
+            let prefix = name.get(..PREFIX.len());
+            prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(PREFIX))
+                && !OTHER_VARIABLES.contains(&name.as_str())
         };
         // In a fixed order, so that the first error is always the same one.
         let own: BTreeMap<String, String> = variables.filter(own).collect();
         for (name, text) in own {
-            let rest = name.strip_prefix("PARLEY_").unwrap_or(&name);
-            if !reads_like_a_key(rest) {
+            let rest = name.strip_prefix(PREFIX).filter(|rest| reads_like_a_key(rest));
+            let Some(rest) = rest else {
                 self.passed_over.push(name);
                 continue;
-            }
+            };
             let key = rest.to_ascii_lowercase().replace("__", ".");
             // Exactly the key in upper case: nothing else is taken for it.
             if rest != key.to_ascii_uppercase().replace('.', "__") {
@@ -87,7 +94,11 @@ impl Loaded {
     }
 
     pub(super) fn flags(&mut self, overrides: &Overrides) -> Result<(), LoadError> {
-        let data = overrides.data.as_ref().map(|data| data.to_string_lossy().into_owned());
+        let data = overrides.data.clone().map(|data| {
+            let wrong = |_| not_utf8(Source::Flag("data".to_owned()), "data");
+            data.into_os_string().into_string().map_err(wrong)
+        });
+        let data = data.transpose()?;
         let named = [
             ("data", data),
             ("listen", overrides.listen.clone()),
@@ -180,7 +191,22 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// The known key most like this one, if it is like it at all.
+/// The text of a variable. What isn't UTF-8 can be no value of a key: a folder of
+/// that name would be another one.
+pub(super) fn variable_text(name: String, value: OsString) -> Result<String, LoadError> {
+    value.into_string().or_else(|value| match name.strip_prefix(PREFIX) {
+        Some(rest) if reads_like_a_key(rest) => {
+            let key = rest.to_ascii_lowercase().replace("__", ".");
+            Err(not_utf8(Source::Variable(name), &key))
+        }
+        _ => Ok(value.to_string_lossy().into_owned()),
+    })
+}
+
+fn not_utf8(place: Source, key: &str) -> LoadError {
+    LoadError::Value { place, key: key.to_owned(), text: "not UTF-8".to_owned() }
+}
+
 /// Whether the rest of a variable's name is meant as a key. It is with `__`,
 /// and when it is a key but for case, separators and one letter. Anything else
 /// is another program's: a Kubernetes service named `parley` gives each pod
@@ -194,6 +220,7 @@ fn reads_like_a_key(rest: &str) -> bool {
     rest.contains("__") || keys().any(|key| strsim::osa_distance(&own, &letters(key.path)) <= 1)
 }
 
+/// The known key most like this one, if it is like it at all.
 fn nearest(key: &str) -> Option<&'static str> {
     let own_name = key.rsplit('.').next().unwrap_or(key);
     keys()

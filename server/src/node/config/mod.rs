@@ -60,7 +60,7 @@ pub struct Loaded {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file can't be read.
-    #[error("cannot read {path}: {source}", path = path.display())]
+    #[error("cannot read {path}: {source}; see --config and PARLEY_CONFIG", path = path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -96,7 +96,7 @@ pub enum LoadError {
         text: String,
     },
     /// Values that parse but cannot be served with.
-    #[error("the configuration cannot be used:\n{}", list(.0))]
+    #[error("the configuration cannot be used:{}", list(.0))]
     Invalid(Vec<Problem>),
 }
 
@@ -107,11 +107,13 @@ impl Config {
     /// # Errors
     /// [`LoadError`]; its text is meant for the operator.
     pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Loaded, LoadError> {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            // Other programs' variables need not be UTF-8.
-            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
-        });
-        Self::load_from(file, variables, overrides)
+        let mut variables = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            // Other programs' variables need not be UTF-8; a key is a name that is.
+            let Ok(name) = name.into_string() else { continue };
+            variables.push((name.clone(), layers::variable_text(name, value)?));
+        }
+        Self::load_from(file, variables.into_iter(), overrides)
     }
 
     /// As [`Config::load`], with these variables.
@@ -154,8 +156,12 @@ fn hint(nearest: &Option<&'static str>) -> String {
     nearest.map_or_else(String::new, |key| format!("; did you mean `{key}`?"))
 }
 
+/// One on the same line, several on a line each.
 fn list(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n")
+    match problems {
+        [problem] => format!(" {problem}"),
+        problems => problems.iter().map(|problem| format!("\n  {problem}")).collect(),
+    }
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@
 //! against a second server, since a database that is opened in vain has
 //! already touched its folder.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -311,6 +311,8 @@ fn take_folder(path: &Path, configured: u16) -> Result<Folder, OpenError> {
     }
     check_marker(&path, &marker, configured)?;
     prepare_database(&path)?;
+    close_to_others(&path);
+    close_to_others(&path.join(DATABASE));
     Ok(Folder { path, _marker: marker })
 }
 
@@ -321,6 +323,10 @@ fn make_folder(path: &Path) -> Result<(), OpenError> {
             path: path.to_owned(),
             found: "a file, not a folder".to_owned(),
         }),
+        // A link to a disk that isn't mounted: nothing is made in its place.
+        Err(source) if fs::symlink_metadata(path).is_ok() => {
+            Err(OpenError::Io { path: path.to_owned(), doing: "follow the link", source })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
             made.map_err(io_error(path, "create the data folder"))?;
@@ -435,6 +441,24 @@ fn prepare_database(path: &Path) -> Result<(), OpenError> {
         }
     }
     Ok(())
+}
+
+/// Takes the rights of everybody but its owner off a folder. A folder that is somebody
+/// else's is left as it is: the system that made it so does it again.
+fn close_to_others(folder: &Path) {
+    let Ok(mode) = fs::metadata(folder).map(|found| found.permissions().mode() & 0o7777) else {
+        return;
+    };
+    if mode & 0o077 == 0 {
+        return;
+    }
+    let shown = folder.display();
+    match fs::set_permissions(folder, Permissions::from_mode(mode & !0o077)) {
+        Ok(()) => tracing::warn!("{shown} was open to others (mode {mode:04o}), and is no more"),
+        Err(error) => {
+            tracing::warn!("{shown} is open to others (mode {mode:04o}): {error}; chmod 700 it");
+        }
+    }
 }
 
 fn sync_folder(path: &Path) -> Result<(), OpenError> {
