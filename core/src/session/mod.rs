@@ -207,6 +207,20 @@ impl Session {
         }
     }
 
+    /// Whether an envelope is a heartbeat, which the driver may take before its turn.
+    #[must_use]
+    pub fn is_ping(envelope: &Bytes) -> bool {
+        let decoded = wire::ClientEnvelope::decode(envelope.clone());
+        decoded.is_ok_and(|it| matches!(it.kind, Some(wire::client_envelope::Kind::Ping(_))))
+    }
+
+    /// The driver could read nothing until now: the silence before is not the device's.
+    pub const fn handle_deafness(&mut self, now_ms: u64) {
+        if self.is_open() {
+            self.heard_ms = now_ms;
+        }
+    }
+
     /// When the session ends for silence, unless something comes in before.
     #[must_use]
     pub fn deadline_ms(&self) -> u64 {

@@ -150,6 +150,32 @@ fn silence_ends_a_session_and_dripping_does_not_stretch_the_handshake() {
 }
 
 #[test]
+fn silence_while_nothing_could_be_read_is_not_the_devices() {
+    let mut session = open();
+    session.handle_deafness(NOW + 299);
+    assert_eq!(session.handle_timeout(NOW + 300), None);
+    assert_eq!(session.handle_timeout(NOW + 599), Some(Code::HeartbeatMissed));
+    // The handshake is no longer for it.
+    let mut session = fresh();
+    session.handle_deafness(NOW + 999);
+    assert_eq!(session.handle_timeout(NOW + 1000), Some(Code::HandshakeTimeout));
+}
+
+#[test]
+fn heartbeats_are_told_from_all_else() {
+    assert!(Session::is_ping(&frame(0, Kind::Ping(wire::Ping::default()))));
+    assert!(Session::is_ping(&frame(7, Kind::Ping(wire::Ping { background: true }))));
+    for other in [
+        frame(1, Kind::Goodbye(wire::Goodbye {})),
+        text_send(1),
+        Bytes::new(),
+        Bytes::from_static(b"\xff\xff"),
+    ] {
+        assert!(!Session::is_ping(&other), "{other:?}");
+    }
+}
+
+#[test]
 fn a_session_that_is_over_takes_nothing_more() {
     let mut session = fresh();
     session.handle_envelope(frame(1, Kind::Hello(hello())), NOW);

@@ -4,8 +4,9 @@
 //! The rules are [`parley_core::session::Session`]'s; this file feeds it and
 //! carries out what it says. Sends and cursor moves go to the shards one after
 //! another, so their order is the client's. A query runs beside the writing,
-//! one at a time. Meanwhile a little is read ahead, so that heartbeats are
-//! answered: a server at its limit must not be left by everybody who waits. Beyond
+//! one at a time. Meanwhile, and while as many requests as allowed wait for their
+//! answers, a little is read ahead, so that heartbeats are answered: a server at its
+//! limit, or on a slow disk, must not be left by everybody who waits. Beyond
 //! that nothing more is read: a client that asks for more than it takes is slowed
 //! by its own transport.
 //! Everything to be written passes the session's [`Link`], which bounds it.
@@ -301,7 +302,7 @@ impl<'a> Running<'a> {
                 return End::Gone;
             } else {
                 let wants = self.session.wants_input() && ahead.has_room();
-                let reads = wants && held.is_none() && !ahead.ended;
+                let reads = held.is_none() && !ahead.ended;
                 tokio::select! {
                     biased;
                     // Only then: what waits for company must not go out alone because
@@ -322,9 +323,15 @@ impl<'a> Running<'a> {
                         self.take(envelope, &mut held, &mut ahead)
                     }
                     read = reader.next(), if reads => match read {
-                        Ok(Some(envelope)) => {
+                        Ok(Some(envelope)) if wants || Session::is_ping(&envelope) => {
                             ahead.busy = query.is_some();
                             self.take(envelope, &mut held, &mut ahead)
+                        }
+                        // Read for the heartbeats: it waits until there is room.
+                        Ok(Some(envelope)) => {
+                            let until = clock::now().into();
+                            held = Some(Box::new(Held { envelope, until }));
+                            continue;
                         }
                         // What came before its end is answered still.
                         Ok(None) if query.is_some() => {
@@ -335,6 +342,9 @@ impl<'a> Running<'a> {
                         Err(error) => return error.code().map_or(End::Gone, End::Close),
                     },
                     () = &mut sleep => {
+                        if !wants && held.is_some() {
+                            self.session.handle_deafness(self.host.now_ms());
+                        }
                         if let Some(code) = self.session.handle_timeout(self.host.now_ms()) {
                             return End::Close(code);
                         }
@@ -483,7 +493,7 @@ async fn answer(query: &mut Option<PendingAnswer>) -> Option<Item> {
     }
 }
 
-/// An envelope for which its user has no bytes left yet.
+/// An envelope for which its user has no bytes left yet, or its session no room.
 struct Held {
     envelope: Bytes,
     until: tokio::time::Instant,
