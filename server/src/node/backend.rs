@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::commits::Commits;
-use super::{StartError, drain, gauges};
+use super::{StartError, drain, gauges, watch};
 use crate::accounts::{self, Accounts, Ending, Exports};
 use crate::base::clock::Monotonic;
 use crate::base::memory::Memory;
@@ -48,6 +48,20 @@ const READS: usize = 32;
 
 /// How long one write to a client may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Tells what is on its way to the disk.
+#[derive(Clone)]
+pub struct Unsynced {
+    log: Arc<dyn Log<shard::Pending>>,
+}
+
+impl Unsynced {
+    /// Appends that are not acknowledged yet.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.log.progress().waiting
+    }
+}
 
 /// Everything behind the sockets, running.
 pub struct Backend {
@@ -238,6 +252,15 @@ impl Backend {
             Arc::clone(&self.memory),
             self.metrics.clone(),
         )
+    }
+
+    /// Watches the disk until the worker is dropped.
+    pub(super) fn watch(&self, readiness: http::Readiness) -> std::io::Result<Worker> {
+        watch::start(Arc::clone(&self.log), readiness)
+    }
+
+    pub(super) fn unsynced(&self) -> Unsynced {
+        Unsynced { log: Arc::clone(&self.log) }
     }
 
     pub(super) fn drain(&self, readiness: http::Readiness, spread: Duration) -> drain::Drain {

@@ -12,6 +12,7 @@ mod commits;
 mod descriptors;
 mod drain;
 mod gauges;
+mod watch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ use crate::edge::tls::{Certificates, TlsError};
 use crate::node::config::{Config, Problem};
 use crate::storage::log::{self, LogError};
 use crate::storage::store::{self, OpenError, Store, StoreError};
-pub use backend::Backend;
+pub use backend::{Backend, Unsynced};
 pub use descriptors::TooFew;
 
 /// Why a node could not start. The texts are for the operator.
@@ -182,6 +183,12 @@ impl Node {
         &self.certificates
     }
 
+    /// Tells how many appends are on their way to the disk, also when that hangs.
+    #[must_use]
+    pub fn unsynced(&self) -> Unsynced {
+        self.backend.unsynced()
+    }
+
     /// Serves until `stop` is cancelled, then drains and returns once
     /// everything accepted is committed and every connection is closed. A
     /// second token, `now`, cuts the drain's waiting short.
@@ -201,6 +208,7 @@ impl Node {
         let ending = self.backend.ending().clone();
         tokio::spawn(async move { ending.resume().await });
         self.readiness.set_ready(true);
+        let watch = self.backend.watch(self.readiness.clone())?;
         let spread = Duration::from_millis(self.config.sessions.drain_ms);
         let drain = self.backend.drain(self.readiness.clone(), spread);
         let close = async {
@@ -215,6 +223,8 @@ impl Node {
             let _ = task.await;
         }
         self.backend.close().await;
+        // It watched the last commit too.
+        drop(watch);
         served
     }
 }

@@ -98,6 +98,7 @@ metrics! {
     Counter LOG_WRITTEN "parley_log_bytes_total" Bytes "Bytes of keys and values written.";
     Counter LOG_SYNCS "parley_log_syncs_total" Count "Syncs of the write-ahead log.";
     Histogram LOG_SYNC_SECONDS "parley_log_sync_seconds" Seconds "Time of one sync.";
+    Gauge LOG_COMMIT_SECONDS "parley_log_commit_seconds" Seconds "How long the commit at work has taken so far; it grows while the disk hangs.";
     Histogram LOG_BATCH_APPENDS "parley_log_batch_appends" Count "Appends in one commit.";
 
     // Process.
@@ -109,7 +110,7 @@ metrics! {
     Gauge ALLOCATOR_RESIDENT_BYTES "parley_allocator_resident_bytes" Bytes "Bytes jemalloc keeps resident.";
     Gauge ALLOCATOR_RETAINED_BYTES "parley_allocator_retained_bytes" Bytes "Address space jemalloc keeps for later.";
     Gauge UPTIME_SECONDS "parley_uptime_seconds" Seconds "Seconds since the node started.";
-    Gauge READY "parley_ready" Count "1 while the node takes clients, 0 while it starts or drains.";
+    Gauge READY "parley_ready" Count "1 while the node takes clients, 0 while it starts or drains or its disk does not answer.";
 }
 
 /// The gauge of open connections.

@@ -56,11 +56,19 @@ pub(super) async fn livez() -> &'static str {
     get, path = "/readyz", tag = "node", security(()),
     responses(
         (status = 200, description = "It does.", body = String, content_type = "text/plain"),
-        (status = 503, description = "draining: it starts or closes.", body = ErrorBody),
+        (status = 503, description = "draining: it starts or closes. storage_failed: its disk \
+         does not answer.", body = ErrorBody),
     )
 )]
 pub(super) async fn readyz(State(shared): State<Shared>) -> Result<&'static str, ApiError> {
-    if shared.readiness.is_ready() { Ok("ready\n") } else { Err(Code::Draining.into()) }
+    let readiness = &shared.readiness;
+    if !readiness.is_ready() {
+        Err(Code::Draining.into())
+    } else if readiness.is_stalled() {
+        Err(ApiError::new(Code::StorageFailed, "The disk does not answer; requests wait for it."))
+    } else {
+        Ok("ready\n")
+    }
 }
 
 /// What the node counts, in Prometheus' text format. Only for operators.

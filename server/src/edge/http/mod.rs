@@ -103,17 +103,36 @@ pub fn proof(accounts: &Accounts, target: &Uri) -> Result<Option<Proof>, Code> {
     sign_ins::proof(accounts, target).map_err(|error| error.code())
 }
 
-/// Whether the node takes clients: not while it starts, not once it drains.
+/// Whether the node takes clients: not while it starts, not once it drains, and not
+/// well while its disk doesn't answer.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
     ready: Arc<AtomicBool>,
+    stalled: Arc<AtomicBool>,
 }
 
 impl Readiness {
     /// Changes it, for every clone.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
-        metrics::gauge!(crate::base::metrics::list::READY).set(if ready { 1.0 } else { 0.0 });
+        self.tell();
+    }
+
+    /// Says whether the disk doesn't answer, for every clone.
+    pub fn set_stalled(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::Release);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let good = self.is_ready() && !self.is_stalled();
+        metrics::gauge!(crate::base::metrics::list::READY).set(if good { 1.0 } else { 0.0 });
+    }
+
+    /// Whether the disk doesn't answer.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Acquire)
     }
 
     /// Whether the node takes clients.

@@ -274,6 +274,13 @@ async fn health_follows_readiness() {
     let get = |path: &'static str| bench.call(Request::get(path).body(Body::empty()).unwrap());
     assert_eq!(get("/livez").await.status(), 200);
     assert_eq!(get("/readyz").await.status(), 200);
+    bench.readiness.set_stalled(true);
+    assert_eq!(get("/livez").await.status(), 200);
+    is(get("/readyz").await, Code::StorageFailed).await;
+    let discovery: Discovery = body(get("/v1/discovery").await).await;
+    assert!(!discovery.nodes[0].draining, "who is there stays");
+    bench.readiness.set_stalled(false);
+    assert_eq!(get("/readyz").await.status(), 200);
     bench.readiness.set_ready(false);
     assert_eq!(get("/livez").await.status(), 200);
     is(get("/readyz").await, Code::Draining).await;

@@ -109,6 +109,11 @@ impl Budget {
         Ok(Permit { budget: Arc::clone(self), size_bytes, slot })
     }
 
+    /// Appends on their way.
+    pub(super) fn waiting(&self) -> usize {
+        self.taken.lock().whole.appends
+    }
+
     /// Whether over half of either bound is taken.
     pub(super) fn is_strained(&self) -> bool {
         let Room { appends, bytes } = self.taken.lock().whole;

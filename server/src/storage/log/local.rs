@@ -12,6 +12,7 @@
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -22,7 +23,8 @@ use super::committer::{Committer, Queued};
 use super::counts::Counts;
 use super::queue::Queue;
 use super::view::View;
-use super::{Append, Committed, Log, LogError, ReserveError};
+use super::{Append, Committed, Log, LogError, Progress, ReserveError};
+use crate::base::clock;
 use crate::storage::store::{Store, StoreError};
 
 /// Bounds of a local log.
@@ -72,6 +74,7 @@ pub struct LocalLog<T> {
     budget: Arc<Budget>,
     counts: Arc<Counts>,
     queue: Arc<Queue<Queued<T>>>,
+    begun: Arc<Mutex<Option<Instant>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -96,17 +99,19 @@ impl<T: Send + 'static> LocalLog<T> {
         let counts = Arc::new(Counts::new());
         // Bounded by the budget: every item holds a permit.
         let queue = Arc::new(Queue::new(|queued: &Queued<T>| queued.append.urgency));
+        let begun = Arc::default();
         let thread = CommitThread {
             committer: Committer::new(Arc::clone(&view), Arc::clone(&counts))?,
             queue: Arc::clone(&queue),
             options,
             budget: Arc::clone(&budget),
+            begun: Arc::clone(&begun),
             sink,
             on_fatal: Some(on_fatal),
         };
         let handle =
             thread::Builder::new().name("parley-commit".to_owned()).spawn(|| thread.run())?;
-        Ok(Self { view, budget, counts, queue, thread: Mutex::new(Some(handle)) })
+        Ok(Self { view, budget, counts, queue, begun, thread: Mutex::new(Some(handle)) })
     }
 }
 
@@ -134,6 +139,11 @@ impl<T: Send> Log<T> for LocalLog<T> {
 
     fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    fn progress(&self) -> Progress {
+        let at_work = self.begun.lock().map(|begun| clock::now().saturating_duration_since(begun));
+        Progress { at_work, waiting: self.budget.waiting() }
     }
 
     fn close(&self) {
@@ -165,6 +175,8 @@ struct CommitThread<T, S, F: FnOnce(LogError)> {
     queue: Arc<Queue<Queued<T>>>,
     options: Options,
     budget: Arc<Budget>,
+    /// When the commit at work began.
+    begun: Arc<Mutex<Option<Instant>>>,
     sink: S,
     on_fatal: Option<F>,
 }
@@ -178,7 +190,10 @@ impl<T, S: FnMut(Vec<Committed<T>>), F: FnOnce(LogError)> CommitThread<T, S, F> 
             if group.is_empty() {
                 break;
             }
-            match self.committer.commit(group) {
+            *self.begun.lock() = Some(clock::now());
+            let committed = self.committer.commit(group);
+            *self.begun.lock() = None;
+            match committed {
                 Ok((committed, permits)) => {
                     (self.sink)(committed);
                     drop(permits);

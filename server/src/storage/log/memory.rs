@@ -15,7 +15,7 @@ use super::committer::{Committer, Queued};
 use super::counts::Counts;
 use super::local::Options;
 use super::view::View;
-use super::{Append, Committed, Log, LogError, ReserveError};
+use super::{Append, Committed, Log, LogError, Progress, ReserveError};
 use crate::storage::store::{Store, StoreError};
 
 /// When a memory log commits.
@@ -130,6 +130,10 @@ impl<T: Send> Log<T> for MemoryLog<T> {
 
     fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    fn progress(&self) -> Progress {
+        Progress { at_work: None, waiting: self.budget.waiting() }
     }
 
     fn close(&self) {

@@ -23,6 +23,8 @@ mod view;
 #[cfg(test)]
 mod conformance;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use parley_core::conversation::Position;
 use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId, ShardId, UserId};
@@ -145,9 +147,21 @@ pub trait Log<T: Send>: Send + Sync {
     /// What the log did so far.
     fn counts(&self) -> &Counts;
 
+    /// What it does now. Never waits for the disk.
+    fn progress(&self) -> Progress;
+
     /// Refuses new appends, commits those handed over before, and returns once
     /// the sink was called for them. Blocks. Calling it again does nothing.
     fn close(&self);
+}
+
+/// What a log does at this moment.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// How long the commit at work has taken so far, if one is.
+    pub at_work: Option<Duration>,
+    /// Appends on their way: none of them is acknowledged.
+    pub waiting: usize,
 }
 
 /// One thing to be committed as a whole or not at all.
