@@ -13,6 +13,7 @@ mod config;
 mod logging;
 mod reports;
 mod serve;
+mod signals;
 mod web;
 
 use std::process::ExitCode;

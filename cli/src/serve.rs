@@ -8,6 +8,8 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use parley_server::edge::listen::BindError;
@@ -20,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{ServeArguments, SettingArguments};
-use crate::{config, logging, web};
+use crate::{config, logging, signals, web};
 
 /// Runs the server.
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
@@ -39,12 +41,19 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         let (stop, now) = (CancellationToken::new(), CancellationToken::new());
         // Before anything else: it must not end a process that starts.
         let hangup = signal(SignalKind::hangup()).context("cannot listen for signals")?;
+        let unsynced = Arc::new(OnceLock::new());
         // Before the ready line: who has read it may send a signal at once.
-        let signals = tokio::spawn(watch_signals(Signals::new()?, stop.clone(), now.clone()));
+        signals::watch(signals::Told {
+            stop: stop.clone(),
+            now: now.clone(),
+            drain: Duration::from_millis(loaded.config.sessions.drain_ms),
+            unsynced: Arc::clone(&unsynced),
+        })?;
         let node = Node::start(loaded.config, web::built_in(), end_process).map_err(|error| {
             let remedy = remedy(&error);
             anyhow::anyhow!("cannot start: {error}{remedy}")
         })?;
+        let _ = unsynced.set(node.unsynced());
         let ready = node.ready().clone();
         let settings = arguments.settings.clone();
         let reloading =
@@ -52,7 +61,6 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         let serving = tokio::spawn(node.run(stop, now));
         announce(&ready)?;
         let served = serving.await.context("the server panicked")?;
-        signals.abort();
         reloading.abort();
         tracing::info!("stopped");
         served.context("cannot serve")
@@ -128,7 +136,7 @@ fn end_process(error: LogError) {
         "parley: {error}; nothing is acknowledged from here on. \
          Look at the disk (space, permissions, health), then start again."
     );
-    std::process::exit(1);
+    signals::exit_failed();
 }
 
 /// Reads the certificate again whenever told to, and says what of the configuration a
@@ -159,35 +167,4 @@ async fn reload(
         // A panic in it was logged, and must not end the watch.
         let _ = read.await;
     }
-}
-
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let open = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            terminate: open(SignalKind::terminate())?,
-            interrupt: open(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-async fn watch_signals(mut signals: Signals, stop: CancellationToken, now: CancellationToken) {
-    signals.next().await;
-    tracing::info!("told to stop: draining; a second signal cuts it short");
-    stop.cancel();
-    signals.next().await;
-    tracing::info!("told again: closing at once");
-    now.cancel();
 }

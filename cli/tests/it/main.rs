@@ -22,6 +22,7 @@ mod drain;
 mod erased;
 mod gone;
 mod groups;
+mod hanging;
 mod history;
 mod honest;
 mod invites;
