@@ -12,6 +12,7 @@
 //! - [`user`]: the feed of one user, the unread arithmetic, being online, and
 //!   what two people may do and see of each other
 //! - [`turns`]: whose turn it is, where many want one of few places
+//! - [`believed`]: how far the wall's clock is believed where nothing can be undone
 //! - [`bucket`]: how much of something there is left, when it is paid after the
 //!   fact
 //! - [`ring`]: which nodes should hold which shard
@@ -23,6 +24,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod believed;
 pub mod bucket;
 pub mod conversation;
 pub mod ring;

@@ -123,14 +123,16 @@ impl Backend {
         let rows = Arc::clone(&commits) as Arc<dyn crate::storage::rows::Commit>;
         let people = People::new(config.people_options(), count, store.clone(), rows, standings);
         let every = Duration::from_millis(config.storage.erase_every_ms);
-        let eraser = Eraser::new(retention::Parts {
+        let clock = Monotonic::start();
+        let eraser = retention::Parts {
             candidates: Arc::clone(&candidates),
             count,
             store: store.clone(),
             log: Arc::clone(&log),
             states: Arc::clone(&states),
             feeds: Arc::new(home::Telling::new(Arc::clone(&homes), people.clone())),
-        });
+        };
+        let eraser = Eraser::new(eraser, clock)?;
         let log_age = Duration::from_millis(config.storage.erased_log_ms);
         let eraser = eraser.start(every, log_age)?;
         let accounts = Accounts::new(
@@ -147,7 +149,6 @@ impl Backend {
             Arc::clone(&homes) as Arc<dyn shard::Feeds>,
         );
         let draining = CancellationToken::new();
-        let clock = Monotonic::start();
         let presence = Presence::new(
             presence_options(config),
             presence::Parts {

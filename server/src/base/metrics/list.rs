@@ -59,6 +59,7 @@ metrics! {
     Counter MESSAGES_COMMITTED "parley_messages_committed_total" Count "Entries committed.";
     Counter DELIVERIES "parley_deliveries_total" Count "Entries queued for a session.";
     Counter ENTRIES_ERASED "parley_entries_erased_total" Count "Entries whose bodies were taken out of the store because they are too old or were erased by a group's owner.";
+    Gauge ERASING_BEHIND "parley_erasing_behind_seconds" Seconds "How far the time by which old entries are erased is behind the wall clock, which may be wrong.";
     Counter RECEIPTS_NOTED "parley_receipts_noted_total" Count "Receipts of groups before they are gathered, one a reader and cursor move.";
     Counter RECEIPTS_TOLD "parley_receipts_told_total" Count "Receipts of groups after they are gathered.";
     Gauge USERS_ONLINE "parley_users_online" Count "Users who are online.";
@@ -191,6 +192,11 @@ pub fn typing() -> Counter {
 /// The counter of entries erased in the background.
 pub fn entries_erased() -> Counter {
     metrics::counter!(ENTRIES_ERASED)
+}
+
+/// The gauge of how far the time of erasing is behind the wall clock.
+pub fn erasing_behind() -> Gauge {
+    metrics::gauge!(ERASING_BEHIND)
 }
 
 /// The counter of notices dropped or put off.

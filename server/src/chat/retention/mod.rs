@@ -9,8 +9,12 @@
 //! Fan-out notes conversations whose rules changed; a thread goes through them
 //! now and then, one small append at a time, so that messages hardly notice.
 //! Doing it twice changes nothing. Not its business: who may see what.
+//!
+//! Readers go by the wall's clock; what is erased goes by a time that a wrong wall
+//! clock does not push (`time`), since that can't be undone.
 
 mod step;
+mod time;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,7 +26,7 @@ use parley_core::shard::placement::ShardCount;
 use parley_protocol::{ConversationId, ShardId, UserId};
 use tokio::sync::oneshot;
 
-use crate::base::clock::{now, wall_ms};
+use crate::base::clock::{Monotonic, now};
 use crate::base::metrics::list as metric;
 use crate::base::worker::{Stop, Worker};
 use crate::chat::expiry::{self, Gone};
@@ -30,6 +34,7 @@ use crate::chat::shard::{Pending, States};
 use crate::storage::log::{Append, Log, Op, ReserveError, Urgency};
 use crate::storage::store::{ConversationRow, Place, Store, StoreError, Write, state};
 use step::Step;
+use time::Time;
 
 /// Conversations remembered as having something to erase now or later. Beyond
 /// it every pass looks at all conversations: the named overflow.
@@ -99,6 +104,7 @@ pub struct Parts {
 /// Erases, pass after pass.
 pub struct Eraser {
     parts: Parts,
+    time: Time,
 }
 
 /// Why a pass ended early.
@@ -113,9 +119,12 @@ enum Trouble {
 
 impl Eraser {
     /// An eraser of these parts.
-    #[must_use]
-    pub const fn new(parts: Parts) -> Self {
-        Self { parts }
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub fn new(parts: Parts, clock: Monotonic) -> Result<Self, StoreError> {
+        let time = Time::start(&parts.store, clock)?;
+        Ok(Self { parts, time })
     }
 
     /// Starts the thread that looks at all conversations once, and every `every`
@@ -131,7 +140,7 @@ impl Eraser {
     fn run(&self, every: Duration, log_age: Duration, stop: &Stop) {
         let mut all = true;
         loop {
-            match self.pass(all, stop) {
+            match self.pass(all, self.time.now(), stop) {
                 Ok(()) => all = false,
                 // The log's own trouble is told where it happens.
                 Err(Trouble::Log(_)) => {}
@@ -159,8 +168,16 @@ impl Eraser {
         }
     }
 
-    fn pass(&self, all: bool, stop: &Stop) -> Result<(), Trouble> {
+    fn pass(
+        &self,
+        all: bool,
+        (now_ms, note): (u64, Option<Write>),
+        stop: &Stop,
+    ) -> Result<(), Trouble> {
         let Parts { candidates, count, store, .. } = &self.parts;
+        if let (Some(note), Some(shard)) = (note, count.all().next()) {
+            self.commit(shard, vec![note])?;
+        }
         let overflowed = std::mem::take(&mut candidates.known.lock().overflowed);
         if all || overflowed {
             self.look_at_all(stop)?;
@@ -171,7 +188,7 @@ impl Eraser {
             candidates.forget(id);
             let place = Place::of(*count, id);
             let more = match store.conversation(place) {
-                Ok(Some(row)) => self.erase(place, &row, stop),
+                Ok(Some(row)) => self.erase(place, &row, now_ms, stop),
                 Ok(None) => Ok(false),
                 Err(error) => Err(error.into()),
             };
@@ -206,10 +223,15 @@ impl Eraser {
 
     /// Erases what is to be erased of one conversation, step by step. Returns
     /// whether there will be more.
-    fn erase(&self, place: Place, row: &ConversationRow, stop: &Stop) -> Result<bool, Trouble> {
+    fn erase(
+        &self,
+        place: Place,
+        row: &ConversationRow,
+        now_ms: u64,
+        stop: &Stop,
+    ) -> Result<bool, Trouble> {
         let Parts { store, log, states, feeds, .. } = &self.parts;
         let Some(tail) = log.tail(place)? else { return Ok(false) };
-        let now_ms = wall_ms();
         let whole = state::to_state(row);
         let state = expiry::state_of(store, place, row, now_ms)?;
         let gone = Gone::look(store, place, &state.periods, tail.seq, now_ms)?;

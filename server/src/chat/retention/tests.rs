@@ -5,6 +5,7 @@ use parley_protocol::wire::{self, ConversationKind};
 use parley_protocol::{ClientMessageId, DeviceId, Message as _};
 
 use super::*;
+use crate::base::clock::{Moment, wall_ms};
 use crate::storage::log::memory::Pace;
 use crate::storage::log::{MemoryLog, StampedEntry};
 use crate::storage::store::engine::memory::MemoryEngine;
@@ -43,14 +44,15 @@ impl Feeds for Told {
 fn parts(count: ShardCount, store: Store, log: Arc<dyn Log<Pending>>) -> Eraser {
     let bounds = parley_core::conversation::Bounds::of(200);
     let options = crate::chat::shard::Options { conversations: 100, epoch: 1, bounds };
-    Eraser::new(Parts {
+    let parts = Parts {
         candidates: Arc::default(),
         count,
         store,
         log,
         states: Arc::new(States::new(count, options)),
         feeds: Arc::new(Told::default()),
-    })
+    };
+    Eraser::new(parts, Monotonic::start()).unwrap()
 }
 
 impl Eraser {
@@ -126,7 +128,7 @@ fn what_is_too_old_goes_and_the_rest_stays() {
     eraser.say(HERE, 1201, now);
     eraser.keep(HERE, 60, 0);
     eraser.keep(ELSEWHERE, 0, 0);
-    eraser.pass(true, &stop).unwrap();
+    eraser.pass(true, (wall_ms(), None), &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [1201]);
     assert_eq!(eraser.bodies(ELSEWHERE).len(), 1200);
     let place = Place::of(eraser.parts.count, HERE);
@@ -138,7 +140,7 @@ fn what_is_too_old_goes_and_the_rest_stays() {
     assert_eq!(eraser.parts.candidates.known.lock().ids, HashSet::from([HERE]));
     eraser.say(HERE, 1202, now);
     eraser.keep(HERE, 60, 1201);
-    eraser.pass(false, &stop).unwrap();
+    eraser.pass(false, (wall_ms(), None), &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [1202]);
 }
 
@@ -149,7 +151,7 @@ fn what_the_owner_erased_goes_once_and_is_looked_after_no_longer() {
     (1..=5).for_each(|seq| eraser.say(HERE, seq, 1));
     eraser.keep(HERE, 0, 3);
     eraser.parts.candidates.note(HERE);
-    eraser.pass(false, &stop).unwrap();
+    eraser.pass(false, (wall_ms(), None), &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [4, 5]);
     assert!(eraser.parts.candidates.known.lock().ids.is_empty());
 }
@@ -188,7 +190,7 @@ fn what_was_said_before_a_period_and_after_it_stays() {
     let mut row = eraser.parts.store.conversation(place).unwrap().unwrap();
     row.periods = vec![PeriodRow { after: 3, up_to: 6, retention_s: 5, ..PeriodRow::default() }];
     eraser.parts.store.write_synced(&[tables::conversations::put(place, &row)]).unwrap();
-    eraser.pass(true, &stop).unwrap();
+    eraser.pass(true, (wall_ms(), None), &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [1, 2, 3, 7, 8, 9]);
     // What is left of a period that is over needs no looking after.
     assert!(eraser.parts.candidates.known.lock().ids.is_empty());
@@ -211,7 +213,7 @@ fn an_edit_goes_with_its_message_wherever_it_lies() {
     let period = |after, up_to| PeriodRow { after, up_to, retention_s: 5, ..PeriodRow::default() };
     row.periods = vec![period(1, 3), period(5, 0)];
     eraser.parts.store.write_synced(&[tables::conversations::put(place, &row)]).unwrap();
-    eraser.pass(true, &stop).unwrap();
+    eraser.pass(true, (wall_ms(), None), &stop).unwrap();
     let erased =
         |seq| eraser.parts.store.entry(place, seq).unwrap().unwrap().head().unwrap().erased;
     assert_eq!([1, 2, 3, 4, 5, 6].map(erased), [false, true, true, false, true, false]);
@@ -227,10 +229,10 @@ fn a_pass_that_was_stopped_is_taken_up_where_it_was() {
     eraser.keep(HERE, 1, 0);
     eraser.parts.candidates.note(HERE);
     drop(set);
-    assert!(eraser.pass(false, &stop).is_err());
+    assert!(eraser.pass(false, (wall_ms(), None), &stop).is_err());
     assert_eq!(eraser.bodies(HERE).len(), 600, "one step was made");
     let (_set, stop) = Stop::new();
-    eraser.pass(false, &stop).unwrap();
+    eraser.pass(false, (wall_ms(), None), &stop).unwrap();
     assert!(eraser.bodies(HERE).is_empty());
 }
 
@@ -250,4 +252,52 @@ fn the_thread_erases_what_is_noted_and_stops_when_dropped() {
         std::thread::sleep(Duration::from_millis(5));
     }
     drop(worker);
+}
+
+const DAY_MS: u64 = 86_400_000;
+
+/// A wall clock that is wrong for a moment, or from a start on, erases nothing for
+/// good: hours, days and years ahead, and in 1970.
+#[test]
+fn a_wrong_wall_clock_erases_nothing_that_the_right_one_would_keep() {
+    let eraser = eraser();
+    let (_set, stop) = Stop::new();
+    let now = wall_ms();
+    eraser.say(HERE, 1, now - 2 * DAY_MS);
+    eraser.say(HERE, 2, now - 60_000);
+    eraser.keep(HERE, 86_400, 0);
+    let pass = |eraser: &Eraser, time: &Time, wall_ms, ms| {
+        eraser.pass(true, time.at(Moment { ms, wall_ms }), &stop).unwrap();
+        eraser.bodies(HERE)
+    };
+    let start = |wall_ms| {
+        let moment = Moment { ms: 0, wall_ms };
+        Time::at_start(&eraser.parts.store, Monotonic::start(), moment).unwrap()
+    };
+    // In 1970 even what is too old stays.
+    let right = start(now);
+    assert_eq!(pass(&eraser, &right, 7, 1_000), [1, 2]);
+    assert_eq!(pass(&eraser, &right, now + 2_000, 2_000), [2]);
+    // While it runs.
+    for (at, ahead) in [(8_000, 2), (16_000, 400), (24_000, 36_500)] {
+        assert_eq!(pass(&eraser, &right, now + at + ahead * DAY_MS, at), [2]);
+        assert_eq!(pass(&eraser, &right, now + at + 4_000, at + 4_000), [2]);
+    }
+    // A start years ahead, and again, and one for longer than a moment.
+    for ahead in [2 * DAY_MS, 730 * DAY_MS] {
+        for _ in 0..2 {
+            let wrong = start(now + ahead);
+            assert_eq!(pass(&eraser, &wrong, now + ahead + 2_000, 2_000), [2]);
+            assert_eq!(pass(&eraser, &wrong, now + ahead + 540_000, 540_000), [2]);
+        }
+    }
+    // Off for two days: it goes, once both clocks have agreed for a while.
+    let off = start(now + 2 * DAY_MS);
+    let mut at = 0;
+    while pass(&eraser, &off, now + 2 * DAY_MS + at, at) == [2] {
+        at += 60_000;
+        assert!(at < DAY_MS / 4, "never caught up");
+    }
+    assert!(at > 600_000);
+    assert_eq!(eraser.bodies(HERE), [0; 0]);
 }

@@ -228,6 +228,9 @@ fn key_bytes_are_pinned() {
         (RowKey::Meta { fact: Fact::ShardCount }, "ffff3002".to_owned()),
         (RowKey::Meta { fact: Fact::Boots }, "ffff3003".to_owned()),
         (RowKey::Meta { fact: Fact::NodeId }, "ffff3004".to_owned()),
+        (RowKey::Meta { fact: Fact::Skeletons }, "ffff3005".to_owned()),
+        (RowKey::Meta { fact: Fact::Clock }, "ffff3006".to_owned()),
+        (RowKey::Meta { fact: Fact::Erasing }, "ffff3007".to_owned()),
     ];
     for (key, expected) in pinned {
         assert_eq!(hex(key.encode().as_bytes()), expected, "{key:?}");

@@ -119,6 +119,8 @@ pub enum Fact {
     Skeletons,
     /// The lasting clock, and the wall clock when it was noted, u64 each.
     Clock,
+    /// The time by which old entries are erased, Unix milliseconds, u64.
+    Erasing,
 }
 
 impl Fact {
@@ -130,6 +132,7 @@ impl Fact {
             Self::NodeId => 4,
             Self::Skeletons => 5,
             Self::Clock => 6,
+            Self::Erasing => 7,
         }
     }
 
@@ -141,6 +144,7 @@ impl Fact {
             4 => Some(Self::NodeId),
             5 => Some(Self::Skeletons),
             6 => Some(Self::Clock),
+            7 => Some(Self::Erasing),
             _ => None,
         }
     }
