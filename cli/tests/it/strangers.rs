@@ -86,7 +86,7 @@ fn refused(ann: &Person) -> Vec<(&'static str, Ask)> {
 async fn what_is_refused_to_a_stranger_leaves_nothing_behind() {
     // Everybody asks everything after each of them.
     let more = |launch: Launch| {
-        ["SENDS", "CHANGES", "TYPING", "INVITES"].iter().fold(launch, |launch, rate| {
+        ["SENDS", "CHANGES", "TYPING", "INVITES", "MISSES"].iter().fold(launch, |launch, rate| {
             launch.with(&format!("PARLEY_RATES__{rate}_BURST"), "10000")
         })
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use parley_protocol::Code;
@@ -51,6 +51,10 @@ fn admit(guard: &Guard, request: &Request) -> Result<Option<HttpClient>, ApiErro
     Ok(client)
 }
 
+/// Where people show who they are. The log says what came of it and from where, for
+/// whoever watches for guesses; of other requests only a build for debugging does.
+const SIGN_INS: [&str; 3] = ["/v1/accounts", "/v1/login", "/v1/account/password"];
+
 async fn each(guard: Guard, mut request: Request, next: Next) -> Response {
     // The pattern, not the path: the label must not grow with what is asked.
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -78,7 +82,13 @@ async fn each(guard: Guard, mut request: Request, next: Next) -> Response {
     let route = route.as_ref().map_or("none", MatchedPath::as_str).to_owned();
     let status = response.status().as_u16().to_string();
     if let Some(client) = from {
-        tracing::debug!(from = %client.address.ip(), route, status, "answered");
+        let from = client.address.ip();
+        // What is put off is counted by its limit; a line for each would fill the disk.
+        if SIGN_INS.contains(&&*route) && response.status() != StatusCode::TOO_MANY_REQUESTS {
+            tracing::info!(%from, route, status, "answered");
+        } else {
+            tracing::debug!(%from, route, status, "answered");
+        }
     }
     metrics::counter!(metric::HTTP_REQUESTS, "route" => route, "status" => status).increment(1);
     response
