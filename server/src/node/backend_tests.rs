@@ -384,20 +384,24 @@ async fn a_stranger_is_told_nothing_and_nobody_of_what_is_no_message() {
     node.acknowledge(BEN, Move::Read, id, 1).await;
     assert!(signs(&eve).is_empty(), "he never wrote to her");
     assert_eq!(node.shown(EVE, BEN, id, 1).await, [0; 4]);
-    // He answers: from now on messages are told.
-    node.send(BEN, send::To::Peer(EVE.to_wire()), "m2").await.unwrap();
+    // He answers: from now on messages are told, the first one with his own.
+    let own = node.send(BEN, send::To::Peer(EVE.to_wire()), "m2").await.unwrap().seq;
+    node.acknowledge(BEN, Move::Read, id, own).await;
+    let told = signs(&eve);
+    let [Said::Receipt(receipt)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((receipt.delivered, receipt.read), (own, own));
     let seq = node.react(EVE, id, "r3", false).await;
     node.acknowledge(BEN, Move::Delivered, id, seq).await;
     let seq = node.react(EVE, id, "r4", true).await;
     node.acknowledge(BEN, Move::Delivered, id, seq).await;
     node.acknowledge(BEN, Move::Read, id, seq).await;
     assert!(signs(&eve).is_empty(), "a reaction is delivered in silence");
-    assert_eq!(node.shown(EVE, BEN, id, 1).await, [0; 4]);
+    assert_eq!(node.shown(EVE, BEN, id, 1).await, [own, own, 1, 1]);
     let seq = node.send(EVE, send::To::Peer(BEN.to_wire()), "m5").await.unwrap().seq;
     node.acknowledge(BEN, Move::Delivered, id, seq).await;
     let told = signs(&eve);
     let [Said::Receipt(receipt)] = &told[..] else { panic!("{told:?}") };
-    assert_eq!((receipt.delivered, receipt.read), (seq, 0));
+    assert_eq!((receipt.delivered, receipt.read), (seq, own));
     node.acknowledge(BEN, Move::Read, id, seq).await;
     assert_eq!(signs(&eve).len(), 1);
     assert_eq!(node.shown(EVE, BEN, id, seq).await, [seq, seq, 1, 1]);
