@@ -63,37 +63,6 @@ async fn those_for_whom_most_waits_end_when_all_hold_too_much_and_lose_nothing()
 }
 
 #[tokio::test]
-async fn a_heartbeat_is_answered_before_the_queries_it_came_behind() {
-    let besieged = Besieged::begin().await;
-    let ready = besieged.server.ready.clone();
-    let mut ben = Session::open(&ready, Transport::Tls, &besieged.ben).await;
-    let text = "x".repeat(TEXT_CHARS);
-    let mut conversation = None;
-    for number in 0..20 {
-        let sent = ben.say(&besieged.eve, &number.to_string(), &text).await;
-        conversation = Some(conversation_of(&sent));
-    }
-    for transport in Transport::ALL {
-        let mut eve = besieged.eve(transport).await;
-        let page = || asks::fetch(&conversation.unwrap(), fetch::From::AfterSeq(0), 200);
-        let mut all: Vec<_> = (0..10).map(|_| page()).collect();
-        all.push(crate::common::session::Ask::Ping(parley_protocol::wire::Ping::default()));
-        let mut order = Vec::new();
-        eve.ask_each(all, |index, said| {
-            assert!(matches!(said, Said::Fetched(_) | Said::Pong(_)), "{said:?}");
-            order.push(index);
-        })
-        .await
-        .unwrap();
-        let pong = order.iter().position(|index| *index == 10).unwrap();
-        let pages: Vec<_> = order.iter().filter(|index| **index != 10).copied().collect();
-        assert!(pong < 10, "{transport:?}: behind all pages: {order:?}");
-        assert_eq!(pages, (0..10).collect::<Vec<_>>(), "{transport:?}: in turn");
-    }
-    besieged.unharmed("pages").await;
-}
-
-#[tokio::test]
 async fn who_reads_much_waits_and_nobody_else() {
     let besieged = Besieged::with(|launch| {
         launch.with("PARLEY_RATES__WORK_BURST", "5000").with("PARLEY_RATES__WORK_PER_HOUR", "3600")
