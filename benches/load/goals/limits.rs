@@ -4,7 +4,7 @@
 
 /// Every limit is on; those that honest people of one machine would meet are out of reach:
 /// all users come from one address, and some write as fast as they can.
-pub(crate) const LIMITS: [(&str, &str); 11] = [
+pub(crate) const LIMITS: [(&str, &str); 17] = [
     ("PARLEY_RATES__LIMIT_LOOPBACK", "true"),
     ("PARLEY_CONNECTIONS__LIMIT_LOOPBACK", "true"),
     ("PARLEY_CONNECTIONS__PER_ADDRESS", "20000"),
@@ -12,6 +12,12 @@ pub(crate) const LIMITS: [(&str, &str); 11] = [
     ("PARLEY_RATES__LOGINS_PER_MINUTE", "1000000"),
     ("PARLEY_RATES__SENDS_BURST", "1000000"),
     ("PARLEY_RATES__SENDS_PER_HOUR", "1000000000"),
+    ("PARLEY_RATES__ENTRIES_BURST", "1000000"),
+    ("PARLEY_RATES__ENTRIES_PER_HOUR", "1000000000"),
+    ("PARLEY_RATES__STRANGERS_BURST", "1000000"),
+    ("PARLEY_RATES__FIRST_MESSAGES_BURST", "1000000"),
+    ("PARLEY_RATES__STRANGER_GROUPS_BURST", "1000000"),
+    ("PARLEY_RATES__WORK_BURST", "1000000000"),
     ("PARLEY_RATES__INBOUND_BYTES_PER_SECOND", "1000000000"),
     ("PARLEY_RATES__GROUPS_BURST", "1000000"),
     ("PARLEY_RATES__ADDS_BURST", "1000000"),
