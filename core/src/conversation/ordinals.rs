@@ -8,8 +8,10 @@ use super::Position;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ordinals {
     /// First and last seq of each run without anything between that is no
-    /// message, ascending.
-    runs: VecDeque<(u64, u64)>,
+    /// message, ascending, but for the newest.
+    older: VecDeque<(u64, u64)>,
+    /// The newest run, which begins empty: nearly every message only makes it longer.
+    newest: (u64, u64),
     /// Every message above this seq is in a run.
     known_after: u64,
 }
@@ -20,23 +22,30 @@ const RUNS: usize = 32;
 impl Ordinals {
     /// Nothing is known of what is in the log up to `seq`.
     pub(super) const fn unknown_up_to(seq: u64) -> Self {
-        Self { runs: VecDeque::new(), known_after: seq }
+        Self { older: VecDeque::new(), newest: (seq + 1, seq), known_after: seq }
     }
 
     /// The entry with this seq, which is the last one, is a message.
     pub(super) fn note(&mut self, seq: u64) {
-        if let Some((_, last)) = self.runs.back_mut()
-            && *last + 1 == seq
-        {
-            *last = seq;
+        if self.newest.1 + 1 == seq {
+            self.newest.1 = seq;
+        } else {
+            self.begin(seq);
+        }
+    }
+
+    #[cold]
+    fn begin(&mut self, seq: u64) {
+        let (first, last) = std::mem::replace(&mut self.newest, (seq, seq));
+        if first > last {
             return;
         }
-        if self.runs.len() >= RUNS
-            && let Some((_, last)) = self.runs.pop_front()
+        self.older.push_back((first, last));
+        if self.older.len() >= RUNS
+            && let Some((_, last)) = self.older.pop_front()
         {
             self.known_after = self.known_after.max(last);
         }
-        self.runs.push_back((seq, seq));
     }
 
     /// Messages up to `seq`, which is not above `head`, the end of the log;
@@ -49,7 +58,7 @@ impl Ordinals {
             return None;
         }
         let mut above = 0;
-        for (first, last) in self.runs.iter().rev() {
+        for (first, last) in std::iter::once(&self.newest).chain(self.older.iter().rev()) {
             if *last <= seq {
                 break;
             }
@@ -83,7 +92,7 @@ mod tests {
             }
             let seq = counts.len() as u64 - 1;
             let head = Position { seq, ordinal: counts[counts.len() - 1], time_ms: 1 };
-            prop_assert!(ordinals.runs.len() <= RUNS);
+            prop_assert!(ordinals.older.len() < RUNS);
             for (seq, count) in counts.iter().enumerate() {
                 let at = ordinals.at(seq as u64, head);
                 prop_assert!(at.is_none_or(|at| at == *count), "{seq}: {at:?}");
