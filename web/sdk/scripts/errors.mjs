@@ -16,6 +16,9 @@ for (const line of block.split('\n').map((it) => it.trim())) {
   rows.push({ code: row[1], name: row[2], retry, text: JSON.parse(row[4]) });
 }
 
+/** What a number without a row stands for, as in src/error.ts. */
+const byNumber = (code) => (code >= 500 && code < 600 ? 'retry_after' : 'stop');
+
 const out = `// Made by scripts/errors.mjs from the error table of the protocol; not edited by hand.
 
 /** What a client does about an error. */
@@ -25,12 +28,12 @@ export type Retry = 'retry_now' | 'retry_after' | 'stop' | 'sign_in';
 export type CodeName =
 ${rows.map((row) => `  /** ${row.text} */\n  | '${row.name}'`).join('\n')};
 
-/** One row of the error table; without a retry class it is "stop". */
+/** One row of the error table; without a retry class it has that of its number, see \`verdict\`. */
 export type CodeRow = readonly [name: CodeName, retry?: Retry];
 
 /** The error table, by number. The server sends its texts along. */
 export const CODES: Readonly<Record<number, CodeRow | undefined>> = {
-${rows.map(({ code, name, retry }) => `  ${code}: ['${name}'${retry === 'stop' ? '' : `, '${retry}'`}],`).join('\n')}
+${rows.map(({ code, name, retry }) => `  ${code}: ['${name}'${retry === byNumber(code) ? '' : `, '${retry}'`}],`).join('\n')}
 };
 `;
 mkdirSync(new URL('../src/gen/', import.meta.url), { recursive: true });

@@ -91,10 +91,8 @@ export function closed(): ErrorInfo {
 
 /** The retry class of a number, also of one this build doesn't know. */
 export function verdict(code: number): Retry {
-  // 5xx is the server's condition, by the table's own order.
-  const known = CODES[code];
-  if (known) return known[1] ?? 'stop';
-  return code >= 500 && code < 600 ? 'retry_after' : 'stop';
+  // 5xx is the server's condition, by the table's own order; what differs from it has its word.
+  return CODES[code]?.[1] ?? (code >= 500 && code < 600 ? 'retry_after' : 'stop');
 }
 
 /** An error the server reported by number. */
@@ -109,7 +107,7 @@ export function fromCode(code: number, text = '', retryAfterMs = 0): ErrorInfo {
     code,
     name,
     retry,
-    retryAfterMs: retryAfterMs > 0 ? retryAfterMs : undefined,
+    retryAfterMs: retryAfterMs || undefined,
   };
 }
 
