@@ -51,9 +51,17 @@ fn admit(guard: &Guard, request: &Request) -> Result<Option<HttpClient>, ApiErro
     Ok(client)
 }
 
-/// Where people show who they are. The log says what came of it and from where, for
-/// whoever watches for guesses; of other requests only a build for debugging does.
-const SIGN_INS: [&str; 3] = ["/v1/accounts", "/v1/login", "/v1/account/password"];
+/// Whether the log says of an answer where it went, for whoever watches for guesses: a
+/// sign-in that went through, or a wrong password. Both have passed a limit; a line for
+/// what anybody can send at will would fill the disk, so the rest is for debugging.
+fn is_sign_in(route: &str, status: StatusCode) -> bool {
+    match route {
+        "/v1/accounts" | "/v1/login" => status.is_success() || status == StatusCode::UNAUTHORIZED,
+        // Here 401 is a bad token too, of which there is no limit.
+        "/v1/account/password" => status.is_success(),
+        _ => false,
+    }
+}
 
 async fn each(guard: Guard, mut request: Request, next: Next) -> Response {
     // The pattern, not the path: the label must not grow with what is asked.
@@ -83,8 +91,7 @@ async fn each(guard: Guard, mut request: Request, next: Next) -> Response {
     let status = response.status().as_u16().to_string();
     if let Some(client) = from {
         let from = client.address.ip();
-        // What is put off is counted by its limit; a line for each would fill the disk.
-        if SIGN_INS.contains(&&*route) && response.status() != StatusCode::TOO_MANY_REQUESTS {
+        if is_sign_in(&route, response.status()) {
             tracing::info!(%from, route, status, "answered");
         } else {
             tracing::debug!(%from, route, status, "answered");
