@@ -7,28 +7,20 @@
 //! read again when the conversation forgot since, and a deletion waits for edits
 //! on their way. A failing seed is printed and replays exactly.
 
+#[path = "support/dice.rs"]
+mod dice;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use parley_core::conversation::{Act, Admitted, Bounds, Conversation, Position, Target};
 use parley_protocol::{Code, UserId};
 
+use dice::Dice;
+
 const STEPS: usize = 3000;
 const SEEDS: u64 = 40;
 const ANN: UserId = UserId::new([1; 16]);
 const BEN: UserId = UserId::new([2; 16]);
-
-/// SplitMix64: enough to choose steps by.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below
-    }
-}
 
 /// What was read for an edit, and when.
 struct Prepared {

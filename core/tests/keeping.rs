@@ -8,12 +8,17 @@
 //! eraser takes out all that the conversation calls expired: one entry too many
 //! is words that are gone for good.
 
+#[path = "support/dice.rs"]
+mod dice;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use parley_core::conversation::{
     Act, Admitted, Bounds, Change, Conversation, Position, Settings, Spent, Target,
 };
 use parley_protocol::{Code, UserId, limits};
+
+use dice::Dice;
 
 const STEPS: usize = 400;
 const SEEDS: u64 = 60;
@@ -24,18 +29,7 @@ const BOUNDS: Bounds = Bounds { members: 2, least_retention_s: 3 };
 /// Nothing, too little, and what may be set.
 const CHOICES: [Option<u64>; 7] = [None, Some(1), Some(2), Some(3), Some(4), Some(9), Some(4000)];
 
-/// SplitMix64: enough to choose steps by.
-struct Dice(u64);
-
 impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below
-    }
-
     fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.roll(of.len() as u64) as usize]
     }

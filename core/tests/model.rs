@@ -8,6 +8,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "support/dice.rs"]
+mod dice;
+
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
@@ -19,24 +22,13 @@ use parley_core::conversation::{
 use parley_core::shard::{Decision, SendCommand, Shard};
 use parley_protocol::{ClientMessageId, Code, ConversationId, DeviceId, UserId};
 
+use dice::Dice;
+
 const USERS: u8 = 4;
 /// Every entry here is a message.
 const PASSED: Passed = Passed { delivered: true, read: true };
 const STEPS: usize = 3000;
 const SEEDS: u64 = 60;
-
-/// SplitMix64: enough to choose steps by.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below
-    }
-}
 
 /// One committed entry of the reference.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,6 +9,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "../support/dice.rs"]
+mod dice;
 mod naive;
 mod world;
 
@@ -17,16 +19,9 @@ use world::{Dice, Tally, World};
 const STEPS: usize = 400;
 const SEEDS: u64 = 300;
 
-/// SplitMix64: enough to choose steps by.
-struct SplitMix(u64);
-
-impl Dice for SplitMix {
+impl Dice for dice::Dice {
     fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below
+        self.roll(below)
     }
 }
 
@@ -35,7 +30,7 @@ fn a_group_agrees_with_the_naive_reference() {
     let mut tally = Tally::new();
     for seed in 0..SEEDS {
         let run = || {
-            let mut world = World::new(SplitMix(seed));
+            let mut world = World::new(dice::Dice(seed));
             (0..STEPS).for_each(|_| world.step());
             world.tally
         };
