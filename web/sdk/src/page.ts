@@ -1,9 +1,13 @@
 /** Pages of history as they are now. Loaded with the first of them. */
 
+import { U64_MAX } from './codec.ts';
 import { nameless } from './convert.ts';
 import { sameEmoji } from './emoji.ts';
 import { type Asker, usersById } from './errands.ts';
+import type * as wire from './gen/wire.ts';
 import { type Page, people, type Reader, rawEntries, readEntry } from './history.ts';
+import { uuidBytes } from './ids.ts';
+import type { Call } from './machine/calls.ts';
 import type { Machine } from './machine/machine.ts';
 import type { Edited, Entry, HistoryPage, Message, Range, User } from './model.ts';
 import type { Store } from './store.ts';
@@ -41,8 +45,35 @@ export async function history(
     page = await cached(asker, store, conversation, range, limit);
   }
   if (!page && onlyCached) page = NO_PAGE;
-  page ??= await asker.call<Page>({ type: 'fetch', conversation, range, limit });
+  page ??= await asker.call<Page>(fetchOf(conversation, range, limit));
   return nameAndRead(asker, conversation, page, onlyCached);
+}
+
+function fetchOf(conversation: string, range: Range, limit: number): Call {
+  const dense = !['mentionsBefore', 'pinned', 'editsOf'].includes(range.type);
+  const fetch = { conversation: uuidBytes(conversation), from: fromOf(range), limit };
+  return { type: 'fetch', fetch, dense };
+}
+
+function fromOf(range: Range): wire.Fetch['from'] {
+  switch (range.type) {
+    case 'after':
+      return { case: 'afterSeq', value: range.seq };
+    case 'before':
+      return { case: 'beforeSeq', value: range.seq };
+    case 'around':
+      return { case: 'aroundSeq', value: range.seq };
+    case 'latest':
+      return { case: 'beforeSeq', value: U64_MAX };
+    case 'aroundTime':
+      return { case: 'aroundTimeMs', value: range.timeMs };
+    case 'mentionsBefore':
+      return { case: 'mentionsBefore', value: range.seq };
+    case 'pinned':
+      return { case: 'pinned', value: true };
+    case 'editsOf':
+      return { case: 'editsOf', value: range.seq };
+  }
 }
 
 async function cached(

@@ -5,8 +5,9 @@
  * its way when the connection ended is asked again. Bounded by {@link CALLS}.
  */
 
+import type { Init } from '../codec.ts';
 import { type ErrorInfo, problem } from '../error.ts';
-import type { Range } from '../model.ts';
+import type * as wire from '../gen/wire.ts';
 import type { Outputs } from './outputs.ts';
 import type { ClientKind } from './requests.ts';
 
@@ -16,9 +17,9 @@ export const CALLS = 1_024;
 export type Call =
   | {
       readonly type: 'fetch';
-      readonly conversation: string;
-      readonly range: Range;
-      readonly limit: number;
+      readonly fetch: Init<wire.Fetch>;
+      /** Whether the answer holds every entry from its first to its last. */
+      readonly dense: boolean;
     }
   | { readonly type: 'describe'; readonly conversation: string }
   | { readonly type: 'lookup'; readonly name: string }

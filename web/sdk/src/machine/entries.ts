@@ -6,7 +6,7 @@
 import type * as wire from '../gen/wire.ts';
 import { type Page, type Raw, rawEntries, readEntry, stored } from '../history.ts';
 import { uuid } from '../ids.ts';
-import type { Change, Range, User } from '../model.ts';
+import type { Change, User } from '../model.ts';
 import type { Tick } from './connect.ts';
 import type { Conversation } from './conversation/conversation.ts';
 import type { Parts } from './parts.ts';
@@ -94,7 +94,7 @@ export function handlePage(p: Parts, tick: Tick, call: number, fetched: wire.Fet
   const entries = rawEntries(fetched.entries);
   const related = rawEntries(fetched.related);
   const asked = p.calls.get(call);
-  const dense = asked?.type === 'fetch' && isDense(asked.range);
+  const dense = asked?.type === 'fetch' && asked.dense;
   const it = p.conversations.get(id);
   if (it) {
     const [first, last] = [entries[0], entries.at(-1)];
@@ -109,11 +109,6 @@ export function handlePage(p: Parts, tick: Tick, call: number, fetched: wire.Fet
   const { atStart, atEnd, lastSeq, relatedCut } = fetched;
   const page: Page = { entries, related, atStart, atEnd, lastSeq, relatedCut, fromCache: false };
   p.calls.reply(call, page);
-}
-
-/** Whether an answer holds every entry from its first to its last. */
-function isDense(range: Range): boolean {
-  return !['mentionsBefore', 'pinned', 'editsOf'].includes(range.type);
 }
 
 /** Takes and emits what is next in order, as far as names are known. */

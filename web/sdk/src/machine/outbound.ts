@@ -6,10 +6,9 @@
  * Nothing is put aside: an envelope that is not asked for is not made.
  */
 
-import { type Init, U64_MAX } from '../codec.ts';
+import type { Init } from '../codec.ts';
 import * as wire from '../gen/wire.ts';
 import { fromHex, uuidBytes } from '../ids.ts';
-import type { Range } from '../model.ts';
 import type { StoredItem } from '../store.ts';
 import type { Call } from './calls.ts';
 import type { Parts } from './parts.ts';
@@ -105,32 +104,9 @@ function nextCall(p: Parts): Request | undefined {
 /** Nothing for calls that are asked in another way. */
 function kindOf(call: Call): Init<ClientKind> | undefined {
   if (call.type === 'ask') return call.kind;
-  if (call.type !== 'fetch' && call.type !== 'describe') return undefined;
-  const conversation = uuidBytes(call.conversation);
-  if (call.type === 'describe') return { case: 'describe', value: { conversation } };
-  const { range, limit } = call;
-  return { case: 'fetch', value: { conversation, from: fromOf(range), limit } };
-}
-
-function fromOf(range: Range): wire.Fetch['from'] {
-  switch (range.type) {
-    case 'after':
-      return { case: 'afterSeq', value: range.seq };
-    case 'before':
-      return { case: 'beforeSeq', value: range.seq };
-    case 'around':
-      return { case: 'aroundSeq', value: range.seq };
-    case 'latest':
-      return { case: 'beforeSeq', value: U64_MAX };
-    case 'aroundTime':
-      return { case: 'aroundTimeMs', value: range.timeMs };
-    case 'mentionsBefore':
-      return { case: 'mentionsBefore', value: range.seq };
-    case 'pinned':
-      return { case: 'pinned', value: true };
-    case 'editsOf':
-      return { case: 'editsOf', value: range.seq };
-  }
+  if (call.type === 'fetch') return { case: 'fetch', value: call.fetch };
+  if (call.type !== 'describe') return undefined;
+  return { case: 'describe', value: { conversation: uuidBytes(call.conversation) } };
 }
 
 function nextWatch(p: Parts, nowMs: number): Request | undefined {

@@ -256,9 +256,8 @@ test('a page with nothing in it says that everything before went', () => {
   scene.begin();
   scene.machine.call(scene.tick(), 7, {
     type: 'fetch',
-    conversation: PLACE,
-    range: { type: 'latest' },
-    limit: 10,
+    fetch: { conversation: uuidBytes(PLACE), limit: 10 },
+    dense: true,
   });
   scene.saves.length = 0;
   scene.answer('fetch', {
