@@ -213,6 +213,7 @@ fn entry() -> wire::Entry {
         kind: wire::EntryKind::Text as u32,
         body: text().encode_to_vec().into(),
         erased: false,
+        damaged: false,
     }
 }
 
@@ -260,6 +261,7 @@ fn open_session() -> Session {
         heartbeat_ms: 10_000,
         background_heartbeat_ms: 30_000,
         handshake_ms: 10_000,
+        incarnation: [4; 16],
     };
     let mut session = Session::new(options, SessionId::new([5; 16]), NOW_MS);
     let hello = wire::Hello {

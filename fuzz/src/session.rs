@@ -121,11 +121,14 @@ pub(crate) fn fresh() -> Session {
         group_members: 4,
         least_retention_s: 1,
     };
-    Session::new(
-        Options { limits, heartbeat_ms: 100, background_heartbeat_ms: 300, handshake_ms: 1000 },
-        SessionId::new([5; 16]),
-        0,
-    )
+    let options = Options {
+        limits,
+        heartbeat_ms: 100,
+        background_heartbeat_ms: 300,
+        handshake_ms: 1000,
+        incarnation: [4; 16],
+    };
+    Session::new(options, SessionId::new([5; 16]), 0)
 }
 
 pub(crate) fn open() -> Session {

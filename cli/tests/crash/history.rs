@@ -350,6 +350,7 @@ mod tests {
                 kind: 1,
                 body,
                 erased: false,
+                damaged: false,
             });
         }
         (ops, entries)

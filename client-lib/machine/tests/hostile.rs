@@ -59,6 +59,7 @@ fn entry(rng: &mut Rng) -> Bytes {
         kind,
         body: body(rng, kind),
         erased: rng.bool(),
+        damaged: rng.u32(..8) == 0,
     };
     entry.encode_to_vec().into()
 }

@@ -31,7 +31,7 @@ pub use query::{InviteAct, InviteCode, Query, Range};
 pub use request::{pong, request_without_session};
 pub use window::{Overflow, Window};
 
-/// What a session needs to know of the server's configuration.
+/// What a session needs to know of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// What `Welcome` announces and requests are held to.
@@ -42,6 +42,8 @@ pub struct Options {
     pub background_heartbeat_ms: u32,
     /// How long the client has to authenticate.
     pub handshake_ms: u64,
+    /// Which life of the store this is, for `Welcome`.
+    pub incarnation: [u8; 16],
 }
 
 /// Who a token speaks for.
@@ -176,6 +178,7 @@ impl Session {
                 changes: Some(changes),
                 background_heartbeat_ms: self.options.background_heartbeat_ms,
                 account_revision,
+                incarnation: Bytes::copy_from_slice(&self.options.incarnation),
             }),
         );
         Some(welcome)

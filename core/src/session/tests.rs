@@ -20,6 +20,7 @@ fn options() -> Options {
         heartbeat_ms: 100,
         background_heartbeat_ms: 1000,
         handshake_ms: 1000,
+        incarnation: [4; 16],
     }
 }
 
@@ -85,6 +86,7 @@ fn hello_leads_through_authentication_to_welcome() {
     assert_eq!(welcome.request, 9);
     let Some(server_envelope::Kind::Welcome(welcome)) = welcome.kind else { panic!() };
     assert_eq!((welcome.version, &*welcome.features, &*welcome.user_name), (1, &[1][..], "ann"));
+    assert_eq!(welcome.incarnation, vec![4; 16]);
     assert!(session.is_open() && session.wants_input());
 }
 

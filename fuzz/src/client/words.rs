@@ -90,6 +90,7 @@ pub(super) fn welcome(how: u8, a: u8, b: u8) -> wire::Welcome {
         changes: (how != 19).then(|| changes(a, b, how % 4 == 3, a)),
         background_heartbeat_ms: if how == 21 { 0 } else { 300 },
         account_revision: b.into(),
+        incarnation: if how == 23 { id(b) } else { id(7) },
     }
 }
 
@@ -141,6 +142,7 @@ pub(super) fn entry(seq: u64) -> Bytes {
         kind,
         body: body.into(),
         erased: seq % 13 == 12,
+        damaged: seq % 19 == 18,
     }
     .encode_to_vec()
     .into()

@@ -35,7 +35,7 @@ use crate::edge::session::{self, Host};
 use crate::node::config::Config;
 use crate::people::{self, People};
 use crate::storage::log::{self, Log, LogError};
-use crate::storage::store::{OpenError, Store};
+use crate::storage::store::{Facts, OpenError, Store};
 
 /// How often the feed is written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -185,7 +185,7 @@ impl Backend {
             memory: Arc::clone(&memory),
             clock,
         };
-        let host = Host::new(session_options(config), parts, draining.clone());
+        let host = Host::new(session_options(config, &store.facts()), parts, draining.clone());
         Ok(Self {
             host,
             accounts,
@@ -334,7 +334,7 @@ fn presence_options(config: &Config) -> presence::Options {
     presence::Options { patience_ms }
 }
 
-fn session_options(config: &Config) -> session::Options {
+fn session_options(config: &Config, store: &Facts) -> session::Options {
     session::Options {
         rules: Rules {
             limits: wire::Limits {
@@ -348,6 +348,7 @@ fn session_options(config: &Config) -> session::Options {
             heartbeat_ms: config.sessions.heartbeat_ms,
             background_heartbeat_ms: config.sessions.background_heartbeat_ms,
             handshake_ms: config.connections.handshake_ms,
+            incarnation: store.incarnation,
         },
         outbound_bytes: config.sessions.outbound_bytes,
         write_timeout: WRITE_TIMEOUT,

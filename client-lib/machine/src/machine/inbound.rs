@@ -267,7 +267,7 @@ impl Machine {
         let sender = self.me().map(UserId::to_wire).unwrap_or_default();
         let (ordinal, kind, body) = (answer.ordinal, item.kind, item.body);
         let entry =
-            wire::Entry { seq, ordinal, time_ms, epoch: 0, sender, kind, body, erased: false };
+            wire::Entry { seq, ordinal, time_ms, sender, kind, body, ..wire::Entry::default() };
         self.conversation(conversation).handle_sent(entry, answer.duplicate, tick.now_ms);
         self.conversations.touch(conversation);
         self.advance(conversation);

@@ -138,6 +138,7 @@ impl Log {
             kind: send.kind,
             body: send.body.clone(),
             erased: false,
+            damaged: false,
         });
         self.origins.push(origin);
         self.apply(me, seq, EntryKind::try_from(send.kind as i32).unwrap(), &send.body);

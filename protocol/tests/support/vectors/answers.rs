@@ -10,7 +10,9 @@ use parley_protocol::{Message, limits};
 
 use super::Vector;
 use super::bodies;
-use super::cast::{ALICE, BOB, CAROL, CODE, DEVICE, GROUP, INVITE, SESSION, TALK, TIME_MS, wire};
+use super::cast::{
+    ALICE, BOB, CAROL, CODE, DEVICE, GROUP, INCARNATION, INVITE, SESSION, TALK, TIME_MS, wire,
+};
 use super::entries::{first, second};
 
 pub fn vectors() -> Vec<Vector> {
@@ -105,6 +107,16 @@ fn feed() -> Vec<Vector> {
             "A server says the shortest retention that can be set.",
             1,
             Kind::Welcome(Welcome { version: 1, limits: Some(short), ..Welcome::default() }),
+        ),
+        server(
+            "welcome_with_the_incarnation",
+            "A server says which life of its store this is.",
+            1,
+            Kind::Welcome(Welcome {
+                version: 1,
+                incarnation: wire(&INCARNATION),
+                ..Welcome::default()
+            }),
         ),
     ]
 }

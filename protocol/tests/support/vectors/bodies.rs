@@ -88,12 +88,21 @@ pub fn vectors() -> Vec<Vector> {
         kind: EntryKind::Text as u32,
         body: Bytes::new(),
         erased: true,
+        damaged: false,
     };
     all.push(Vector {
         name: "entry_erased",
         about: "A message that was deleted: all but its body is as it was.",
         message: "Entry",
         bytes: erased.encode_to_vec(),
+        canonical: true,
+        late_choice: false,
+    });
+    all.push(Vector {
+        name: "entry_damaged",
+        about: "The server's disk lost it: its place is true, all else is missing.",
+        message: "Entry",
+        bytes: Entry { seq: 8, damaged: true, ..Entry::default() }.encode_to_vec(),
         canonical: true,
         late_choice: false,
     });

@@ -28,6 +28,7 @@ pub fn from_the_future() -> Bytes {
         kind: 4000,
         body: wire(b"\x08\x01"),
         erased: false,
+        damaged: false,
     }
     .encode_to_vec();
     // Field 100, a number.
@@ -59,6 +60,7 @@ pub fn vectors() -> Vec<Vector> {
                 kind: u32::MAX,
                 body: Bytes::new(),
                 erased: false,
+                damaged: false,
             }
             .encode_to_vec(),
             true,
@@ -159,6 +161,7 @@ fn entry(seq: u64, ordinal: u64, time_ms: u64, sender: [u8; 16], words: &str) ->
         kind: EntryKind::Text as u32,
         body: text(words).into(),
         erased: false,
+        damaged: false,
     }
 }
 

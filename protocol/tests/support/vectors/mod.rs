@@ -248,6 +248,7 @@ pub mod cast {
     pub const BOB: [u8; 16] = *b"\x01\x89\x0a\xbc\xde\xf0\x7a\xbc\x8d\xef\0\0\0\0\x0b\x0b";
     pub const DEVICE: [u8; 16] = *b"\x01\x89\x0a\xbc\xde\xf0\x7a\xbc\x8d\xef\0\0\0\0\x0d\x01";
     pub const SESSION: [u8; 16] = [0x5e; 16];
+    pub const INCARNATION: [u8; 16] = [0x1f; 16];
     pub const TOKEN: [u8; 32] = [0x70; 32];
     /// The 1:1 conversation of Alice and Bob.
     pub const TALK: [u8; 16] = *b"\x3a\xc3\x8f\x80\xee\x2a\x80\x98\x97\x2e\xdb\x0b\x8c\x8c\x07\xb3";

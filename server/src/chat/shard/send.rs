@@ -206,6 +206,7 @@ impl Shards {
                     kind: sending.body.kind() as u32,
                     body,
                     erased: false,
+                    damaged: false,
                 };
                 if let Some((invite, row)) = used {
                     rows.push(self.use_invite(place, invite, row));

@@ -231,6 +231,7 @@ fn key_bytes_are_pinned() {
         (RowKey::Meta { fact: Fact::Skeletons }, "ffff3005".to_owned()),
         (RowKey::Meta { fact: Fact::Clock }, "ffff3006".to_owned()),
         (RowKey::Meta { fact: Fact::Erasing }, "ffff3007".to_owned()),
+        (RowKey::Meta { fact: Fact::Incarnation }, "ffff3008".to_owned()),
     ];
     for (key, expected) in pinned {
         assert_eq!(hex(key.encode().as_bytes()), expected, "{key:?}");

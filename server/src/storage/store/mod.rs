@@ -106,6 +106,9 @@ pub struct Facts {
     pub boots: u64,
     /// The node's id, made with the store.
     pub node_id: [u8; 16],
+    /// Which life of the store this is: clients drop what they copied under
+    /// another one. Zeros in a store that was only looked into and has none yet.
+    pub incarnation: [u8; 16],
 }
 
 impl std::fmt::Debug for Store {

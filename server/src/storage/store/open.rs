@@ -177,7 +177,7 @@ impl Store {
             Trouble::InUse => OpenError::InUse { path: folder.path.clone() },
             _ => OpenError::Store { path: folder.path.clone(), source: error.into() },
         })?;
-        Self::boot(Arc::new(engine), configured, Some(folder), random_node_id)
+        Self::boot(Arc::new(engine), configured, Some(folder), random_id)
     }
 
     /// Looks into the store in a folder as it is now, also while a server has it
@@ -217,6 +217,7 @@ impl Store {
             shard_count: meta.shard_count.ok_or_else(damaged)?,
             boots: meta.boots.unwrap_or(0),
             node_id: meta.node_id.ok_or_else(damaged)?,
+            incarnation: meta.incarnation.unwrap_or_default(),
         };
         match meta.format {
             Some(FORMAT) => {}
@@ -228,7 +229,8 @@ impl Store {
         Ok(Self { inner: Arc::new(Inner { engine: Arc::new(engine), facts, folder: None }) })
     }
 
-    /// A store over any engine, for tests and simulation. Counts a boot.
+    /// A store over any engine, for tests and simulation. Counts a boot. A new
+    /// one has `node_id` as its incarnation too.
     ///
     /// # Errors
     /// [`OpenError::ShardCount`], [`OpenError::Format`] or [`OpenError::Store`].
@@ -244,7 +246,7 @@ impl Store {
         engine: Arc<dyn Engine>,
         configured: u16,
         folder: Option<Folder>,
-        new_node_id: impl FnOnce() -> io::Result<[u8; 16]>,
+        draw: impl Fn() -> io::Result<[u8; 16]>,
     ) -> Result<Self, OpenError> {
         let path =
             folder.as_ref().map_or_else(|| PathBuf::from("memory"), |folder| folder.path.clone());
@@ -258,29 +260,32 @@ impl Store {
         if found != configured {
             return Err(OpenError::ShardCount { path, found, configured });
         }
-        let node_id = match meta.node_id {
-            Some(id) => id,
-            None => new_node_id().map_err(|source| OpenError::Io {
+        let kept_or_drawn = |kept: Option<[u8; 16]>| match kept {
+            Some(id) => Ok(id),
+            None => draw().map_err(|source| OpenError::Io {
                 path: path.clone(),
-                doing: "draw a random id for the node of",
+                doing: "draw a random id for",
                 source,
-            })?,
+            }),
         };
+        let node_id = kept_or_drawn(meta.node_id)?;
+        let incarnation = kept_or_drawn(meta.incarnation)?;
         let boots = meta.boots.unwrap_or(0).saturating_add(1);
         let now = Meta {
             format: Some(FORMAT),
             shard_count: Some(found),
             boots: Some(boots),
             node_id: Some(node_id),
+            incarnation: Some(incarnation),
         };
-        let facts = Facts { shard_count: found, boots, node_id };
+        let facts = Facts { shard_count: found, boots, node_id, incarnation };
         let store = Self { inner: Arc::new(Inner { engine, facts, folder }) };
         store.write_synced(&now.puts()).map_err(failed)?;
         Ok(store)
     }
 }
 
-fn random_node_id() -> io::Result<[u8; 16]> {
+fn random_id() -> io::Result<[u8; 16]> {
     let mut id = [0; 16];
     random::fill(&mut id).map_err(io::Error::other)?;
     Ok(id)

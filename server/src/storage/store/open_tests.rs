@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::storage::store::engine::memory::MemoryEngine;
+use crate::storage::store::{Fact, RowKey, Table, Write};
 
 fn options(path: &Path) -> Options {
     Options { shard_count: 4, ..Options::new(path) }
@@ -49,11 +50,28 @@ fn a_missing_folder_is_made_for_its_owner_alone_and_reopened() {
     );
     assert_eq!((first.facts().shard_count, first.facts().boots), (4, 1));
     let node_id = first.facts().node_id;
-    assert_ne!(node_id, [0; 16]);
+    let incarnation = first.facts().incarnation;
+    assert!(node_id != [0; 16] && incarnation != [0; 16] && incarnation != node_id);
     drop(first);
     let second = Store::open(&options(&path)).unwrap();
-    assert_eq!(second.facts(), Facts { shard_count: 4, boots: 2, node_id });
+    assert_eq!(second.facts(), Facts { shard_count: 4, boots: 2, node_id, incarnation });
     assert_eq!(second.path(), Some(&*path.canonicalize().unwrap()));
+}
+
+#[test]
+fn a_store_from_before_incarnations_draws_one_and_keeps_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let older = Store::open(&options(folder.path())).unwrap();
+    let key = RowKey::Meta { fact: Fact::Incarnation }.encode();
+    older.write_synced(&[Write { table: Table::Meta, key, value: None }]).unwrap();
+    drop(older);
+    let looked = Store::look(folder.path()).unwrap();
+    assert_eq!(looked.facts().incarnation, [0; 16]);
+    drop(looked);
+    let drawn = Store::open(&options(folder.path())).unwrap().facts().incarnation;
+    assert_ne!(drawn, [0; 16]);
+    assert_eq!(Store::look(folder.path()).unwrap().facts().incarnation, drawn);
+    assert_eq!(Store::open(&options(folder.path())).unwrap().facts().incarnation, drawn);
 }
 
 #[test]

@@ -221,7 +221,17 @@ function handleSent(p: Parts, tick: Tick, localId: number, answer: wire.Sent): v
   const { kind, body } = item;
   // A store keeps it in the same form as what the server pushes.
   const raw = rawEntry(
-    entryBytes({ seq, ordinal, timeMs, epoch: 0, sender, kind, body, erased: false }),
+    entryBytes({
+      seq,
+      ordinal,
+      timeMs,
+      epoch: 0,
+      sender,
+      kind,
+      body,
+      erased: false,
+      damaged: false,
+    }),
   );
   const it = ensure(p, conversation);
   it.log.noteLast(seq, tick.nowMs, true);

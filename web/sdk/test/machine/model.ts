@@ -295,6 +295,7 @@ export class World {
       kind: send.kind,
       body: send.body,
       erased: false,
+      damaged: false,
     };
     this.log.push(entry);
     const conversation = uuidBytes(PLACE);

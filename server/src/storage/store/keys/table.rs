@@ -121,6 +121,8 @@ pub enum Fact {
     Clock,
     /// The time by which old entries are erased, Unix milliseconds, u64.
     Erasing,
+    /// Which life of the store this is, 16 random bytes.
+    Incarnation,
 }
 
 impl Fact {
@@ -133,6 +135,7 @@ impl Fact {
             Self::Skeletons => 5,
             Self::Clock => 6,
             Self::Erasing => 7,
+            Self::Incarnation => 8,
         }
     }
 
@@ -145,6 +148,7 @@ impl Fact {
             5 => Some(Self::Skeletons),
             6 => Some(Self::Clock),
             7 => Some(Self::Erasing),
+            8 => Some(Self::Incarnation),
             _ => None,
         }
     }

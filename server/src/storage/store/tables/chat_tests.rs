@@ -155,6 +155,7 @@ fn erasing_takes_the_body_and_nothing_else() {
         kind: 1,
         body: Bytes::from_static(b"a-secret"),
         erased: false,
+        damaged: false,
     };
     let mut bytes = entry.encode_to_vec();
     // A field of a newer build.

@@ -228,6 +228,7 @@ fn the_head_of_an_entry_is_what_the_wire_says() {
         kind: 77,
         body: Bytes::from(vec![1; 1000]),
         erased: false,
+        damaged: false,
     };
     let record = Record { entry: entry.encode_to_vec().into(), ..Record::default() };
     let head = record.head().unwrap();

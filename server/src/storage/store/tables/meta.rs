@@ -13,6 +13,7 @@ pub(crate) struct Meta {
     pub(crate) shard_count: Option<u16>,
     pub(crate) boots: Option<u64>,
     pub(crate) node_id: Option<[u8; 16]>,
+    pub(crate) incarnation: Option<[u8; 16]>,
 }
 
 impl Meta {
@@ -22,6 +23,7 @@ impl Meta {
             shard_count: read(engine, Fact::ShardCount)?.map(u16::from_be_bytes),
             boots: read(engine, Fact::Boots)?.map(u64::from_be_bytes),
             node_id: read(engine, Fact::NodeId)?,
+            incarnation: read(engine, Fact::Incarnation)?,
         })
     }
 
@@ -32,6 +34,7 @@ impl Meta {
             (Fact::ShardCount, self.shard_count.map(|n| n.to_be_bytes().to_vec())),
             (Fact::Boots, self.boots.map(|n| n.to_be_bytes().to_vec())),
             (Fact::NodeId, self.node_id.map(|id| id.to_vec())),
+            (Fact::Incarnation, self.incarnation.map(|id| id.to_vec())),
         ];
         let known = facts.into_iter().filter_map(|(fact, value)| Some((fact, value?)));
         known
