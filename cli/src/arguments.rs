@@ -96,6 +96,9 @@ pub(crate) enum LogFormat {
 pub(crate) struct ServeArguments {
     #[command(flatten)]
     pub(crate) settings: SettingArguments,
+    /// Go on without what a start said is missing of the data folder, as it named it
+    #[arg(long, value_name = "LOSS")]
+    pub(crate) accept_loss: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@
 //! certificate again. What the node can't
 //! start or go on with ends the process with 1 and one line that says why.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -49,10 +50,12 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
             drain: Duration::from_millis(loaded.config.sessions.drain_ms),
             unsynced: Arc::clone(&unsynced),
         })?;
-        let node = Node::start(loaded.config, web::built_in(), end_process).map_err(|error| {
-            let remedy = remedy(&error);
-            anyhow::anyhow!("cannot start: {error}{remedy}")
-        })?;
+        let node =
+            Node::start(loaded.config, web::built_in(), arguments.accept_loss.clone(), end_process)
+                .map_err(|error| {
+                    let remedy = remedy(&error);
+                    anyhow::anyhow!("cannot start: {error}{remedy}")
+                })?;
         let _ = unsynced.set(node.unsynced());
         let ready = node.ready().clone();
         let settings = arguments.settings.clone();
@@ -69,8 +72,16 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// What the operator can do about it, where that isn't in the error's own text.
-const fn remedy(error: &StartError) -> &'static str {
-    match error {
+fn remedy(error: &StartError) -> Cow<'static, str> {
+    if let StartError::Open(OpenError::Lost { loss, .. }) = error {
+        return format!(
+            "; nothing was touched: put back what is missing, from the same disk or all of the \
+             folder from a copy, or go on without it for good: start once with --accept-loss {}",
+            loss.id()
+        )
+        .into();
+    }
+    let remedy = match error {
         StartError::Bind(BindError::Bind { .. }) => {
             "; stop what listens there, or choose another address with --listen, --http and \
              --operator (port 0 picks a free one)"
@@ -106,7 +117,8 @@ const fn remedy(error: &StartError) -> &'static str {
         StartError::Tls(TlsError::Mismatch(_)) => "; set tls.certificate and tls.key to one pair",
         StartError::Io(_) => "; see how many threads and open files this user may have (ulimit -a)",
         _ => "",
-    }
+    };
+    remedy.into()
 }
 
 fn announce(ready: &Ready) -> anyhow::Result<()> {

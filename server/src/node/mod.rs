@@ -103,7 +103,8 @@ pub struct Node {
 impl Node {
     /// Sets everything up and binds the sockets; nothing is served yet. Blocks
     /// on the disk. Call it within a runtime. `built_in` is the web client that
-    /// is served unless the configuration names the folder of another.
+    /// is served unless the configuration names the folder of another. `accept_loss`
+    /// names what may be missing of the store, as a start before refused with it.
     ///
     /// `on_fatal` is called at most once, when the log can't commit any more:
     /// nothing is acknowledged from then on, and the process is to end.
@@ -113,6 +114,7 @@ impl Node {
     pub fn start(
         config: Config,
         built_in: Assets,
+        accept_loss: Option<String>,
         on_fatal: impl FnOnce(LogError) + Send + 'static,
     ) -> Result<Self, StartError> {
         // First, as a wrong folder is a slip that nothing else should wait for.
@@ -126,7 +128,7 @@ impl Node {
         }
         let configured = config.connections.total;
         let shares = descriptors::share(configured)?;
-        let store = Store::open(&store_options(&config, shares.store))?;
+        let store = Store::open(&store_options(&config, shares.store, accept_loss))?;
         let backend = Backend::start(&config, store, on_fatal)?;
         shares.tell(configured);
         let certificates = Certificates::load(config.tls_options())?;
@@ -242,9 +244,14 @@ fn ready(config: &Config, sockets: &Sockets, fingerprint: String) -> Ready {
     }
 }
 
-fn store_options(config: &Config, open_files: usize) -> store::Options {
+fn store_options(
+    config: &Config,
+    open_files: usize,
+    accept_loss: Option<String>,
+) -> store::Options {
     store::Options {
         open_files,
+        accept_loss,
         shard_count: config.storage.shards,
         cache_bytes: config.storage.cache_bytes,
         write_buffer_bytes: config.storage.write_buffer_bytes,

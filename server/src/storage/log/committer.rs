@@ -95,12 +95,18 @@ impl Committer {
             Some((*conversation, first))
         });
         self.view.hide(firsts);
-        let engine = self.view.store().engine();
+        let store = self.view.store();
+        let engine = store.engine();
         engine.write(&self.batch)?;
         let took = if sync {
+            let rows = engine.rows_written();
             let begun = clock::now();
             engine.sync()?;
-            Some(begun.elapsed())
+            let took = begun.elapsed();
+            let gained =
+                |(conversation, gain): (&ConversationId, &Gain)| Some((*conversation, (*gain)?));
+            store.raise_floor(rows, gains.values().flatten().filter_map(gained));
+            Some(took)
         } else {
             engine.flush()?;
             None

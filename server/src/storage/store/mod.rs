@@ -12,8 +12,11 @@
 
 pub mod engine;
 pub mod families;
+pub(crate) mod floor;
+mod folder;
 pub mod keys;
 pub mod open;
+mod opening;
 mod place;
 pub(crate) mod state;
 pub mod tables;
@@ -22,10 +25,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parley_protocol::ConversationId;
 use prost::Message;
 
+use self::floor::Floor;
+use self::folder::Folder;
 use crate::base::work;
 pub use engine::{Engine, EngineError, Scan, Scanned, Trouble, Usage, Write};
+pub use floor::loss::Loss;
 pub use keys::{Fact, Key, Relation, RowKey, Table, Which};
 pub use open::{FORMAT, OpenError, Options};
 pub use place::Place;
@@ -93,7 +100,8 @@ struct Inner {
     engine: Arc<dyn Engine>,
     facts: Facts,
     // Dropped after the engine: fields drop in order.
-    folder: Option<open::Folder>,
+    floor: Option<Floor>,
+    folder: Option<Folder>,
 }
 
 /// What a store knows of itself.
@@ -106,8 +114,9 @@ pub struct Facts {
     pub boots: u64,
     /// The node's id, made with the store.
     pub node_id: [u8; 16],
-    /// Which life of the store this is: clients drop what they copied under
-    /// another one. Zeros in a store that was only looked into and has none yet.
+    /// Which life of the store this is: drawn when it is made, and anew when something
+    /// it had may be gone (it was put back from a copy, or a loss was accepted). Zeros
+    /// in a store that was only looked into and has none yet.
     pub incarnation: [u8; 16],
 }
 
@@ -130,7 +139,7 @@ impl Store {
     /// The data folder; none for a store in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.inner.folder.as_ref().map(open::Folder::path)
+        self.inner.folder.as_ref().map(Folder::path)
     }
 
     /// Figures for metrics. Reads counters of the engine, no data.
@@ -173,6 +182,18 @@ impl Store {
     /// [`StoreError`] when it can't be written.
     pub fn roll(&self) -> Result<(), StoreError> {
         Ok(self.inner.engine.roll()?)
+    }
+
+    /// Notes, beside the database, that all rows up to `rows` are synced, with what
+    /// conversations gained by them: before anybody is told.
+    pub(crate) fn raise_floor(
+        &self,
+        rows: u64,
+        gains: impl Iterator<Item = (ConversationId, (u64, u64))>,
+    ) {
+        if let Some(floor) = &self.inner.floor {
+            floor.note(rows, gains);
+        }
     }
 
     /// The engine, for the log.

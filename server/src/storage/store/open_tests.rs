@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::storage::store::engine::memory::MemoryEngine;
+use crate::storage::store::folder::marker_text;
 use crate::storage::store::{Fact, RowKey, Table, Write};
 
 fn options(path: &Path) -> Options {
@@ -46,7 +47,7 @@ fn a_missing_folder_is_made_for_its_owner_alone_and_reopened() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
     assert_eq!(
         fs::read_to_string(path.join("PARLEY")).unwrap(),
-        "parley store\nformat 1\nshards 4\n"
+        "parley store\nformat 1\nshards 4\nfloor 1\n"
     );
     assert_eq!((first.facts().shard_count, first.facts().boots), (4, 1));
     let node_id = first.facts().node_id;

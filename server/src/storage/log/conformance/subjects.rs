@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::storage::store;
-use crate::storage::store::engine::rocks::{Budget, Rocks};
+use crate::storage::store::engine::rocks::{Budget, Recovery, Rocks};
 
 const SHARDS: u16 = 4;
 
@@ -75,7 +75,7 @@ impl Subject for OnDisk {
             wal_bytes: 8 << 20,
             open_files: 64,
         };
-        let engine = Rocks::open(self.here(), budget).unwrap();
+        let engine = Rocks::open(self.here(), budget, Recovery::Prefix).unwrap();
         start(Kind::Local, Arc::new(engine), options)
     }
 

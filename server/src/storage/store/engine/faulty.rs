@@ -132,6 +132,10 @@ impl Engine for Faulty {
         Ok(())
     }
 
+    fn rows_written(&self) -> u64 {
+        self.inner.rows_written()
+    }
+
     fn usage(&self) -> Usage {
         self.inner.usage()
     }

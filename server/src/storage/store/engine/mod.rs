@@ -58,6 +58,12 @@ pub trait Engine: Send + Sync {
     /// [`EngineError`]; as with every write that failed.
     fn roll(&self) -> Result<(), EngineError>;
 
+    /// Number of the last row that was written, counted from the engine's beginning and
+    /// across restarts; 0 for an engine that doesn't count.
+    fn rows_written(&self) -> u64 {
+        0
+    }
+
     /// Figures for metrics.
     fn usage(&self) -> Usage;
 }
@@ -181,6 +187,15 @@ pub struct EngineError {
     pub trouble: Trouble,
     /// The engine's own words.
     pub cause: String,
+}
+
+impl EngineError {
+    /// The database says that a file of its write-ahead log is gone or too short.
+    pub(in crate::storage::store) fn is_of_a_missing_log(&self) -> bool {
+        // It has no error of its own for that.
+        self.trouble == Trouble::Corrupt
+            && ["Missing WAL", "Size mismatch: WAL"].iter().any(|words| self.cause.contains(words))
+    }
 }
 
 /// Figures of an engine.

@@ -2,8 +2,9 @@
 //!
 //! The WAL is flushed and synced by hand ([`Rocks::flush`], [`Rocks::sync`]):
 //! a write goes into a buffer of the process first, so one sync serves many
-//! batches. Recovery stops at the first damaged record of the WAL: what is
-//! behind it was never acknowledged, since the log's sink waits for the sync.
+//! batches. Recovery stops at the first damaged record of the WAL. Whether what is
+//! behind it was acknowledged is seen before, by `store/floor`; files of it that are
+//! missing the database notices by itself.
 //! No other module names a RocksDB type. Its own messages go to tracing, its
 //! LOG files are off: opening writes nothing but the database.
 
@@ -44,11 +45,20 @@ pub struct Rocks {
     options: Options,
 }
 
+/// How much of a damaged write-ahead log is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    /// All up to the first record that can't be read. A missing file is an error.
+    Prefix,
+    /// Whatever can be read: for who has accepted that something is missing.
+    Remains,
+}
+
 /// Who opens a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     /// The one process that writes.
-    Owner,
+    Owner(Recovery),
     /// Somebody who looks.
     Guest,
 }
@@ -58,8 +68,8 @@ impl Rocks {
     ///
     /// # Errors
     /// [`EngineError`], with [`Trouble::InUse`] when another process has it open.
-    pub fn open(path: &Path, budget: Budget) -> Result<Self, EngineError> {
-        Self::open_as(path, budget, Access::Owner)
+    pub fn open(path: &Path, budget: Budget, recovery: Recovery) -> Result<Self, EngineError> {
+        Self::open_as(path, budget, Access::Owner(recovery))
     }
 
     /// Opens the database in `path` as it is now and only to read, also while
@@ -83,7 +93,14 @@ impl Rocks {
             .iter()
             .map(|tuning| ColumnFamilyDescriptor::new(tuning.name, family_options(tuning, &cache)));
         let db = match access {
-            Access::Owner => DB::open_cf_descriptors(&options, path, families),
+            Access::Owner(recovery) => {
+                options.set_track_and_verify_wals_in_manifest(recovery == Recovery::Prefix);
+                options.set_wal_recovery_mode(match recovery {
+                    Recovery::Prefix => DBRecoveryMode::PointInTime,
+                    Recovery::Remains => DBRecoveryMode::SkipAnyCorruptedRecord,
+                });
+                DB::open_cf_descriptors(&options, path, families)
+            }
             Access::Guest => {
                 // All files are opened at once, so that none goes away later.
                 options.set_max_open_files(-1);
@@ -99,6 +116,18 @@ impl Rocks {
             #[cfg(test)]
             options,
         })
+    }
+
+    /// Number of the last row: of all that was written, or found at opening.
+    pub(in crate::storage::store) fn last_row(&self) -> u64 {
+        self.db.latest_sequence_number()
+    }
+
+    /// How many files with long values the tables refer to, and their bytes.
+    pub(in crate::storage::store) fn blob_files(&self) -> (u64, u64) {
+        let sum =
+            |property| FAMILIES.iter().map(|tuning| self.figure(tuning.family, property)).sum();
+        (sum("rocksdb.num-blob-files"), sum("rocksdb.total-blob-file-size"))
     }
 
     /// What the database counted, so that a test can see a sync.
@@ -195,6 +224,10 @@ impl Engine for Rocks {
         self.db
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
             .map_err(|error| engine_error("write the tables", error))
+    }
+
+    fn rows_written(&self) -> u64 {
+        self.last_row()
     }
 
     fn usage(&self) -> Usage {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rocksdb::statistics::Ticker;
 
 use super::memory::MemoryEngine;
-use super::rocks::{Budget, Rocks};
+use super::rocks::{Budget, Recovery, Rocks};
 use super::*;
 
 const BUDGET: Budget = Budget {
@@ -61,14 +61,14 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let memory = MemoryEngine::new();
-        let mut disk = Rocks::open(folder.path(), BUDGET).unwrap();
+        let mut disk = Rocks::open(folder.path(), BUDGET, Recovery::Prefix).unwrap();
         for batch in &batches {
             memory.write(batch).unwrap();
             disk.write(batch).unwrap();
         }
         if reopen {
             drop(disk);
-            disk = Rocks::open(folder.path(), BUDGET).unwrap();
+            disk = Rocks::open(folder.path(), BUDGET, Recovery::Prefix).unwrap();
         }
         for write in batches.iter().flatten() {
             let (family, key) = (write.table.family(), write.key.as_bytes());
@@ -83,7 +83,7 @@ proptest! {
 #[test]
 fn a_sync_reaches_the_disk_and_a_flush_does_not_wait_for_it() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = Rocks::open(folder.path(), BUDGET).unwrap();
+    let engine = Rocks::open(folder.path(), BUDGET, Recovery::Prefix).unwrap();
     let key = Key::prefix(Table::Dedupe, ShardId(1));
     let batch = [Write { table: Table::Dedupe, key, value: Some(Bytes::from_static(b"x")) }];
     let before = engine.ticker(Ticker::WalFileSynced);
@@ -97,8 +97,9 @@ fn a_sync_reaches_the_disk_and_a_flush_does_not_wait_for_it() {
 #[test]
 fn a_database_that_is_open_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
-    let first: Arc<dyn Engine> = Arc::new(Rocks::open(folder.path(), BUDGET).unwrap());
-    let error = Rocks::open(folder.path(), BUDGET).err().unwrap();
+    let first: Arc<dyn Engine> =
+        Arc::new(Rocks::open(folder.path(), BUDGET, Recovery::Prefix).unwrap());
+    let error = Rocks::open(folder.path(), BUDGET, Recovery::Prefix).err().unwrap();
     assert_eq!(error.trouble, Trouble::InUse, "{error}");
     assert_eq!(first.usage().families.len(), 6);
 }
