@@ -60,12 +60,13 @@ pub use events::Events;
 pub use http::HttpApi;
 pub use machine::{
     Account, AccountSettings, AccountSettingsChange, Action, Audience, Backoff, CatchUp, Change,
-    Conversation, ConversationChange, ConversationKind, ConversationSettings, Deletion,
-    Description, Edit, Edited, Entry, Erased, Error, ErrorKind, Event, HistoryPage, Info, Invite,
-    InviteId, InvitePreview, LocalId, Member, MemberReceipt, Mention, Mentioned, Message, NewGroup,
-    NewMessage, NotifyLevel, Origin, Pin, Preferences, PreferencesChange, Presence, Profile,
-    ProfileChange, Range, Reaction, ReactionGroup, Receipt, Report, Role, SendStatus, Sent,
-    Session, SignIn, State, To, Token, Transport, Typing, UnknownEntry, User, What, Who,
+    Conversation, ConversationChange, ConversationKind, ConversationSettings, DamagedEntry,
+    Deletion, Description, Edit, Edited, Entry, Erased, Error, ErrorKind, Event, HistoryPage, Info,
+    Invite, InviteId, InvitePreview, LocalId, Member, MemberReceipt, Mention, Mentioned, Message,
+    NewGroup, NewMessage, NotifyLevel, Origin, Pin, Preferences, PreferencesChange, Presence,
+    Profile, ProfileChange, Range, Reaction, ReactionGroup, Receipt, Report, Reset, ResetReason,
+    Role, SendStatus, Sent, Session, SignIn, State, To, Token, Transport, Typing, UnknownEntry,
+    User, What, Who,
 };
 pub use transport::trust::Trust;
 

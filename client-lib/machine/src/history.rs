@@ -10,8 +10,8 @@ use prost::Message as _;
 
 use crate::convert;
 use crate::model::{
-    Change, Deletion, Edit, Edited, Entry, Erased, HistoryPage, Mention, Mentioned, Message,
-    Origin, Pin, Reaction, ReactionGroup, UnknownEntry, User, What,
+    Change, DamagedEntry, Deletion, Edit, Edited, Entry, Erased, HistoryPage, Mention, Mentioned,
+    Message, Origin, Pin, Reaction, ReactionGroup, UnknownEntry, User, What,
 };
 
 /// A part of a conversation, as it came.
@@ -57,6 +57,10 @@ impl Reader<'_> {
     /// What an entry says; one whose body can't be read is passed on as it came.
     #[must_use]
     pub fn entry(&self, entry: wire::Entry) -> Entry {
+        if entry.damaged {
+            let (conversation, seq) = (self.conversation, entry.seq);
+            return Entry::Damaged(DamagedEntry { conversation, seq });
+        }
         let sender = sender(&entry);
         let origin = Origin {
             conversation: self.conversation,
@@ -291,6 +295,9 @@ fn names(mentions: &[Mention], me: Option<UserId>) -> bool {
 /// Seq of the message an edit, deletion, reaction or pin is about.
 #[must_use]
 pub fn target(entry: &wire::Entry) -> Option<u64> {
+    if entry.damaged {
+        return None;
+    }
     let kind = EntryKind::try_from(i32::try_from(entry.kind).ok()?).ok()?;
     let target = match kind {
         EntryKind::Edit => read::<wire::Edit>(&entry.body)?.seq,
@@ -311,6 +318,9 @@ pub fn sender(entry: &wire::Entry) -> UserId {
 /// The users whose names are needed to show an entry.
 #[must_use]
 pub fn people(entry: &wire::Entry) -> Vec<UserId> {
+    if entry.damaged {
+        return Vec::new();
+    }
     let mut people = vec![sender(entry)];
     let kind = EntryKind::try_from(i32::try_from(entry.kind).unwrap_or(0));
     let named: Vec<Bytes> = match kind {

@@ -26,16 +26,16 @@ pub use compose::compose;
 pub use error::{Error, ErrorKind};
 pub use history::Page;
 pub use machine::{
-    CALLS, Call, CallId, Config, Count, Expiry, Item, Machine, Output, Period, Reply, Roster, Save,
-    Saved, SavedAccount, SavedConversation, Sizes, Tick,
+    CALLS, Call, CallId, Config, Count, Expiry, Item, Machine, Mark, Output, Period, Reply, Roster,
+    Save, Saved, SavedAccount, SavedConversation, Sizes, Tick,
 };
 pub use model::{
     Account, AccountSettings, AccountSettingsChange, Action, Audience, CatchUp, Change,
-    Conversation, ConversationChange, ConversationKind, ConversationSettings, Deletion,
-    Description, Edit, Edited, Entry, Erased, Event, HistoryPage, Info, Invite, InviteId,
+    Conversation, ConversationChange, ConversationKind, ConversationSettings, DamagedEntry,
+    Deletion, Description, Edit, Edited, Entry, Erased, Event, HistoryPage, Info, Invite, InviteId,
     InvitePreview, LocalId, Member, MemberReceipt, Mention, Mentioned, Message, NewGroup,
     NewMessage, NotifyLevel, Origin, Pin, Preferences, PreferencesChange, Presence, Profile,
-    ProfileChange, Range, Reaction, ReactionGroup, Receipt, Report, Role, SendStatus, Sent,
-    Session, SignIn, State, To, Transport, Typing, UnknownEntry, User, What, Who,
+    ProfileChange, Range, Reaction, ReactionGroup, Receipt, Report, Reset, ResetReason, Role,
+    SendStatus, Sent, Session, SignIn, State, To, Transport, Typing, UnknownEntry, User, What, Who,
 };
 pub use token::Token;

@@ -42,8 +42,13 @@ impl<'a> Cache<'a> {
 
     /// Keeps an entry of the log.
     pub(super) fn put(&mut self, id: ConversationId, entry: &wire::Entry) -> Result<(), Error> {
+        let at = (key(id), entry.seq);
+        // What the server lost this device may have yet.
+        if entry.damaged && self.entries.get(at).map_err(failed)?.is_some() {
+            return Ok(());
+        }
         let row = entry.encode_to_vec();
-        self.entries.insert((key(id), entry.seq), row.as_slice()).map_err(failed)?;
+        self.entries.insert(at, row.as_slice()).map_err(failed)?;
         self.touched.push(key(id));
         if entry.erased {
             return self.forget_edits(key(id), entry.seq);
@@ -107,7 +112,7 @@ impl<'a> Cache<'a> {
         Ok(())
     }
 
-    pub(super) fn wipe(mut self) -> Result<(), Error> {
+    pub(super) fn wipe(&mut self) -> Result<(), Error> {
         self.entries.retain(|_, _| false).map_err(failed)?;
         self.related.retain(|_, _| false).map_err(failed)
     }

@@ -128,6 +128,16 @@ impl FileStore {
                     Save::Done(id) => {
                         outbox.remove(id.0).map_err(failed)?;
                     }
+                    Save::Reset => {
+                        meta.retain(|name, _| !matches!(name, "account" | "feed"))
+                            .map_err(failed)?;
+                        conversations.retain(|_, _| false).map_err(failed)?;
+                        cache.wipe()?;
+                    }
+                    Save::Dropped(id) => {
+                        conversations.remove(key(*id)).map_err(failed)?;
+                        cache.clear(*id, u64::MAX)?;
+                    }
                     Save::Conversation(saved) => {
                         let row = ConversationRow::new(saved).encode_to_vec();
                         conversations.insert(key(saved.id), row.as_slice()).map_err(failed)?;
@@ -224,7 +234,7 @@ fn number(bytes: Option<Vec<u8>>) -> Result<Option<u64>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{Count, Item, Period, Roster, SavedAccount, SavedConversation};
+    use crate::machine::{Count, Item, Mark, Period, Roster, SavedAccount, SavedConversation};
     use crate::machine::{LocalId, Preferences, To, User};
     use bytes::Bytes;
     use parley_protocol::ids::{ClientMessageId, DeviceId, UserId};
@@ -260,7 +270,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store");
         let user = User { id: UserId::new([1; 16]), name: "ann".into() };
-        let account = SavedAccount { user, device: DeviceId::new([2; 16]), revision: 3 };
+        let account = SavedAccount {
+            user,
+            device: DeviceId::new([2; 16]),
+            revision: 3,
+            incarnation: Some([4; 16]),
+        };
         let conversation = SavedConversation {
             id: PLACE,
             held: 3,
@@ -284,6 +299,7 @@ mod tests {
             request: true,
             hidden: 2,
             periods: vec![Period { after: 1, by: UserId::new([1; 16]), retention_s: 5 }],
+            mark: Some(Mark { seq: 3, time_ms: 9, origin: u64::MAX, body: 1 }),
         };
         let group = Item { to: To::NewGroup, ..item(3) };
         let joining = Item { to: To::Invite("code".into()), ..item(4) };
@@ -309,6 +325,45 @@ mod tests {
         assert_eq!(opened.saved.conversations, vec![conversation]);
         assert_eq!(opened.saved.account, Some(account));
         assert_eq!((opened.saved.feed_position, opened.saved.last_local_id), (77, 4));
+    }
+
+    #[test]
+    fn a_reset_leaves_the_outbox_and_the_token_and_a_dropped_conversation_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let other = ConversationId::new([8; 16]);
+        {
+            let (store, _) = open(&path);
+            store.keep_token(&Token::new([5; 32])).unwrap();
+            store.commit(&[Save::Queued(item(1)), Save::Feed(7)]).unwrap();
+            store.commit(&entries(1..=3)).unwrap();
+            let kept = wire::Entry { seq: 1, ..wire::Entry::default() };
+            store.commit(&[Save::Entry(other, kept), Save::Dropped(PLACE)]).unwrap();
+            assert_eq!(seqs(store.cached(PLACE, Range::Latest, 0).unwrap()), None);
+            assert_eq!(seqs(store.cached(other, Range::Latest, 0).unwrap()), Some(vec![1]));
+            store.commit(&[Save::Reset]).unwrap();
+            assert_eq!(seqs(store.cached(other, Range::Latest, 0).unwrap()), None);
+        }
+        let (_, opened) = open(&path);
+        assert_eq!(opened.token.unwrap().expose(), &[5; 32]);
+        assert_eq!(opened.saved.outbox, vec![item(1)]);
+        assert_eq!((opened.saved.feed_position, opened.saved.last_local_id), (0, 1));
+    }
+
+    #[test]
+    fn what_the_server_lost_takes_no_entry_away_and_gives_way_to_the_real_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = open(&folder.path().join("store"));
+        let lost = |seq| wire::Entry { seq, damaged: true, ..wire::Entry::default() };
+        let damaged = || {
+            let page = store.cached(PLACE, Range::Latest, 0).unwrap().unwrap();
+            page.entries.iter().map(|entry| entry.damaged).collect::<Vec<_>>()
+        };
+        store.commit(&entries(1..=2)).unwrap();
+        store.commit(&[Save::Entry(PLACE, lost(2)), Save::Entry(PLACE, lost(3))]).unwrap();
+        assert_eq!(damaged(), vec![false, false, true]);
+        store.commit(&entries(3..=3)).unwrap();
+        assert_eq!(damaged(), vec![false; 3]);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use parley_protocol::wire;
 use prost::Message;
 
 use crate::machine::{
-    Count, Error, ErrorKind, Item, LocalId, Period, Roster, SavedAccount, SavedConversation, To,
-    User, convert,
+    Count, Error, ErrorKind, Item, LocalId, Mark, Period, Roster, SavedAccount, SavedConversation,
+    To, User, convert,
 };
 
 #[derive(Clone, PartialEq, Message)]
@@ -22,6 +22,8 @@ pub(super) struct AccountRow {
     device: Bytes,
     #[prost(uint64, tag = "4")]
     revision: u64,
+    #[prost(bytes = "bytes", optional, tag = "5")]
+    incarnation: Option<Bytes>,
 }
 
 impl AccountRow {
@@ -31,6 +33,7 @@ impl AccountRow {
             name: account.user.name.to_string(),
             device: account.device.to_wire(),
             revision: account.revision,
+            incarnation: account.incarnation.map(|it| Bytes::copy_from_slice(&it)),
         }
     }
 
@@ -40,6 +43,10 @@ impl AccountRow {
             user: User { id: user(&row.user)?, name: row.name.into() },
             device: DeviceId::from_slice(&row.device).map_err(corrupt)?,
             revision: row.revision,
+            incarnation: row
+                .incarnation
+                .map(|bytes| <[u8; 16]>::try_from(&*bytes).map_err(corrupt))
+                .transpose()?,
         })
     }
 }
@@ -151,6 +158,21 @@ pub(super) struct ConversationRow {
     stale: bool,
     #[prost(message, repeated, tag = "22")]
     periods: Vec<PeriodRow>,
+    #[prost(message, optional, tag = "23")]
+    mark: Option<MarkRow>,
+}
+
+/// The newest entry that was taken.
+#[derive(Clone, Copy, PartialEq, Message)]
+struct MarkRow {
+    #[prost(uint64, tag = "1")]
+    seq: u64,
+    #[prost(uint64, tag = "2")]
+    time_ms: u64,
+    #[prost(fixed64, tag = "3")]
+    origin: u64,
+    #[prost(fixed64, tag = "4")]
+    body: u64,
 }
 
 /// From when on messages expire.
@@ -191,6 +213,10 @@ impl ConversationRow {
             version: saved.count.version,
             stale: saved.count.stale,
             periods: saved.periods.iter().map(PeriodRow::new).collect(),
+            mark: saved.mark.map(|mark| {
+                let Mark { seq, time_ms, origin, body } = mark;
+                MarkRow { seq, time_ms, origin, body }
+            }),
         }
     }
 
@@ -236,6 +262,10 @@ impl ConversationRow {
             request: row.request,
             hidden: row.hidden,
             periods: row.periods.iter().map(PeriodRow::read).collect::<Result<_, _>>()?,
+            mark: row.mark.map(|row| {
+                let MarkRow { seq, time_ms, origin, body } = row;
+                Mark { seq, time_ms, origin, body }
+            }),
         })
     }
 }

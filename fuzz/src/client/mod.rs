@@ -366,6 +366,10 @@ impl World {
                     let last = self.shown.insert(message.conversation, message.seq);
                     assert!(last < Some(message.seq), "seq {} after {last:?}", message.seq);
                 }
+                Output::Emit(Event::Reset(reset)) => match reset.conversation {
+                    Some(id) => drop(self.shown.remove(&id)),
+                    None => self.shown.clear(),
+                },
                 Output::Reply(call, _) => {
                     assert!(self.calls.remove(&call), "{call:?} is answered, and isn't waiting");
                 }

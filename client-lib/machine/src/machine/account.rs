@@ -47,14 +47,27 @@ impl Account {
         user: User,
         device: DeviceId,
         revision: u64,
+        incarnation: Option<[u8; 16]>,
     ) -> Option<SavedAccount> {
         let revision = self.known.as_ref().map_or(revision, |known| known.revision);
-        let account = SavedAccount { user, device, revision };
+        let incarnation = incarnation.or_else(|| self.known.as_ref()?.incarnation);
+        let account = SavedAccount { user, device, revision, incarnation };
         if self.known.as_ref() == Some(&account) {
             return None;
         }
         self.known = Some(account.clone());
         Some(account)
+    }
+
+    /// Whether this is another life of the store than what is known here is of.
+    pub(crate) fn is_other_life(&self, incarnation: Option<[u8; 16]>) -> bool {
+        let known = self.known.as_ref().and_then(|known| known.incarnation);
+        known.zip(incarnation).is_some_and(|(known, told)| known != told)
+    }
+
+    /// Forgets whose this is, until the server says so.
+    pub(crate) fn forget(&mut self) {
+        self.known = None;
     }
 
     pub(crate) fn begin_session(&mut self, session: Session) {
@@ -91,8 +104,8 @@ mod tests {
     fn a_new_device_takes_the_revision_of_the_first_session_and_a_known_one_catches_up() {
         let mut account = Account::new(None);
         assert_eq!((account.me(), account.set_revision(9)), (None, None));
-        assert_eq!(account.identify(user("ann"), DEVICE, 7).map(|it| it.revision), Some(7));
-        assert_eq!(account.identify(user("ann"), DEVICE, 9), None);
+        assert_eq!(account.identify(user("ann"), DEVICE, 7, None).map(|it| it.revision), Some(7));
+        assert_eq!(account.identify(user("ann"), DEVICE, 9, None), None);
         assert_eq!(account.set_revision(7), None);
         assert_eq!(account.set_revision(9).map(|it| it.revision), Some(9));
         assert_eq!(account.me(), Some(ANN));
@@ -101,8 +114,8 @@ mod tests {
     #[test]
     fn another_name_or_device_is_kept() {
         let mut account = Account::new(None);
-        account.identify(user("ann"), DEVICE, 7);
-        assert!(account.identify(user("anna"), DEVICE, 7).is_some());
-        assert!(account.identify(user("anna"), DeviceId::new([3; 16]), 7).is_some());
+        account.identify(user("ann"), DEVICE, 7, None);
+        assert!(account.identify(user("anna"), DEVICE, 7, None).is_some());
+        assert!(account.identify(user("anna"), DeviceId::new([3; 16]), 7, None).is_some());
     }
 }

@@ -26,8 +26,8 @@ impl Machine {
         }
         let answered = self.feed.handle_answer(changes.feed_position, changes.more, tick.now_ms);
         let Answered::Whole { first } = answered else { return Ok(()) };
-        if first {
-            // What the first list did not name is newer than it.
+        if first || !self.feed.awaits_restart() {
+            // What the whole list did not name is newer than it.
             for id in self.conversations.begin_remaining() {
                 self.advance(id);
             }
@@ -40,11 +40,9 @@ impl Machine {
 
     fn handle_feed_entry(&mut self, tick: Tick, entry: &wire::FeedEntry) -> Result<(), Malformed> {
         let id = conversation_id(&entry.conversation)?;
-        let (fresh, catch_up) = (self.feed.is_fresh(), self.config.catch_up);
+        let catch_up = self.config.catch_up;
         let conversation = self.conversation(id);
-        if fresh {
-            conversation.begin_by(catch_up, entry);
-        }
+        conversation.begin_by(catch_up, entry);
         let news = conversation.handle_feed(entry, tick.now_ms);
         if let Some(up_to) = news.cleared {
             self.outputs.save(Save::Cleared(id, up_to));
@@ -63,7 +61,7 @@ impl Machine {
         }
     }
 
-    fn save_feed(&mut self) {
+    pub(super) fn save_feed(&mut self) {
         self.outputs.save(Save::Feed(self.feed.resume_position()));
     }
 

@@ -70,6 +70,18 @@ impl Conversations {
         self.known.entry(id).or_insert_with(|| Conversation::new(id, held))
     }
 
+    /// What is known of it goes, and it begins where the feed will say. Returns what
+    /// was known.
+    pub(crate) fn restart(&mut self, id: ConversationId) -> Option<Conversation> {
+        self.lend(id);
+        let anew = Conversation::new(id, None);
+        let known = self.known.get_mut(&id).map(|known| std::mem::replace(known, anew));
+        self.changed.remove(&id);
+        self.unsaved.remove(&id);
+        self.schedule.wake(id);
+        known
+    }
+
     /// Those for which it is not known yet where this device begins do so at
     /// their beginning. Returns them.
     pub(crate) fn begin_remaining(&mut self) -> Vec<ConversationId> {

@@ -30,16 +30,30 @@ impl Machine {
             // before the description, without which nothing is emitted.
             self.feed.resync_now(tick.now_ms);
         }
-        self.conversation(id).offer(&deliver.entries);
+        self.conversation(id).offer_new(&deliver.entries);
+        self.drop_if_contradicted(tick, id);
         self.advance(id);
         self.advance_feed(deliver.feed_position);
         Ok(())
+    }
+
+    /// The answer to whether a log is still the same.
+    pub(super) fn handle_checked(&mut self, tick: Tick, id: ConversationId, page: &wire::Fetched) {
+        self.conversations.finish_fetch();
+        self.conversations.wake(id);
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        if let Some(reason) = conversation.handle_checked(page) {
+            self.drop_conversation(tick, id, reason);
+        }
     }
 
     pub(super) fn handle_gap_page(&mut self, tick: Tick, id: ConversationId, page: &wire::Fetched) {
         self.conversations.finish_fetch();
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let bounds = conversation.handle_gap_page(page, tick.now_ms);
+        if self.drop_if_contradicted(tick, id) {
+            return;
+        }
         self.advance(id);
         let start = self.note_start(id, bounds, page);
         if let Some(conversation) = self.conversations.get_mut(id)
@@ -62,6 +76,7 @@ impl Machine {
         {
             self.outputs.save(Save::Cleared(id, first.saturating_sub(1)));
         }
+        self.drop_if_contradicted(tick, id);
         self.advance(id);
     }
 
@@ -92,6 +107,10 @@ impl Machine {
         let dense = self.calls.get(call).is_some_and(is_dense);
         let bounds = entries.first().zip(entries.last());
         let bounds = bounds.map(|(first, last)| (first.seq, last.seq)).filter(|_| dense);
+        if let Some(conversation) = self.conversations.get_mut(id) {
+            entries.iter().chain(&related).for_each(|entry| conversation.compare(entry));
+            self.drop_if_contradicted(tick, id);
+        }
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.handle_history(bounds, page.last_seq, tick.now_ms);
             for entry in entries.iter().chain(&related) {
@@ -212,6 +231,7 @@ fn event(entry: model::Entry) -> Event {
         model::Entry::Pin(pin) => Event::Pinned(pin),
         model::Entry::Change(change) => Event::Changed(change),
         model::Entry::Erased(erased) => Event::Erased(erased),
+        model::Entry::Damaged(entry) => Event::Damaged(entry),
         model::Entry::Unknown(entry) => Event::UnknownEntry(entry),
     }
 }

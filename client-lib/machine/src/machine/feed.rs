@@ -18,6 +18,8 @@ pub(crate) struct Feed {
     position: u64,
     /// From where the feed is to be asked again, when that is before the position.
     resync_from: Option<u64>,
+    /// It is to be asked for all there is, whatever is being asked now.
+    restart: bool,
     /// From where it is being asked.
     asked_from: Option<u64>,
     /// A count became stale since the last input.
@@ -49,6 +51,7 @@ impl Feed {
         Self {
             position,
             resync_from: None,
+            restart: false,
             asked_from: None,
             resync_wanted: false,
             resyncs: 0,
@@ -70,14 +73,15 @@ impl Feed {
 
     /// From where the feed has to be asked, were it asked now; what a store keeps.
     pub(crate) fn resume_position(&self) -> u64 {
-        let from = [self.resync_from, self.asked_from].into_iter().flatten().min();
+        let start = self.restart.then_some(0);
+        let from = [start, self.resync_from, self.asked_from].into_iter().flatten().min();
         from.map_or(self.position, |from| from.min(self.position))
     }
 
     /// The question is made: returns from where.
     pub(crate) fn ask(&mut self) -> u64 {
         let from = self.resume_position();
-        self.resync_from = None;
+        (self.resync_from, self.restart) = (None, false);
         self.asked_from = Some(from);
         from
     }
@@ -93,7 +97,9 @@ impl Feed {
     /// An answer came whose last position is this, with more to follow or not.
     pub(crate) fn handle_answer(&mut self, position: u64, more: bool, now_ms: u64) -> Answered {
         self.asked_from = None;
-        self.position = self.position.max(position);
+        // Nothing was pushed before the first answer of a session: it is right also
+        // when it is lower.
+        self.position = if self.synced { self.position.max(position) } else { position };
         if more {
             // The position may be further already, by what was pushed meanwhile.
             self.resync_from = Some(position);
@@ -145,6 +151,17 @@ impl Feed {
     pub(crate) fn resync_now(&mut self, now_ms: u64) {
         self.resync_from = Some(self.resume_position());
         self.sync_at_ms = Some(now_ms);
+    }
+
+    /// A conversation begins anew: the feed is asked for all there is.
+    pub(crate) const fn restart(&mut self, now_ms: u64) {
+        self.restart = true;
+        self.sync_at_ms = Some(now_ms);
+    }
+
+    /// Whether the feed is to be asked for all there is.
+    pub(crate) const fn awaits_restart(&self) -> bool {
+        self.restart
     }
 
     /// What became stale in this input is asked a little later, with what follows it.

@@ -51,6 +51,9 @@ impl Machine {
             (Kind::Fetched(page), Some(Pending::Refetch(id))) => {
                 self.handle_refetched(tick, id, &page);
             }
+            (Kind::Fetched(page), Some(Pending::Check(id))) => {
+                self.handle_checked(tick, id, &page);
+            }
             (Kind::Fetched(page), Some(Pending::Call(call))) => {
                 self.handle_page(tick, call, &page)?;
             }
@@ -200,7 +203,12 @@ impl Machine {
             self.apply_step(step, tick.now_ms);
             return Ok(());
         }
-        let account = self.account.identify(user.clone(), device, welcome.account_revision);
+        let (revision, incarnation) = (welcome.account_revision, incarnation(&welcome)?);
+        let is_other_life = self.account.is_other_life(incarnation);
+        if is_other_life {
+            self.drop_copy(tick);
+        }
+        let account = self.account.identify(user.clone(), device, revision, incarnation);
         if let Some(account) = account {
             self.outputs.save(Save::Account(account));
             self.learn_peers();
@@ -223,8 +231,13 @@ impl Machine {
         self.account.begin_session(session);
         self.connect.handle_welcome(tick.now_ms);
         self.report_state(tick.now_ms);
-        self.handle_revision(welcome.account_revision);
-        self.handle_changes(tick, &welcome.changes.unwrap_or_default(), true)?;
+        if is_other_life {
+            // What changed since a position of the other life says nothing.
+            self.outputs.emit(Event::AccountChanged { revision });
+        } else {
+            self.handle_revision(revision);
+            self.handle_changes(tick, &welcome.changes.unwrap_or_default(), true)?;
+        }
         self.resume();
         Ok(())
     }
@@ -269,6 +282,7 @@ impl Machine {
         let entry =
             wire::Entry { seq, ordinal, time_ms, sender, kind, body, ..wire::Entry::default() };
         self.conversation(conversation).handle_sent(entry, answer.duplicate, tick.now_ms);
+        self.drop_if_contradicted(tick, conversation);
         self.conversations.touch(conversation);
         self.advance(conversation);
         self.follow_cursors(conversation);
@@ -319,6 +333,13 @@ impl Machine {
             |call: &Call| matches!(call, Call::Describe { conversation } if *conversation == id);
         self.calls.matching(same)
     }
+}
+
+fn incarnation(welcome: &wire::Welcome) -> Result<Option<[u8; 16]>, Malformed> {
+    if welcome.incarnation.is_empty() {
+        return Ok(None);
+    }
+    <[u8; 16]>::try_from(&*welcome.incarnation).map(Some).map_err(|_| Malformed)
 }
 
 pub(super) fn conversation_id(bytes: &[u8]) -> Result<ConversationId, Malformed> {

@@ -19,7 +19,7 @@
 //! `schedule`; what one is, is in `conversation`), `names`, `presence`, `calls`,
 //! `feed`, `outputs`. The machine routes between them: `commands` from the
 //! application, `inbound` (with `changes`, `entries`, `cursors`, `people`,
-//! `refusals`, `targets`) from the server, `outbound` to it, `time`.
+//! `refusals`, `targets`, `reset`) from the server, `outbound` to it, `time`.
 
 mod account;
 mod calls;
@@ -42,6 +42,7 @@ mod people;
 mod presence;
 mod refusals;
 mod requests;
+mod reset;
 mod schedule;
 mod targets;
 mod time;
@@ -53,7 +54,7 @@ use std::sync::Arc;
 use parley_protocol::ids::{ConversationId, UserId};
 
 pub use connect::Tick;
-pub use conversation::{Count, Expiry, Period, Roster, SavedConversation};
+pub use conversation::{Count, Expiry, Mark, Period, Roster, SavedConversation};
 pub use outbox::Item;
 pub use types::{Call, CallId, Config, Output, Reply, Save, Saved, SavedAccount, Sizes};
 

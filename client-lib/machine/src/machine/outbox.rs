@@ -174,19 +174,22 @@ impl Outbox {
 
     /// Two targets turned out to be the same: their lanes become one, in the
     /// order in which the messages were queued.
-    pub(crate) fn merge(&mut self, from: &To, to: &To) {
+    /// Returns those that have another target by it.
+    pub(crate) fn merge(&mut self, from: &To, to: &To) -> Vec<Item> {
         if from == to {
-            return;
+            return Vec::new();
         }
-        let Some(old) = self.lanes.remove(from) else { return };
+        let Some(old) = self.lanes.remove(from) else { return Vec::new() };
         let lane = self.lanes.entry(to.clone()).or_default();
-        let mut queue: Vec<LocalId> = lane.queue.drain(..).chain(old.queue).collect();
-        queue.sort_unstable();
-        for id in &queue {
+        let mut changed = Vec::new();
+        for id in &old.queue {
             if let Some(item) = self.items.get_mut(id) {
                 item.to = to.clone();
+                changed.push(item.clone());
             }
         }
+        let mut queue: Vec<LocalId> = lane.queue.drain(..).chain(old.queue).collect();
+        queue.sort_unstable();
         lane.queue = queue.into();
         lane.in_flight |= old.in_flight;
         lane.unanswered |= old.unanswered;
@@ -194,6 +197,14 @@ impl Outbox {
         lane.refusals = lane.refusals.max(old.refusals);
         self.turn.retain(|other| other != from && other != to);
         self.turn.push_back(to.clone());
+        changed
+    }
+
+    /// Takes out all items of some kinds, on their way or not.
+    pub(crate) fn take_back(&mut self, kinds: impl Fn(u32) -> bool) -> Vec<Item> {
+        let ids = self.items.values().filter(|item| kinds(item.kind)).map(|item| item.local_id);
+        let ids: Vec<LocalId> = ids.collect();
+        ids.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
     /// The server committed it.

@@ -33,6 +33,13 @@ impl Machine {
                 }
                 self.conversations.wake(id);
             }
+            Pending::Check(id) => {
+                self.conversations.finish_fetch();
+                if let Some(conversation) = self.conversations.get_mut(id) {
+                    conversation.handle_check_refused();
+                }
+                self.conversations.wake(id);
+            }
             Pending::Delivered(id) => {
                 if let Some(conversation) = self.conversations.get_mut(id) {
                     conversation.handle_delivered_refused(&error, again_ms);

@@ -27,6 +27,8 @@ pub(crate) enum Pending {
     /// Entries that the server wants this session to have been given before it
     /// takes a cursor.
     Refetch(ConversationId),
+    /// Whether the log is still the same.
+    Check(ConversationId),
     Delivered(ConversationId),
     Read(ConversationId, u64),
     Lookup(String),

@@ -76,6 +76,19 @@ impl Tracking {
         self.sends.keys().copied()
     }
 
+    /// Follows none of a conversation any more. Returns those that are let go.
+    pub(crate) fn forget(&mut self, conversation: ConversationId) -> Vec<LocalId> {
+        let lane = self.sends.remove(&conversation).unwrap_or_default();
+        self.count -= lane.len();
+        lane.into_values().map(|tracked| tracked.local_id).collect()
+    }
+
+    /// Follows none any more. Returns those that are let go.
+    pub(crate) fn forget_all(&mut self) -> Vec<LocalId> {
+        let all = std::mem::take(self).sends.into_values();
+        all.flatten().map(|(_, tracked)| tracked.local_id).collect()
+    }
+
     fn remove(&mut self, conversation: ConversationId, seq: u64) -> Option<Tracked> {
         let lane = self.sends.get_mut(&conversation)?;
         let tracked = lane.remove(&seq)?;

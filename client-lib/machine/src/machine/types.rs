@@ -55,6 +55,8 @@ pub struct SavedAccount {
     pub device: DeviceId,
     /// Revision of the account's own data, as last heard of.
     pub revision: u64,
+    /// Which life of the server's store all this is of, once the server said so.
+    pub incarnation: Option<[u8; 16]>,
 }
 
 /// A change a store has to keep.
@@ -64,6 +66,11 @@ pub enum Save {
     Queued(Item),
     /// An outbox item that is done.
     Done(LocalId),
+    /// All that came from the server goes: positions, entries, whose store it is.
+    /// The outbox stays.
+    Reset,
+    /// All that came from the server of this conversation goes.
+    Dropped(ConversationId),
     /// A conversation's position.
     Conversation(Box<SavedConversation>),
     /// The feed position.

@@ -320,6 +320,21 @@ impl fmt::Debug for UnknownEntry {
     }
 }
 
+/// An entry that the server can't read any more: its disk damaged or lost it. Only
+/// its place is known. It may come back, when the operator brings it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DamagedEntry {
+    /// Where it is.
+    pub conversation: ConversationId,
+    /// Its position there.
+    pub seq: u64,
+}
+
+impl DamagedEntry {
+    /// What to show in its place.
+    pub const FALLBACK: &str = "[this message can't be read: the server's disk lost it]";
+}
+
 /// One entry of a history page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -338,6 +353,8 @@ pub enum Entry {
     Change(Change),
     /// Something whose content is gone.
     Erased(Erased),
+    /// Something that the server can't read any more.
+    Damaged(DamagedEntry),
     /// Something newer than this build.
     Unknown(UnknownEntry),
 }
@@ -349,6 +366,7 @@ impl Entry {
         match self {
             Self::Message(message) => message.seq,
             Self::Unknown(entry) => entry.seq,
+            Self::Damaged(entry) => entry.seq,
             other => other.origin().map_or(0, |origin| origin.seq),
         }
     }
@@ -362,7 +380,7 @@ impl Entry {
         }
     }
 
-    /// Where it is and whose, of everything but messages and unknown entries.
+    /// Where it is and whose, of everything but messages, damaged and unknown entries.
     fn origin(&self) -> Option<&Origin> {
         match self {
             Self::Edit(edit) => Some(&edit.origin),
@@ -371,7 +389,7 @@ impl Entry {
             Self::Pin(pin) => Some(&pin.origin),
             Self::Change(change) => Some(&change.origin),
             Self::Erased(erased) => Some(&erased.origin),
-            Self::Message(_) | Self::Unknown(_) => None,
+            Self::Message(_) | Self::Damaged(_) | Self::Unknown(_) => None,
         }
     }
 }

@@ -3,8 +3,8 @@
 use parley_protocol::ids::{ClientMessageId, ConversationId, DeviceId};
 
 use super::{
-    Change, Conversation, Deletion, Edit, Erased, LocalId, Message, Pin, Presence, Profile,
-    Reaction, Receipt, Sent, State, Transport, UnknownEntry, User, What,
+    Change, Conversation, DamagedEntry, Deletion, Edit, Erased, LocalId, Message, Pin, Presence,
+    Profile, Reaction, Receipt, Sent, State, Transport, UnknownEntry, User, What,
 };
 use crate::error::Error;
 
@@ -29,6 +29,12 @@ pub enum Event {
     Erased(Erased),
     /// An entry of a kind this build doesn't know.
     UnknownEntry(UnknownEntry),
+    /// An entry that the server can't read any more.
+    Damaged(DamagedEntry),
+    /// What this device held of the server was dropped, since the server has
+    /// another store now. What was shown of it is to be dropped, too; what the
+    /// server has follows as on a new device.
+    Reset(Reset),
     /// The user hid these messages from themselves, on any device.
     Hidden {
         /// The conversation they are in.
@@ -105,6 +111,8 @@ impl Event {
             Self::Changed(change) => change.origin.own,
             Self::Erased(erased) => erased.origin.own,
             Self::UnknownEntry(_)
+            | Self::Damaged(_)
+            | Self::Reset(_)
             | Self::Hidden { .. }
             | Self::Conversation(_)
             | Self::Typing(_)
@@ -141,6 +149,8 @@ impl Event {
             | Self::Reacted(_)
             | Self::Pinned(_)
             | Self::Erased(_)
+            | Self::Damaged(_)
+            | Self::Reset(_)
             | Self::Typing(_)
             | Self::Presence(_)
             | Self::Profile(_)
@@ -154,6 +164,27 @@ impl Event {
             | Self::Lagged(_) => 0,
         }
     }
+}
+
+/// What this device dropped of what it held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reset {
+    /// The conversation whose copy went; all of them when none is named.
+    pub conversation: Option<ConversationId>,
+    /// Why.
+    pub reason: ResetReason,
+}
+
+/// How this device noticed that the server has another store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResetReason {
+    /// The server says so: a copy was put back, or a loss was accepted.
+    StorePutBack,
+    /// The log of the conversation ends before what this device held.
+    LogEndsEarlier,
+    /// The log of the conversation has other entries than this device held.
+    LogDiffers,
 }
 
 /// A sign-in to the own account.

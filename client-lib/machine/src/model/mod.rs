@@ -25,10 +25,10 @@ pub use conversation::{
     Range, Receipt, Role, Who,
 };
 pub use entry::{
-    Change, Deletion, Edit, Edited, Entry, Erased, Mention, Mentioned, Message, Origin, Pin,
-    Reaction, ReactionGroup, UnknownEntry, What,
+    Change, DamagedEntry, Deletion, Edit, Edited, Entry, Erased, Mention, Mentioned, Message,
+    Origin, Pin, Reaction, ReactionGroup, UnknownEntry, What,
 };
-pub use event::{Event, SignIn, Typing};
+pub use event::{Event, Reset, ResetReason, SignIn, Typing};
 pub use people::{
     Account, AccountSettings, AccountSettingsChange, Audience, Presence, Profile, ProfileChange,
     Report,

@@ -11,7 +11,7 @@ use prost::Message as _;
 
 use super::server::name;
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Log {
     pub(super) group: bool,
     title: String,
@@ -24,6 +24,7 @@ pub(super) struct Log {
     pub(super) hidden: HashMap<UserId, Vec<u64>>,
 }
 
+#[derive(Clone)]
 struct Membership {
     user: UserId,
     owner: bool,
@@ -77,10 +78,16 @@ impl Log {
         (member.sees_after, end)
     }
 
+    pub(super) fn time_ms(&self, seq: u64) -> u64 {
+        self.entries.get((seq as usize).wrapping_sub(1)).map_or(0, |entry| entry.time_ms)
+    }
+
     /// Whether `me` may do this now.
     pub(super) fn check(&self, me: UserId, kind: EntryKind, body: &Bytes) -> Result<(), Code> {
         if self.entries.is_empty() {
-            return Ok(());
+            // What was about a conversation that is not there any more begins none.
+            let begins = matches!(kind, EntryKind::Text | EntryKind::GroupCreated);
+            return if begins { Ok(()) } else { Err(Code::TargetInvalid) };
         }
         let member = self.active().find(|member| member.user == me).ok_or(Code::Forbidden)?;
         let (after, _) = self.view(me);
@@ -125,14 +132,20 @@ impl Log {
     }
 
     /// Appends, and does what the entry does.
-    pub(super) fn append(&mut self, me: UserId, send: &wire::Send, origin: (u8, Bytes)) {
+    pub(super) fn append(
+        &mut self,
+        me: UserId,
+        send: &wire::Send,
+        origin: (u8, Bytes),
+        now_ms: u64,
+    ) {
         let seq = self.entries.len() as u64 + 1;
         let before = self.entries.last().map_or(0, |entry| entry.ordinal);
         let ordinal = before + u64::from(send.kind == EntryKind::Text as u32);
         self.entries.push(wire::Entry {
             seq,
             ordinal,
-            time_ms: seq,
+            time_ms: now_ms,
             epoch: 1,
             sender: me.to_wire(),
             kind: send.kind,

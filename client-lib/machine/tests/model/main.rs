@@ -22,12 +22,15 @@ use parley_protocol::wire::{self, client_envelope::Kind as Ask};
 
 use parley_client_machine::{
     Action, Backoff, Call, CallId, CatchUp, Config, Conversation, ConversationChange, Error,
-    ErrorKind, Event, LocalId, Machine, NewGroup, NewMessage, Output, Save, Saved,
+    ErrorKind, Event, LocalId, Machine, NewGroup, NewMessage, Output, Reset, Save, Saved,
     SavedConversation, SendStatus, Sent, Tick, To, Token, Transport, compose,
 };
 use server::{Server, user};
 
 const SEEDS: u64 = 150;
+
+/// Those in which a copy of the server is put back.
+const PUT_BACK: u64 = 50;
 
 const OWNERS: [&str; 3] = ["ann", "ben", "cat"];
 
@@ -50,11 +53,15 @@ struct Device {
     sends: BTreeMap<LocalId, Outgoing>,
     next_call: u64,
     ready: bool,
+    /// Copies that were dropped: of everything, of one conversation.
+    resets: (u32, u32),
 }
 
 struct Outgoing {
     id: ClientMessageId,
     sent: Option<Sent>,
+    /// The server that answered was put back since.
+    before: bool,
     failed: bool,
 }
 
@@ -69,10 +76,16 @@ impl Disk {
         for save in saves {
             match save {
                 Save::Queued(item) => {
-                    self.saved.last_local_id = item.local_id.0;
+                    self.saved.last_local_id = self.saved.last_local_id.max(item.local_id.0);
+                    self.saved.outbox.retain(|other| other.local_id != item.local_id);
                     self.saved.outbox.push(item);
                 }
                 Save::Done(id) => self.saved.outbox.retain(|item| item.local_id != id),
+                Save::Reset => {
+                    self.saved.conversations.clear();
+                    (self.saved.account, self.saved.feed_position) = (None, 0);
+                }
+                Save::Dropped(id) => self.saved.conversations.retain(|other| other.id != id),
                 Save::Conversation(saved) => {
                     let same = |other: &SavedConversation| other.id == saved.id;
                     self.saved.conversations.retain(|other| !same(other));
@@ -118,6 +131,7 @@ impl Device {
             sends: BTreeMap::new(),
             next_call: 0,
             ready: false,
+            resets: (0, 0),
         };
         device.boot();
         device
@@ -162,7 +176,7 @@ impl Device {
         let id = ClientMessageId::new(Bytes::from(rng.u128(..).to_be_bytes().to_vec())).unwrap();
         let (kind, body) = compose(&to, action).unwrap();
         let local_id = self.machine.queue(to, id.clone(), kind, body);
-        self.sends.insert(local_id, Outgoing { id, sent: None, failed: false });
+        self.sends.insert(local_id, Outgoing { id, sent: None, before: false, failed: false });
     }
 
     /// Something other than a text, in a conversation this device knows.
@@ -259,6 +273,20 @@ impl Device {
                 self.see(it.origin.conversation, it.origin.seq);
             }
             Output::Emit(Event::UnknownEntry(it)) => panic!("{it:?}"),
+            Output::Emit(Event::Reset(Reset { conversation: None, .. })) => {
+                self.resets.0 += 1;
+                self.seen.clear();
+                self.messages.clear();
+                self.hidden.clear();
+                self.lines.clear();
+            }
+            Output::Emit(Event::Reset(Reset { conversation: Some(id), .. })) => {
+                self.resets.1 += 1;
+                self.seen.remove(&id);
+                self.messages.remove(&id);
+                self.hidden.remove(&id);
+                self.lines.remove(&id);
+            }
             Output::Emit(Event::Hidden { conversation, seqs }) => {
                 self.hidden.entry(conversation).or_default().extend(seqs);
             }
@@ -297,6 +325,8 @@ struct World {
     now_ms: u64,
     server: Server,
     devices: Vec<Device>,
+    /// How often a copy was put back.
+    put_back: u32,
 }
 
 impl World {
@@ -304,7 +334,13 @@ impl World {
         let owners = ["ann", "ann", "ben", "cat"];
         let devices = owners.iter().enumerate();
         let devices = devices.map(|(index, owner)| Device::new(index as u8 + 1, owner)).collect();
-        Self { rng: Rng::with_seed(seed), now_ms: 0, server: Server::new(&owners), devices }
+        Self {
+            rng: Rng::with_seed(seed),
+            now_ms: 0,
+            server: Server::new(&owners),
+            devices,
+            put_back: 0,
+        }
     }
 
     fn tick(&mut self) -> Tick {
@@ -399,8 +435,30 @@ impl World {
             }
             _ => {}
         }
+        self.server.now_ms = self.now_ms;
         for device in &mut self.devices {
             device.pump(tick, &mut self.server, room);
+        }
+    }
+
+    /// A copy of the server takes its place, under another incarnation or the same.
+    fn put_back(&mut self, copy: Server, incarnation: u8) {
+        self.put_back += 1;
+        // Whatever is stamped from here on is later than all that was.
+        self.now_ms += 1;
+        self.server.put_back(copy);
+        self.server.incarnation = incarnation;
+        self.server.now_ms = self.now_ms;
+        let tick = self.tick();
+        for device in &mut self.devices {
+            for outgoing in device.sends.values_mut() {
+                outgoing.before |= outgoing.sent.is_some();
+            }
+            if device.session.take().is_some() {
+                device.cut(&mut self.server);
+                device.machine.handle_failure(tick, Error::new(ErrorKind::Network, "cut"));
+            }
+            device.pump(tick, &mut self.server, 1);
         }
     }
 
@@ -423,7 +481,11 @@ impl World {
             self.check_sends(device, &context);
             self.check_seen(device, &context);
         }
-        assert_eq!(self.server.cursor_ahead, 0, "seed {seed}: no cursor went too far");
+        if self.put_back == 0 {
+            assert_eq!(self.server.cursor_ahead, 0, "seed {seed}: no cursor went too far");
+            let resets: Vec<_> = self.devices.iter().map(|device| device.resets).collect();
+            assert!(resets.iter().all(|it| *it == (0, 0)), "seed {seed}: no copy was dropped");
+        }
     }
 
     fn check_sends(&self, device: &Device, context: &str) {
@@ -432,9 +494,14 @@ impl World {
             let places = self.server.places(device.number, &outgoing.id);
             if places.is_empty() && device.machine.queued() == 0 {
                 // A restart between the refusal and its notice loses only the notice.
+                let kept = outgoing.sent.is_none() || outgoing.before;
+                assert!(kept, "{context}: {local_id:?} was acknowledged and is not there");
                 continue;
             }
-            assert!(!outgoing.failed, "{context}: {local_id:?} failed and landed");
+            assert!(
+                !outgoing.failed || self.put_back > 0,
+                "{context}: {local_id:?} failed and landed"
+            );
             assert_eq!(places.len(), 1, "{context}: {local_id:?} landed once");
             let (conversation, seq) = places[0];
             // A restart between the commit and the answer loses only the answer.
@@ -457,19 +524,27 @@ impl World {
             let all: Vec<u64> = (truth.sees_after + 1..=truth.last).collect();
             assert_eq!(now, all, "{context}: all entries of {id}");
             let line = &device.lines[&id];
-            assert_eq!(line.unread, truth.unread, "{context}: unread");
-            assert_eq!(line.mentions, truth.mentions, "{context}: mentions");
-            assert_eq!(line.read, truth.read, "{context}: read");
+            let told = device.resets.0 == self.put_back;
+            if told {
+                assert_eq!(line.unread, truth.unread, "{context}: unread");
+                assert_eq!(line.mentions, truth.mentions, "{context}: mentions");
+                assert_eq!(line.read, truth.read, "{context}: read");
+            }
             assert_eq!(line.former, truth.former, "{context}: former");
             assert_eq!(line.members, truth.members, "{context}: members");
             // What it is called since they left is not theirs to know.
             let title_known = truth.former || *line.info.title == truth.title;
             assert!(title_known, "{context}: title");
+            // Only a server that says so has a device forget what lies beside the log.
+            if !told {
+                continue;
+            }
             assert_eq!(line.preferences.archived, truth.archived, "{context}: archived");
             let hidden = device.hidden.get(&id).cloned().unwrap_or_default();
             // A device that begins takes what was hidden until then for known.
             assert!(truth.hidden.ends_with(&hidden), "{context}: hidden");
-            assert!(truth.delivered >= truth.last_of_others, "{context}: everything acknowledged");
+            let delivered = truth.delivered >= truth.last_of_others;
+            assert!(delivered, "{context}: everything acknowledged");
         }
     }
 }
@@ -489,6 +564,64 @@ fn every_send_lands_once_and_every_entry_is_emitted_once_and_in_order() {
         world.check(seed);
         assert!(world.server.entries() > 5, "seed {seed} did something");
     }
+}
+
+#[test]
+fn after_a_copy_was_put_back_every_device_has_what_the_server_has() {
+    let mut lost = 0;
+    for seed in 0..PUT_BACK {
+        let mut world = World::new(seed);
+        for _ in 0..500 {
+            world.step(true, true);
+        }
+        let copy = world.server.copy();
+        for _ in 0..500 {
+            world.step(true, true);
+        }
+        lost += world.server.entries() - copy.entries();
+        world.put_back(copy, 2);
+        for _ in 0..600 {
+            world.step(true, true);
+        }
+        world.heal();
+        world.check(seed);
+        for device in &world.devices {
+            // Who was never connected before holds nothing of the other life.
+            assert!(device.resets.0 <= 1, "seed {seed}: {:?}", device.resets);
+        }
+        assert!(world.devices.iter().any(|device| device.resets.0 == 1), "seed {seed}");
+    }
+    assert!(lost > 100, "copies lack something");
+}
+
+#[test]
+fn without_a_word_of_the_server_a_log_that_was_put_back_is_noticed() {
+    let mut noticed = 0;
+    for seed in 0..PUT_BACK {
+        let mut world = World::new(seed);
+        for _ in 0..500 {
+            world.step(true, true);
+        }
+        let copy = world.server.copy();
+        for _ in 0..500 {
+            world.step(true, true);
+        }
+        // All come back before the feed is as far as it was, so nothing may wait to be
+        // sent. That is why the server says which life it is: it needs no luck.
+        world.heal();
+        world.put_back(copy, 1);
+        world.heal();
+        for _ in 0..600 {
+            world.step(true, true);
+        }
+        world.heal();
+        world.check(seed);
+        for device in &world.devices {
+            assert_eq!(device.resets.0, 0, "seed {seed}");
+            noticed += device.resets.1;
+        }
+    }
+    assert!(noticed > 20, "{noticed}");
 }
 
 #[test]

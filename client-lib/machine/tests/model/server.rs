@@ -33,9 +33,12 @@ pub(super) struct Server {
     feeds: HashMap<UserId, Feed>,
     next_session: u64,
     pub(super) cursor_ahead: u32,
+    pub(super) incarnation: u8,
+    /// What entries say, so that those of two lives differ.
+    pub(super) now_ms: u64,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Feed {
     version: u64,
     versions: BTreeMap<Id, u64>,
@@ -57,7 +60,26 @@ impl Server {
             feeds: HashMap::new(),
             next_session: 1,
             cursor_ahead: 0,
+            incarnation: 1,
+            now_ms: 0,
         }
+    }
+
+    /// What is on its disk now.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            owners: self.owners.clone(),
+            conversations: self.conversations.clone(),
+            sessions: BTreeMap::new(),
+            feeds: self.feeds.clone(),
+            ..*self
+        }
+    }
+
+    /// A copy takes the place of what is there. Every session ends.
+    pub(super) fn put_back(&mut self, copy: Self) {
+        let (next_session, now_ms) = (self.next_session, self.now_ms);
+        *self = Self { next_session, now_ms, ..copy };
     }
 
     pub(super) fn begin(&mut self) -> u64 {
@@ -112,6 +134,26 @@ impl Server {
                 text: String::new(),
                 retry_after_ms: 50,
             };
+            return self.say(session, request, Kind::Failure(failure));
+        }
+        let place = match kind {
+            Ask::Describe(it) => Some(&it.conversation),
+            Ask::Fetch(it) => Some(&it.conversation),
+            Ask::Delivered(it) => Some(&it.conversation),
+            Ask::Read(it) => Some(&it.conversation),
+            Ask::SetPreferences(it) => Some(&it.conversation),
+            Ask::Hide(it) => Some(&it.conversation),
+            Ask::Hidden(it) => Some(&it.conversation),
+            Ask::Send(wire::Send { to: Some(send::To::Conversation(id)), .. }) => Some(id),
+            _ => None,
+        };
+        // One that began after the copy that was put back, or that they came into after.
+        let is_there = |id: &Bytes| {
+            let log = self.conversations.get(&Id::from_slice(id).unwrap());
+            log.is_some_and(|log| me.is_some_and(|me| log.ever(me)))
+        };
+        if place.is_some_and(|id| !is_there(id)) {
+            let failure = wire::Failure { code: Code::NotFound as u32, ..Default::default() };
             return self.say(session, request, Kind::Failure(failure));
         }
         match (kind, me) {
@@ -195,6 +237,7 @@ impl Server {
             limits: Some(wire::Limits { requests_in_flight: 256, ..wire::Limits::default() }),
             heartbeat_ms: HEARTBEAT_MS,
             changes: Some(changes),
+            incarnation: vec![self.incarnation; 16].into(),
             ..wire::Welcome::default()
         };
         self.say(id, request, Kind::Welcome(welcome));
@@ -202,6 +245,7 @@ impl Server {
 
     fn changes(&mut self, me: UserId, after: u64) -> wire::Changes {
         let feed = self.feeds.entry(me).or_default();
+        let after = if after > feed.version { 0 } else { after };
         let mut changed: Vec<(u64, Id)> = feed
             .versions
             .iter()
@@ -229,7 +273,7 @@ impl Server {
             unread: truth.unread,
             mentions: truth.mentions as u32,
             read: truth.read,
-            last_time_ms: truth.last,
+            last_time_ms: log.time_ms(truth.last),
             delivered: truth.delivered,
             preferences: log.preferences.get(&me).cloned(),
             hidden: truth.hidden.len() as u32,
@@ -293,11 +337,12 @@ impl Server {
         }
         let kind = EntryKind::try_from(send.kind as i32).unwrap();
         if let Err(code) = log.check(me, kind, &send.body) {
+            self.conversations.retain(|_, log| !log.entries.is_empty());
             let failure = wire::Failure { code: code as u32, ..wire::Failure::default() };
             return self.say(session, request, Kind::Failure(failure));
         }
         let before = log.actives();
-        log.append(me, send, origin);
+        log.append(me, send, origin, self.now_ms);
         let entry = log.entries.last().unwrap().clone();
         let told: BTreeSet<UserId> = before.into_iter().chain(log.actives()).collect();
         for member in told {

@@ -80,6 +80,8 @@ impl Count {
             Entry::Erased(_) | Entry::Unknown(_) if body::is_countable(entry.kind) => {
                 return self.mark_stale();
             }
+            // Whether it counts, only the server can tell.
+            Entry::Damaged(_) => return self.mark_stale(),
             _ => {}
         }
         false

@@ -35,6 +35,7 @@ impl Conversation {
                 None => Some((seq, seq)),
             };
             self.expiry.handle_given(&entry);
+            self.compare(&entry);
             self.log.offer(detach(entry));
         }
         if let Some((from, to)) = run {
@@ -43,14 +44,24 @@ impl Conversation {
         bounds
     }
 
+    /// Takes notice of entries that were pushed as new.
+    pub(crate) fn offer_new(&mut self, entries: &[Bytes]) {
+        let held = self.log.held();
+        if let Some((first, _)) = self.offer(entries).filter(|(first, _)| *first <= held) {
+            self.doubt_new(first);
+        }
+    }
+
     /// An own send was committed as this entry.
     pub(crate) fn handle_sent(&mut self, entry: wire::Entry, duplicate: bool, now_ms: u64) {
         let seq = entry.seq;
         if !duplicate {
             self.acknowledged.handle_given(seq, seq);
+            self.doubt_new(seq);
         }
         self.log.note_last(seq, now_ms, true);
         self.expiry.handle_given(&entry);
+        self.compare(&entry);
         self.log.offer(entry);
     }
 
@@ -110,7 +121,9 @@ impl Conversation {
 
     /// Takes the entry that [`Conversation::peek`] shows.
     pub(crate) fn take(&mut self) -> Option<wire::Entry> {
-        self.log.take()
+        let entry = self.log.take()?;
+        self.marks.note(&entry);
+        Some(entry)
     }
 
     /// An entry was taken: moves the count and the roster, and wants its

@@ -67,8 +67,12 @@ impl Log {
     pub(crate) fn offer(&mut self, entry: wire::Entry) -> bool {
         let seq = entry.seq;
         self.last = self.last.max(seq);
-        if seq <= self.held || self.stash.contains_key(&seq) {
+        if seq <= self.held || self.stash.get(&seq).is_some_and(|there| *there == entry) {
             return false;
+        }
+        // The last word counts: what waits may be of an earlier session.
+        if let Some(older) = self.stash.remove(&seq) {
+            self.stash_bytes -= older.body.len();
         }
         let size = entry.body.len();
         let fits = self.stash.len() < STASH_ENTRIES && self.stash_bytes + size <= STASH_BYTES;

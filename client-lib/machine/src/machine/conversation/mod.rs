@@ -2,17 +2,19 @@
 //! is unread.
 //!
 //! The rules are one to a file: `roster`, `count`, `log` (the gap rule),
-//! `delivered` and `read` (the user's own cursors). This file keeps them
-//! together, `entries` and `cursors` route what comes to them, and `next` says
+//! `delivered` and `read` (the user's own cursors), `marks` and `doubt` (is the log
+//! still the same?). This file keeps them together, `entries` and `cursors` route what comes to them, and `next` says
 //! what the conversation has to ask or say. Everything else goes through the
 //! methods here.
 
 mod count;
 mod cursors;
 mod delivered;
+mod doubt;
 mod entries;
 mod expiry;
 mod log;
+mod marks;
 mod next;
 mod read;
 mod roster;
@@ -23,6 +25,7 @@ use parley_protocol::wire;
 pub use count::Count;
 pub(crate) use expiry::Expired;
 pub use expiry::{Expiry, Period};
+pub use marks::Mark;
 pub use roster::Roster;
 
 use super::CallId;
@@ -31,6 +34,7 @@ use crate::model::{self, CatchUp, ConversationKind, Description, Preferences};
 use delivered::Acknowledged;
 pub(crate) use entries::detach;
 use log::Log;
+use marks::Marks;
 pub(crate) use next::{Context, Next, describe, fetch};
 use read::ReadMark;
 use roster::Followed;
@@ -43,6 +47,13 @@ const OLD_DESCRIPTIONS: u8 = 3;
 pub(crate) struct Conversation {
     id: ConversationId,
     log: Log,
+    marks: Marks,
+    /// An entry came at a seq at which another one was taken.
+    contradicted: bool,
+    /// The server is to be asked whether its log still has what was taken.
+    doubted: bool,
+    /// Up to where that was taken when it was asked.
+    asked_held: Option<u64>,
     acknowledged: Acknowledged,
     read: ReadMark,
     count: Count,
@@ -112,6 +123,8 @@ pub struct SavedConversation {
     pub hidden: u32,
     /// What is known of its retention, by `after`.
     pub periods: Vec<Period>,
+    /// The newest entry that was taken.
+    pub mark: Option<Mark>,
 }
 
 impl Conversation {
@@ -122,6 +135,10 @@ impl Conversation {
         Self {
             id,
             log: Log::new(at, at),
+            marks: Marks::default(),
+            contradicted: false,
+            doubted: false,
+            asked_held: None,
             acknowledged: Acknowledged::new(at, 0),
             read: ReadMark::default(),
             count: Count::new(at),
@@ -150,6 +167,7 @@ impl Conversation {
         acknowledged.handle_floor(saved.roster.as_ref().map_or(0, |roster| roster.first_after));
         let mut conversation = Self {
             log: Log::new(saved.held, saved.last),
+            marks: Marks::new(saved.mark),
             acknowledged,
             read: ReadMark::new(saved.read, saved.read_wanted),
             count: saved.count,
@@ -182,6 +200,7 @@ impl Conversation {
             request: self.request,
             hidden: self.hidden_known,
             periods: self.expiry.periods().to_vec(),
+            mark: self.marks.newest(),
         }
     }
 
@@ -224,6 +243,7 @@ impl Conversation {
 
     /// Takes what the feed says.
     pub(crate) fn handle_feed(&mut self, entry: &wire::FeedEntry, now_ms: u64) -> FeedNews {
+        self.doubt(entry.last_seq, entry.last_time_ms);
         self.log.note_last(entry.last_seq, now_ms, false);
         // Who has read something has it.
         let delivered = entry.delivered.max(entry.read);
@@ -257,6 +277,7 @@ impl Conversation {
         let delivered = own.map_or(0, |own| own.delivered.max(own.read));
         let joined = own.map_or(0, |own| own.joined_seq);
         self.acknowledged.handle_confirmed(delivered.min(self.log.last()));
+        self.doubt_end(description.last_seq);
         self.described_in = session;
         self.describing = false;
         self.describe_again = false;
@@ -357,6 +378,7 @@ impl Conversation {
             || self.log.has_gap()
             || self.has_pending_cursors()
             || self.needs_hidden()
+            || self.doubted
     }
 
     /// The member with this id, as a user with a name.
@@ -436,6 +458,7 @@ impl Conversation {
     /// Forgets what belonged to one session.
     pub(crate) fn end_session(&mut self) {
         self.log.end_session();
+        self.asked_held = None;
         self.acknowledged.end_session();
         self.read.end_session();
         self.describing = false;

@@ -1,7 +1,7 @@
 //! What one conversation has to ask or say next.
 //!
-//! In this order: the cursors, a description, what the user hid, the gap in the
-//! log, and what this session has to be given once more. Descriptions and
+//! In this order: the cursors, a description, what the user hid, whether the log is
+//! still the same, the gap in it, and what this session has to be given once more. Descriptions and
 //! fetches need a place in the [`Schedule`], which bounds how many go side by
 //! side.
 
@@ -59,6 +59,7 @@ impl Conversation {
             Self::next_delivered,
             Self::next_description,
             Self::next_hidden,
+            Self::next_check,
             Self::next_gap,
             Self::next_refetch,
         ] {
@@ -118,6 +119,19 @@ impl Conversation {
         self.asking_hidden = true;
         let hidden = wire::Hidden { conversation: self.id.to_wire(), after: self.hidden_known };
         Next::Request(Pending::Hidden(self.id), Kind::Hidden(hidden))
+    }
+
+    fn next_check(&mut self, _: Context, schedule: &mut Schedule) -> Next {
+        if !self.doubted || self.asked_held.is_some() {
+            Next::Nothing
+        } else if schedule.start_fetch() {
+            let held = self.log.held();
+            self.asked_held = Some(held);
+            let from = fetch::From::AfterSeq(held.saturating_sub(1));
+            Next::Request(Pending::Check(self.id), fetch(self.id, from, 1))
+        } else {
+            Next::Wait
+        }
     }
 
     fn next_gap(&mut self, context: Context, schedule: &mut Schedule) -> Next {

@@ -87,6 +87,11 @@ impl ReadMark {
         self.waiting.retain(|(_, other)| *other != call);
     }
 
+    /// The calls that still wait.
+    pub(crate) fn into_waiting(self) -> Vec<CallId> {
+        self.waiting.into_iter().map(|(_, call)| call).collect()
+    }
+
     pub(crate) fn end_session(&mut self) {
         self.on_its_way = false;
         self.refusals = 0;

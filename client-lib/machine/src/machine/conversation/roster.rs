@@ -125,7 +125,7 @@ impl Roster {
                 self.pinned.retain(|pinned| *pinned != deletion.target);
                 Followed::Changed
             }
-            Entry::Erased(_) => Followed::Lost,
+            Entry::Erased(_) | Entry::Damaged(_) => Followed::Lost,
             Entry::Message(_) | Entry::Edit(_) | Entry::Reaction(_) | Entry::Unknown(_) => {
                 Followed::Same
             }
