@@ -169,7 +169,7 @@ for ever, so that saying it again never doubles it. "conversation":ID or
 Events: ready, state, message, sent, edit, delete, reaction, pin, group, history,
 read, delivered, receipt, receipts, typing, presence, conversations, conversation,
 preferences, profile, contact, contacts, block, unblock, blocked, report, settings,
-devices, account, export, unknown_entry, fell_back, lagged, error.
+devices, account, export, unknown_entry, damaged_entry, reset, fell_back, lagged, error.
 Exit codes: 0 done; 1 failed, or something was not sent; 2 not signed in."#;
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -89,7 +89,11 @@ pub(crate) fn lines(row: &Row, tick: Option<Tick>, around: &Surroundings<'_>) ->
         return lines;
     }
     let day = around.zone.day(row.time_ms);
-    let new_day = around.previous.is_none_or(|previous| around.zone.day(previous.time_ms) != day);
+    // What has no time is of the day of what stands around it.
+    let new_day = row.shape != Shape::Damaged
+        && around.previous.is_none_or(|previous| {
+            previous.shape != Shape::Damaged && around.zone.day(previous.time_ms) != day
+        });
     let first_unread = around.unread_after.is_some_and(|read| {
         row.seq > read && around.previous.is_none_or(|previous| previous.seq <= read)
     });
@@ -105,7 +109,7 @@ pub(crate) fn lines(row: &Row, tick: Option<Tick>, around: &Surroundings<'_>) ->
     if first_unread {
         lines.push(Line::Unread);
     }
-    if row.shape == Shape::Happening {
+    if matches!(row.shape, Shape::Happening | Shape::Damaged) {
         lines.push(Line::Happening(row.text.clone()));
         return lines;
     }

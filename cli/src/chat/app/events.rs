@@ -4,8 +4,8 @@
 //! that was begun here and elsewhere at once: then two rooms become one.
 
 use parley_client::{
-    Change, Conversation, ConversationId, Entry, Event, HistoryPage, Origin, Presence, State, User,
-    What,
+    Change, Conversation, ConversationId, Entry, Event, HistoryPage, Origin, Presence, Reset,
+    State, User, What,
 };
 
 use super::room::Room;
@@ -37,6 +37,10 @@ impl App {
             Event::UnknownEntry(entry) => {
                 self.take_entry(entry.conversation, Row::from(&entry), |_| {});
             }
+            Event::Damaged(entry) => {
+                self.take_entry(entry.conversation, Row::from(&entry), |_| {});
+            }
+            Event::Reset(reset) => self.handle_reset(reset, effects),
             Event::Edited(edit) => {
                 self.take_deed(&edit.origin, edit.target, |row| row.edit(&edit.text));
             }
@@ -107,6 +111,24 @@ impl App {
             }
             _ => {}
         }
+    }
+
+    /// The server has another store: what came from it is loaded anew.
+    fn handle_reset(&mut self, reset: Reset, effects: &mut Vec<Effect>) {
+        let open = self.open;
+        match reset.conversation {
+            Some(id) => {
+                self.rooms.iter_mut().filter(|room| room.id == Some(id)).for_each(Room::reset);
+                self.notify("The server has another history here than this device had.");
+            }
+            None => {
+                // The others come back with the list, if the server has them.
+                self.rooms.retain(|room| Some(room.key) == open || room.has_unsent());
+                self.rooms.iter_mut().for_each(Room::reset);
+                self.notify("The server was restored from a copy. What was newer is gone.");
+            }
+        }
+        effects.push(Effect::List);
     }
 
     /// Brings in an entry, with what it does to the room.

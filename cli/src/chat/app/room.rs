@@ -310,7 +310,7 @@ impl Room {
         self.preview_of = Some((row.seq, row.expires_ms));
         self.preview = match row.shape {
             Shape::Silent => String::new(),
-            Shape::Happening | Shape::Unknown => text,
+            Shape::Happening | Shape::Unknown | Shape::Damaged => text,
             _ if row.own => format!("you: {text}"),
             _ if self.group => format!("{}: {text}", row.sender),
             _ => text,
@@ -380,6 +380,27 @@ impl Room {
         for pending in self.pending.iter_mut().filter(|pending| pending.failed.is_none()) {
             pending.failed = Some("the client was closed before the answer came".to_owned());
         }
+    }
+
+    /// The server has another store: what came from it goes, what was written stays.
+    pub(crate) fn reset(&mut self) {
+        let kept = std::mem::take(self);
+        *self = Self {
+            key: kept.key,
+            id: kept.id,
+            peer: kept.peer,
+            group: kept.group,
+            group_title: kept.group_title,
+            composer: kept.composer,
+            touched_ms: kept.touched_ms,
+            pending: kept.pending,
+            ..Self::default()
+        };
+    }
+
+    /// Whether the user has something here that the server does not.
+    pub(crate) fn has_unsent(&self) -> bool {
+        !self.composer.is_empty() || !self.pending.is_empty()
     }
 
     /// Takes over what another room of the same conversation holds.

@@ -6,7 +6,9 @@
 //! timeline is a run of entries without holes. All strings are sanitised here.
 
 use parley_client::machine::history::same_emoji;
-use parley_client::{Change, Entry, Message, Reaction, UnknownEntry, User, UserId, What};
+use parley_client::{
+    Change, DamagedEntry, Entry, Message, Reaction, UnknownEntry, User, UserId, What,
+};
 
 use crate::chat::act::Words as _;
 use crate::chat::text::{one_line, sanitise};
@@ -27,6 +29,8 @@ pub(crate) enum Shape {
     Silent,
     /// An entry of a kind this build can't show.
     Unknown,
+    /// An entry that the server can't read any more. It has no time.
+    Damaged,
 }
 
 /// One entry as it is drawn.
@@ -150,6 +154,13 @@ impl From<&UnknownEntry> for Row {
     }
 }
 
+impl From<&DamagedEntry> for Row {
+    fn from(entry: &DamagedEntry) -> Self {
+        let text = DamagedEntry::FALLBACK.to_owned();
+        Self { seq: entry.seq, text, shape: Shape::Damaged, ..Self::default() }
+    }
+}
+
 /// What was written, unless it is drawn as it is.
 fn written(text: &str) -> Option<String> {
     matches!(sanitise(text), std::borrow::Cow::Owned(_)).then(|| text.to_owned())
@@ -162,6 +173,7 @@ impl Row {
             Entry::Message(message) => Self::from(message),
             Entry::Change(change) => Self::from(change),
             Entry::Unknown(entry) => Self::from(entry),
+            Entry::Damaged(entry) => Self::from(entry),
             other => Self::silent(other.seq(), 0, false),
         }
     }

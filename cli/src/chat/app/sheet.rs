@@ -209,7 +209,7 @@ fn item(item: &HistoryItem, zone: Zone) -> Option<String> {
             let text = event.edited_text()?;
             Some(format!("{} {}: {text}", moment(zone, event.time_ms), event.from))
         }
-        HistoryItem::Unknown(_) => None,
+        HistoryItem::Unknown(_) | HistoryItem::Damaged(_) => None,
     }
 }
 

@@ -15,6 +15,7 @@ use super::form::Purpose;
 use super::*;
 
 mod acting;
+mod restored;
 
 pub(crate) const BOB: UserId = UserId::new([2; 16]);
 pub(crate) const CONVERSATION: ConversationId = ConversationId::new([7; 16]);

@@ -100,6 +100,14 @@ pub(crate) struct UnknownReport {
     pub(crate) time_ms: u64,
 }
 
+/// An entry that the server can't read any more.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct DamagedReport {
+    pub(crate) conversation: String,
+    pub(crate) seq: u64,
+    pub(crate) damaged: bool,
+}
+
 /// An entry of a history that is no message: what stands beside it in common,
 /// and one field that says what it is.
 #[derive(Debug, Clone, Serialize)]
@@ -149,6 +157,7 @@ pub(crate) enum HistoryItem {
     Message(MessageReport),
     Event(EventItem),
     Unknown(UnknownReport),
+    Damaged(DamagedReport),
 }
 
 /// What stands beside the list of a history.

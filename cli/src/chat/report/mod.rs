@@ -15,9 +15,9 @@ use serde::Serialize;
 
 pub(crate) use self::group::{AboutReport, ChangeReport, GroupReport, InviteReport};
 pub(crate) use self::message::{
-    ConversationReport, DeedReport, HiddenReport, HistoryAbout, HistoryItem, MemberReceiptReport,
-    MessageReport, MovedReport, PreferencesReport, ReceiptReport, ReceiptsReport, SentReport,
-    TypingReport, UnknownReport,
+    ConversationReport, DamagedReport, DeedReport, HiddenReport, HistoryAbout, HistoryItem,
+    MemberReceiptReport, MessageReport, MovedReport, PreferencesReport, ReceiptReport,
+    ReceiptsReport, SentReport, TypingReport, UnknownReport,
 };
 pub(crate) use self::names::Names;
 pub(crate) use self::of::{
@@ -45,6 +45,8 @@ pub(crate) enum Report {
     Hidden(HiddenReport),
     Group(Box<GroupReport>),
     UnknownEntry(UnknownReport),
+    DamagedEntry(DamagedReport),
+    Reset(ResetReport),
     Sent(SentReport),
     Read(MovedReport),
     Delivered(MovedReport),
@@ -128,6 +130,15 @@ pub(crate) struct StateReport {
 pub(crate) struct FellBackReport {
     pub(crate) from: String,
     pub(crate) to: String,
+}
+
+/// What this device held was dropped: the server has another store.
+#[derive(Debug, Serialize)]
+pub(crate) struct ResetReport {
+    /// All of it, when none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) conversation: Option<String>,
+    pub(crate) reason: &'static str,
 }
 
 /// Events that were missed; the log still has everything.

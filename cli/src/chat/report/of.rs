@@ -1,9 +1,10 @@
 //! From what the SDK says to reports.
 
 use parley_client::{
-    Change, Conversation, ConversationId, ConversationKind, Deletion, Description, Device, Edit,
-    Entry, HistoryPage, Invite, InvitePreview, Mention, Mentioned, Message, Origin, Pin,
-    Preferences, Presence, Profile, Reaction, Receipt, Sent, Typing, UnknownEntry, What,
+    Change, Conversation, ConversationId, ConversationKind, DamagedEntry, Deletion, Description,
+    Device, Edit, Entry, HistoryPage, Invite, InvitePreview, Mention, Mentioned, Message, Origin,
+    Pin, Preferences, Presence, Profile, Reaction, Receipt, Reset, ResetReason, Sent, Typing,
+    UnknownEntry, What,
 };
 
 use super::group::{
@@ -11,12 +12,12 @@ use super::group::{
     SettingsReport,
 };
 use super::message::{
-    ConversationReport, Deed, DeedReport, EventItem, HistoryItem, ItemDeed, ItemEvent,
-    MentionReport, MessageReport, PreferencesReport, ReactionsReport, ReceiptReport, SentReport,
-    TypingReport, UnknownReport,
+    ConversationReport, DamagedReport, Deed, DeedReport, EventItem, HistoryItem, ItemDeed,
+    ItemEvent, MentionReport, MessageReport, PreferencesReport, ReactionsReport, ReceiptReport,
+    SentReport, TypingReport, UnknownReport,
 };
 use super::people::{DeviceReport, PresenceReport, ProfileReport};
-use super::{Names, Report};
+use super::{Names, Report, ResetReport};
 use crate::chat::act::Words as _;
 
 impl Report {
@@ -105,6 +106,22 @@ impl Report {
         Self::UnknownEntry(unknown_report(entry, names))
     }
 
+    pub(crate) fn damaged(entry: DamagedEntry) -> Self {
+        Self::DamagedEntry(damaged_report(entry))
+    }
+
+    pub(crate) fn reset(reset: Reset) -> Self {
+        let reason = match reset.reason {
+            ResetReason::StorePutBack => "store_put_back",
+            ResetReason::LogEndsEarlier => "log_ends_earlier",
+            _ => "log_differs",
+        };
+        Self::Reset(ResetReport {
+            conversation: reset.conversation.map(|id| id.to_string()),
+            reason,
+        })
+    }
+
     pub(crate) fn preferences(
         conversation: ConversationId,
         preferences: &Preferences,
@@ -174,6 +191,7 @@ fn history_item(entry: &Entry, names: &Names) -> Option<HistoryItem> {
             event_item(&change.origin, ItemEvent::Group(change_report(change, names)), names)
         }
         Entry::Unknown(entry) => HistoryItem::Unknown(unknown_report(entry, names)),
+        Entry::Damaged(entry) => HistoryItem::Damaged(damaged_report(*entry)),
         // What it was is gone; the hole in the seqs says so.
         _ => return None,
     })
@@ -243,6 +261,11 @@ fn mention_reports(mentions: &[Mention], names: &Names) -> Vec<MentionReport> {
         MentionReport { user, everyone, start: mention.start, length: mention.length }
     };
     mentions.iter().map(report).collect()
+}
+
+fn damaged_report(entry: DamagedEntry) -> DamagedReport {
+    let (conversation, seq) = (entry.conversation.to_string(), entry.seq);
+    DamagedReport { conversation, seq, damaged: true }
 }
 
 fn unknown_report(entry: &UnknownEntry, names: &Names) -> UnknownReport {

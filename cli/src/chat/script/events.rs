@@ -80,6 +80,13 @@ impl Reporter {
                 id: None,
             }),
             Event::UnknownEntry(entry) => Report::unknown_entry(&entry, &self.names),
+            Event::Damaged(entry) => Report::damaged(entry),
+            Event::Reset(reset) => {
+                // Their seqs are given again.
+                self.own.forget(reset.conversation);
+                self.lines = Lines::default();
+                Report::reset(reset)
+            }
             Event::Sent { sent, .. } => {
                 self.own.add(sent);
                 return None;
@@ -177,6 +184,11 @@ impl OwnSends {
         self.0.push_back((sent.conversation, sent.seq));
     }
 
+    /// Forgets those of a conversation, or all.
+    fn forget(&mut self, conversation: Option<ConversationId>) {
+        self.0.retain(|(sent, _)| conversation.is_some_and(|id| id != *sent));
+    }
+
     /// True, once, when the entry is one of them.
     fn take(&mut self, conversation: ConversationId, seq: u64) -> bool {
         let at = self.0.iter().rposition(|sent| *sent == (conversation, seq));
@@ -202,6 +214,20 @@ mod tests {
         assert!(!own.take(CONVERSATION, 3), "sent by another device");
         assert!(!own.take(ConversationId::new([8; 16]), 2));
         assert!(own.take(CONVERSATION, 2));
+        assert!(!own.take(CONVERSATION, 2));
+    }
+
+    #[test]
+    fn own_sends_of_another_store_hide_nothing() {
+        let other = ConversationId::new([8; 16]);
+        let mut own = OwnSends::default();
+        own.add(sent(2));
+        own.forget(Some(other));
+        assert_eq!(own.0.len(), 1);
+        own.forget(Some(CONVERSATION));
+        assert!(!own.take(CONVERSATION, 2));
+        own.add(sent(2));
+        own.forget(None);
         assert!(!own.take(CONVERSATION, 2));
     }
 
