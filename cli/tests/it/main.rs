@@ -37,6 +37,7 @@ mod receipts;
 mod reconnect;
 mod recovery;
 mod returning;
+mod rotten;
 mod settings;
 mod shares;
 mod slow;

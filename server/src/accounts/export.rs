@@ -18,6 +18,8 @@ use super::{AccountError, Accounts, Asking, Credential, Identity, Parts};
 use crate::base::rates::Charge;
 use crate::base::rates::PerUser;
 use crate::chat::reading;
+use crate::chat::shard;
+use crate::storage::store::EntryHead;
 
 /// Chunks that wait for the client; more are not read from the store.
 const CHUNKS: usize = 4;
@@ -138,7 +140,14 @@ impl Exports {
         chunks: &Chunks,
     ) -> Result<(), Stopped> {
         let Ok(id) = ConversationId::from_slice(&entry.conversation) else { return Ok(()) };
-        let Ok(visible) = self.parts.shards.visible(identity, id).await else { return Ok(()) };
+        let visible = match self.parts.shards.visible(identity, id).await {
+            Ok(visible) => visible,
+            Err(shard::Error::Store(_)) => {
+                let told = json!({ "unreadable": { "conversation_id": id.to_string() } });
+                return send(chunks, &[told]).await;
+            }
+            Err(_) => return Ok(()),
+        };
         let mut about = json!({
             "conversation_id": id.to_string(),
             "last_seq": entry.last_seq,
@@ -167,7 +176,14 @@ impl Exports {
             let shards = &self.parts.shards;
             let page = reading::fetch(shards, identity, id, range, limits::FETCH_ENTRIES).await;
             drop(permit);
-            let page = page.map_err(|_| Stopped)?;
+            let page = match page {
+                // What of one can't be read ends no export of all others.
+                Err(Code::Internal) => {
+                    let told = json!({ "unreadable": { "conversation_id": id.to_string() } });
+                    return send(chunks, &[told]).await;
+                }
+                page => page.map_err(|_| Stopped)?,
+            };
             let own = page.entries.iter().filter_map(|(_, entry)| own(identity.user, id, entry));
             let own: Vec<Value> = own.collect();
             if !own.is_empty() {
@@ -183,6 +199,12 @@ impl Exports {
 
 /// The line of an entry that the user wrote.
 fn own(user: UserId, id: ConversationId, entry: &Bytes) -> Option<Value> {
+    let head = EntryHead::decode(entry.clone()).ok()?;
+    if head.damaged && !head.erased {
+        // Whose it was nobody can say.
+        let damaged = json!({ "conversation_id": id.to_string(), "seq": head.seq });
+        return Some(json!({ "damaged": damaged }));
+    }
     let entry = Entry::decode(entry.clone()).ok()?;
     if entry.sender != user.to_wire() {
         return None;

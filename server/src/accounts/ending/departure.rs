@@ -19,7 +19,7 @@ use super::super::AccountError;
 use super::Ending;
 use crate::base::random;
 use crate::chat::link::Link;
-use crate::chat::shard::{Asker, SendRequest, SendTo};
+use crate::chat::shard::{self, Asker, SendRequest, SendTo};
 use crate::storage::rows::CommitError;
 use crate::storage::store::tables;
 
@@ -87,7 +87,15 @@ impl Ending {
                 let state = found.state();
                 state.kind == Kind::Group && state.active(identity.user).is_some()
             });
-            if is_in.await.map_err(|error| error.code())? != Some(true) {
+            let is_in = match is_in.await {
+                // Nobody can be in what nobody can read.
+                Err(shard::Error::Store(error)) if error.is_damage() => {
+                    tracing::warn!(conversation = %id, %error, "a deleted account can't leave what can't be read");
+                    return Ok(());
+                }
+                is_in => is_in.map_err(|error| error.code())?,
+            };
+            if is_in != Some(true) {
                 return Ok(());
             }
             let send = SendRequest {

@@ -101,8 +101,7 @@ fn since(said: &[Said], is: impl Fn(&ConversationSettings) -> bool) -> Option<&S
 }
 
 fn look(store: &Store, place: Place, seq: u64) -> Result<Option<Said>, StoreError> {
-    let record = store.entry(place, seq)?;
-    let Some(entry) = record.and_then(|record| Entry::decode(record.entry).ok()) else {
+    let Ok(entry) = Entry::decode(store.known_entry(place, seq)?.entry) else {
         return Ok(None);
     };
     let settings = if entry.erased {
@@ -143,8 +142,7 @@ pub(crate) fn gone_pins(
 ) -> Result<Vec<u64>, StoreError> {
     let mut gone = HashSet::new();
     for seq in &state.pinned {
-        let record = store.entry(place, *seq)?;
-        let head = record.and_then(|record| record.head().ok());
+        let head = store.known_entry(place, *seq)?.head().ok();
         let left = head.is_some_and(|head| {
             let sender = UserId::from_slice(&head.sender).ok();
             let expired =

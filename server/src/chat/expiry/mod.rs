@@ -92,8 +92,7 @@ impl Gone {
         if let Some(known) = self.has_of_all(seq) {
             return Ok(known);
         }
-        let record = store.entry(place, seq)?;
-        let head = record.and_then(|record| record.head().ok());
+        let head = store.known_entry(place, seq)?.head().ok();
         let sender = head.and_then(|head| UserId::from_slice(&head.sender).ok());
         Ok(sender.is_some_and(|sender| self.has(seq, sender)))
     }

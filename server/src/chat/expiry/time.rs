@@ -3,7 +3,7 @@
 
 use parley_core::conversation::Period;
 
-use crate::storage::store::{Place, Store, StoreError, Table};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// Up to where the entries of a period are too old to keep; looks at what is
 /// committed, up to `last`, and returns the seq before its first when none is.
@@ -17,11 +17,11 @@ pub(super) fn expired(
     let Period { after, .. } = *period;
     let last = period.up_to.unwrap_or(last).min(last);
     let oldest_ms = period.oldest_ms(now_ms);
-    if last <= after || time_of(store, place, after + 1)? >= oldest_ms {
+    if last <= after || time_of(store, place, after + 1, last)? >= oldest_ms {
         return Ok(after);
     }
     // One that ended long ago is gone as a whole.
-    if time_of(store, place, last)? < oldest_ms {
+    if time_of(store, place, last, last)? < oldest_ms {
         return Ok(last);
     }
     Ok(first_from(store, place, (after, last), oldest_ms)? - 1)
@@ -40,7 +40,7 @@ pub(crate) fn first_from(
     let mut high = last.max(after) + 1;
     while low < high {
         let middle = low + (high - low) / 2;
-        if time_of(store, place, middle)? < time_ms {
+        if time_of(store, place, middle, last)? < time_ms {
             low = middle + 1;
         } else {
             high = middle;
@@ -49,10 +49,10 @@ pub(crate) fn first_from(
     Ok(low)
 }
 
-fn time_of(store: &Store, place: Place, seq: u64) -> Result<u64, StoreError> {
-    let damaged = || StoreError::corrupt(Table::Entries, place.conversation.as_bytes());
-    let record = store.entry(place, seq)?.ok_or_else(damaged)?;
-    Ok(record.head().map_err(|_| damaged())?.time_ms)
+/// When the entry was stamped; of one that can't be read, when the readable one before
+/// it was.
+fn time_of(store: &Store, place: Place, seq: u64, last: u64) -> Result<u64, StoreError> {
+    Ok(store.position(place, seq, last)?.time_ms)
 }
 
 #[cfg(test)]

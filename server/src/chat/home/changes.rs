@@ -71,7 +71,7 @@ impl Homes {
                 Some(stored) => *stored,
                 None => self
                     .store
-                    .feed_row(shard, user, conversation)?
+                    .feed_row_or_anew(shard, user, conversation)?
                     .as_ref()
                     .map(entry)
                     .unwrap_or_default(),
@@ -93,7 +93,11 @@ impl Homes {
         let begun = work::noted();
         let whole = changed.len();
         for (conversation, entry) in changed.into_iter().take(limit) {
-            let shown = self.on_wire(user, conversation, entry, person)?;
+            let shown = match self.on_wire(user, conversation, entry, person) {
+                // What belongs to it can't be read; all others are told of.
+                Err(error) if error.is_damage() => bare(conversation, &entry),
+                shown => shown?,
+            };
             bytes += shown.encoded_len();
             // What is counted for a conversation may be much, and others make it.
             let worked = work::noted().wrapping_sub(begun) > PAGE_ROWS;
@@ -135,7 +139,8 @@ impl Homes {
             let home = self.lock(user);
             home.users.get(&user).is_some_and(|user| user.changed.contains_key(&id))
         };
-        Ok(changed || self.store.feed_row(self.count.of_user(user), user, id)?.is_some())
+        let shard = self.count.of_user(user);
+        Ok(changed || self.store.feed_row_or_anew(shard, user, id)?.is_some())
     }
 
     /// How many 1:1 conversations wait for an answer of the user, counted to `most`:
@@ -183,7 +188,7 @@ impl Homes {
             let home = self.lock(user);
             home.users.get(&user).and_then(|user| user.changed.get(&id).copied())
         };
-        let stored = self.store.feed_row(self.count.of_user(user), user, id)?;
+        let stored = self.store.feed_row_or_anew(self.count.of_user(user), user, id)?;
         let mut now = stored.as_ref().map(entry).unwrap_or_default();
         now.merge(&changed.unwrap_or_default());
         Ok(now)
@@ -288,6 +293,21 @@ const PAGE_ROWS: u64 = 20_000;
 
 /// Rows of a feed that are looked at for what waits for an answer.
 const UNANSWERED_ROWS: usize = 20_000;
+
+/// A conversation of which no more can be read than that it is there.
+fn bare(id: ConversationId, entry: &FeedEntry) -> wire::FeedEntry {
+    wire::FeedEntry {
+        conversation: id.to_wire(),
+        version: entry.version,
+        last_seq: entry.last_seq,
+        read: entry.read_seq,
+        last_time_ms: entry.last_time_ms,
+        last_ordinal: entry.last_ordinal,
+        floor_ordinal: entry.last_ordinal,
+        last_message_ms: entry.message_ms,
+        ..wire::FeedEntry::default()
+    }
+}
 
 fn preferences(row: PreferencesRow) -> wire::Preferences {
     wire::Preferences {

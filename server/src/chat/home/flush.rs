@@ -115,7 +115,7 @@ impl Homes {
     ) -> Result<(), StoreError> {
         let mut batch = Vec::with_capacity(changed.len() * 3);
         for (user, conversation, change) in changed {
-            let old = self.store.feed_row(shard, *user, *conversation)?;
+            let old = self.store.feed_row_or_anew(shard, *user, *conversation)?;
             let mut now = old.as_ref().map(entry).unwrap_or_default();
             now.merge(change);
             let old_version = old.map(|old| old.version);

@@ -59,12 +59,12 @@ impl Homes {
         let mut count = 0;
         while after < range.to_seq {
             let limit = ReadLimit { entries: PAGE, bytes: 4 << 20 };
-            let page = self.store.entries(place, ReadRange::After(after), limit)?;
+            let page = self.store.entries(place, ReadRange::After(after), limit, range.to_seq)?;
             let Some(last) = page.last() else { break };
             after = last.seq;
             for stored in page.iter().filter(|stored| stored.seq <= range.to_seq) {
                 count += 1;
-                self.replay_entry(conversation, &state, stored)?;
+                self.replay_entry(place, &state, stored, range.to_seq)?;
             }
         }
         Ok(count)
@@ -92,22 +92,24 @@ impl Homes {
 
     fn replay_entry(
         &self,
-        conversation: ConversationId,
+        place: Place,
         state: &State,
         stored: &StoredEntry,
+        last: u64,
     ) -> Result<(), StoreError> {
-        let Ok(head) = stored.record.head() else {
-            tracing::error!(%conversation, seq = stored.seq, "an entry can't be read; passed over");
-            return Ok(());
+        let head = stored.record.head().unwrap_or_default();
+        let stamped = if head.damaged {
+            self.store.position(place, stored.seq, last)?
+        } else {
+            head.position()
         };
-        let stamped = head.position();
         let sender = UserId::from_slice(&head.sender).ok();
         // Who left and came again is known since they came again; what they saw
         // before, lower seqs say in vain.
         for member in state.members.iter().filter(|member| member.sees(stamped.seq)) {
             let message = is_countable(head.kind).then_some(Some(member.user) == sender);
             let change = super::change_of(member, stamped, state.kind, message);
-            self.note(member.user, conversation, change)?;
+            self.note(member.user, place.conversation, change)?;
         }
         Ok(())
     }
@@ -116,7 +118,7 @@ impl Homes {
     /// run wrote down keeps its version, and a device that knows it is not
     /// told again.
     fn note(&self, user: UserId, id: ConversationId, change: FeedEntry) -> Result<(), StoreError> {
-        let stored = self.store.feed_row(self.count.of_user(user), user, id)?;
+        let stored = self.store.feed_row_or_anew(self.count.of_user(user), user, id)?;
         let known = stored.as_ref().map(entry).unwrap_or_default();
         let mut merged = known;
         merged.merge(&change);

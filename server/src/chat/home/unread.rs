@@ -76,17 +76,17 @@ impl Homes {
         let now_ms = wall_ms();
         let state = state_of(&self.store, place, &row, now_ms)?;
         let gone = Gone::look(&self.store, place, &state.periods, entry.last_seq, now_ms)?;
-        let mut holes = vec![(0, self.ordinal_of(place, row.erased_up_to)?)];
+        let mut holes = vec![(0, self.ordinal_of(place, row.erased_up_to, entry.last_seq)?)];
         for run in gone.of_others(user) {
-            holes.push((self.ordinal_of(place, run.after)?, self.ordinal_of(place, run.up_to)?));
+            let ordinal = |seq| self.ordinal_of(place, seq, entry.last_seq);
+            holes.push((ordinal(run.after)?, ordinal(run.up_to)?));
         }
         Ok(without((above, up_to), holes))
     }
 
     /// Messages up to the entry with this seq.
-    fn ordinal_of(&self, place: Place, seq: u64) -> Result<u64, StoreError> {
-        let record = if seq == 0 { None } else { self.store.entry(place, seq)? };
-        Ok(record.and_then(|record| record.head().ok()).map_or(0, |head| head.ordinal))
+    fn ordinal_of(&self, place: Place, seq: u64, last: u64) -> Result<u64, StoreError> {
+        Ok(self.store.position(place, seq, last)?.ordinal)
     }
 
     /// The messages within these parts that the user hid, with their ordinals.
@@ -108,8 +108,7 @@ impl Homes {
             if seq <= read {
                 continue;
             }
-            let record = self.store.entry(place, seq)?;
-            let Some(head) = record.and_then(|record| record.head().ok()) else { continue };
+            let Ok(head) = self.store.known_entry(place, seq)?.head() else { continue };
             let message = parley_protocol::body::is_countable(head.kind);
             let inside = parts.iter().any(|part| head.ordinal > part.0 && head.ordinal <= part.1);
             if message && inside {

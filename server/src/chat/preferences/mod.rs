@@ -200,9 +200,8 @@ impl Inner {
                     return Err(Code::TargetInvalid.into());
                 }
                 if row.cleared_up_to > old.cleared_up_to {
-                    let last = store.entry(visible.place, row.cleared_up_to)?;
-                    let head = last.and_then(|record| record.head().ok());
-                    row.cleared_ordinal = head.ok_or(Code::Internal)?.ordinal;
+                    let at = store.position(visible.place, row.cleared_up_to, visible.last_seq)?;
+                    row.cleared_ordinal = at.ordinal;
                 }
             }
             Change::Hide(seqs) => {

@@ -64,7 +64,10 @@ fn described(
     let former = left_seq.is_some();
     let mut members = Vec::with_capacity(state.members.len());
     for (member, told) in state.members.iter().zip(told).filter(|(member, _)| there(member)) {
-        let row = shards.store().user(shards.count().of_user(member.user), member.user)?;
+        let row = match shards.store().user(shards.count().of_user(member.user), member.user) {
+            Err(error) if error.is_damage() => None,
+            found => found?,
+        };
         let hidden = asker.privacy.hides_activity_from(member.user)
             || (former && member.user != asker.user());
         let told = if hidden { Told::default() } else { *told };

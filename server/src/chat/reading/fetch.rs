@@ -6,11 +6,11 @@ use parley_core::session::{Identity, Range};
 use parley_protocol::wire::{Entry, EntryKind};
 use parley_protocol::{Code, ConversationId, Message as _, UserId, body, limits};
 
+use super::blocking;
 use super::describe::pinned;
 use super::reader::Reader;
 use super::related::{Nearness, Related};
 use super::sight::Sight;
-use super::{blocking, missing};
 use crate::chat::expiry::{first_from, is_about_another, target_of};
 use crate::chat::shard::{Error, Shards};
 use crate::storage::store::tables::entries::without_body;
@@ -108,14 +108,11 @@ impl Reader<'_> {
     /// The newest edits of a message, as far as they fit.
     fn edits_of(&self, seq: u64, limit: usize) -> Result<Page, Error> {
         let place = self.sight.visible.place;
-        let is_message = self.sight.sees(seq)
-            && self
-                .shards
-                .store()
-                .entry(place, seq)?
-                .and_then(|record| record.head().ok())
-                .is_some_and(|head| body::is_countable(head.kind));
-        if !is_message || self.is_gone(seq)? {
+        let is_message = || -> Result<bool, Error> {
+            let head = self.shards.store().known_entry(place, seq)?.head().ok();
+            Ok(head.is_some_and(|head| head.damaged || body::is_countable(head.kind)))
+        };
+        if !self.sight.sees(seq) || !is_message()? || self.is_gone(seq)? {
             return Err(Code::TargetInvalid.into());
         }
         let (place, below) = (self.sight.visible.place, self.sight.visible.last_seq + 1);
@@ -131,7 +128,7 @@ impl Reader<'_> {
     fn dense(&self, range: ReadRange, limit: usize) -> Result<Page, Error> {
         let Sight { visible, floor, .. } = self.sight;
         let limit = ReadLimit { entries: limit, bytes: limits::FETCH_BYTES };
-        let stored = self.shards.log().read(visible.place, range, limit)?;
+        let stored = self.shards.log().read(visible.place, range, limit, visible.last_seq)?;
         let seen = stored.into_iter().filter(|stored| self.sight.sees(stored.seq));
         let shown = seen.map(|stored| {
             let entry = self.shown(stored.seq, stored.record.entry)?;
@@ -203,8 +200,7 @@ impl Reader<'_> {
     /// One committed entry that the reader sees.
     pub(super) fn entry(&self, seq: u64) -> Result<Bytes, Error> {
         let place = self.sight.visible.place;
-        let record = self.shards.store().entry(place, seq)?;
-        let record = record.ok_or_else(|| missing(place.conversation))?;
+        let record = self.shards.store().known_entry(place, seq)?;
         self.shown(seq, record.entry)
     }
 

@@ -53,8 +53,7 @@ fn body(
     seq: u64,
     kind: EntryKind,
 ) -> Result<Option<Bytes>, StoreError> {
-    let record = store.entry(place, seq)?;
-    let entry = record.and_then(|record| Entry::decode(record.entry).ok());
+    let entry = Entry::decode(store.known_entry(place, seq)?.entry).ok();
     Ok(entry.filter(|entry| entry.kind == kind as u32).map(|entry| entry.body))
 }
 

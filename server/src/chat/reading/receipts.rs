@@ -50,10 +50,9 @@ fn members(
     if !sight.sees(seq) {
         return Err(Code::TargetInvalid.into());
     }
-    let record = store.entry(place, seq)?.ok_or_else(|| missing(id))?;
-    let head = record.head().map_err(|_| missing(id))?;
+    let head = store.known_entry(place, seq)?.head().map_err(|_| missing(id))?;
     let gone = sight.gone.has_message(store, place, seq)?;
-    if !body::is_countable(head.kind) || gone {
+    if !(head.damaged || body::is_countable(head.kind)) || gone {
         return Err(Code::TargetInvalid.into());
     }
     let mut members = Vec::new();

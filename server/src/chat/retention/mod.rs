@@ -183,6 +183,7 @@ impl Eraser {
             self.look_at_all(stop)?;
         }
         let ids: Vec<ConversationId> = candidates.known.lock().ids.iter().copied().collect();
+        let mut failed = None;
         for id in ids {
             // Forgotten first: what changes from here on is noted anew.
             candidates.forget(id);
@@ -195,9 +196,14 @@ impl Eraser {
             if !matches!(more, Ok(false)) {
                 candidates.note(id);
             }
-            more?;
+            match more {
+                // What of one can't be read keeps no other from being erased.
+                Err(Trouble::Store(error)) => failed = failed.or(Some(error)),
+                more => drop(more?),
+            }
         }
-        Ok(())
+        // Damage was said, row by row; the rest of the pass is done.
+        failed.filter(|error| !error.is_damage()).map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Finds those that have something to erase, now or later.
@@ -231,7 +237,16 @@ impl Eraser {
         stop: &Stop,
     ) -> Result<bool, Trouble> {
         let Parts { store, log, states, feeds, .. } = &self.parts;
-        let Some(tail) = log.tail(place)? else { return Ok(false) };
+        let loaded = states
+            .lock(place.shard)
+            .conversation(place.conversation)
+            .map(|found| found.committed())
+            .filter(|committed| committed.seq > 0);
+        let tail = match loaded {
+            Some(committed) => Some(committed),
+            None => log.tail(place)?,
+        };
+        let Some(tail) = tail else { return Ok(false) };
         let whole = state::to_state(row);
         let state = expiry::state_of(store, place, row, now_ms)?;
         let gone = Gone::look(store, place, &state.periods, tail.seq, now_ms)?;

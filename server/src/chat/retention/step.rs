@@ -1,7 +1,7 @@
 //! One step of erasing: the writes of one append.
 
 use parley_core::conversation::Period;
-use parley_protocol::wire::Entry;
+use parley_protocol::wire::{Entry, EntryKind};
 use parley_protocol::{Message as _, UserId, body};
 
 use crate::chat::expiry::{self, Gone};
@@ -70,7 +70,7 @@ impl<'a> Step<'a> {
         }
         let (mut made, before) = (Made::default(), self.progress.seq);
         for stored in self.page(before, to)? {
-            let head = stored.record.head().unwrap_or_default();
+            let head = self.head(&stored, to)?;
             self.erase(&stored, &head, &mut made)?;
             self.progress.ordinal = self.progress.ordinal.max(head.ordinal);
             self.progress.seq = stored.seq;
@@ -105,7 +105,7 @@ impl<'a> Step<'a> {
         let (mut made, mut reached) = (Made::default(), done);
         for stored in self.page(done, to)? {
             reached = stored.seq;
-            let head = stored.record.head().unwrap_or_default();
+            let head = self.head(&stored, to)?;
             if self.goes(period, &stored, &head)? {
                 self.erase(&stored, &head, &mut made)?;
             }
@@ -136,6 +136,10 @@ impl<'a> Step<'a> {
         stored: &StoredEntry,
         head: &EntryHead,
     ) -> Result<bool, StoreError> {
+        if head.damaged {
+            // Nobody can say whose it was. What may have to go goes.
+            return Ok(true);
+        }
         let sender = UserId::from_slice(&head.sender).ok();
         if period.of.is_some() && period.of != sender {
             return Ok(false);
@@ -161,7 +165,11 @@ impl<'a> Step<'a> {
             return Ok(());
         }
         let (store, place, seq) = (self.store, self.place, stored.seq);
-        made.rows.push(tables::entries::erase(place, seq, &stored.record));
+        made.rows.push(if head.damaged {
+            tables::entries::put_erased(place, seq, head)
+        } else {
+            tables::entries::erase(place, seq, &stored.record)
+        });
         made.rows.extend(tables::dedupe::forget(place, &stored.record));
         made.erased += 1;
         if !body::is_countable(head.kind) {
@@ -173,7 +181,7 @@ impl<'a> Step<'a> {
             made.rows.push(tables::mentions::delete(place, user, seq));
         }
         for (target, relation, about) in store.relations(place, seq, seq, REFERRING)? {
-            let Some(record) = store.entry(place, about)? else { continue };
+            let record = store.known_entry(place, about)?;
             if record.head().is_ok_and(|head| !head.erased) {
                 made.rows.push(tables::entries::erase(place, about, &record));
                 made.rows.extend(tables::dedupe::forget(place, &record));
@@ -184,8 +192,21 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
+    /// The head of an entry. Of one that can't be read, where it stands, and whether
+    /// it may have been a message.
+    fn head(&self, stored: &StoredEntry, last: u64) -> Result<EntryHead, StoreError> {
+        let head = stored.record.head().unwrap_or_default();
+        if !head.damaged || head.erased {
+            return Ok(head);
+        }
+        let at = self.store.position(self.place, stored.seq, last)?;
+        let before = self.store.position(self.place, stored.seq - 1, last)?;
+        let kind = if at.ordinal > before.ordinal { EntryKind::Text as u32 } else { 0 };
+        Ok(EntryHead { ordinal: at.ordinal, time_ms: at.time_ms, kind, ..head })
+    }
+
     fn page(&self, after: u64, to: u64) -> Result<Vec<StoredEntry>, StoreError> {
-        let mut page = self.store.entries(self.place, ReadRange::After(after), LOOK)?;
+        let mut page = self.store.entries(self.place, ReadRange::After(after), LOOK, to)?;
         page.retain(|stored| stored.seq <= to);
         Ok(page)
     }

@@ -103,7 +103,7 @@ impl Eraser {
     fn bodies(&self, id: ConversationId) -> Vec<u64> {
         let limit = ReadLimit { entries: 10_000, bytes: usize::MAX };
         let place = Place::of(self.parts.count, id);
-        let all = self.parts.store.entries(place, ReadRange::After(0), limit).unwrap();
+        let all = self.parts.store.entries(place, ReadRange::After(0), limit, 0).unwrap();
         assert!(all.iter().zip(1..).all(|(entry, seq)| entry.seq == seq), "the log stays dense");
         let of = |bytes: &bytes::Bytes| wire::Entry::decode(bytes.clone()).unwrap();
         let with = all.into_iter().filter(|stored| {
@@ -234,6 +234,36 @@ fn a_pass_that_was_stopped_is_taken_up_where_it_was() {
     let (_set, stop) = Stop::new();
     eraser.pass(false, (wall_ms(), None), &stop).unwrap();
     assert!(eraser.bodies(HERE).is_empty());
+}
+
+#[test]
+fn what_can_t_be_read_keeps_nothing_from_being_erased() {
+    let eraser = eraser();
+    let (_set, stop) = Stop::new();
+    for id in [HERE, ELSEWHERE] {
+        (1..=9).for_each(|seq| eraser.say(id, seq, 1));
+    }
+    eraser.keep(HERE, 1, 0);
+    eraser.keep(ELSEWHERE, 0, 9);
+    let garbage = bytes::Bytes::from_static(b"\xff\xff");
+    let place = |id| Place::of(eraser.parts.count, id);
+    let rotten = |id, seq| tables::entries::put_encoded(place(id), seq, garbage.clone());
+    let mut gone = rotten(HERE, 5);
+    gone.value = None;
+    // One conversation of which nothing can be read at all.
+    let mut lost = tables::conversations::put(place(ConversationId::new([7; 16])), &<_>::default());
+    lost.value = Some(garbage.clone());
+    let rows = [rotten(HERE, 4), gone, rotten(HERE, 9), rotten(ELSEWHERE, 1), lost];
+    eraser.parts.store.write_synced(&rows).unwrap();
+    eraser.parts.candidates.note(ConversationId::new([7; 16]));
+    eraser.pass(true, (wall_ms(), None), &stop).unwrap();
+    for id in [HERE, ELSEWHERE] {
+        for seq in 1..=9 {
+            let entry = eraser.parts.store.entry(place(id), seq).unwrap().unwrap();
+            assert!(entry.head().unwrap().erased, "{id} {seq}");
+        }
+        assert_eq!(eraser.parts.store.count_deleted(place(id), (0, 9)).unwrap(), 9);
+    }
 }
 
 #[test]

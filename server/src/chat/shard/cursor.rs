@@ -149,7 +149,7 @@ impl Shards {
     ) -> Result<Way, Error> {
         let MoveRequest { conversation, which, up_to, given, ref visibility } = *wanted;
         let (place, user, shown) = (self.place_of(conversation), identity.user, visibility.shown);
-        let told = {
+        let (told, last) = {
             let mut state = self.states.lock(place.shard);
             let moves = state.check_move(conversation, user, which, up_to, given, gone)?;
             let found = state.conversation(conversation).ok_or(Code::NotFound)?;
@@ -159,13 +159,14 @@ impl Shards {
             if let Some(way) = remembered(found, user, up_to, shown) {
                 return Ok(way);
             }
-            found.told(user)
+            (found.told(user), found.committed().seq)
         };
         let this = self.clone();
         let read = move || {
-            let ordinal = this.ordinal(place, up_to)?;
+            let at = |seq| this.store.position(place, seq, last).map(|at| at.ordinal);
+            let ordinal = at(up_to)?;
             let passes = |shows: bool, from: Position| -> Result<bool, Error> {
-                Ok(shows && from.seq < up_to && this.ordinal(place, from.seq)? < ordinal)
+                Ok(shows && from.seq < up_to && at(from.seq)? < ordinal)
             };
             let passed = Passed {
                 delivered: passes(shown.delivery(), told.delivered)?,
@@ -174,16 +175,6 @@ impl Shards {
             Ok::<_, Error>(Way { ordinal, passed })
         };
         blocking(read).await
-    }
-
-    /// Messages up to a committed seq. Blocks.
-    fn ordinal(&self, place: Place, seq: u64) -> Result<u64, Error> {
-        if seq == 0 {
-            return Ok(0);
-        }
-        let record = self.store.entry(place, seq)?;
-        let head = record.and_then(|record| record.head().ok()).ok_or(Code::Internal)?;
-        Ok(head.ordinal)
     }
 
     fn advance(

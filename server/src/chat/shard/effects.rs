@@ -44,7 +44,8 @@ pub(super) fn rows(
         Act::Delete { seq, ordinal } => {
             rows.push(tables::relations::put(place, *seq, &Relation::Delete, stamped.seq));
             rows.push(tables::relations::delete(place, *seq, &Relation::Pin));
-            rows.push(tables::deleted::put(place, *ordinal, *seq));
+            let ordinal = sending.facts.ordinal().unwrap_or(*ordinal);
+            rows.push(tables::deleted::put(place, ordinal, *seq));
             for stored in sending.facts.stored() {
                 for user in mentioned(&stored.record) {
                     rows.push(tables::mentions::delete(place, user, stored.seq));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parley_core::conversation::{Act, Change, State, Target, reaction_hashes};
 use parley_protocol::{Code, ConversationId, UserId, body, limits};
 
+use super::damaged::Damaged;
 use super::{Error, Shards};
 use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
@@ -15,7 +16,10 @@ use crate::storage::store::{Place, ReadLimit, ReadRange, Relation, StoreError, S
 /// What was read for an act. Empty for one that refers to nothing.
 #[derive(Default)]
 pub(super) struct Facts {
-    target: Option<StoredEntry>,
+    /// Boxed, since a session holds this while it waits.
+    target: Option<Box<StoredEntry>>,
+    /// The message can't be read and is about to be deleted.
+    damaged: Option<Damaged>,
     edits: Vec<StoredEntry>,
     /// Where the log ended before they were read.
     pub(super) as_of: u64,
@@ -29,13 +33,23 @@ impl Facts {
     /// The message the act refers to.
     pub(super) fn target(&self) -> Option<Target> {
         let head = self.target.as_ref()?.record.head().ok()?;
+        if head.damaged {
+            return Some(self.damaged.unwrap_or_default().target(&head));
+        }
         Some(Target {
             sender: UserId::from_slice(&head.sender).ok()?,
             message: body::is_countable(head.kind),
-            ordinal: head.ordinal,
+            ordinal: self.damaged.map_or(head.ordinal, |damaged| damaged.ordinal(&head)),
             time_ms: head.time_ms,
             erased: head.erased,
         })
+    }
+
+    /// The ordinal of a message that is deleted, where it is known better than by who
+    /// deletes it.
+    pub(super) fn ordinal(&self) -> Option<u64> {
+        let head = self.target.as_ref()?.record.head().ok()?;
+        Some(head.ordinal).filter(|ordinal| *ordinal > 0)
     }
 
     /// Seqs of its edits.
@@ -45,7 +59,7 @@ impl Facts {
 
     /// The message and its edits.
     pub(super) fn stored(&self) -> impl Iterator<Item = &StoredEntry> {
-        self.target.iter().chain(&self.edits)
+        self.target.as_deref().into_iter().chain(&self.edits)
     }
 
     /// Bytes that rewriting them takes, at most.
@@ -72,10 +86,7 @@ impl Shards {
         };
         let Some((as_of, state)) = now else { return Ok(Facts::default()) };
         let (this, act) = (self.clone(), act.clone());
-        let read = move || {
-            let facts = this.read_facts(place, sender, seq, &act, &state)?;
-            Ok(Facts { as_of, ..facts })
-        };
+        let read = move || this.read_facts(place, sender, seq, &act, &state, as_of);
         blocking(read).await
     }
 
@@ -86,12 +97,20 @@ impl Shards {
         seq: u64,
         act: &Act,
         state: &State,
+        as_of: u64,
     ) -> Result<Facts, Error> {
-        let mut facts = Facts { target: self.stored(place, seq)?, ..Facts::default() };
+        let target = self.stored(place, seq, as_of)?.map(Box::new);
+        let mut facts = Facts { target, as_of, ..Facts::default() };
         match act {
-            Act::Delete { .. } => {
+            Act::Delete { ordinal, .. } => {
                 for edit in self.edits(place, seq)? {
-                    facts.edits.extend(self.stored(place, edit)?);
+                    facts.edits.extend(self.stored(place, edit, as_of)?);
+                }
+                if let Some(target) = &mut facts.target
+                    && target.record.head().is_ok_and(|head| head.damaged && !head.erased)
+                {
+                    target.record = self.recall(place, sender, seq, as_of)?;
+                    facts.damaged = Some(Damaged::stated(*ordinal));
                 }
             }
             Act::Edit(_) if self.edits(place, seq)?.len() >= limits::EDITS => {
@@ -141,11 +160,11 @@ impl Shards {
         Ok(blind)
     }
 
-    /// A committed entry.
-    fn stored(&self, place: Place, seq: u64) -> Result<Option<StoredEntry>, StoreError> {
+    /// An entry, if it is committed, of a log that reaches to `last` at least.
+    fn stored(&self, place: Place, seq: u64, last: u64) -> Result<Option<StoredEntry>, StoreError> {
         let limit = ReadLimit { entries: 1, bytes: 0 };
         let range = ReadRange::After(seq.saturating_sub(1));
-        let found = self.log.read(place, range, limit)?;
+        let found = self.log.read(place, range, limit, last)?;
         Ok(found.into_iter().next().filter(|entry| entry.seq == seq))
     }
 

@@ -87,7 +87,8 @@ impl Shards {
             return Ok(None);
         };
         let head = self.log.tail(place)?.unwrap_or_default();
-        let cursors = self.store.cursors(place, MEMBERS)?;
+        let members = stored.members.iter().filter_map(|row| UserId::from_slice(&row.user).ok());
+        let cursors = self.store.readable_cursors(place, members, MEMBERS)?;
         let progress = rows::to_progress(&cursors);
         let state = expiry::state_of(&self.store, place, &stored, wall_ms())?;
         Ok(Some(Conversation::restore(place.conversation, state, progress, head)))

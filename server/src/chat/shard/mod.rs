@@ -12,6 +12,7 @@
 
 mod answer;
 mod cursor;
+mod damaged;
 mod effects;
 mod error;
 mod facts;

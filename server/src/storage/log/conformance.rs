@@ -77,7 +77,7 @@ impl Running {
     }
 
     fn all(&self, place: Place) -> Vec<StoredEntry> {
-        self.log.read(place, ReadRange::After(0), ALL).unwrap()
+        self.log.read(place, ReadRange::After(0), ALL, 0).unwrap()
     }
 }
 
@@ -293,7 +293,7 @@ fn nobody_sees_what_is_not_committed(subject: &mut dyn Subject) {
         assert_holds(&running, S0, 1, 3);
         let newest = |range| {
             let limit = ReadLimit { entries: 2, bytes: usize::MAX };
-            let found = running.log.read(place(S0, 1), range, limit).unwrap();
+            let found = running.log.read(place(S0, 1), range, limit, 0).unwrap();
             found.iter().map(|entry| entry.seq).collect::<Vec<_>>()
         };
         // What is hidden takes no room from what is not.
@@ -452,7 +452,7 @@ fn reads_are_bounded_and_dense(subject: &mut dyn Subject) {
     }
     running.settle(300);
     let read = |range, entries, bytes| {
-        let found = running.log.read(place(S0, 2), range, ReadLimit { entries, bytes }).unwrap();
+        let found = running.log.read(place(S0, 2), range, ReadLimit { entries, bytes }, 0).unwrap();
         found.iter().map(|entry| entry.seq).collect::<Vec<_>>()
     };
     let seqs = |range: std::ops::RangeInclusive<u64>| range.collect::<Vec<_>>();

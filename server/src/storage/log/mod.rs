@@ -105,7 +105,8 @@ pub trait Log<T: Send>: Send + Sync {
     /// The store as its readers may see it.
     fn view(&self) -> &View;
 
-    /// Committed entries, ascending and dense, bounded by `limit`.
+    /// Committed entries, ascending and dense, bounded by `limit`. Of those up to
+    /// `last`, which are known to be there, none is left out (`Store::entries`).
     ///
     /// # Errors
     /// [`StoreError`].
@@ -114,8 +115,9 @@ pub trait Log<T: Send>: Send + Sync {
         place: Place,
         range: ReadRange,
         limit: ReadLimit,
+        last: u64,
     ) -> Result<Vec<StoredEntry>, StoreError> {
-        self.view().read(place, range, limit)
+        self.view().read(place, range, limit, last)
     }
 
     /// Where the last committed entry stands; `None` for a conversation without

@@ -57,15 +57,16 @@ impl View {
         place: Place,
         range: ReadRange,
         limit: ReadLimit,
+        last: u64,
     ) -> Result<Vec<StoredEntry>, StoreError> {
-        let mut found = self.store.entries(place, range, limit)?;
+        let mut found = self.store.entries(place, range, limit, last)?;
         let ceiling = self.ceiling(place.conversation);
         if found.last().is_some_and(|entry| entry.seq >= ceiling) {
             // Those in front of it may have been crowded out: read again below it.
             match range {
                 ReadRange::Before(_) => {
                     let below = ReadRange::Before(ceiling);
-                    found = self.store.entries(place, below, limit)?;
+                    found = self.store.entries(place, below, limit, last)?;
                 }
                 ReadRange::After(_) | ReadRange::Around(_) => {
                     found.retain(|entry| entry.seq < ceiling);
@@ -77,14 +78,32 @@ impl View {
 
     pub(super) fn tail(&self, place: Place) -> Result<Option<Position>, StoreError> {
         let limit = ReadLimit { entries: 1, bytes: 0 };
-        let newest = self.read(place, ReadRange::Before(u64::MAX), limit)?;
+        let newest = match self.read(place, ReadRange::Before(u64::MAX), limit, 0) {
+            Ok(newest) => newest,
+            Err(error) => return self.tail_beside(place, error),
+        };
         let Some(StoredEntry { seq, record }) = newest.into_iter().next() else {
             return Ok(None);
         };
-        let head = record
-            .head()
-            .map_err(|_| StoreError::corrupt(Table::Entries, place.conversation.as_bytes()))?;
-        Ok(Some(Position { seq, ..head.position() }))
+        match record.head() {
+            Ok(head) if !head.damaged => Ok(Some(Position { seq, ..head.position() })),
+            _ => {
+                let error = StoreError::corrupt(Table::Entries, place.conversation.as_bytes());
+                self.tail_beside(place, error)
+            }
+        }
+    }
+
+    /// The tail of a log whose last entries can't be read. What is on its way to the
+    /// disk is not part of it.
+    fn tail_beside(&self, place: Place, error: StoreError) -> Result<Option<Position>, StoreError> {
+        let found = self.store.tail_beside(place, error)?;
+        let ceiling = self.ceiling(place.conversation);
+        if found.seq < ceiling {
+            return Ok(Some(found));
+        }
+        let below = ceiling.saturating_sub(1);
+        if below == 0 { Ok(None) } else { self.store.position(place, below, below).map(Some) }
     }
 
     pub(super) fn find(

@@ -46,6 +46,11 @@ impl Key {
         Self::prefix(table, place.shard).with(place.conversation.as_bytes())
     }
 
+    /// A key as it was found.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
     /// This key with more bytes behind it.
     #[must_use]
     pub fn with(mut self, bytes: &[u8]) -> Self {

@@ -10,6 +10,8 @@
 //! folder that is refused is not touched; every call may block on the disk, so
 //! none belongs on a runtime worker.
 
+mod around;
+mod damage;
 pub mod engine;
 pub mod families;
 pub(crate) mod floor;
@@ -99,9 +101,21 @@ pub struct Store {
 struct Inner {
     engine: Arc<dyn Engine>,
     facts: Facts,
+    damage: damage::Damage,
     // Dropped after the engine: fields drop in order.
     floor: Option<Floor>,
     folder: Option<Folder>,
+}
+
+impl Inner {
+    fn new(
+        engine: Arc<dyn Engine>,
+        facts: Facts,
+        floor: Option<Floor>,
+        folder: Option<Folder>,
+    ) -> Self {
+        Self { engine, facts, damage: damage::Damage::default(), floor, folder }
+    }
 }
 
 /// What a store knows of itself.
@@ -202,7 +216,11 @@ impl Store {
     }
 
     fn value(&self, table: Table, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        let found = self.inner.engine.read(table.family(), key.as_bytes())?;
+        let found = self.inner.engine.read(table.family(), key.as_bytes());
+        let found = found.map_err(|error| match error.trouble {
+            Trouble::Corrupt => self.inner.damage.met(table, key.as_bytes(), Some(&error)),
+            _ => error.into(),
+        })?;
         work::note(1, found.as_ref().map_or(0, Bytes::len));
         Ok(found)
     }
@@ -212,10 +230,29 @@ impl Store {
         self.value(table, &key)?
             .map(|value| tables::decode_row(table, key.as_bytes(), value))
             .transpose()
+            .map_err(|_| self.inner.damage.met(table, key.as_bytes(), None))
+    }
+
+    /// Notes a row that does not hold what its table holds.
+    fn damaged(&self, key: &RowKey) -> StoreError {
+        self.inner.damage.met(key.table(), key.encode().as_bytes(), None)
+    }
+
+    /// A row that its owner can do without: one that can't be read is none, and is
+    /// written over when there is something new to keep.
+    fn row_or_lost<M: Message + Default>(&self, key: &RowKey) -> Result<Option<M>, StoreError> {
+        match self.row(key) {
+            Err(error) if error.is_damage() => Ok(None),
+            found => found,
+        }
     }
 
     fn scan(&self, table: Table, scan: &Scan) -> Result<Scanned, StoreError> {
-        let found = self.inner.engine.scan(table.family(), scan)?;
+        let found = self.inner.engine.scan(table.family(), scan);
+        let found = found.map_err(|error| match error.trouble {
+            Trouble::Corrupt => self.inner.damage.met(table, scan.from.as_bytes(), Some(&error)),
+            _ => error.into(),
+        })?;
         let bytes = |(key, value): &(Bytes, Bytes)| key.len() + value.len();
         // One for the look, also when there is nothing.
         work::note(1 + found.rows.len(), found.rows.iter().map(bytes).sum());
@@ -232,12 +269,14 @@ impl Store {
         let found = self.scan(table, scan)?.rows.into_iter();
         found
             .map(|(key, value)| {
-                let row = tables::decode_row(table, &key, value)?;
-                RowKey::decode(table.family(), &key)
-                    .ok()
-                    .and_then(|key| pick(key, row))
-                    .ok_or_else(|| StoreError::corrupt(table, &key))
+                let row = tables::decode_row(table, &key, value).ok();
+                let named = RowKey::decode(table.family(), &key).ok();
+                let picked = named.zip(row).and_then(|(key, row)| pick(key, row));
+                picked.ok_or_else(|| self.inner.damage.met(table, &key, None))
             })
             .collect()
     }
 }
+
+#[cfg(test)]
+mod rotten_tests;

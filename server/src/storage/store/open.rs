@@ -188,7 +188,7 @@ impl Store {
             .map_err(io_error(&path.join(floor::FILE), "write"))?;
         folder.note_whole()?;
         let (floor, folder) = (Some(floor), Some(folder));
-        Ok(Self { inner: Arc::new(Inner { engine: Arc::new(engine), facts, floor, folder }) })
+        Ok(Self { inner: Arc::new(Inner::new(Arc::new(engine), facts, floor, folder)) })
     }
 
     /// Looks into the store in a folder as it is now, also while a server has it
@@ -237,9 +237,7 @@ impl Store {
                 return Err(OpenError::Format { path, found, expected: FORMAT });
             }
         }
-        Ok(Self {
-            inner: Arc::new(Inner { engine: Arc::new(engine), facts, floor: None, folder: None }),
-        })
+        Ok(Self { inner: Arc::new(Inner::new(Arc::new(engine), facts, None, None)) })
     }
 
     /// A store over any engine, for tests and simulation. Counts a boot.
@@ -255,7 +253,7 @@ impl Store {
         let meta = Meta::read(&*engine)
             .map_err(|source| OpenError::Store { path: path.clone(), source })?;
         let facts = boot(&*engine, meta, shard_count, History::default(), &path, || Ok(node_id))?;
-        Ok(Self { inner: Arc::new(Inner { engine, facts, floor: None, folder: None }) })
+        Ok(Self { inner: Arc::new(Inner::new(engine, facts, None, None)) })
     }
 }
 

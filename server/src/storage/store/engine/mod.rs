@@ -149,6 +149,11 @@ impl<'a> Gathering<'a> {
         Self { scan, bytes: 0, found: Scanned::default() }
     }
 
+    /// Whether it holds as many rows as it may.
+    fn is_full(&self) -> bool {
+        !self.found.rows.is_empty() && self.found.rows.len() >= self.scan.rows
+    }
+
     /// Takes the next row of the range; false when it was one too many.
     fn take(&mut self, key: &[u8], value: &[u8]) -> bool {
         self.bytes = self.bytes.saturating_add(key.len()).saturating_add(value.len());

@@ -145,6 +145,16 @@ impl Rocks {
         })
     }
 
+    /// One file that is missing is damage; a folder that is, the disk's trouble.
+    fn read_error(&self, doing: &'static str, error: rocksdb::Error) -> EngineError {
+        let mut error = engine_error(doing, error);
+        let missing = error.cause.contains("No such file or directory");
+        if error.trouble == Trouble::Io && missing && self.db.path().join("CURRENT").exists() {
+            error.trouble = Trouble::Corrupt;
+        }
+        error
+    }
+
     fn figure(&self, family: Family, property: &str) -> u64 {
         let figure = self.family(family).ok().map(|cf| self.db.property_int_value_cf(cf, property));
         figure.and_then(Result::ok).flatten().unwrap_or(0)
@@ -154,7 +164,7 @@ impl Rocks {
 impl Engine for Rocks {
     fn read(&self, family: Family, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
         let found = self.db.get_pinned_cf(self.family(family)?, key);
-        let found = found.map_err(|error| engine_error("read a row", error))?;
+        let found = found.map_err(|error| self.read_error("read a row", error))?;
         Ok(found.map(|value| Bytes::copy_from_slice(&value)))
     }
 
@@ -189,7 +199,11 @@ impl Engine for Rocks {
             }
         }
         // An iterator ends at the end of the range and at an error alike.
-        rows.status().map_err(|error| engine_error("read a range", error))?;
+        match rows.status() {
+            // It was one row too many that can't be read.
+            Err(_) if gathering.is_full() => gathering.found.more = true,
+            status => status.map_err(|error| self.read_error("read a range", error))?,
+        }
         Ok(gathering.found)
     }
 

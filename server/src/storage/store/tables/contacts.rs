@@ -39,7 +39,7 @@ impl Store {
     ) -> Result<Vec<UserId>, StoreError> {
         let (from, to) = super::under(&Key::prefix(Table::Contacts, shard).with(user.as_bytes()));
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
-        self.rows(Table::Contacts, &scan, |key, _: KnownRow| match key {
+        self.readable_rows(Table::Contacts, &scan, |key, _: KnownRow| match key {
             RowKey::Contact { contact, .. } => Some(contact),
             _ => None,
         })

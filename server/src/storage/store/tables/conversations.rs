@@ -131,7 +131,8 @@ pub fn put(Place { shard, conversation }: Place, row: &ConversationRow) -> Write
 }
 
 impl Store {
-    /// The conversations of a shard above `after`, by id, at most `limit`.
+    /// The conversations of a shard above `after`, by id, at most `limit`, but for
+    /// those whose rows can't be read.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -149,7 +150,7 @@ impl Store {
             None => from,
         };
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
-        self.rows(Table::Conversations, &scan, |key, row| match key {
+        self.readable_rows(Table::Conversations, &scan, |key, row| match key {
             RowKey::Conversation { conversation, .. } => Some((conversation, row)),
             _ => None,
         })

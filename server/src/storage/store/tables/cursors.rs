@@ -53,7 +53,7 @@ pub fn put(Place { shard, conversation }: Place, user: UserId, row: &CursorRow) 
 }
 
 impl Store {
-    /// How far one member is.
+    /// How far one member is; one whose row can't be read begins anew.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -62,7 +62,29 @@ impl Store {
         Place { shard, conversation }: Place,
         user: UserId,
     ) -> Result<Option<CursorRow>, StoreError> {
-        self.row(&RowKey::Cursor { shard, conversation, user })
+        self.row_or_lost(&RowKey::Cursor { shard, conversation, user })
+    }
+
+    /// How far these members of a conversation are, but for those whose rows can't be
+    /// read: for them it begins anew, and what they say next is kept again.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read.
+    pub fn readable_cursors(
+        &self,
+        place: Place,
+        members: impl Iterator<Item = UserId>,
+        limit: usize,
+    ) -> Result<Vec<(UserId, CursorRow)>, StoreError> {
+        match self.cursors(place, limit) {
+            Err(error) if error.is_damage() => {}
+            found => return found,
+        }
+        let mut found = Vec::new();
+        for user in members.take(limit) {
+            found.extend(self.cursor(place, user)?.map(|row| (user, row)));
+        }
+        Ok(found)
     }
 
     /// How far the members of a conversation are, by user id, at most `limit`

@@ -7,9 +7,12 @@ use parley_core::conversation::Position;
 use parley_core::conversation::dedupe::FORGOTTEN;
 use parley_protocol::ids::{ClientMessageId, DeviceId};
 
-use crate::storage::store::engine::Write;
-use crate::storage::store::keys::RowKey;
+use crate::storage::store::engine::{Order, Scan, Write};
+use crate::storage::store::keys::{Key, RowKey, Table};
 use crate::storage::store::{Place, Record, Store, StoreError};
+
+/// Rows read at a time.
+const PAGE: usize = 1000;
 
 /// The answer a send got.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -61,6 +64,43 @@ pub fn forget(place: Place, record: &Record) -> Option<Write> {
 }
 
 impl Store {
+    /// What a device called the entry with this seq, and the answer it got, if that is
+    /// among the first `most` of the device's sends.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn send_of(
+        &self,
+        place: Place,
+        device: DeviceId,
+        seq: u64,
+        most: usize,
+    ) -> Result<Option<(ClientMessageId, DedupeRow)>, StoreError> {
+        let prefix = Key::of_place(Table::Dedupe, place).with(device.as_bytes());
+        let (mut from, to) = super::under(&prefix);
+        let mut looked_at = 0;
+        while looked_at < most {
+            let scan = Scan {
+                from,
+                to: to.clone(),
+                order: Order::Ascending,
+                rows: PAGE,
+                bytes: usize::MAX,
+            };
+            let page = self.rows(Table::Dedupe, &scan, |key, row: DedupeRow| match key {
+                RowKey::Dedupe { client_message_id, .. } => Some((client_message_id, row)),
+                _ => None,
+            })?;
+            looked_at += page.len();
+            let Some((last, _)) = page.last() else { return Ok(None) };
+            from = prefix.clone().with(last.as_bytes()).with(&[0]);
+            if let Some(found) = page.into_iter().find(|(_, row)| row.seq == seq) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
     /// The answer this send got, if it ever was written. `Log::find` answers
     /// with what is committed.
     ///

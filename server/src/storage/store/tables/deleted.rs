@@ -81,7 +81,7 @@ impl Store {
     }
 
     fn deleted_rows(&self, scan: &Scan) -> Result<Vec<(u64, u64)>, StoreError> {
-        self.rows(Table::Deleted, scan, |key, row: DeletedRow| match key {
+        self.readable_rows(Table::Deleted, scan, |key, row: DeletedRow| match key {
             RowKey::Deleted { ordinal, .. } => Some((ordinal, row.count)),
             _ => None,
         })

@@ -48,7 +48,7 @@ impl Store {
         for table in LEFT {
             let (from, to) = super::under(&Key::prefix(table, shard).with(user.as_bytes()));
             let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
-            let rows = self.scan(table, &scan)?.rows;
+            let rows = self.scan_around(table, &scan)?.rows;
             let erase = |(key, _): (Bytes, Bytes)| {
                 let key = RowKey::decode(table.family(), &key);
                 key.map(|key| super::delete(&key)).map_err(|_| StoreError::corrupt(table, &[]))
@@ -72,7 +72,7 @@ impl Store {
     ) -> Result<Vec<(UserId, DepartureRow)>, StoreError> {
         let (from, to) = super::under(&Key::prefix(Table::Departures, shard));
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
-        self.rows(Table::Departures, &scan, |key, row| match key {
+        self.readable_rows(Table::Departures, &scan, |key, row| match key {
             RowKey::Departure { user, .. } => Some((user, row)),
             _ => None,
         })

@@ -80,7 +80,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn ended(&self, shard: ShardId, user: UserId) -> Result<EndedRow, StoreError> {
-        Ok(self.row(&RowKey::Ended { shard, user })?.unwrap_or_default())
+        Ok(self.row_or_lost(&RowKey::Ended { shard, user })?.unwrap_or_default())
     }
 }
 

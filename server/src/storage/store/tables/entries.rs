@@ -6,7 +6,7 @@ use parley_core::conversation::dedupe::FORGOTTEN;
 use parley_protocol::ids::{ClientMessageId, DeviceId, IdError, UserId};
 use prost::Message;
 
-use crate::storage::store::engine::{Order, Scan, Write};
+use crate::storage::store::engine::{Order, Scan, Scanned, Write};
 use crate::storage::store::keys::{RowKey, Table};
 use crate::storage::store::{Place, Store, StoreError};
 
@@ -51,6 +51,13 @@ impl Record {
     /// [`prost::DecodeError`] when the bytes are not an entry.
     pub fn head(&self) -> Result<EntryHead, prost::DecodeError> {
         EntryHead::decode(self.entry.clone())
+    }
+
+    /// What stands for an entry that can't be read: its seq, and nothing else.
+    #[must_use]
+    pub fn damaged(seq: u64) -> Self {
+        let head = EntryHead { seq, damaged: true, ..EntryHead::default() };
+        Self { entry: head.encode_to_vec().into(), ..Self::default() }
     }
 
     /// The device that sent it.
@@ -102,6 +109,9 @@ pub struct EntryHead {
     /// The body is gone.
     #[prost(bool, tag = "8")]
     pub erased: bool,
+    /// It can't be read: what is not set is not known.
+    #[prost(bool, tag = "9")]
+    pub damaged: bool,
 }
 
 impl EntryHead {
@@ -159,6 +169,15 @@ pub fn erase(place: Place, seq: u64, record: &Record) -> Write {
     put_encoded(place, seq, record.encode_to_vec().into())
 }
 
+/// The write that puts an erased entry in place of one that can't be read, of which no
+/// more is known than this.
+#[must_use]
+pub fn put_erased(place: Place, seq: u64, head: &EntryHead) -> Write {
+    let entry = EntryHead { seq, erased: true, damaged: true, ..head.clone() }.encode_to_vec();
+    let record = Record { entry: entry.into(), content_digest: FORGOTTEN, ..Record::default() };
+    put_encoded(place, seq, record.encode_to_vec().into())
+}
+
 /// An encoded entry without its body, marked as erased.
 #[must_use]
 pub fn without_body(seq: u64, entry: &Bytes) -> Bytes {
@@ -201,61 +220,24 @@ impl Store {
         Place { shard, conversation }: Place,
         seq: u64,
     ) -> Result<Option<Record>, StoreError> {
-        self.row(&RowKey::Entry { shard, conversation, seq })
-    }
-
-    /// Entries of one conversation, ascending, bounded by `limit`.
-    ///
-    /// Returns what is written, synced or not; `Log::read` returns what is committed.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn entries(
-        &self,
-        place: Place,
-        range: ReadRange,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredEntry>, StoreError> {
-        let read = |from: u64, to: u64, order, limit: ReadLimit| {
-            self.entries_between(place, from..to, order, limit)
-        };
-        match range {
-            // No log reaches seq 2^64-1: the bound stays within the conversation's prefix.
-            ReadRange::After(seq) => read(seq.saturating_add(1), u64::MAX, Order::Ascending, limit),
-            ReadRange::Before(seq) => read(1, seq, Order::Descending, limit),
-            ReadRange::Around(seq) => {
-                let seq = seq.max(1);
-                let older = usize::try_from(seq - 1).unwrap_or(usize::MAX).min(limit.entries / 2);
-                let half = ReadLimit { entries: limit.entries - older, bytes: limit.bytes / 2 };
-                let from_here = read(seq, u64::MAX, Order::Ascending, half)?;
-                let used: usize = from_here.iter().map(StoredEntry::size_bytes).sum();
-                let rest = ReadLimit {
-                    entries: limit.entries - from_here.len(),
-                    bytes: limit.bytes.saturating_sub(used),
-                };
-                let mut found = read(1, seq, Order::Descending, rest)?;
-                // "One in any case" holds for the whole answer, not for each side.
-                if !from_here.is_empty() {
-                    let older: usize = found.iter().map(StoredEntry::size_bytes).sum();
-                    if older > rest.bytes {
-                        found.clear();
-                    }
-                }
-                found.extend(from_here);
-                Ok(found)
-            }
+        let key = RowKey::Entry { shard, conversation, seq };
+        match self.row::<Record>(&key)? {
+            Some(record) if record.head().is_err() => Err(self.damaged(&key)),
+            found => Ok(found),
         }
     }
 
-    fn entries_between(
+    /// Entries of a range as they are found, in the order of the scan, and whether
+    /// the limits ended it.
+    pub(super) fn entries_between(
         &self,
         Place { shard, conversation }: Place,
         seqs: std::ops::Range<u64>,
         order: Order,
         limit: ReadLimit,
-    ) -> Result<Vec<StoredEntry>, StoreError> {
+    ) -> Result<(Vec<StoredEntry>, bool), StoreError> {
         if seqs.is_empty() || limit.entries == 0 {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), true));
         }
         let key = |seq| RowKey::Entry { shard, conversation, seq }.encode();
         let scan = Scan {
@@ -265,8 +247,9 @@ impl Store {
             rows: limit.entries,
             bytes: limit.bytes,
         };
-        let mut found = Vec::new();
-        for (key, value) in self.scan(Table::Entries, &scan)?.rows {
+        let Scanned { rows, more } = self.scan(Table::Entries, &scan)?;
+        let mut found = Vec::with_capacity(rows.len());
+        for (key, value) in rows {
             match RowKey::decode(Table::Entries.family(), &key) {
                 Ok(RowKey::Entry { seq, .. }) => {
                     let record = super::decode_row(Table::Entries, &key, value)?;
@@ -275,10 +258,7 @@ impl Store {
                 _ => return Err(StoreError::corrupt(Table::Entries, &key)),
             }
         }
-        if order == Order::Descending {
-            found.reverse();
-        }
-        Ok(found)
+        Ok((found, more))
     }
 }
 

@@ -6,11 +6,14 @@
 //! feed is derived: it needs no sync of its own and is rebuilt from the outbox.
 
 use bytes::Bytes;
+use parley_core::shard::placement::ShardCount;
 use parley_protocol::ids::{ConversationId, ShardId, UserId};
+use parley_protocol::wire::ConversationKind;
 
+use super::entries::{ReadLimit, ReadRange};
 use crate::storage::store::engine::{Order, Scan, Write};
 use crate::storage::store::keys::{Key, RowKey, Table};
-use crate::storage::store::{Store, StoreError};
+use crate::storage::store::{Place, Store, StoreError};
 
 /// One conversation as it stands for one user.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -98,6 +101,62 @@ impl Store {
         self.row(&RowKey::Feed { shard, user, conversation })
     }
 
+    /// As [`Store::feed_row`]; one that can't be read is worked out anew, as far as
+    /// the conversation tells. Its version is then 0.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk can't be read.
+    pub fn feed_row_or_anew(
+        &self,
+        shard: ShardId,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<FeedRow>, StoreError> {
+        match self.feed_row(shard, user, conversation) {
+            Err(error) if error.is_damage() => self.feed_row_anew(user, conversation),
+            found => found,
+        }
+    }
+
+    /// Where the conversation ends for the user and what they have read of it. Whether
+    /// they wrote in it is not known, so that a stranger's asks again.
+    fn feed_row_anew(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<FeedRow>, StoreError> {
+        let Some(count) = ShardCount::new(self.facts().shard_count) else { return Ok(None) };
+        let place = Place::of(count, conversation);
+        let row = match self.conversation(place) {
+            Err(error) if error.is_damage() => None,
+            found => found?,
+        };
+        let Some(row) = row else { return Ok(None) };
+        let Some(member) = row.members.iter().find(|row| row.user == user.as_bytes().as_slice())
+        else {
+            return Ok(None);
+        };
+        let read = self.cursor(place, user)?.unwrap_or_default();
+        let below = if member.left_seq == 0 { u64::MAX } else { member.left_seq + 1 };
+        let limit = ReadLimit { entries: 1, bytes: 0 };
+        let newest = match self.entries(place, ReadRange::Before(below), limit, 0) {
+            Err(error) if error.is_damage() => Vec::new(),
+            found => found?,
+        };
+        let newest = newest.first().and_then(|stored| stored.record.head().ok());
+        let newest = newest.unwrap_or_default();
+        Ok(Some(FeedRow {
+            last_seq: newest.seq.max(read.read).max(member.joined_seq).max(member.left_seq),
+            last_ordinal: newest.ordinal.max(read.read_ordinal).max(member.joined_ordinal),
+            last_time_ms: newest.time_ms.max(row.created_ms),
+            message_ms: newest.time_ms.max(row.created_ms),
+            read: read.read,
+            floor_ordinal: read.read_ordinal.max(member.joined_ordinal),
+            direct: row.kind == ConversationKind::Direct as u32,
+            ..FeedRow::default()
+        }))
+    }
+
     /// What changed after a version, at most `limit` conversations.
     ///
     /// # Errors
@@ -115,7 +174,14 @@ impl Store {
         for (version, conversation) in index {
             page.position = version;
             // A row that moved between the two reads comes again under its new version.
-            if let Some(row) = self.feed_row(shard, user, conversation)?
+            let row = match self.feed_row(shard, user, conversation) {
+                Err(error) if error.is_damage() => {
+                    let row = self.feed_row_anew(user, conversation)?;
+                    row.map(|row| FeedRow { version, ..row })
+                }
+                found => found?,
+            };
+            if let Some(row) = row
                 && row.version == version
             {
                 page.rows.push((conversation, row));

@@ -54,6 +54,6 @@ impl Store {
         let prefix = Key::prefix(Table::Hidden, shard);
         let (_, to) = super::under(&prefix.with(user.as_bytes()).with(conversation.as_bytes()));
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
-        self.rows(Table::Hidden, &scan, |_, row: HiddenRow| Some(row.seq))
+        self.readable_rows(Table::Hidden, &scan, |_, row: HiddenRow| Some(row.seq))
     }
 }

@@ -84,7 +84,8 @@ impl Store {
         self.row(&RowKey::Invite { shard, conversation, invite })
     }
 
-    /// The invites of a conversation, by id, at most `limit`.
+    /// The invites of a conversation, by id, at most `limit`, without those that can't be
+    /// read: nobody can use one.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -96,7 +97,7 @@ impl Store {
         let prefix = Key::of_place(Table::Invites, place);
         let (from, to) = super::under(&prefix);
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
-        self.rows(Table::Invites, &scan, |key, row| match key {
+        self.readable_rows(Table::Invites, &scan, |key, row| match key {
             RowKey::Invite { invite, .. } => Some((invite, row)),
             _ => None,
         })

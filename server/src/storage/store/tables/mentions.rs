@@ -133,7 +133,7 @@ impl Store {
             rows: limit,
             bytes: usize::MAX,
         };
-        let found = self.scan(Table::Mentions, &scan)?;
+        let found = self.scan_around(Table::Mentions, &scan)?;
         let mut seqs = Vec::with_capacity(found.rows.len());
         for (key, value) in found.rows {
             let row: MentionRow = super::decode_row(Table::Mentions, &key, value)?;

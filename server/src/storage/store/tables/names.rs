@@ -40,7 +40,7 @@ impl Store {
         // The lowest key above a name is the name and a zero byte.
         let from = after.map_or(first, |name| prefix.with(name.as_bytes()).with(&[0]));
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
-        let found = self.scan(Table::Names, &scan)?;
+        let found = self.scan_around(Table::Names, &scan)?;
         Ok(found
             .rows
             .into_iter()

@@ -11,6 +11,9 @@ use crate::storage::store::engine::{Order, Scan, Write};
 use crate::storage::store::keys::{Key, RowKey, Table};
 use crate::storage::store::{Store, StoreError};
 
+/// Rows above the newest readable one that may be there, more than is ever on its way.
+const UNREADABLE: u64 = 100_000;
+
 /// Which conversations got entries in one commit batch.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct OutboxRow {
@@ -66,8 +69,21 @@ impl Store {
     /// [`StoreError`].
     pub fn outbox_end(&self, shard: ShardId) -> Result<u64, StoreError> {
         let from = Key::prefix(Table::Outbox, shard);
-        let newest = self.outbox_rows(shard, from, Order::Descending, 1)?;
-        Ok(newest.first().map_or(0, |(index, _)| *index))
+        let newest = self.outbox_rows(shard, from.clone(), Order::Descending, 1)?;
+        let newest = newest.first().map_or(0, |(index, _)| *index);
+        let (_, to) = super::under(&from);
+        let above = Scan {
+            from: from.with(&newest.saturating_add(1).to_be_bytes()),
+            to,
+            order: Order::Descending,
+            rows: 1,
+            bytes: usize::MAX,
+        };
+        // Rows that can't be read may be above it, and none may be written over.
+        match self.scan(Table::Outbox, &above) {
+            Err(error) if error.is_damage() => Ok(newest.saturating_add(UNREADABLE)),
+            found => found.map(|_| newest),
+        }
     }
 
     fn outbox_rows(
@@ -79,7 +95,7 @@ impl Store {
     ) -> Result<Vec<(u64, OutboxRow)>, StoreError> {
         let (_, to) = super::under(&Key::prefix(Table::Outbox, shard));
         let scan = Scan { from, to, order, rows: limit, bytes: usize::MAX };
-        self.rows(Table::Outbox, &scan, |key, row| match key {
+        self.readable_rows(Table::Outbox, &scan, |key, row| match key {
             RowKey::Outbox { index, .. } => Some((index, row)),
             _ => None,
         })

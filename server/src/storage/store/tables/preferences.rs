@@ -80,7 +80,7 @@ pub fn delete(shard: ShardId, user: UserId, conversation: ConversationId) -> Wri
 }
 
 impl Store {
-    /// What the user set for the conversation; nothing without a row.
+    /// What the user set for the conversation; nothing without a row that can be read.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -90,6 +90,6 @@ impl Store {
         user: UserId,
         conversation: ConversationId,
     ) -> Result<Option<PreferencesRow>, StoreError> {
-        self.row(&RowKey::Preferences { shard, user, conversation })
+        self.row_or_lost(&RowKey::Preferences { shard, user, conversation })
     }
 }

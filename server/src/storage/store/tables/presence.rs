@@ -36,6 +36,6 @@ impl Store {
         shard: ShardId,
         user: UserId,
     ) -> Result<Option<PresenceRow>, StoreError> {
-        self.row(&RowKey::Presence { shard, user })
+        self.row_or_lost(&RowKey::Presence { shard, user })
     }
 }

@@ -46,6 +46,8 @@ struct Within<'a> {
     end: &'a [u8],
     order: Order,
     limit: usize,
+    /// Rows that can't be read are left out: it is for showing.
+    around: bool,
 }
 
 impl Store {
@@ -84,7 +86,8 @@ impl Store {
     ) -> Result<Vec<u64>, StoreError> {
         let start = [target.to_be_bytes(), after.saturating_add(1).to_be_bytes()].concat();
         let end = target.saturating_add(1).to_be_bytes();
-        let within = Within { start: &start, end: &end, order: Order::Ascending, limit };
+        let within =
+            Within { start: &start, end: &end, order: Order::Ascending, limit, around: false };
         let (found, _) = self.related(place, Relation::EDIT, &within)?;
         Ok(found.into_iter().map(|(_, _, seq)| seq).collect())
     }
@@ -103,7 +106,8 @@ impl Store {
     ) -> Result<Vec<u64>, StoreError> {
         let start = target.to_be_bytes();
         let end = [target.to_be_bytes(), below.to_be_bytes()].concat();
-        let within = Within { start: &start, end: &end, order: Order::Descending, limit };
+        let within =
+            Within { start: &start, end: &end, order: Order::Descending, limit, around: true };
         let (found, _) = self.related(place, Relation::EDIT, &within)?;
         Ok(found.into_iter().map(|(_, _, seq)| seq).collect())
     }
@@ -120,7 +124,8 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<u64>, StoreError> {
         let (start, end) = (0u64.to_be_bytes(), below.to_be_bytes());
-        let within = Within { start: &start, end: &end, order: Order::Descending, limit };
+        let within =
+            Within { start: &start, end: &end, order: Order::Descending, limit, around: true };
         let (found, _) = self.related(place, Relation::CHANGE, &within)?;
         Ok(found.into_iter().map(|(seq, _, _)| seq).collect())
     }
@@ -142,7 +147,13 @@ impl Store {
         let (start, mut below) = (from.to_be_bytes(), to.saturating_add(1));
         while found.len() < limit && below > from {
             let end = below.to_be_bytes();
-            let within = Within { start: &start, end: &end, order: Order::Descending, limit: 1 };
+            let within = Within {
+                start: &start,
+                end: &end,
+                order: Order::Descending,
+                limit: 1,
+                around: true,
+            };
             let (newest, _) = self.related(place, Relation::EDIT, &within)?;
             let Some((target, _, seq)) = newest.first().copied() else { break };
             found.push((target, seq));
@@ -228,7 +239,8 @@ impl Store {
             return Ok((Vec::new(), false));
         }
         let (start, end) = (from.to_be_bytes(), to.saturating_add(1).to_be_bytes());
-        let within = Within { start: &start, end: &end, order: Order::Ascending, limit };
+        let within =
+            Within { start: &start, end: &end, order: Order::Ascending, limit, around: true };
         self.related(place, sort, &within)
     }
 
@@ -249,7 +261,12 @@ impl Store {
             rows: within.limit,
             bytes: usize::MAX,
         };
-        let Scanned { rows, more } = self.scan(Table::Relations, &scan)?;
+        let found = if within.around {
+            self.scan_around(Table::Relations, &scan)
+        } else {
+            self.scan(Table::Relations, &scan)
+        };
+        let Scanned { rows, more } = found?;
         let mut found = Vec::with_capacity(rows.len());
         for (key, value) in rows {
             let row: RelationRow = super::decode_row(Table::Relations, &key, value)?;

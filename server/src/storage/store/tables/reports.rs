@@ -68,7 +68,7 @@ impl Store {
         let (_, to) = super::under(&prefix);
         let from = prefix.with(&since_ms.to_be_bytes());
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
-        self.rows(Table::Reports, &scan, |key, row| match key {
+        self.readable_rows(Table::Reports, &scan, |key, row| match key {
             RowKey::Report { time_ms, report, .. } => Some(Reported { time_ms, report, row }),
             _ => None,
         })

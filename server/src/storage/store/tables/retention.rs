@@ -45,7 +45,8 @@ pub fn put(Place { shard, conversation }: Place, row: &RetentionRow) -> Write {
 }
 
 impl Store {
-    /// How far the conversation's beginning is erased; not at all without a row.
+    /// How far the conversation's beginning is erased; not at all without a row that can
+    /// be read: erasing twice changes nothing.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -53,6 +54,6 @@ impl Store {
         &self,
         Place { shard, conversation }: Place,
     ) -> Result<Option<RetentionRow>, StoreError> {
-        self.row(&RowKey::Retention { shard, conversation })
+        self.row_or_lost(&RowKey::Retention { shard, conversation })
     }
 }

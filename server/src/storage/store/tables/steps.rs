@@ -51,7 +51,7 @@ impl Store {
             rows: 1,
             bytes: usize::MAX,
         };
-        let found = self.rows(Table::Steps, &scan, |_, row: StepRow| Some(row.time_ms))?;
+        let found = self.readable_rows(Table::Steps, &scan, |_, row: StepRow| Some(row.time_ms))?;
         Ok(found.first().copied())
     }
 }

@@ -57,7 +57,7 @@ impl Store {
     pub fn users(&self, shard: ShardId, limit: usize) -> Result<Vec<UserRow>, StoreError> {
         let (from, to) = super::under(&Key::prefix(Table::Users, shard));
         let scan = Scan { from, to, order: Order::Ascending, rows: limit, bytes: usize::MAX };
-        self.rows(Table::Users, &scan, |key, row| match key {
+        self.readable_rows(Table::Users, &scan, |key, row| match key {
             RowKey::User { .. } => Some(row),
             _ => None,
         })
