@@ -6,7 +6,7 @@ use std::io;
 use super::engine::rocks::{Budget, Recovery, Rocks};
 use super::engine::{EngineError, Trouble};
 use super::floor::loss::{self, Loss};
-use super::floor::{self, Found, wal};
+use super::floor::{self, Found, manifest, wal};
 use super::folder::{Folder, io_error};
 use super::open::{OpenError, Options};
 
@@ -78,6 +78,14 @@ impl<'a> Opening<'a> {
         }
         let database = self.folder.database();
         let extent = wal::scan(&database).map_err(io_error(&database, "read the log in"))?;
+        if let Some(first) = extent.first {
+            let known = manifest::last_row(&database).ok().flatten();
+            // One that can't be read at all is the database's to refuse.
+            if let Some(known) = known.filter(|known| known.saturating_add(1) < first) {
+                self.give_up(Loss::of_tables(known, first))?;
+                return Ok(Recovery::Remains);
+            }
+        }
         let end = match extent.end {
             Some(end) => end,
             // Without one record all there is is in tables: these are cheap to ask.

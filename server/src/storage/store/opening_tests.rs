@@ -331,6 +331,30 @@ fn a_file_of_long_texts_that_is_missing_or_cut_is_said_once() {
     }
 }
 
+/// The manifest in force.
+fn manifest(path: &Path) -> PathBuf {
+    let name = fs::read_to_string(path.join("db/CURRENT")).unwrap();
+    path.join("db").join(name.trim_end())
+}
+
+#[test]
+fn a_list_of_tables_that_is_older_than_the_log_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(folder.path())).unwrap();
+    let older = fs::read(manifest(folder.path())).unwrap();
+    for seq in 1..=5 {
+        commit(&store, seq, 100);
+    }
+    store.roll().unwrap();
+    commit(&store, 6, 100);
+    let facts = store.facts();
+    drop(store);
+    let killed = Killed { folder, facts };
+    fs::write(manifest(killed.path()), older).unwrap();
+    let (words, _store) = killed.accepted();
+    assert!(words.contains("MANIFEST"), "{words}");
+}
+
 #[test]
 fn an_old_folder_without_a_floor_gets_one() {
     let killed = Killed::with(5, 100);

@@ -25,6 +25,7 @@ enum Kind {
     Database { rows: u64 },
     OtherStore,
     Behind(Behind),
+    Tables { known: u64, log_from: u64 },
     LogFile(String),
     LongTexts { files: u64, of: u64 },
 }
@@ -61,6 +62,12 @@ impl Loss {
     /// A file of the write-ahead log that the database wants is gone or too short.
     pub(crate) fn of_log_file(cause: &str) -> Self {
         Self(Kind::LogFile(cause.to_owned()))
+    }
+
+    /// The database has forgotten tables: it knows rows up to `known`, and the log begins
+    /// with `log_from`.
+    pub(crate) const fn of_tables(known: u64, log_from: u64) -> Self {
+        Self(Kind::Tables { known, log_from })
     }
 
     /// Files of long texts are gone or too short.
@@ -121,6 +128,13 @@ impl fmt::Display for Loss {
             ),
             Kind::OtherStore => write!(f, "db/ is the database of another store"),
             Kind::Behind(behind) => behind.fmt(f),
+            Kind::Tables { known, log_from } => write!(
+                f,
+                "db/MANIFEST, the list of tables, knows rows up to {known}, and the write-ahead \
+                 log begins with row {log_from}: what was written between is missing (the list is \
+                 cut, or is an older one; opening the database takes tables away that it doesn't \
+                 list)"
+            ),
             Kind::LogFile(cause) => {
                 write!(f, "a file of the write-ahead log is missing or cut ({cause})")
             }

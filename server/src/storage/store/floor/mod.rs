@@ -16,6 +16,7 @@
 
 mod bytes;
 pub(crate) mod loss;
+pub(crate) mod manifest;
 pub(crate) mod wal;
 
 use std::fs::{self, File, Metadata, OpenOptions};

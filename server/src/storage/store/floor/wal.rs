@@ -25,6 +25,8 @@ pub(crate) struct Extent {
     pub(crate) files: usize,
     /// Bytes of all of them.
     pub(crate) bytes: u64,
+    /// Number of the first row; none when no record can be read.
+    pub(crate) first: Option<u64>,
     /// Number of the last row up to which nothing is missing, counted from the first
     /// file; none when no record can be read.
     pub(crate) end: Option<u64>,
@@ -77,10 +79,13 @@ fn files(database: &Path) -> io::Result<Vec<PathBuf>> {
 
 impl Extent {
     fn take(&mut self, name: &str, file: impl Read) -> io::Result<()> {
-        let mut records = Records::new(file);
+        let mut records = Records::new(file, RECORD_HEAD_BYTES);
         while let Some(found) = records.next()? {
             match found {
-                Found::Record { first, count } => self.record(name, records.at, first, count),
+                Found::Record => match rows_of(records.head()) {
+                    Some((first, count)) => self.record(name, records.at, first, count),
+                    None => self.stop(name, records.at, "a record is too short"),
+                },
                 Found::Bad(why) => self.stop(name, records.at, why),
             }
         }
@@ -91,7 +96,10 @@ impl Extent {
         // An empty batch moves nothing on.
         let last = first.saturating_add(u64::from(count)).saturating_sub(1);
         match self.end {
-            None if self.stop.is_none() => self.end = Some(last),
+            None if self.stop.is_none() => {
+                self.first = Some(first);
+                self.end = Some(last);
+            }
             // Also behind a torn end: the log was gone on with from there.
             Some(end) if first == end.saturating_add(1) => {
                 self.end = Some(last);
@@ -109,13 +117,20 @@ impl Extent {
     }
 }
 
-enum Found {
-    Record { first: u64, count: u32 },
+/// The number of the first row that a record writes, and how many it writes.
+fn rows_of(head: &[u8]) -> Option<(u64, u32)> {
+    let (first, rest) = head.split_first_chunk()?;
+    let (count, _) = rest.split_first_chunk()?;
+    Some((u64::from_le_bytes(*first), u32::from_le_bytes(*count)))
+}
+
+pub(super) enum Found {
+    Record,
     Bad(&'static str),
 }
 
-/// The records of one file.
-struct Records<R> {
+/// The records of one file of the log, or of one that is framed like it.
+pub(super) struct Records<R> {
     file: R,
     block: Vec<u8>,
     /// Of the block's bytes, those that were taken.
@@ -124,20 +139,27 @@ struct Records<R> {
     base: u64,
     /// Where the record that is read begins.
     at: u64,
+    /// The first bytes of the record, so many of them at most.
     head: Vec<u8>,
+    head_bytes: usize,
     /// A record was begun and is not ended.
     within: bool,
 }
 
 impl<R: Read> Records<R> {
-    fn new(file: R) -> Self {
-        let (block, head) = (Vec::new(), Vec::with_capacity(RECORD_HEAD_BYTES));
-        Self { file, block, taken: 0, base: 0, at: 0, head, within: false }
+    pub(super) fn new(file: R, head_bytes: usize) -> Self {
+        let (block, head) = (Vec::new(), Vec::with_capacity(head_bytes));
+        Self { file, block, taken: 0, base: 0, at: 0, head, head_bytes, within: false }
+    }
+
+    /// The first bytes of the record that was found last.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
     }
 
     /// The next whole record, or the next place that is none. After a bad place it
     /// goes on with the next block.
-    fn next(&mut self) -> io::Result<Option<Found>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<Found>> {
         loop {
             let offset = self.base + self.taken as u64;
             let rest = self.block.get(self.taken..).unwrap_or_default();
@@ -182,29 +204,19 @@ impl<R: Read> Records<R> {
                 self.within = begins && !ends;
                 self.head.clear();
                 if begins {
-                    self.head.extend(body.iter().take(RECORD_HEAD_BYTES));
+                    self.head.extend(body.iter().take(self.head_bytes));
                 }
                 return Ok(Some(Found::Bad(why)));
             }
             if begins {
                 self.head.clear();
             }
-            let missing = RECORD_HEAD_BYTES.saturating_sub(self.head.len());
+            let missing = self.head_bytes.saturating_sub(self.head.len());
             self.head.extend(body.iter().take(missing));
             self.within = !ends;
             if ends {
-                return Ok(Some(self.record()));
+                return Ok(Some(Found::Record));
             }
-        }
-    }
-
-    fn record(&self) -> Found {
-        let (first, count) = self.head.split_at(self.head.len().min(8));
-        match (first.try_into(), count.try_into()) {
-            (Ok(first), Ok(count)) => {
-                Found::Record { first: u64::from_le_bytes(first), count: u32::from_le_bytes(count) }
-            }
-            _ => Found::Bad("a record is too short"),
         }
     }
 
