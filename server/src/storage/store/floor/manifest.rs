@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use super::wal::{Found, Records};
+use super::wal::{Bad, Found, Records};
 
 /// Bytes of a record that are looked at: the field stands among its first ones.
 const HEAD_BYTES: usize = 256;
@@ -25,8 +25,11 @@ pub(crate) fn last_row(database: &Path) -> io::Result<Option<u64>> {
     let mut records = Records::new(File::open(database.join(name.trim_end()))?, HEAD_BYTES);
     let mut last = None;
     while let Some(found) = records.next()? {
-        if let Found::Record = found {
-            last = last.max(row_of(records.head()));
+        match found {
+            Found::Record => last = last.max(row_of(records.head())),
+            Found::Bad(Bad::Cut) => {}
+            // The database refuses such a one by itself.
+            Found::Bad(_) => return Ok(None),
         }
     }
     Ok(last)

@@ -8,6 +8,7 @@
 //! file, by the order of their numbers, with the row behind the last one of the file
 //! before.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ pub(crate) struct Stop {
     /// Bytes from its beginning.
     pub(crate) offset: u64,
     /// What is wrong there.
-    pub(crate) why: &'static str,
+    pub(crate) why: Bad,
 }
 
 /// Reads the log in a database's folder. Blocks; takes two blocks of memory.
@@ -84,7 +85,7 @@ impl Extent {
             match found {
                 Found::Record => match rows_of(records.head()) {
                     Some((first, count)) => self.record(name, records.at, first, count),
-                    None => self.stop(name, records.at, "a record is too short"),
+                    None => self.stop(name, records.at, Bad::Short),
                 },
                 Found::Bad(why) => self.stop(name, records.at, why),
             }
@@ -106,13 +107,13 @@ impl Extent {
                 self.stop = None;
             }
             _ => {
-                self.stop(name, offset, "rows are missing before it");
+                self.stop(name, offset, Bad::Gap);
                 self.beyond = self.beyond.max(Some(last));
             }
         }
     }
 
-    fn stop(&mut self, name: &str, offset: u64, why: &'static str) {
+    fn stop(&mut self, name: &str, offset: u64, why: Bad) {
         self.stop.get_or_insert_with(|| Stop { file: name.to_owned(), offset, why });
     }
 }
@@ -124,9 +125,36 @@ fn rows_of(head: &[u8]) -> Option<(u64, u32)> {
     Some((u64::from_le_bytes(*first), u32::from_le_bytes(*count)))
 }
 
+/// What is wrong at a place of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bad {
+    /// The file ends within a record.
+    Cut,
+    /// A checksum is wrong.
+    Checksum,
+    /// A record begins within another, or ends without having begun.
+    Torn,
+    /// A record is shorter than its head.
+    Short,
+    /// The rows before this record are missing.
+    Gap,
+}
+
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cut => "it is cut",
+            Self::Checksum => "a checksum is wrong",
+            Self::Torn => "a record has no beginning or no end",
+            Self::Short => "a record is too short",
+            Self::Gap => "rows are missing before it",
+        })
+    }
+}
+
 pub(super) enum Found {
     Record,
-    Bad(&'static str),
+    Bad(Bad),
 }
 
 /// The records of one file of the log, or of one that is framed like it.
@@ -169,13 +197,13 @@ impl<R: Read> Records<R> {
                 if cut {
                     self.taken = self.block.len();
                     self.at = offset;
-                    return Ok(Some(Found::Bad("it is cut")));
+                    return Ok(Some(Found::Bad(Bad::Cut)));
                 }
                 if self.fill()? {
                     continue;
                 }
                 if std::mem::take(&mut self.within) {
-                    return Ok(Some(Found::Bad("it is cut")));
+                    return Ok(Some(Found::Bad(Bad::Cut)));
                 }
                 return Ok(None);
             }
@@ -200,13 +228,12 @@ impl<R: Read> Records<R> {
                 Sort::Other => continue,
             };
             if begins == self.within {
-                let why = if begins { "a record has no end" } else { "a record has no beginning" };
                 self.within = begins && !ends;
                 self.head.clear();
                 if begins {
                     self.head.extend(body.iter().take(self.head_bytes));
                 }
-                return Ok(Some(Found::Bad(why)));
+                return Ok(Some(Found::Bad(Bad::Torn)));
             }
             if begins {
                 self.head.clear();
@@ -242,14 +269,14 @@ enum Sort {
 }
 
 /// The fragment at the beginning of these bytes of a block.
-fn fragment(bytes: &[u8]) -> Result<(Sort, &[u8]), &'static str> {
-    let (header, rest) = bytes.split_at_checked(HEADER_BYTES).ok_or("it is cut")?;
-    let [c0, c1, c2, c3, l0, l1, sort] = *header else { return Err("it is cut") };
+fn fragment(bytes: &[u8]) -> Result<(Sort, &[u8]), Bad> {
+    let (header, rest) = bytes.split_at_checked(HEADER_BYTES).ok_or(Bad::Cut)?;
+    let [c0, c1, c2, c3, l0, l1, sort] = *header else { return Err(Bad::Cut) };
     let length = usize::from(u16::from_le_bytes([l0, l1]));
-    let body = rest.get(..length).ok_or("it is cut")?;
+    let body = rest.get(..length).ok_or(Bad::Cut)?;
     let covered = crc32c::crc32c_append(crc32c::crc32c(&[sort]), body);
     if mask(covered) != u32::from_le_bytes([c0, c1, c2, c3]) {
-        return Err("a checksum is wrong");
+        return Err(Bad::Checksum);
     }
     let sort = match sort {
         1 => Sort::Full,

@@ -130,7 +130,7 @@ fn what_lies_behind_a_flipped_bit_is_seen() {
     fs::write(&file, &bytes).unwrap();
     let extent = scan(folder.path()).unwrap();
     let stop = extent.stop.unwrap();
-    assert_eq!(stop.why, "a checksum is wrong");
+    assert_eq!(stop.why, Bad::Checksum);
     assert!(stop.offset <= middle as u64 && extent.end.unwrap() < last, "{stop:?}");
 }
 
@@ -148,14 +148,14 @@ fn records_behind_a_bad_block_and_files_behind_a_missing_one_are_seen() {
     gap.record("1.log", 0, 1, 3);
     gap.record("3.log", 0, 7, 2);
     assert_eq!((gap.end, gap.beyond), (Some(3), Some(8)));
-    assert_eq!(gap.stop.unwrap().why, "rows are missing before it");
+    assert_eq!(gap.stop.unwrap().why, Bad::Gap);
 }
 
 #[test]
 fn a_log_gone_on_with_behind_a_torn_end_is_whole() {
     let mut extent = Extent::default();
     extent.record("1.log", 0, 1, 3);
-    extent.stop("1.log", 90, "it is cut");
+    extent.stop("1.log", 90, Bad::Cut);
     extent.record("2.log", 0, 4, 1);
     assert_eq!((extent.end, extent.stop, extent.beyond), (Some(4), None, None));
 }
