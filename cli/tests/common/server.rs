@@ -64,6 +64,7 @@ pub(crate) struct Launch {
     operator: String,
     variables: Vec<(String, String)>,
     shell: Option<String>,
+    accept_loss: Option<String>,
 }
 
 /// A server that ended before it was ready.
@@ -92,6 +93,7 @@ impl Launch {
                 ("PARLEY_RATES__SIGN_UPS_BURST".to_owned(), "60".to_owned()),
             ],
             shell: None,
+            accept_loss: None,
         }
     }
 
@@ -106,6 +108,12 @@ impl Launch {
     /// With a `PARLEY_*` setting.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Going on without what a start said is missing.
+    pub(crate) fn accepting(mut self, loss: &str) -> Self {
+        self.accept_loss = Some(loss.to_owned());
         self
     }
 
@@ -129,6 +137,9 @@ impl Launch {
         command.arg("serve").arg("--data").arg(&self.data);
         command.args(["--listen", &self.listen, "--http", &self.http]);
         command.args(["--operator", &self.operator]);
+        if let Some(loss) = &self.accept_loss {
+            command.args(["--accept-loss", loss]);
+        }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }

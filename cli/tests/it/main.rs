@@ -14,6 +14,7 @@ mod churn;
 mod common;
 mod contract;
 mod credentials;
+mod damaged;
 mod delivery;
 mod descriptors;
 mod devices;
