@@ -6,7 +6,7 @@
 //! start and again every week, shown to those who ask for HTTP/3.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
@@ -78,8 +78,8 @@ fn make(names: &[String], provider: &CryptoProvider, now: SystemTime) -> Result<
     let mut parameters = rcgen::CertificateParams::new(names.to_vec())?;
     parameters.distinguished_name.push(rcgen::DnType::CommonName, "Parley");
     parameters.extended_key_usages.push(rcgen::ExtendedKeyUsagePurpose::ServerAuth);
-    parameters.not_before = (now - DAY).into();
-    parameters.not_after = (now + LIFE).into();
+    parameters.not_before = date(now - DAY).into();
+    parameters.not_after = date(now + LIFE).into();
     let certificate = parameters.self_signed(&pair)?;
     let key = PrivateKeyDer::try_from(pair.serialize_der())
         .map_err(|error| rustls::Error::General(error.to_owned()))?;
@@ -88,9 +88,32 @@ fn make(names: &[String], provider: &CryptoProvider, now: SystemTime) -> Result<
     Ok(Made { at: now, key })
 }
 
+/// A date for a certificate: a clock that shows a later year than such can say, or one
+/// before 1970, gives the last or the first.
+fn date(at: SystemTime) -> SystemTime {
+    /// 9999-12-31T23:59:59Z.
+    const LAST_S: u64 = 253_402_300_799;
+    let since = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    UNIX_EPOCH + Duration::from_secs(since.min(LAST_S))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::validity::Validity;
     use super::*;
+
+    #[test]
+    fn it_is_made_whatever_the_clock_shows() {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let names = ["localhost".to_owned()];
+        let day = |days: u64| UNIX_EPOCH + DAY * u32::try_from(days).unwrap();
+        // 1970, 2038, 2100, the last days of 9999, and long after.
+        for days in [0, 24_855, 47_482, 2_932_890, 2_932_896, 4_000_000] {
+            let made = make(&names, &provider, day(days)).unwrap();
+            let validity = Validity::of(&made.key.cert[0]).unwrap();
+            assert!(validity.from < validity.until || days > 2_932_900, "{days}");
+        }
+    }
 
     #[test]
     fn it_is_made_anew_each_week_and_after_a_clock_that_was_ahead() {

@@ -52,7 +52,7 @@ impl Validity {
             Standing::Over
         } else if now < self.from {
             Standing::Early
-        } else if now + WARNED > self.until {
+        } else if self.until.duration_since(now).is_ok_and(|left| left < WARNED) {
             Standing::Ending
         } else {
             Standing::Good
