@@ -6,7 +6,8 @@
 //! share a read and a commit, which wake other threads. Bounded: when as many
 //! devices are remembered as may be, those not heard for a minute are forgotten
 //! (what was written stays), and if that is not enough all are; as many may wait
-//! to be written.
+//! to be written. The wall's clock is what is shown; how long ago it was goes by the
+//! one that never steps.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -56,8 +57,10 @@ struct Heard {
 
 #[derive(Clone, Copy)]
 struct Times {
+    /// On the wall's clock.
     heard_ms: u64,
-    written_ms: u64,
+    heard: Instant,
+    written: Option<Instant>,
 }
 
 impl Active {
@@ -67,20 +70,21 @@ impl Active {
     }
 
     /// The device was heard. Returns whether that is to be written.
-    fn note(&self, device: DeviceId, now_ms: u64) -> bool {
-        let every_ms = u64::try_from(EVERY.as_millis()).unwrap_or(u64::MAX);
+    fn note(&self, device: DeviceId, wall_ms: u64, now: Instant) -> bool {
+        let ago = |at: Instant| now.saturating_duration_since(at);
         let mut devices = self.devices.lock();
         if devices.len() >= self.most && !devices.contains_key(&device) {
-            devices.retain(|_, times| times.heard_ms.saturating_add(every_ms) > now_ms);
+            devices.retain(|_, times| ago(times.heard) < EVERY);
             if devices.len() >= self.most {
                 devices.clear();
             }
         }
-        let times = devices.entry(device).or_insert(Times { heard_ms: 0, written_ms: 0 });
-        times.heard_ms = times.heard_ms.max(now_ms);
-        let due = times.written_ms.saturating_add(every_ms) <= now_ms;
+        let new = Times { heard_ms: 0, heard: now, written: None };
+        let times = devices.entry(device).or_insert(new);
+        (times.heard_ms, times.heard) = (wall_ms, now);
+        let due = times.written.is_none_or(|at| ago(at) >= EVERY);
         if due {
-            times.written_ms = now_ms;
+            times.written = Some(now);
         }
         due
     }
@@ -122,12 +126,13 @@ impl Accounts {
     /// A device was heard just now. Returns at once; within a minute more calls
     /// for the same device cost a look-up.
     pub fn note_active(&self, user: UserId, device: DeviceId, by: &Credential) {
-        let (now_ms, token) = (wall_ms(), by.0);
+        let (at_ms, now, token) = (wall_ms(), clock::now(), by.0);
         let active = &self.inner.active;
-        let heard = Heard { user, device, at_ms: now_ms, token };
-        let lasting_ms = self.inner.lasting.now_ms(clock::now());
+        let heard = Heard { user, device, at_ms, token };
+        let lasting_ms = self.inner.lasting.now_ms(now);
         // Other tokens of a device are used by others than the one heard last.
-        let due = active.note(device, now_ms) | self.inner.cache.is_due(&token, lasting_ms);
+        let due = active.note(device, at_ms, Instant::from(now))
+            | self.inner.cache.is_due(&token, lasting_ms);
         if !due || !active.gather(heard) {
             return;
         }
@@ -221,23 +226,25 @@ mod tests {
 
     #[test]
     fn it_is_written_once_a_minute_and_known_at_once() {
-        let active = Active::new(10);
-        assert!(active.note(device(1), 1_000_000));
-        assert!(!active.note(device(1), 1_059_999));
+        let (active, first) = (Active::new(10), Instant::now());
+        assert!(active.note(device(1), 1_000_000, first));
+        assert!(!active.note(device(1), 1_059_999, first + EVERY / 2));
         assert_eq!(active.last_ms(device(1)), 1_059_999);
-        assert!(active.note(device(1), 1_060_000));
-        // A clock that steps back doesn't.
-        assert!(!active.note(device(1), 1));
-        assert_eq!(active.last_ms(device(1)), 1_060_000);
+        assert!(active.note(device(1), 1_060_000, first + EVERY));
+        // A clock that is ahead for a moment is shown as long, and keeps nothing back.
+        assert!(active.note(device(1), 9_000_000, first + 2 * EVERY));
+        assert!(active.note(device(1), 1_180_000, first + 3 * EVERY));
+        assert_eq!(active.last_ms(device(1)), 1_180_000);
         active.forget(device(1));
         assert_eq!(active.last_ms(device(1)), 0);
     }
 
     #[test]
     fn memory_is_bounded() {
-        let active = Active::new(10);
+        let (active, first) = (Active::new(10), Instant::now());
         for n in 0..1000 {
-            active.note(device(n), 1_000_000 + u64::from(n));
+            let now = first + Duration::from_millis(n.into());
+            active.note(device(n), 1_000_000 + u64::from(n), now);
             assert!(active.devices.lock().len() <= 10);
         }
         assert_eq!(active.last_ms(device(999)), 1_000_999);

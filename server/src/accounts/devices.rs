@@ -242,8 +242,11 @@ impl Accounts {
         };
         let (rows, seen) = self.read(read).await?;
         let last_active = |id: &DeviceId| {
-            let stored = seen.get(id).map_or(0, |row| row.active_ms);
-            stored.max(self.inner.active.last_ms(*id))
+            // What was written may be of a clock that was ahead.
+            match self.inner.active.last_ms(*id) {
+                0 => seen.get(id).map_or(0, |row| row.active_ms),
+                heard_ms => heard_ms,
+            }
         };
         let mut devices: Vec<_> = rows
             .into_iter()

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use parley_core::believed::STEP_MS;
 use parley_core::session::notice;
 use parley_protocol::wire::{self, server_envelope::Kind};
 use parley_protocol::{SessionId, UserId, limits};
@@ -292,14 +293,16 @@ impl Table {
     /// How `target` is now, if one may know; `stored_ms` is when they were last
     /// online as it was written down.
     pub(super) fn status(&mut self, target: UserId, stored_ms: u64, now: Moment) -> Status {
-        let mut last_seen_ms = stored_ms;
+        // Nobody was seen in the future: a clock was wrong then, or is now.
+        let can_be = |ms: u64| if ms > now.wall_ms.saturating_add(STEP_MS) { 0 } else { ms };
+        let mut last_seen_ms = can_be(stored_ms);
         if let Some(watched) = self.watchers.watched.get_mut(&target) {
-            last_seen_ms = last_seen_ms.max(watched.last_seen_ms);
+            last_seen_ms = last_seen_ms.max(can_be(watched.last_seen_ms));
             watched.last_seen_ms = last_seen_ms;
         }
         match self.users.get(&target) {
             Some(state) if state.is_online(now, self.patience_ms) => Status::Online,
-            Some(state) => Status::Offline(last_seen_ms.max(state.last_seen_ms(now))),
+            Some(state) => Status::Offline(last_seen_ms.max(can_be(state.last_seen_ms(now)))),
             None => Status::Offline(last_seen_ms),
         }
     }
@@ -388,7 +391,9 @@ impl Watchers {
             return;
         }
         if let Some(watched) = self.watched.get_mut(&user) {
-            watched.last_seen_ms = watched.last_seen_ms.max(last_seen_ms);
+            if last_seen_ms > 0 {
+                watched.last_seen_ms = last_seen_ms;
+            }
             self.pending.insert(user);
         }
     }

@@ -332,8 +332,36 @@ fn last_seen_survives_a_kill_and_an_orderly_end() {
     ben.heard(71_234, true);
     world.presence.inner.save_all(Moment { ms: 72_000, wall_ms: WALL_MS + 72_000 });
     let mut world = World::over(&engine);
-    let ann = world.open(ANN, 1, true);
+    let ann = world.open(ANN, 73_000, true);
     assert_eq!(world.subscribe(&ann, &[BEN]), [(false, WALL_MS + 71_234)]);
+}
+
+#[test]
+fn nobody_was_last_seen_in_a_future_that_a_wrong_clock_showed() {
+    const AHEAD_MS: u64 = 86_400_000;
+    let engine = Arc::new(MemoryEngine::new());
+    let mut world = World::over(&engine);
+    let ann = world.open(ANN, 1, true);
+    let ben = world.open(BEN, 1_000, true);
+    world.look(1_000);
+    assert!(world.subscribe(&ann, &[BEN])[0].0);
+    // He goes while the clock is a day ahead.
+    world.presence.detach(&ben, Gone::Left);
+    let ahead = Moment { ms: 2_000, wall_ms: WALL_MS + AHEAD_MS };
+    world.presence.inner.pass(ahead, true);
+    world.presence.inner.save_all(ahead);
+    world.now_ms.set(3_000);
+    assert_eq!(world.subscribe(&ann, &[BEN]), [(false, 0)]);
+    // Seen again, it is right, also after a start.
+    let ben = world.open(BEN, 4_000, true);
+    world.look(4_000);
+    world.presence.detach(&ben, Gone::Left);
+    world.sweep(5_000);
+    assert_eq!(world.subscribe(&ann, &[BEN]), [(false, WALL_MS + 4_000)]);
+    world.presence.inner.save_all(world.now());
+    let mut world = World::over(&engine);
+    let ann = world.open(ANN, 6_000, true);
+    assert_eq!(world.subscribe(&ann, &[BEN]), [(false, WALL_MS + 4_000)]);
 }
 
 #[test]
