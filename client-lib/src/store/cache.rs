@@ -251,19 +251,19 @@ fn add_related(
     Ok(())
 }
 
-/// The first cached entry stamped at or after a moment.
+/// The first cached entry of a moment or later: what a clock that was ahead stamped
+/// is as old as what came behind it.
 fn first_since(
     entries: &impl ReadableTable<(u128, u64), &'static [u8]>,
     id: u128,
     time_ms: u64,
 ) -> Result<Option<u64>, Error> {
+    let mut first = None;
     for row in entries.range((id, 0)..=(id, u64::MAX)).map_err(failed)? {
         let entry = decode::<wire::Entry>(row.map_err(failed)?.1.value())?;
-        if entry.time_ms >= time_ms {
-            return Ok(Some(entry.seq));
-        }
+        first = if entry.time_ms < time_ms { None } else { first.or(Some(entry.seq)) };
     }
-    Ok(None)
+    Ok(first)
 }
 
 fn newest(

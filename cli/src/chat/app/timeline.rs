@@ -79,10 +79,11 @@ impl Timeline {
         self.rows.range(next..).next().map(|(_, row)| row)
     }
 
-    /// The first row that is drawn of those at or after a moment.
+    /// The first row that is drawn of those at or after a moment; what a clock that was
+    /// ahead stamped is as old as what came behind it.
     pub(crate) fn first_at(&self, time_ms: u64) -> Option<u64> {
-        let shown = self.rows.values().filter(|row| !row.is_silent());
-        shown.into_iter().find(|row| row.time_ms >= time_ms).map(|row| row.seq)
+        let shown = self.rows.values().rev().filter(|row| !row.is_silent());
+        shown.take_while(|row| row.time_ms >= time_ms).last().map(|row| row.seq)
     }
 
     /// The nearest row above that is drawn.

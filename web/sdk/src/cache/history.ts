@@ -166,7 +166,8 @@ async function run(
       return around(read, range.seq, limit);
     case 'aroundTime': {
       const all = await read(1, last);
-      const first = all.find((row) => row.timeMs >= range.timeMs);
+      // What a clock that was ahead stamped is as old as what came behind it.
+      const first = all[all.findLastIndex((row) => row.timeMs < range.timeMs) + 1];
       return around(read, first?.seq ?? last, limit);
     }
     default:

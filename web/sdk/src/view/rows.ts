@@ -54,6 +54,8 @@ class Maker {
   readonly #in: RowsInput;
   readonly #rows: Row[] = [];
   #day = '';
+  /** Days that have a line. */
+  readonly #days = new Set<string>();
   /** The message row before, while a group may go on, and where it was kept. */
   #open: { row: MessageRow; held?: Held | undefined } | undefined;
   #lineDue: boolean;
@@ -225,7 +227,7 @@ class Maker {
     const goesOn =
       open !== undefined &&
       open.row.message.sender.id === message.sender.id &&
-      message.timeMs - open.row.message.timeMs < GROUP_MS;
+      Math.abs(message.timeMs - open.row.message.timeMs) < GROUP_MS;
     this.#finish(!goesOn);
     return !goesOn;
   }
@@ -247,11 +249,12 @@ class Maker {
   }
 
   #dayLine(day: string, timeMs: number): void {
-    // Times never go back; if they did, a day must not come twice.
-    if (day <= this.#day) return;
+    if (day === this.#day) return;
     this.#day = day;
     this.#close();
-    const key = `d${day}`;
+    // After a clock that was ahead a day comes again, under another key.
+    const key = this.#days.has(day) ? `d${day}:${timeMs}` : `d${day}`;
+    this.#days.add(day);
     this.#rows.push(this.#in.before.get(key) ?? { kind: 'day', key, timeMs });
   }
 

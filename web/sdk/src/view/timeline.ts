@@ -139,7 +139,9 @@ class Timeline implements TimelineView {
 
   async jumpToTime(timeMs: number): Promise<string | undefined> {
     const page = await this.#load({ type: 'aroundTime', timeMs });
-    const since = page?.entries.filter((entry) => entry.timeMs >= timeMs) ?? [];
+    const entries = page?.entries ?? [];
+    // What a clock that was ahead stamped is as old as what came behind it.
+    const since = entries.slice(entries.findLastIndex((entry) => entry.timeMs < timeMs) + 1);
     for (const entry of since) {
       const row = this.#rowOf(this.#model.keyOf(entry.seq));
       if (row) return row.key;

@@ -190,15 +190,18 @@ export class NaiveClient {
     const rows: Row[] = [];
     let before = 0;
     let day = '';
+    const days = new Set<string>();
     let lineDue = this.line !== undefined;
     for (const seq of [...this.given].sort((a, b) => a - b)) {
       if (before > 0 && seq > before + 1) rows.push(gap(before, seq));
       before = seq;
       const row = this.#row(seq);
       if (!row) continue;
-      if (dayOf(row.timeMs) > day) {
+      if (dayOf(row.timeMs) !== day) {
         day = dayOf(row.timeMs);
-        rows.push({ kind: 'day', key: `d${day}`, timeMs: row.timeMs });
+        const key = days.has(day) ? `d${day}:${row.timeMs}` : `d${day}`;
+        days.add(day);
+        rows.push({ kind: 'day', key, timeMs: row.timeMs });
       }
       const { line } = this;
       const unread = row.kind === 'message' && !row.message.own && !row.message.deleted;

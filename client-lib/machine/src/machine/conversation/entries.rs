@@ -135,7 +135,9 @@ impl Conversation {
         me: Option<UserId>,
         own: bool,
     ) -> bool {
-        self.last_time_ms = self.last_time_ms.max(entry.time_ms);
+        if entry.seq >= self.log.last() || self.last_time_ms == 0 {
+            self.last_time_ms = entry.time_ms;
+        }
         if !own {
             self.acknowledged.handle_taken(entry.seq);
         }

@@ -244,11 +244,14 @@ impl Conversation {
     /// Takes what the feed says.
     pub(crate) fn handle_feed(&mut self, entry: &wire::FeedEntry, now_ms: u64) -> FeedNews {
         self.doubt(entry.last_seq, entry.last_time_ms);
+        // A time goes with its entry: that of a clock that was ahead gives way.
+        if entry.last_seq >= self.log.last() {
+            self.last_time_ms = entry.last_time_ms;
+        }
         self.log.note_last(entry.last_seq, now_ms, false);
         // Who has read something has it.
         let delivered = entry.delivered.max(entry.read);
         self.acknowledged.handle_confirmed(delivered.min(entry.last_seq));
-        self.last_time_ms = self.last_time_ms.max(entry.last_time_ms);
         self.count.handle_feed(entry);
         self.request = entry.request;
         self.hidden = self.hidden.max(entry.hidden);

@@ -112,3 +112,17 @@ fn clearing_is_news_once() {
     assert_eq!(conversation.handle_feed(&feed(4), 0).cleared, Some(4));
     assert_eq!(conversation.handle_feed(&feed(4), 0).cleared, None);
 }
+
+#[test]
+fn the_time_of_a_clock_that_was_ahead_gives_way_to_the_next_and_an_older_one_changes_nothing() {
+    let mut conversation = conversation();
+    let entry = |last_seq, last_time_ms| wire::FeedEntry {
+        last_seq,
+        last_time_ms,
+        ..wire::FeedEntry::default()
+    };
+    for (last_seq, last_time_ms, wanted) in [(3, 9000, 9000), (4, 10, 10), (2, 99, 10)] {
+        conversation.handle_feed(&entry(last_seq, last_time_ms), 0);
+        assert_eq!(conversation.last_time_ms, wanted);
+    }
+}

@@ -112,11 +112,12 @@ export class Conversation {
 
   /** Takes what the feed tells. Returns how far the user cleared it, when that is news. */
   handleFeed(entry: wire.FeedEntry, nowMs: number): number | undefined {
+    // A time goes with its entry: that of a clock that was ahead gives way.
+    if (entry.lastSeq >= this.log.last) this.#lastTimeMs = entry.lastTimeMs;
     this.log.noteLast(entry.lastSeq, nowMs, false);
     // Who has read something has it.
     const delivered = Math.max(entry.delivered, entry.read);
     this.acknowledged.handleConfirmed(Math.min(delivered, entry.lastSeq));
-    this.#lastTimeMs = Math.max(this.#lastTimeMs, entry.lastTimeMs);
     this.count.handleFeed(entry);
     this.#request = entry.request;
     this.hidden.handleCount(entry.hidden);
@@ -131,7 +132,7 @@ export class Conversation {
    * acknowledgement. Returns whether the server has to be asked for the count.
    */
   handleTaken(raw: Raw, entry: Entry, me: string | undefined): boolean {
-    this.#lastTimeMs = Math.max(this.#lastTimeMs, entry.timeMs);
+    if (entry.seq >= this.log.last || !this.#lastTimeMs) this.#lastTimeMs = entry.timeMs;
     if (!entry.own) this.acknowledged.handleTaken(entry.seq);
     this.noteExpiry(entry);
     const followed = this.#roster?.follow(entry, me);
