@@ -6,12 +6,19 @@
 //! Where the wall is ahead of it (the node was off, or the clock is wrong, which look
 //! alike) it catches up slowly, and only once both clocks have agreed for a while.
 //! It is noted in the store, and a start goes on from there.
+//!
+//! A clock that shows a time from before there was Parley is wrong for sure: it sets
+//! nothing back. And while the wall is behind, entries are stamped by this time.
 
 /// A difference of the clocks that is no step: what daemons correct at once.
 pub const STEP_MS: u64 = 60_000;
 
 /// How long the clocks have to agree before anything is caught up.
 pub const AGREED_MS: u64 = 10 * 60_000;
+
+/// 2026-01-01, before which there was no Parley: whatever shows an earlier time knows
+/// none.
+pub const EARLIEST_MS: u64 = 1_767_225_600_000;
 
 /// Caught up for each unit of time that passes: a day an hour.
 pub const GAIN: u64 = 24;
@@ -28,12 +35,13 @@ pub struct Believed {
 }
 
 impl Believed {
-    /// Goes on from what was noted; a store that knows nothing takes the wall's word.
+    /// Goes on from what was noted; a store that knows nothing takes the wall's word,
+    /// as soon as that can be right.
     /// Both clocks are in milliseconds: the wall's since the Unix epoch, the one that
     /// never steps from anywhere.
     #[must_use]
     pub fn start(noted_ms: Option<u64>, wall_ms: u64, steady_ms: u64) -> Self {
-        let time_ms = noted_ms.unwrap_or(wall_ms);
+        let time_ms = noted_ms.filter(|noted_ms| *noted_ms >= EARLIEST_MS).unwrap_or(wall_ms);
         Self { time_ms, wall_ms, steady_ms, agreed_since_ms: steady_ms }
     }
 
@@ -41,7 +49,8 @@ impl Believed {
     /// wall's, never sooner than time passed.
     pub fn tick(&mut self, wall_ms: u64, steady_ms: u64) -> u64 {
         let passed = steady_ms.saturating_sub(self.steady_ms);
-        if wall_ms.abs_diff(self.wall_ms.saturating_add(passed)) > STEP_MS {
+        let can_be = wall_ms >= EARLIEST_MS;
+        if !can_be || wall_ms.abs_diff(self.wall_ms.saturating_add(passed)) > STEP_MS {
             self.agreed_since_ms = steady_ms;
         }
         (self.wall_ms, self.steady_ms) = (wall_ms, steady_ms);
@@ -51,12 +60,23 @@ impl Believed {
         let follows = self.time_ms.saturating_add(passed).saturating_add(STEP_MS) >= wall_ms;
         // A wall that stepped back for a moment must not be caught up with for years.
         let lowers = agreed || wall_ms >= self.time_ms;
-        self.time_ms = match (follows, lowers) {
-            (true, true) => wall_ms,
-            (true, false) => self.time_ms,
-            (false, _) => time_ms.min(wall_ms),
+        self.time_ms = if can_be && self.time_ms < EARLIEST_MS {
+            wall_ms
+        } else {
+            match (follows, lowers) {
+                (true, true) => wall_ms,
+                (true, false) => self.time_ms.saturating_add(passed),
+                (false, _) => time_ms.min(wall_ms),
+            }
         };
         self.time_ms.min(wall_ms)
+    }
+
+    /// The time at a moment after the last tick, had nothing been caught up since:
+    /// milliseconds to add to the clock that never steps.
+    #[must_use]
+    pub const fn offset_ms(&self) -> u64 {
+        self.time_ms.saturating_sub(self.steady_ms)
     }
 
     /// What a start goes on from, for the store.
@@ -72,6 +92,15 @@ impl Believed {
     }
 }
 
+/// The time that entries are stamped with. The wall's, also when it is ahead, since
+/// people must see what clocks show after the node was off; but while it is behind
+/// what is believed, that.
+#[must_use]
+pub const fn to_stamp_ms(wall_ms: u64, believed_ms: u64) -> u64 {
+    let behind = wall_ms.saturating_add(STEP_MS) < believed_ms;
+    if behind && believed_ms >= EARLIEST_MS { believed_ms } else { wall_ms }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,7 +109,7 @@ mod tests {
     const HOUR: u64 = 3_600_000;
     const DAY: u64 = 24 * HOUR;
     const YEAR: u64 = 365 * DAY;
-    const NOW: u64 = 56 * YEAR;
+    const NOW: u64 = 60 * YEAR;
 
     #[test]
     fn clocks_that_agree_are_believed_at_once() {
@@ -131,6 +160,35 @@ mod tests {
         let mut ahead = Believed::start(Some(NOW + YEAR), NOW, 0);
         assert_eq!(ahead.tick(NOW + AGREED_MS, AGREED_MS), NOW + AGREED_MS);
         assert_eq!(ahead.to_note_ms(), NOW + AGREED_MS);
+    }
+
+    #[test]
+    fn a_wall_from_before_parley_is_never_believed() {
+        let mut believed = Believed::start(Some(NOW), 0, 0);
+        // A day in 1970, and what is written then bears a time that can be right.
+        assert_eq!(believed.tick(DAY, DAY), DAY);
+        assert_eq!(believed.to_note_ms(), NOW + DAY);
+        assert_eq!(to_stamp_ms(DAY, DAY + believed.offset_ms()), NOW + DAY);
+        assert_eq!(believed.tick(NOW + DAY + 1, DAY + 1), NOW + DAY + 1);
+        // A store that knows nothing takes the first word that can be right.
+        for noted in [None, Some(7)] {
+            let mut new = Believed::start(noted, 9, 0);
+            assert_eq!(to_stamp_ms(10, 1 + new.offset_ms()), 10);
+            assert_eq!(new.tick(HOUR, HOUR), HOUR);
+            assert_eq!(new.tick(NOW, HOUR + 1), NOW);
+        }
+    }
+
+    #[test]
+    fn stamps_follow_the_wall_ahead_and_are_held_behind_until_it_is_believed() {
+        assert_eq!(to_stamp_ms(NOW + YEAR, NOW), NOW + YEAR);
+        assert_eq!(to_stamp_ms(NOW - STEP_MS, NOW), NOW - STEP_MS);
+        let mut believed = Believed::start(None, NOW, 0);
+        believed.tick(NOW - DAY + 1000, 1000);
+        assert_eq!(to_stamp_ms(NOW - DAY + 2000, 2000 + believed.offset_ms()), NOW + 2000);
+        believed.tick(NOW - DAY + 1000 + AGREED_MS, 1000 + AGREED_MS);
+        let at = AGREED_MS + 2000;
+        assert_eq!(to_stamp_ms(NOW - DAY + at, at + believed.offset_ms()), NOW - DAY + at);
     }
 
     proptest! {

@@ -10,6 +10,7 @@ mod bad_http;
 mod bad_requests;
 mod browsers;
 mod churn;
+mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
 mod contract;

@@ -13,15 +13,20 @@ pub struct Position {
     pub time_ms: u64,
 }
 
+/// How far stamps may run ahead of the clock so that none is lower than the one
+/// before: more than what daemons correct at once, less than anybody minds on a
+/// screen. A clock that was further ahead was wrong, and is not held to.
+pub const AHEAD_MS: u64 = 5 * 60_000;
+
 impl Position {
     /// The position of the entry behind this one.
     #[must_use]
     pub(super) fn next(self, countable: bool, now_ms: u64) -> Self {
+        let ahead_ms = self.time_ms.saturating_sub(now_ms);
         Self {
             seq: self.seq + 1,
             ordinal: self.ordinal + u64::from(countable),
-            // The wall clock may step back; a conversation's time may not.
-            time_ms: now_ms.max(self.time_ms),
+            time_ms: if ahead_ms > AHEAD_MS { now_ms } else { now_ms.max(self.time_ms) },
         }
     }
 }

@@ -10,6 +10,7 @@
 use parley_protocol::{Code, UserId, limits};
 
 use super::state::{Kind, State};
+use crate::believed::EARLIEST_MS;
 
 /// A run of seqs that are kept for the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +80,15 @@ impl State {
         current.next().map(|period| period.retention_s)
     }
 
-    /// Whether an entry that was stamped at `time_ms` is too old to keep at `now_ms`.
+    /// Whether an entry that was stamped at `time_ms` is too old to keep at `now_ms`,
+    /// as far as that says it ([`dating`](super::dating)).
     #[must_use]
     pub fn is_expired(&self, seq: u64, sender: UserId, time_ms: u64, now_ms: u64) -> bool {
-        self.periods
-            .iter()
-            .any(|period| period.covers(seq, sender) && time_ms < period.oldest_ms(now_ms))
+        let known = time_ms >= EARLIEST_MS;
+        let mut periods = self.periods.iter();
+        known
+            && periods
+                .any(|period| period.covers(seq, sender) && time_ms < period.oldest_ms(now_ms))
     }
 
     /// Whether `keeper` may have another retention from here on.
@@ -136,6 +140,7 @@ mod tests {
 
     const ANN: UserId = UserId::new([1; 16]);
     const BEN: UserId = UserId::new([2; 16]);
+    const T: u64 = EARLIEST_MS;
 
     #[test]
     fn what_was_in_force_governs_and_what_comes_later_changes_nothing() {
@@ -143,10 +148,12 @@ mod tests {
         state.keep_for(None, Some(100), 10);
         state.keep_for(None, Some(1), 20);
         state.keep_for(None, None, 30);
-        let expired = |seq| state.is_expired(seq, ANN, 0, 50_000);
+        let expired = |seq| state.is_expired(seq, ANN, T, T + 50_000);
         // Before it was set, under a hundred seconds, under one, and without any.
         assert_eq!([10, 11, 20, 21, 30, 31].map(expired), [false, false, false, true, true, false]);
-        assert!(state.is_expired(11, ANN, 0, 100_001) && !state.is_expired(11, ANN, 0, 100_000));
+        assert!(state.is_expired(11, ANN, T, T + 100_001));
+        assert!(!state.is_expired(11, ANN, T, T + 100_000));
+        assert!(!state.is_expired(11, ANN, T - 1, u64::MAX), "a clock that knew nothing");
         assert_eq!(state.retention_of(None), None);
     }
 
@@ -154,7 +161,7 @@ mod tests {
     fn in_a_direct_conversation_each_covers_their_own() {
         let mut state = State::direct(ANN, BEN);
         state.keep_for(state.keeper(BEN), Some(1), 3);
-        assert!(state.is_expired(4, BEN, 0, 5000) && !state.is_expired(4, ANN, 0, 5000));
+        assert!(state.is_expired(4, BEN, T, T + 5000) && !state.is_expired(4, ANN, T, T + 5000));
         assert_eq!(state.retention_of(Some(BEN)), Some(1));
         assert_eq!(state.retention_of(Some(ANN)), None);
     }

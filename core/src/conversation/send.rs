@@ -1,13 +1,14 @@
 //! The rule for the commonest act: a member sends an entry.
 //!
 //! Who may do what is checked, then the entry gets its position: the next seq, the
-//! ordinal if it counts, a time that never goes back. From here on its bytes
-//! are fixed; the log makes them durable.
+//! ordinal if it counts, a time that only goes back when the clock had been far
+//! ahead. From here on its bytes are fixed; the log makes them durable.
 
 use std::sync::Arc;
 
 use parley_protocol::{Code, UserId};
 
+use super::dating::note_turn;
 use super::{Act, Bounds, Conversation, Position, State, Target};
 
 /// What a member wants to append, checked as far as one can without the
@@ -53,6 +54,7 @@ impl Conversation {
         self.next.check_act(*sender, act, target, self.stamped.seq, bounds)?;
         let first = self.stamped.seq == 0;
         let stamped = self.stamped.next(act.is_countable(), now_ms);
+        let turns = stamped.time_ms < self.stamped.time_ms;
         self.stamped = stamped;
         if let Act::Delete { seq, .. } = act {
             if self.deleted.len() >= DELETED
@@ -65,9 +67,9 @@ impl Conversation {
         if let Act::Edit(seq) = act {
             *self.editing.entry(*seq).or_default() += 1;
         }
-        if first || self.next.is_changed_by(act) {
+        if first || turns || self.next.is_changed_by(act) {
             let next = Arc::make_mut(&mut self.next);
-            next.take(*sender, act, stamped);
+            next.take(*sender, act, stamped, turns);
             return Ok(Stamping { stamped, state: Some(Arc::clone(&self.next)) });
         }
         Ok(Stamping { stamped, state: None })
@@ -87,7 +89,10 @@ impl Conversation {
 
 impl State {
     /// Takes what an entry changes. A conversation comes to be with its first.
-    pub(super) fn take(&mut self, sender: UserId, act: &Act, stamped: Position) {
+    pub(super) fn take(&mut self, sender: UserId, act: &Act, stamped: Position, turns: bool) {
+        if turns {
+            note_turn(&mut self.turns, stamped.seq);
+        }
         if stamped.seq == 1 {
             self.created_ms = stamped.time_ms;
         }

@@ -152,6 +152,9 @@ pub struct State {
     pub erased_up_to: u64,
     /// When its first entry was stamped, Unix milliseconds; 0 before.
     pub created_ms: u64,
+    /// Seqs of entries whose time is lower than that of the one before, ascending:
+    /// the clock had been ahead ([`dating`](super::dating)).
+    pub turns: Vec<u64>,
 }
 
 impl State {
@@ -186,6 +189,7 @@ impl State {
             pinned: Vec::new(),
             erased_up_to: 0,
             created_ms: 0,
+            turns: Vec::new(),
         }
     }
 

@@ -1,8 +1,10 @@
 //! The feed: per user and conversation, how far things are.
 //!
-//! It is derived state. Every field only grows, so that merging is taking the
-//! larger of each: updates may come twice or in any order, a burst merges into
-//! one write, and after a crash replaying the outbox ends at the same value.
+//! It is derived state. Every field but the times only grows, so that merging is
+//! taking the larger of each; a time goes with the seq it belongs to, so that one of a
+//! clock that was ahead gives way to the next. So updates may come
+//! twice or in any order, a burst merges into one write, and after a crash replaying
+//! the outbox ends at the same value.
 //!
 //! Unread is not counted, it follows: messages up to the end of the log minus
 //! messages up to the floor, where the floor is the furthest of what was read,
@@ -19,7 +21,9 @@ pub struct FeedEntry {
     pub last_ordinal: u64,
     /// Its time, Unix milliseconds.
     pub last_time_ms: u64,
-    /// When the newest message was stamped, or the user came in.
+    /// Seq of the newest message, or of the entry by which the user came in.
+    pub message_seq: u64,
+    /// When that was stamped.
     pub message_ms: u64,
     /// The user's read cursor.
     pub read_seq: u64,
@@ -37,10 +41,11 @@ impl FeedEntry {
     /// Takes what `other` knows better.
     pub fn merge(&mut self, other: &Self) {
         self.version = self.version.max(other.version);
-        self.last_seq = self.last_seq.max(other.last_seq);
+        (self.last_seq, self.last_time_ms) =
+            (self.last_seq, self.last_time_ms).max((other.last_seq, other.last_time_ms));
+        (self.message_seq, self.message_ms) =
+            (self.message_seq, self.message_ms).max((other.message_seq, other.message_ms));
         self.last_ordinal = self.last_ordinal.max(other.last_ordinal);
-        self.last_time_ms = self.last_time_ms.max(other.last_time_ms);
-        self.message_ms = self.message_ms.max(other.message_ms);
         self.read_seq = self.read_seq.max(other.read_seq);
         self.floor_ordinal = self.floor_ordinal.max(other.floor_ordinal);
         self.sent_seq = self.sent_seq.max(other.sent_seq);
@@ -165,6 +170,30 @@ mod tests {
             let gone = gone.filter(|ordinal| *ordinal > above && *ordinal <= to).count() as u64;
             prop_assert_eq!(entry.unread(gone), expected);
         }
+    }
+
+    #[test]
+    fn a_time_gives_way_to_that_of_a_later_entry_in_any_order() {
+        let at = |seq, time_ms, message_seq, message_ms| FeedEntry {
+            last_seq: seq,
+            last_time_ms: time_ms,
+            message_seq,
+            message_ms,
+            ..FeedEntry::default()
+        };
+        // A message of a clock that was ahead, a reaction, a message.
+        let updates = [at(1, 9000, 1, 9000), at(2, 10, 0, 0), at(3, 20, 3, 20)];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]] {
+            let mut entry = FeedEntry::default();
+            order.iter().chain(&order).for_each(|which| entry.merge(&updates[*which]));
+            assert_eq!((entry.last_time_ms, entry.message_ms), (20, 20));
+        }
+        // A row from before the seq was kept.
+        let mut old = at(1, 9000, 0, 9000);
+        old.merge(&at(2, 10, 0, 0));
+        assert_eq!((old.last_time_ms, old.message_ms), (10, 9000));
+        old.merge(&at(3, 20, 3, 20));
+        assert_eq!(old.message_ms, 20);
     }
 
     #[test]

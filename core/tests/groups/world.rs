@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use parley_core::believed::EARLIEST_MS;
 use parley_core::conversation::{
     Act, Admitted, Bounds, Change, Conversation, Given, Info, Interval, Membership, Move, Passed,
     Position, Role, Settings, Shown, Spent, Target,
@@ -61,7 +62,7 @@ impl<D: Dice> World<D> {
             read: HashMap::new(),
             told: HashMap::new(),
             delivered: HashMap::new(),
-            now_ms: 1000,
+            now_ms: EARLIEST_MS,
             tally: Tally::new(),
         }
     }

@@ -2,6 +2,7 @@
 //! those concerned, homes keep feeds and live sessions, and what is read passes
 //! the one check of who may see it. It knows no socket and no HTTP.
 
+pub mod dates;
 mod expiry;
 pub mod fanout;
 pub mod home;

@@ -23,6 +23,7 @@ use crate::base::memory::Memory;
 use crate::base::metrics::Metrics;
 use crate::base::rates::Rates;
 use crate::base::worker::Worker;
+use crate::chat::dates::Dates;
 use crate::chat::fanout::Fanout;
 use crate::chat::home::{self, Homes};
 use crate::chat::presence::{self, Presence};
@@ -124,6 +125,7 @@ impl Backend {
         let people = People::new(config.people_options(), count, store.clone(), rows, standings);
         let every = Duration::from_millis(config.storage.erase_every_ms);
         let clock = Monotonic::start();
+        let dates = Arc::new(Dates::start(&store, clock)?);
         let eraser = retention::Parts {
             candidates: Arc::clone(&candidates),
             count,
@@ -131,8 +133,9 @@ impl Backend {
             log: Arc::clone(&log),
             states: Arc::clone(&states),
             feeds: Arc::new(home::Telling::new(Arc::clone(&homes), people.clone())),
+            dates: Arc::clone(&dates),
         };
-        let eraser = Eraser::new(eraser, clock)?;
+        let eraser = Eraser::new(eraser);
         let log_age = Duration::from_millis(config.storage.erased_log_ms);
         let eraser = eraser.start(every, log_age)?;
         let accounts = Accounts::new(
@@ -147,6 +150,7 @@ impl Backend {
             Arc::clone(&log),
             store.clone(),
             Arc::clone(&homes) as Arc<dyn shard::Feeds>,
+            dates,
         );
         let draining = CancellationToken::new();
         let presence = Presence::new(

@@ -1,9 +1,9 @@
 //! What of a conversation is too old to keep, at this moment: the one answer for
 //! readers, counts, senders and the eraser.
 //!
-//! A period of retention covers a run of seqs, and within a run times never go
-//! back, so what expired of it is its beginning. Not its business: what became
-//! of the bytes.
+//! A period of retention covers a run of seqs, and an entry is as old as the oldest
+//! behind it, so what expired of a period is its beginning. Not its business: what
+//! became of the bytes.
 
 mod dated;
 mod time;
@@ -45,13 +45,13 @@ impl Gone {
     pub(crate) fn look(
         store: &Store,
         place: Place,
-        periods: &[Period],
+        state: &State,
         last: u64,
         now_ms: u64,
     ) -> Result<Self, StoreError> {
         let mut runs = Vec::new();
-        for period in periods {
-            let up_to = time::expired(store, place, period, last, now_ms)?;
+        for period in &state.periods {
+            let up_to = time::expired(store, place, &state.turns, period, last, now_ms)?;
             if up_to > period.after {
                 runs.push(Run { of: period.of, after: period.after, up_to });
             }

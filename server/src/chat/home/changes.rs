@@ -334,6 +334,7 @@ pub(super) fn entry(row: &FeedRow) -> FeedEntry {
         floor_ordinal: row.floor_ordinal,
         sent_seq: row.sent_seq,
         revision: row.revision,
+        message_seq: row.message_seq,
         message_ms: row.message_ms,
         direct: row.direct,
     }
@@ -358,13 +359,15 @@ pub(crate) fn change_of(
     } else {
         0
     };
+    let newest = message.is_some() || joined;
     FeedEntry {
         last_seq: stamped.seq,
         last_ordinal: stamped.ordinal,
         last_time_ms: stamped.time_ms,
         floor_ordinal,
         sent_seq: if own_message { stamped.seq } else { 0 },
-        message_ms: if message.is_some() || joined { stamped.time_ms } else { 0 },
+        message_seq: if newest { stamped.seq } else { 0 },
+        message_ms: if newest { stamped.time_ms } else { 0 },
         direct: kind == conversation::Kind::Direct,
         ..FeedEntry::default()
     }

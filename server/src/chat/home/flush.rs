@@ -169,6 +169,7 @@ fn row(entry: &FeedEntry) -> FeedRow {
         floor_ordinal: entry.floor_ordinal,
         sent_seq: entry.sent_seq,
         revision: entry.revision,
+        message_seq: entry.message_seq,
         message_ms: entry.message_ms,
         direct: entry.direct,
         ..FeedRow::default()

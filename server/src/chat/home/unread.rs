@@ -75,7 +75,7 @@ impl Homes {
         };
         let now_ms = wall_ms();
         let state = state_of(&self.store, place, &row, now_ms)?;
-        let gone = Gone::look(&self.store, place, &state.periods, entry.last_seq, now_ms)?;
+        let gone = Gone::look(&self.store, place, &state, entry.last_seq, now_ms)?;
         let mut holes = vec![(0, self.ordinal_of(place, row.erased_up_to, entry.last_seq)?)];
         for run in gone.of_others(user) {
             let ordinal = |seq| self.ordinal_of(place, seq, entry.last_seq);

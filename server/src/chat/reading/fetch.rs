@@ -84,7 +84,8 @@ impl Reader<'_> {
             Range::Around(seq) => self.around(seq, limit),
             Range::AroundTime(time_ms) => {
                 let (store, within) = (self.shards.store(), (floor, last));
-                let first = first_from(store, visible.place, within, time_ms)?;
+                let turns = &visible.state.turns;
+                let first = first_from(store, visible.place, turns, within, time_ms)?;
                 self.around(first, limit)
             }
             Range::MentionsBefore(seq) => {

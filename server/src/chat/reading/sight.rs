@@ -38,7 +38,7 @@ impl Sight {
         let preferences = store.preferences(home, user, id)?.unwrap_or_default();
         let floor = visible.floor.max(preferences.cleared_up_to).min(visible.last_seq);
         let Visible { place, state, last_seq, .. } = &visible;
-        let gone = Gone::look(store, *place, &state.periods, *last_seq, wall_ms())?;
+        let gone = Gone::look(store, *place, state, *last_seq, wall_ms())?;
         let floor = gone.floor(state, floor);
         let hidden = if preferences.hidden > 0 {
             store.hidden(home, user, id, 0, limits::HIDDEN_SEQS)?.into_iter().collect()

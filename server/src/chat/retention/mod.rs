@@ -11,10 +11,11 @@
 //! Doing it twice changes nothing. Not its business: who may see what.
 //!
 //! Readers go by the wall's clock; what is erased goes by a time that a wrong wall
-//! clock does not push (`time`), since that can't be undone.
+//! clock does not push ([`dates`](super::dates)), since that can't be undone. Of the
+//! newest entry of a clock that was wrong it is noted when it was seen: as long as
+//! nothing comes behind it, that says how old it is.
 
 mod step;
-mod time;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,15 +27,15 @@ use parley_core::shard::placement::ShardCount;
 use parley_protocol::{ConversationId, ShardId, UserId};
 use tokio::sync::oneshot;
 
-use crate::base::clock::{Monotonic, now};
+use crate::base::clock::now;
 use crate::base::metrics::list as metric;
 use crate::base::worker::{Stop, Worker};
+use crate::chat::dates::{Dates, Tick};
 use crate::chat::expiry::{self, Gone};
 use crate::chat::shard::{Pending, States};
 use crate::storage::log::{Append, Log, Op, ReserveError, Urgency};
 use crate::storage::store::{ConversationRow, Place, Store, StoreError, Write, state};
 use step::Step;
-use time::Time;
 
 /// Conversations remembered as having something to erase now or later. Beyond
 /// it every pass looks at all conversations: the named overflow.
@@ -99,12 +100,13 @@ pub struct Parts {
     pub states: Arc<States>,
     /// Whom to tell.
     pub feeds: Arc<dyn Feeds>,
+    /// What is too old.
+    pub dates: Arc<Dates>,
 }
 
 /// Erases, pass after pass.
 pub struct Eraser {
     parts: Parts,
-    time: Time,
 }
 
 /// Why a pass ended early.
@@ -119,12 +121,9 @@ enum Trouble {
 
 impl Eraser {
     /// An eraser of these parts.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store can't be read.
-    pub fn new(parts: Parts, clock: Monotonic) -> Result<Self, StoreError> {
-        let time = Time::start(&parts.store, clock)?;
-        Ok(Self { parts, time })
+    #[must_use]
+    pub const fn new(parts: Parts) -> Self {
+        Self { parts }
     }
 
     /// Starts the thread that looks at all conversations once, and every `every`
@@ -140,7 +139,7 @@ impl Eraser {
     fn run(&self, every: Duration, log_age: Duration, stop: &Stop) {
         let mut all = true;
         loop {
-            match self.pass(all, self.time.now(), stop) {
+            match self.pass(all, self.parts.dates.tick(), stop) {
                 Ok(()) => all = false,
                 // The log's own trouble is told where it happens.
                 Err(Trouble::Log(_)) => {}
@@ -168,14 +167,9 @@ impl Eraser {
         }
     }
 
-    fn pass(
-        &self,
-        all: bool,
-        (now_ms, note): (u64, Option<Write>),
-        stop: &Stop,
-    ) -> Result<(), Trouble> {
+    fn pass(&self, all: bool, mut tick: Tick, stop: &Stop) -> Result<(), Trouble> {
         let Parts { candidates, count, store, .. } = &self.parts;
-        if let (Some(note), Some(shard)) = (note, count.all().next()) {
+        if let (Some(note), Some(shard)) = (tick.note.take(), count.all().next()) {
             self.commit(shard, vec![note])?;
         }
         let overflowed = std::mem::take(&mut candidates.known.lock().overflowed);
@@ -189,7 +183,7 @@ impl Eraser {
             candidates.forget(id);
             let place = Place::of(*count, id);
             let more = match store.conversation(place) {
-                Ok(Some(row)) => self.erase(place, &row, now_ms, stop),
+                Ok(Some(row)) => self.erase(place, &row, &tick, stop),
                 Ok(None) => Ok(false),
                 Err(error) => Err(error.into()),
             };
@@ -233,7 +227,7 @@ impl Eraser {
         &self,
         place: Place,
         row: &ConversationRow,
-        now_ms: u64,
+        tick: &Tick,
         stop: &Stop,
     ) -> Result<bool, Trouble> {
         let Parts { store, log, states, feeds, .. } = &self.parts;
@@ -248,9 +242,14 @@ impl Eraser {
         };
         let Some(tail) = tail else { return Ok(false) };
         let whole = state::to_state(row);
-        let state = expiry::state_of(store, place, row, now_ms)?;
-        let gone = Gone::look(store, place, &state.periods, tail.seq, now_ms)?;
+        let state = expiry::state_of(store, place, row, tick.erase_ms)?;
+        let gone = Gone::look(store, place, &state, tail.seq, tick.erase_ms)?;
         let mut step = Step::new(store, place, &gone, row)?;
+        if !state.periods.is_empty()
+            && let Some(seen) = step.see(tail, tick.latest_ms)
+        {
+            self.commit(place.shard, vec![seen])?;
+        }
         let mut messages = 0;
         loop {
             let made = match step.of_beginning(row.erased_up_to.min(tail.seq))? {

@@ -1,6 +1,8 @@
 //! One step of erasing: the writes of one append.
 
-use parley_core::conversation::Period;
+use parley_core::believed::EARLIEST_MS;
+use parley_core::conversation::dating::is_odd;
+use parley_core::conversation::{Period, Position};
 use parley_protocol::wire::{Entry, EntryKind};
 use parley_protocol::{Message as _, UserId, body};
 
@@ -56,6 +58,19 @@ impl<'a> Step<'a> {
             !row.dated || named.any(|at| at.of == known.of && at.after == known.after)
         });
         Ok(Self { store, place, gone, progress })
+    }
+
+    /// Takes it down that the entries up to the newest are there by now, if its own
+    /// time says nothing of that: it is ahead of every clock, or from one that knew
+    /// none. Returns the write, if that was not known.
+    pub(super) fn see(&mut self, newest: Position, latest_ms: u64) -> Option<Write> {
+        let known =
+            self.progress.seen_seq >= newest.seq && !is_odd(self.progress.seen_ms, latest_ms);
+        if known || latest_ms < EARLIEST_MS || !is_odd(newest.time_ms, latest_ms) {
+            return None;
+        }
+        (self.progress.seen_seq, self.progress.seen_ms) = (newest.seq, latest_ms);
+        Some(tables::retention::put(self.place, &self.progress))
     }
 
     /// Whether a period has ended and nothing of it is left.

@@ -1,11 +1,12 @@
 //! Erasing over a store in memory: what goes, what stays, and that a pass that
 //! ended early is taken up.
 
+use parley_core::believed::EARLIEST_MS;
 use parley_protocol::wire::{self, ConversationKind};
 use parley_protocol::{ClientMessageId, DeviceId, Message as _};
 
 use super::*;
-use crate::base::clock::{Moment, wall_ms};
+use crate::base::clock::{Moment, Monotonic, wall_ms};
 use crate::storage::log::memory::Pace;
 use crate::storage::log::{MemoryLog, StampedEntry};
 use crate::storage::store::engine::memory::MemoryEngine;
@@ -47,12 +48,18 @@ fn parts(count: ShardCount, store: Store, log: Arc<dyn Log<Pending>>) -> Eraser 
     let parts = Parts {
         candidates: Arc::default(),
         count,
+        dates: Arc::new(Dates::start(&store, Monotonic::start()).unwrap()),
         store,
         log,
         states: Arc::new(States::new(count, options)),
         feeds: Arc::new(Told::default()),
     };
-    Eraser::new(parts, Monotonic::start()).unwrap()
+    Eraser::new(parts)
+}
+
+/// Of a clock that is right.
+fn tick(now_ms: u64) -> Tick {
+    Tick { erase_ms: now_ms, latest_ms: now_ms, note: None }
 }
 
 impl Eraser {
@@ -128,7 +135,7 @@ fn what_is_too_old_goes_and_the_rest_stays() {
     eraser.say(HERE, 1201, now);
     eraser.keep(HERE, 60, 0);
     eraser.keep(ELSEWHERE, 0, 0);
-    eraser.pass(true, (wall_ms(), None), &stop).unwrap();
+    eraser.pass(true, tick(wall_ms()), &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [1201]);
     assert_eq!(eraser.bodies(ELSEWHERE).len(), 1200);
     let place = Place::of(eraser.parts.count, HERE);
@@ -140,7 +147,7 @@ fn what_is_too_old_goes_and_the_rest_stays() {
     assert_eq!(eraser.parts.candidates.known.lock().ids, HashSet::from([HERE]));
     eraser.say(HERE, 1202, now);
     eraser.keep(HERE, 60, 1201);
-    eraser.pass(false, (wall_ms(), None), &stop).unwrap();
+    eraser.pass(false, tick(wall_ms()), &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [1202]);
 }
 
@@ -148,10 +155,10 @@ fn what_is_too_old_goes_and_the_rest_stays() {
 fn what_the_owner_erased_goes_once_and_is_looked_after_no_longer() {
     let eraser = eraser();
     let (_set, stop) = Stop::new();
-    (1..=5).for_each(|seq| eraser.say(HERE, seq, 1));
+    (1..=5).for_each(|seq| eraser.say(HERE, seq, EARLIEST_MS));
     eraser.keep(HERE, 0, 3);
     eraser.parts.candidates.note(HERE);
-    eraser.pass(false, (wall_ms(), None), &stop).unwrap();
+    eraser.pass(false, tick(wall_ms()), &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [4, 5]);
     assert!(eraser.parts.candidates.known.lock().ids.is_empty());
 }
@@ -184,13 +191,13 @@ fn about(eraser: &Eraser, seq: u64, edit: u64) {
 fn what_was_said_before_a_period_and_after_it_stays() {
     let eraser = eraser();
     let (_set, stop) = Stop::new();
-    (1..=9).for_each(|seq| eraser.say(HERE, seq, 1));
+    (1..=9).for_each(|seq| eraser.say(HERE, seq, EARLIEST_MS));
     eraser.keep(HERE, 0, 0);
     let place = Place::of(eraser.parts.count, HERE);
     let mut row = eraser.parts.store.conversation(place).unwrap().unwrap();
     row.periods = vec![PeriodRow { after: 3, up_to: 6, retention_s: 5, ..PeriodRow::default() }];
     eraser.parts.store.write_synced(&[tables::conversations::put(place, &row)]).unwrap();
-    eraser.pass(true, (wall_ms(), None), &stop).unwrap();
+    eraser.pass(true, tick(wall_ms()), &stop).unwrap();
     assert_eq!(eraser.bodies(HERE), [1, 2, 3, 7, 8, 9]);
     // What is left of a period that is over needs no looking after.
     assert!(eraser.parts.candidates.known.lock().ids.is_empty());
@@ -203,7 +210,7 @@ fn what_was_said_before_a_period_and_after_it_stays() {
 fn an_edit_goes_with_its_message_wherever_it_lies() {
     let eraser = eraser();
     let (_set, stop) = Stop::new();
-    (1..=4).for_each(|seq| eraser.say(HERE, seq, 1));
+    (1..=4).for_each(|seq| eraser.say(HERE, seq, EARLIEST_MS));
     // Of the second, which is too old, and of the first, which is kept.
     about(&eraser, 2, 5);
     about(&eraser, 1, 6);
@@ -213,7 +220,7 @@ fn an_edit_goes_with_its_message_wherever_it_lies() {
     let period = |after, up_to| PeriodRow { after, up_to, retention_s: 5, ..PeriodRow::default() };
     row.periods = vec![period(1, 3), period(5, 0)];
     eraser.parts.store.write_synced(&[tables::conversations::put(place, &row)]).unwrap();
-    eraser.pass(true, (wall_ms(), None), &stop).unwrap();
+    eraser.pass(true, tick(wall_ms()), &stop).unwrap();
     let erased =
         |seq| eraser.parts.store.entry(place, seq).unwrap().unwrap().head().unwrap().erased;
     assert_eq!([1, 2, 3, 4, 5, 6].map(erased), [false, true, true, false, true, false]);
@@ -225,14 +232,14 @@ fn an_edit_goes_with_its_message_wherever_it_lies() {
 fn a_pass_that_was_stopped_is_taken_up_where_it_was() {
     let eraser = eraser();
     let (set, stop) = Stop::new();
-    (1..=1100).for_each(|seq| eraser.say(HERE, seq, 1));
+    (1..=1100).for_each(|seq| eraser.say(HERE, seq, EARLIEST_MS));
     eraser.keep(HERE, 1, 0);
     eraser.parts.candidates.note(HERE);
     drop(set);
-    assert!(eraser.pass(false, (wall_ms(), None), &stop).is_err());
+    assert!(eraser.pass(false, tick(wall_ms()), &stop).is_err());
     assert_eq!(eraser.bodies(HERE).len(), 600, "one step was made");
     let (_set, stop) = Stop::new();
-    eraser.pass(false, (wall_ms(), None), &stop).unwrap();
+    eraser.pass(false, tick(wall_ms()), &stop).unwrap();
     assert!(eraser.bodies(HERE).is_empty());
 }
 
@@ -241,7 +248,7 @@ fn what_can_t_be_read_keeps_nothing_from_being_erased() {
     let eraser = eraser();
     let (_set, stop) = Stop::new();
     for id in [HERE, ELSEWHERE] {
-        (1..=9).for_each(|seq| eraser.say(id, seq, 1));
+        (1..=9).for_each(|seq| eraser.say(id, seq, EARLIEST_MS));
     }
     eraser.keep(HERE, 1, 0);
     eraser.keep(ELSEWHERE, 0, 9);
@@ -256,7 +263,7 @@ fn what_can_t_be_read_keeps_nothing_from_being_erased() {
     let rows = [rotten(HERE, 4), gone, rotten(HERE, 9), rotten(ELSEWHERE, 1), lost];
     eraser.parts.store.write_synced(&rows).unwrap();
     eraser.parts.candidates.note(ConversationId::new([7; 16]));
-    eraser.pass(true, (wall_ms(), None), &stop).unwrap();
+    eraser.pass(true, tick(wall_ms()), &stop).unwrap();
     for id in [HERE, ELSEWHERE] {
         for seq in 1..=9 {
             let entry = eraser.parts.store.entry(place(id), seq).unwrap().unwrap();
@@ -272,7 +279,7 @@ fn the_thread_erases_what_is_noted_and_stops_when_dropped() {
     let Parts { candidates, count, store, log, .. } = &eraser.parts;
     let mut thread = parts(*count, store.clone(), Arc::clone(log));
     thread.parts.candidates = Arc::clone(candidates);
-    eraser.say(HERE, 1, 1);
+    eraser.say(HERE, 1, EARLIEST_MS);
     let worker = thread.start(Duration::from_millis(5), Duration::ZERO).unwrap();
     eraser.keep(HERE, 1, 0);
     eraser.parts.candidates.note(HERE);
@@ -296,13 +303,13 @@ fn a_wrong_wall_clock_erases_nothing_that_the_right_one_would_keep() {
     eraser.say(HERE, 1, now - 2 * DAY_MS);
     eraser.say(HERE, 2, now - 60_000);
     eraser.keep(HERE, 86_400, 0);
-    let pass = |eraser: &Eraser, time: &Time, wall_ms, ms| {
+    let pass = |eraser: &Eraser, time: &Dates, wall_ms, ms| {
         eraser.pass(true, time.at(Moment { ms, wall_ms }), &stop).unwrap();
         eraser.bodies(HERE)
     };
     let start = |wall_ms| {
         let moment = Moment { ms: 0, wall_ms };
-        Time::at_start(&eraser.parts.store, Monotonic::start(), moment).unwrap()
+        Dates::at_start(&eraser.parts.store, Monotonic::start(), moment).unwrap()
     };
     // In 1970 even what is too old stays.
     let right = start(now);
@@ -330,4 +337,23 @@ fn a_wrong_wall_clock_erases_nothing_that_the_right_one_would_keep() {
     }
     assert!(at > 600_000);
     assert_eq!(eraser.bodies(HERE), [0; 0]);
+}
+
+/// What a clock stamped that was far ahead, or knew no time: nothing comes behind it,
+/// and it goes all the same, as long after it was seen as anything else.
+#[test]
+fn what_a_wrong_clock_stamped_is_kept_from_when_it_was_seen() {
+    let now = wall_ms();
+    for stamped in [now + 36_500 * DAY_MS, 7] {
+        let eraser = eraser();
+        let (_set, stop) = Stop::new();
+        eraser.say(HERE, 1, stamped);
+        eraser.keep(HERE, 60, 0);
+        // As long as the clock is so wrong, nothing is known.
+        eraser.pass(true, tick(stamped), &stop).unwrap();
+        for (after_ms, left) in [(0, 1), (59_000, 1), (60_000, 1), (60_001, 0)] {
+            eraser.pass(false, tick(now + after_ms), &stop).unwrap();
+            assert_eq!(eraser.bodies(HERE).len(), left, "{stamped}, after {after_ms} ms");
+        }
+    }
 }

@@ -133,7 +133,7 @@ impl Shards {
             let own = store.preferences(home, user, conversation)?.unwrap_or_default();
             let last = member.left_seq.unwrap_or(head);
             let floor = member.sees_after.max(state.erased_up_to).max(own.cleared_up_to).min(last);
-            let gone = Gone::look(store, place, &state.periods, last, wall_ms())?;
+            let gone = Gone::look(store, place, &state, last, wall_ms())?;
             Ok::<_, Error>(gone.floor(&state, floor))
         };
         blocking(read).await
@@ -198,7 +198,7 @@ impl Shards {
             let way = remembered(found, identity.user, up_to, visibility.shown).unwrap_or(way);
             Way { passed: found.without_own(identity.user, way.passed), ..way }
         });
-        let to = Position { seq: up_to, ordinal: way.ordinal, time_ms: wall_ms() };
+        let to = Position { seq: up_to, ordinal: way.ordinal, time_ms: self.dates.stamp_ms() };
         let Some(moved) = state.move_cursor(conversation, identity.user, which, to) else {
             return Err(Code::NotFound.into());
         };

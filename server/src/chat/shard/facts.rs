@@ -8,7 +8,6 @@ use parley_protocol::{Code, ConversationId, UserId, body, limits};
 
 use super::damaged::Damaged;
 use super::{Error, Shards};
-use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
 use crate::chat::expiry;
 use crate::storage::store::{Place, ReadLimit, ReadRange, Relation, StoreError, StoredEntry};
@@ -118,7 +117,8 @@ impl Shards {
             }
             Act::Edit(_) => facts.blind = self.blind(place.conversation, seq, state)?,
             Act::Change(Change::Pinned { removed: false, .. }) => {
-                facts.gone_pins = expiry::gone_pins(&self.store, place, state, wall_ms())?;
+                facts.gone_pins =
+                    expiry::gone_pins(&self.store, place, state, self.dates.erase_ms())?;
             }
             Act::React { removed: false, emoji, .. } => {
                 for emoji_hash in reaction_hashes(emoji) {

@@ -158,8 +158,10 @@ impl Shards {
                 };
                 let id = invite_id(secret);
                 put(id, &row);
-                // Those that ended take up room no longer.
-                for (ended, _) in links.iter().filter(|(_, row)| !works(row)) {
+                // Those that ended take up room no longer, unless a wrong clock ended them.
+                let kept_ms = self.dates.erase_ms().min(now_ms);
+                let over = |row: &InviteRow| !is_good(row, &group, kept_ms);
+                for (ended, _) in links.iter().filter(|(_, row)| over(row)) {
                     rows.push(tables::invites::delete(place, *ended));
                 }
                 links = vec![(id, row)];

@@ -9,7 +9,6 @@ use parley_core::conversation::Conversation;
 use parley_protocol::{ConversationId, UserId};
 
 use super::{Error, Shards};
-use crate::base::clock::wall_ms;
 use crate::base::reads::blocking;
 use crate::chat::expiry;
 use crate::storage::store::{Place, state as rows};
@@ -90,7 +89,7 @@ impl Shards {
         let members = stored.members.iter().filter_map(|row| UserId::from_slice(&row.user).ok());
         let cursors = self.store.readable_cursors(place, members, MEMBERS)?;
         let progress = rows::to_progress(&cursors);
-        let state = expiry::state_of(&self.store, place, &stored, wall_ms())?;
+        let state = expiry::state_of(&self.store, place, &stored, self.dates.erase_ms())?;
         Ok(Some(Conversation::restore(place.conversation, state, progress, head)))
     }
 }

@@ -32,6 +32,7 @@ use parley_core::shard::placement::ShardCount;
 use parley_protocol::{ConversationId, ShardId, UserId};
 
 use crate::base::slots::Slots;
+use crate::chat::dates::Dates;
 use crate::storage::log::Log;
 use crate::storage::store::{Place, Store, StoreError};
 pub(crate) use answer::{answer_again, moved_answer, sent_answer};
@@ -108,6 +109,7 @@ pub struct Shards {
     /// Their feeds say who may know of a conversation.
     feeds: Arc<dyn Feeds>,
     invites: Arc<invite::Links>,
+    dates: Arc<Dates>,
 }
 
 impl Shards {
@@ -118,8 +120,9 @@ impl Shards {
         log: Arc<dyn Log<Pending>>,
         store: Store,
         feeds: Arc<dyn Feeds>,
+        dates: Arc<Dates>,
     ) -> Self {
-        Self { states, log, store, feeds, invites: Arc::default() }
+        Self { states, log, store, feeds, invites: Arc::default(), dates }
     }
 
     /// How many shards there are.

@@ -17,7 +17,6 @@ use super::facts::Facts;
 use super::load::{Asker, Fresh};
 use super::sending::Sending;
 use super::{Error, Pending, PendingEntry, ReplyTo, Shards, effects};
-use crate::base::clock::wall_ms;
 use crate::chat::link::Link;
 use crate::storage::log::{Append, Op, Permit, StampedEntry, Urgency};
 use crate::storage::store::{DedupeRow, Record, state as rows, tables};
@@ -195,7 +194,7 @@ impl Shards {
         if !pins.is_empty() {
             state.tidy(key.conversation, &Spent { pins, ..Spent::default() });
         }
-        match state.send(command, known, wall_ms())? {
+        match state.send(command, known, self.dates.stamp_ms())? {
             Decision::Append(Stamping { stamped, state: changed }) => {
                 let entry = Entry {
                     seq: stamped.seq,
@@ -262,7 +261,8 @@ impl Shards {
             act: sending.act.clone(),
             target: sending.facts.target(),
         };
-        let tried = conversation.clone().stamp(&entry, wall_ms(), Bounds::of(usize::MAX));
+        let tried =
+            conversation.clone().stamp(&entry, self.dates.stamp_ms(), Bounds::of(usize::MAX));
         tried.err().unwrap_or(code)
     }
 }
@@ -273,7 +273,8 @@ fn row_bytes(state: &State) -> usize {
     const PERIOD: usize = 52;
     let info = &state.info;
     let words = info.title.len() + info.description.len() + info.picture.len();
-    let lists = state.pinned.len() * 10 + state.periods.len() * PERIOD + state.banned.len() * 18;
+    let seqs = (state.pinned.len() + state.turns.len()) * 10;
+    let lists = seqs + state.periods.len() * PERIOD + state.banned.len() * 18;
     state.members.len() * MEMBER + lists + words
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn of_state(state: &State) -> ConversationRow {
         open_from: state.open_after.map_or(0, |after| after.saturating_add(1)),
         banned: state.banned.iter().map(|user| user.to_wire()).collect(),
         dated: true,
+        turns: state.turns.clone(),
     }
 }
 
@@ -106,6 +107,7 @@ pub(crate) fn to_state(row: &ConversationRow) -> State {
         pinned: row.pinned.clone(),
         erased_up_to: row.erased_up_to,
         created_ms: row.created_ms,
+        turns: row.turns.clone(),
     }
 }
 
@@ -188,6 +190,7 @@ mod tests {
             Change::Changed { title: None, description: None, picture: None, settings: Some(open) };
         state.apply(user(9), &opened, at(6));
         state.apply(user(9), &Change::Banned(user(2)), at(7));
+        state.turns = vec![4, 6];
         assert_eq!((state.periods.len(), state.open_after), (2, Some(6)));
         assert_eq!(to_state(&of_state(&state)), state);
         let mut direct = State::direct(user(1), user(2));

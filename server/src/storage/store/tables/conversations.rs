@@ -52,6 +52,9 @@ pub struct ConversationRow {
     /// `settings`.
     #[prost(bool, tag = "13")]
     pub dated: bool,
+    /// Seqs of entries whose time is lower than that of the one before, ascending.
+    #[prost(uint64, repeated, tag = "14")]
+    pub turns: Vec<u64>,
 }
 
 /// A run of seqs that are kept for the same time.

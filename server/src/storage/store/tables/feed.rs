@@ -52,6 +52,9 @@ pub struct FeedRow {
     /// It is a 1:1.
     #[prost(bool, tag = "11")]
     pub direct: bool,
+    /// Seq of what `message_ms` is the time of.
+    #[prost(uint64, tag = "12")]
+    pub message_seq: u64,
 }
 
 /// The writes that give a conversation its new row. `old_version` is the

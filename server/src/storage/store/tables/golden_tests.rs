@@ -96,6 +96,7 @@ fn row_bytes_are_pinned() {
         open_from: 8,
         banned: vec![id(b"\xb2\xb3")],
         dated: true,
+        turns: vec![9, 300],
     };
     let expected = "0802120e0a02b0b1100518022003280430091".to_owned()
         + "8ac02220174"
@@ -107,10 +108,12 @@ fn row_bytes_are_pinned() {
         + "520a0a02b0b1100218032004"
         + "5808"
         + "6202b2b3"
-        + "6801";
+        + "6801"
+        + "720309ac02";
     assert_eq!(hex(&row), expected);
-    let row = FeedRow { sent_seq: 8, revision: 9, message_ms: 10, ..FeedRow::default() };
-    assert_eq!(hex(&row), "40084809500a");
+    let (sent_seq, revision, message_ms, message_seq) = (8, 9, 10, 12);
+    let row = FeedRow { sent_seq, revision, message_ms, message_seq, ..FeedRow::default() };
+    assert_eq!(hex(&row), "40084809500a600c");
     let range = OutboxRange { conversation: id(b"\xc0\xc1"), from_seq: 1, to_seq: 2 };
     assert_eq!(hex(&OutboxRow { ranges: vec![range] }), "0a080a02c0c110011802");
     let row = FeedRow {
@@ -187,8 +190,8 @@ fn row_bytes_are_pinned() {
     assert_eq!(hex(&HiddenRow { seq: 300 }), "08ac02");
     assert_eq!(hex(&PresenceRow { last_seen_ms: 300 }), "08ac02");
     let period = ErasedRow { of: id(b"\xb0\xb1"), after: 2, seq: 3 };
-    let row = RetentionRow { seq: 300, ordinal: 2, periods: vec![period] };
-    assert_eq!(hex(&row), "08ac0210021a080a02b0b110021803");
+    let row = RetentionRow { seq: 300, ordinal: 2, periods: vec![period], seen_seq: 5, seen_ms: 6 };
+    assert_eq!(hex(&row), "08ac0210021a080a02b0b11002180320052806");
     let row = InviteRow {
         secret: id(b"\xa5\xa6"),
         created_by: id(b"\xb0\xb1"),

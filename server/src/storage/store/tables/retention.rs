@@ -22,6 +22,13 @@ pub struct RetentionRow {
     /// How far each period is.
     #[prost(message, repeated, tag = "3")]
     pub periods: Vec<ErasedRow>,
+    /// Up to here entries were there at `seen_ms`; noted of those whose own times
+    /// say nothing.
+    #[prost(uint64, tag = "4")]
+    pub seen_seq: u64,
+    /// A moment by a clock that was right, Unix milliseconds.
+    #[prost(uint64, tag = "5")]
+    pub seen_ms: u64,
 }
 
 /// How far a period of retention is erased.
