@@ -182,7 +182,8 @@ impl fmt::Display for Behind {
     }
 }
 
-/// How many files with long texts a database's folder holds, and their bytes.
+/// How many files with long texts a database's folder holds, and their bytes. The database
+/// may be open and take files away meanwhile.
 ///
 /// # Errors
 /// When the folder can't be read.
@@ -190,10 +191,43 @@ pub(crate) fn long_text_files(database: &Path) -> io::Result<(u64, u64)> {
     let (mut files, mut bytes) = (0_u64, 0_u64);
     for entry in std::fs::read_dir(database)? {
         let entry = entry?;
-        if entry.path().extension().is_some_and(|extension| extension == "blob") {
-            files += 1;
-            bytes = bytes.saturating_add(entry.metadata()?.len());
+        if entry.path().extension().is_none_or(|extension| extension != "blob") {
+            continue;
+        }
+        match entry.metadata() {
+            Ok(found) => {
+                files += 1;
+                bytes = bytes.saturating_add(found.len());
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
     }
     Ok((files, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_taken_away_while_files_are_counted_is_not_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("stays.blob"), [0; 10]).unwrap();
+        std::thread::scope(|threads| {
+            let taken = threads.spawn(|| {
+                for round in 0..200 {
+                    let path = |file| folder.path().join(format!("{round}-{file}.blob"));
+                    (0..20).for_each(|file| fs::write(path(file), []).unwrap());
+                    (0..20).for_each(|file| fs::remove_file(path(file)).unwrap());
+                }
+            });
+            while !taken.is_finished() {
+                let (files, bytes) = long_text_files(folder.path()).unwrap();
+                assert!(files >= 1 && bytes == 10, "{files}, {bytes}");
+            }
+        });
+    }
 }
