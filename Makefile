@@ -36,6 +36,7 @@ run: setup web ## Builds and starts the server with its web client; ARGS="--data
 
 test: setup-test web ## Runs all tests, those of the web client in Chromium too
 	$(CARGO) test --release --workspace
+	@CARGO="$(CARGO)" bash .ci/power
 	@bash .ci/packaged
 	@bash .ci/web test
 
@@ -81,8 +82,9 @@ bench-instructions: setup ## Counts their instructions and compares them with th
 	$(CARGO) build --release --workspace
 	$(TARGET)/release/parley-instructions check
 
-crash: setup ## Kills the server 1,000 times under load and audits what it kept
+crash: setup ## Kills the server 1,000 times under load, cuts its disk's power 100 times, and audits what it kept
 	PARLEY_CRASH_KILLS=1000 $(CARGO) test --release --workspace --test crash -- --nocapture
+	@CARGO="$(CARGO)" PARLEY_CRASH_CUTS=100 PARLEY_CRASH_ERRORS=200 bash .ci/power --nocapture
 
 fuzz: setup ## Fuzzes every target for FUZZ_SECONDS (60) each; needs cargo-fuzz
 	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz@0.13.2

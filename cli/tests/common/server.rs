@@ -152,14 +152,13 @@ impl Launch {
         Server::run(self.command(), Some(self.clone())).await
     }
 
-    /// Starts the server and kills it after a while, ready or not.
-    pub(crate) async fn start_and_kill(&self, after: Duration) {
+    /// Starts the server, which is to be killed after a while, ready or not.
+    pub(crate) async fn start_for(&self, a_while: Duration) -> Child {
         let mut command = self.command();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("the binary starts");
-        tokio::time::sleep(after).await;
-        child.kill().expect("SIGKILL");
-        child.wait().expect("the end of the server");
+        let child = command.spawn().expect("the binary starts");
+        tokio::time::sleep(a_while).await;
+        child
     }
 
     /// Starts the server and waits until it is ready.
@@ -256,10 +255,14 @@ impl Server {
         std::fs::read_to_string(&self.stderr).unwrap_or_default()
     }
 
-    /// Ends the process at once, as a power cut would end it.
+    /// Ends the process at once.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("SIGKILL");
-        self.child.wait().expect("the end of the server");
+        kill(&mut self.child, || ());
+    }
+
+    /// The same while it may be waiting for a disk, of which `let_go` lets go.
+    pub(crate) fn kill_and(&mut self, let_go: impl FnOnce()) {
+        kill(&mut self.child, let_go);
     }
 
     /// Asks the server to end.
@@ -316,6 +319,13 @@ impl Server {
     pub(crate) fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("its descriptors").count()
     }
+}
+
+/// Kills a process and waits for its end; in between, `let_go`.
+pub(crate) fn kill(child: &mut Child, let_go: impl FnOnce()) {
+    child.kill().expect("SIGKILL");
+    let_go();
+    child.wait().expect("the end of the server");
 }
 
 fn read_stdout(

@@ -139,6 +139,11 @@ impl Groups {
         self.reads.lock().unwrap().get(&(person, group)).copied().unwrap_or(0)
     }
 
+    /// After a power cut, over which cursors may be lost.
+    pub(crate) fn forget_reads(&self) {
+        self.reads.lock().unwrap().clear();
+    }
+
     /// What this person began in a group and has no answer to.
     fn unknown_of(&self, person: usize) -> Vec<(usize, usize, Ask)> {
         let acts = self.acts.lock().unwrap();

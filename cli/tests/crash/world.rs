@@ -211,6 +211,11 @@ impl World {
         history.cursors.get(&(person, pair)).copied().unwrap_or_default()
     }
 
+    /// After a power cut, over which cursors may be lost.
+    pub(crate) fn forget_cursors(&self) {
+        self.history.lock().unwrap().cursors.clear();
+    }
+
     pub(crate) fn pair_of(&self, conversation: &ConversationId) -> Pair {
         *self.pairs.get(conversation).expect("a conversation of the test")
     }

@@ -61,6 +61,7 @@ fn the_scripts_can_be_run() {
         ".ci/bench",
         ".ci/check",
         ".ci/packaged",
+        ".ci/power",
         ".ci/run",
         ".ci/setup",
         ".ci/tools",
