@@ -25,6 +25,10 @@ use tokio_util::sync::CancellationToken;
 use crate::arguments::{ServeArguments, SettingArguments};
 use crate::{config, logging, signals, web};
 
+/// The status with which a node ends that was started on a full disk, once there is room:
+/// whoever watches it is to start it again (`EX_TEMPFAIL` of sysexits).
+const START_AGAIN: u8 = 75;
+
 /// Runs the server.
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let loaded = config::load(&arguments.settings)?;
@@ -38,7 +42,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         .thread_name("parley")
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(async {
+    let again = runtime.block_on(async {
         let (stop, now) = (CancellationToken::new(), CancellationToken::new());
         // Before anything else: it must not end a process that starts.
         let hangup = signal(SignalKind::hangup()).context("cannot listen for signals")?;
@@ -57,18 +61,20 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
                     anyhow::anyhow!("cannot start: {error}{remedy}")
                 })?;
         let _ = unsynced.set(node.unsynced());
-        let ready = node.ready().clone();
+        let (ready, space) = (node.ready().clone(), node.space().clone());
         let settings = arguments.settings.clone();
         let reloading =
             tokio::spawn(reload(hangup, node.certificates().clone(), settings, running));
+        let stopped = stop.clone();
         let serving = tokio::spawn(node.run(stop, now));
         announce(&ready)?;
         let served = serving.await.context("the server panicked")?;
         reloading.abort();
         tracing::info!("stopped");
-        served.context("cannot serve")
+        served.context("cannot serve")?;
+        anyhow::Ok(space.again().is_cancelled() && !stopped.is_cancelled())
     })?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if again { ExitCode::from(START_AGAIN) } else { ExitCode::SUCCESS })
 }
 
 /// What the operator can do about it, where that isn't in the error's own text.
@@ -96,6 +102,9 @@ fn remedy(error: &StartError) -> Cow<'static, str> {
         StartError::Open(OpenError::ShardCount { .. }) => "; set storage.shards to that number",
         StartError::Open(OpenError::Damaged { .. }) => {
             "; nothing was touched: restore the folder from a copy"
+        }
+        StartError::Open(OpenError::NoRoom { .. }) => {
+            "; free as much, or choose another folder with --data"
         }
         StartError::Web { .. } => "; build it, or leave web.folder empty",
         StartError::Open(OpenError::Io { .. } | OpenError::Store { .. }) => {

@@ -144,6 +144,7 @@ codes! {
     506 HeartbeatMissed "heartbeat_missed" Now 408 "Nothing was heard from the client for too long.";
     507 TooManyConnections "too_many_connections" After 503 "Too many connections, in all or from this address.";
     509 MemoryShort "memory_short" After 503 "The server is short of memory, and most of it waited for this session; what it missed is in the log.";
+    510 StorageLow "storage_low" After 503 "The server's disk is almost full: it takes nothing new until there is room; what is there can be read and deleted.";
 }
 
 /// The WebSocket close code of an error: RFC 6455 leaves 4000 to 4999 to applications.

@@ -9,6 +9,7 @@
 //! - [`asks`]: everything a client can ask.
 //! - [`caller`]: the same asked in four ways, over HTTP without a session too.
 //! - [`ledger`]: what a conversation's log means for somebody, counted by hand.
+//! - [`mount`]: a small file system that can be filled.
 //! - [`http`]: the HTTP API, and people signed up with it.
 //! - [`chat`]: `parley chat --json` as a process.
 //!
@@ -23,6 +24,7 @@ pub(crate) mod caller;
 pub(crate) mod chat;
 pub(crate) mod http;
 pub(crate) mod ledger;
+pub(crate) mod mount;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod tls;

@@ -89,6 +89,8 @@ impl Launch {
                 ("PARLEY_SESSIONS__HEARTBEAT_MS".to_owned(), "30000".to_owned()),
                 ("PARLEY_RATES__LIMIT_LOOPBACK".to_owned(), "true".to_owned()),
                 ("PARLEY_CONNECTIONS__LIMIT_LOOPBACK".to_owned(), "true".to_owned()),
+                // Folders are many here, and some are copied.
+                ("PARLEY_STORAGE__RESERVE_BYTES".to_owned(), "4096".to_owned()),
                 // Everybody in a test signs up within a moment, from one address.
                 ("PARLEY_RATES__SIGN_UPS_BURST".to_owned(), "60".to_owned()),
             ],
@@ -263,6 +265,13 @@ impl Server {
     /// The same while it may be waiting for a disk, of which `let_go` lets go.
     pub(crate) fn kill_and(&mut self, let_go: impl FnOnce()) {
         kill(&mut self.child, let_go);
+    }
+
+    /// The same, if it hasn't ended by itself.
+    pub(crate) fn kill_if_running(&mut self) {
+        if self.is_running() {
+            self.kill();
+        }
     }
 
     /// Asks the server to end.

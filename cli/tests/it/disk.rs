@@ -1,50 +1,15 @@
-//! The data folder: full, read-only, in use, unknown, of another time.
-//!
-//! A full and a read-only file system need a mount of their own, which needs
-//! root; without it these two say so and are skipped.
+//! The data folder: read-only, in use, unknown, of another time. Full ones: `space`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Mutex;
 
 use parley_protocol::Code;
 
+use crate::common::mount::Mount;
 use crate::common::server::Refused;
 use crate::common::session::{Said, conversation_of, entries_of, send_to, text_of};
 use crate::common::{Api, Launch, Session, Transport};
-
-/// A small file system in memory.
-struct Mount(PathBuf);
-
-/// Mounts in one process come one after the other, so that a failure is the machine's.
-static MOUNTING: Mutex<()> = Mutex::new(());
-
-impl Mount {
-    fn new(folder: &Path, size: &str) -> Option<Self> {
-        let _one = MOUNTING.lock().unwrap();
-        fs::create_dir_all(folder).unwrap();
-        let options = format!("size={size},mode=0700");
-        let mount = Self(folder.to_owned());
-        run(&["mount", "-t", "tmpfs", "-o", &options, "tmpfs"], folder).then_some(mount)
-    }
-
-    fn remount(&self, options: &str) {
-        assert!(run(&["mount", "-o", &format!("remount,{options}")], &self.0), "remount {options}");
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        run(&["umount", "-l"], &self.0);
-    }
-}
-
-fn run(command: &[&str], folder: &Path) -> bool {
-    let status = Command::new(command[0]).args(&command[1..]).arg(folder).output();
-    status.is_ok_and(|output| output.status.success())
-}
 
 /// Every file below a folder with its bytes.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -77,69 +42,10 @@ async fn refused(launch: &Launch) -> Refused {
 }
 
 #[tokio::test]
-async fn a_full_disk_gives_a_clear_error_and_no_acknowledgement() {
-    let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().join("small");
-    let Some(mount) = Mount::new(&place, "96m") else {
-        println!("skipped: this user may not mount a file system");
-        return;
-    };
-    // It writes until the disk is full.
-    let launch = Launch::new(&place.join("data")).with("PARLEY_RATES__SENDS_BURST", "10000");
-    let mut server = launch.start().await;
-    let api = Api::plain(&server.ready);
-    let (ann, ben) = (api.sign_up("ann", "phone").await, api.sign_up("ben", "phone").await);
-    let mut session = Session::open(&server.ready, Transport::Tls, &ann).await;
-    let mut acked = Vec::new();
-    let mut conversation = None;
-    // Random text, which does not compress.
-    let text = || -> String { (0..90_000).map(|_| fastrand::alphanumeric()).collect() };
-    for number in 0..4000 {
-        let text = text();
-        match session.ask(send_to(&ben.user, &number.to_string(), &text)).await {
-            Ok(Said::Sent(sent)) => {
-                conversation = Some(conversation_of(&sent));
-                acked.push((sent.seq, text));
-            }
-            Ok(Said::Failure(failure)) => {
-                assert_eq!(failure.code, Code::StorageFailed as u32, "{failure:?}");
-                break;
-            }
-            Ok(other) => panic!("{other:?}"),
-            Err(_) => break,
-        }
-    }
-    assert!(acked.len() < 3000, "the disk never got full");
-    assert!(!acked.is_empty(), "nothing was acknowledged");
-    // A disk that failed once is not written to again.
-    let status = server.exited().await;
-    assert_ne!(status.code(), Some(0));
-    let log = server.stderr();
-    assert!(log.to_lowercase().contains("no space left"), "{log}");
-    assert!(log.contains(place.to_str().unwrap()), "the log names the folder: {log}");
-
-    // On the full disk it may start or not, but says why; with room it has everything.
-    if let Err(refused) = launch.try_start().await {
-        assert!(refused.stderr.to_lowercase().contains("no space left"), "{refused:?}");
-    }
-    mount.remount("size=400m");
-    let server = launch.start().await;
-    let mut session = Session::open(&server.ready, Transport::Quic, &ben).await;
-    let all = entries_of(&session.fetch_all(&conversation.unwrap(), 0).await.unwrap());
-    assert!(all.iter().map(|entry| entry.seq).eq(1..=all.len() as u64), "dense");
-    for (seq, text) in acked {
-        assert_eq!(all.get(seq as usize - 1).map(text_of), Some(text), "seq {seq}");
-    }
-}
-
-#[tokio::test]
 async fn a_read_only_folder_is_refused_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("frozen");
-    let Some(mount) = Mount::new(&place, "200m") else {
-        println!("skipped: this user may not mount a file system");
-        return;
-    };
+    let Some(mount) = Mount::new(&place, "200m") else { return };
     let launch = Launch::new(&place.join("data"));
     let mut server = launch.start().await;
     Api::plain(&server.ready).sign_up("ann", "phone").await;

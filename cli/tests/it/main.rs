@@ -43,6 +43,7 @@ mod rotten;
 mod settings;
 mod shares;
 mod slow;
+mod space;
 mod stalled;
 mod startup;
 mod strangers;

@@ -57,7 +57,8 @@ pub fn notes(code: Code) -> (&'static str, &'static str) {
         | Code::SlowConsumer
         | Code::HeartbeatMissed
         | Code::TooManyConnections
-        | Code::MemoryShort => server(code),
+        | Code::MemoryShort
+        | Code::StorageLow => server(code),
     }
 }
 
@@ -276,6 +277,10 @@ fn server(code: Code) -> (&'static str, &'static str) {
         Code::MemoryShort => (
             "What waits for all sessions together reached `sessions.memory_bytes` of the server, and most of it waited for this one: it takes its frames more slowly than they come. The messages themselves are in the log.",
             "Connect again after `retry_after_ms`, with backoff, and go on from the feed position: what was missed comes with it. Operators watch `parley_session_memory_bytes`.",
+        ),
+        Code::StorageLow => (
+            "The disk of the server has less room than `storage.free_bytes` asks for. Nothing new is taken: messages, edits, reactions, groups, profiles, accounts. With still less, logins, cursors and preferences are refused too, and in the end everything but reading, also after a start on a full disk.",
+            "Keep what was to be sent and try again after `retry_after_ms`: once there is room it is taken. Reading goes on, and so does deleting for as long as there is any room. Operators free some, or give the data folder a larger disk; `parley_disk_free_bytes` and the log say how much is missing.",
         ),
         _ => (
             "The server has as many connections as it takes, in all, from this address, or not yet authenticated; or the user has 128 sessions, which is as many as one may have.",

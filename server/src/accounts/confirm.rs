@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::password::{Password, Urgency, Verdict};
 use super::{AccountError, Accounts, Asking, check};
 use crate::base::address::prefix;
+use crate::base::space::Need;
 use crate::storage::rows::CommitError;
 use crate::storage::store::tables::users;
 use crate::storage::store::{UserRow, Write};
@@ -28,6 +29,7 @@ impl Accounts {
     ) -> Result<Renewed, AccountError> {
         let (old, new): (Password, Password) = (Zeroizing::new(old), Zeroizing::new(new));
         check::password(&new)?;
+        self.need(Need::Upkeep)?;
         let known = self.confirm(asking, old).await?;
         let password_hash = self.inner.hasher.hash(new, Urgency::Known).await?;
         let (this, asking) = (self.clone(), asking.clone());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use parley_protocol::Code;
 
 use super::CommitError;
+use crate::base::space::ROOM_WAIT;
 use crate::storage::store::StoreError;
 
 /// Why the accounts could not be set up.
@@ -60,6 +61,11 @@ impl AccountError {
         }
     }
 
+    /// The disk has no room for it.
+    pub(super) const fn no_room() -> Self {
+        Self::Later { code: Code::StorageLow, after: ROOM_WAIT }
+    }
+
     /// A part of the server is gone; its own log says why.
     pub(super) const fn internal() -> Self {
         Self::Refused(Code::Internal)
@@ -78,6 +84,7 @@ impl From<CommitError> for AccountError {
             CommitError::Full => {
                 Self::Later { code: Code::Overloaded, after: Duration::from_secs(1) }
             }
+            CommitError::NoRoom => Self::no_room(),
             CommitError::Closed => Self::Refused(Code::StorageFailed),
         }
     }

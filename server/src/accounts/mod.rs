@@ -37,6 +37,7 @@ use crate::base::locks::Stripes;
 use crate::base::rates::Rates;
 use crate::base::rates::SignInOptions;
 use crate::base::reads::{NODE, Reads};
+use crate::base::space::Need;
 use crate::chat::home::Homes;
 use crate::chat::presence::Presence;
 use crate::chat::retention::Candidates;
@@ -168,6 +169,11 @@ impl Accounts {
                 homes,
             }),
         })
+    }
+
+    /// Whether the disk has room for what is needed for this.
+    fn need(&self, need: Need) -> Result<(), AccountError> {
+        self.inner.store.space().check(need).map_err(|_| AccountError::no_room())
     }
 
     /// Reads from the store away from the runtime's workers.

@@ -17,6 +17,7 @@ use crate::base::address::prefix;
 use crate::base::clock::wall_ms;
 use crate::base::metrics::list as metric;
 use crate::base::random;
+use crate::base::space::Need;
 use crate::storage::store::tables::{
     devices, ended, names, skeletons, tokens as token_rows, users,
 };
@@ -75,6 +76,7 @@ impl Accounts {
         }
         check_all(&name, &password, &device)?;
         check::new_device(&device.name)?;
+        self.need(Need::Growth)?;
         if is_reserved(&name, &self.inner.options.reserved) {
             return Err(Code::NameReserved.into());
         }
@@ -101,6 +103,7 @@ impl Accounts {
         let Credentials { name, password, device, .. } = request;
         let password: Password = Zeroizing::new(password);
         check_all(&name, &password, &device)?;
+        self.need(Need::Upkeep)?;
         let source = prefix(from);
         if shown.is_none() {
             self.inner.rates.login(source)?;

@@ -10,5 +10,6 @@ pub mod random;
 pub mod rates;
 pub(crate) mod reads;
 pub(crate) mod slots;
+pub mod space;
 pub(crate) mod work;
 pub mod worker;

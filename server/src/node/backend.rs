@@ -22,6 +22,7 @@ use crate::base::clock::Monotonic;
 use crate::base::memory::Memory;
 use crate::base::metrics::Metrics;
 use crate::base::rates::Rates;
+use crate::base::space::Space;
 use crate::base::worker::Worker;
 use crate::chat::dates::Dates;
 use crate::chat::fanout::Fanout;
@@ -36,7 +37,8 @@ use crate::edge::session::{self, Host};
 use crate::node::config::Config;
 use crate::people::{self, People};
 use crate::storage::log::{self, Log, LogError};
-use crate::storage::store::{Facts, OpenError, Store};
+use crate::storage::space;
+use crate::storage::store::{self, Facts, OpenError, Store};
 
 /// How often the feed is written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -80,7 +82,9 @@ pub struct Backend {
     receipts: Worker,
     presence: Worker,
     shedder: Worker,
+    room: Option<Worker>,
     memory: Arc<Memory>,
+    space: Space,
     draining: CancellationToken,
     metrics: Metrics,
 }
@@ -99,6 +103,8 @@ impl Backend {
     ) -> Result<Self, StartError> {
         let metrics = Metrics::install();
         let count = shard_count(&store)?;
+        // Before anything is taken.
+        let room = watch_room(config, &store)?;
         let homes = Arc::new(Homes::new(home_options(), count, store.clone()));
         let rebuilt = homes.rebuild()?;
         if rebuilt > 0 {
@@ -187,8 +193,10 @@ impl Backend {
             homes: Arc::clone(&homes),
             presence,
             memory: Arc::clone(&memory),
+            space: store.space().clone(),
             clock,
         };
+        let space = store.space().clone();
         let host = Host::new(session_options(config, &store.facts()), parts, draining.clone());
         Ok(Self {
             host,
@@ -205,7 +213,9 @@ impl Backend {
             receipts: receipts_worker,
             presence: presence_worker,
             shedder,
+            room,
             memory,
+            space,
             draining,
             metrics,
         })
@@ -239,6 +249,7 @@ impl Backend {
             host: self.host.clone(),
             connections,
             readiness: http::Readiness::default(),
+            space: self.space.clone(),
             metrics: self.metrics.clone(),
             assets: Arc::default(),
             web_transport: None,
@@ -247,6 +258,12 @@ impl Backend {
             certified: false,
         };
         http::Api { shared, websockets }
+    }
+
+    /// The room on the disk.
+    #[must_use]
+    pub const fn space(&self) -> &Space {
+        &self.space
     }
 
     pub(super) fn gauges(&self) -> gauges::Gauges {
@@ -280,7 +297,8 @@ impl Backend {
     /// Commits what was accepted, carries it out, writes the feed and syncs it.
     /// What fails is logged; the feed can be rebuilt.
     pub async fn close(self) {
-        let Self { log, fanout, store, flusher, eraser, receipts, presence, shedder, .. } = self;
+        let Self { log, fanout, store, flusher, eraser, receipts, presence, shedder, room, .. } =
+            self;
         let close = move || {
             drop(eraser);
             log.close();
@@ -296,6 +314,7 @@ impl Backend {
             drop(presence);
             drop(shedder);
             drop(flusher);
+            drop(room);
             // The last feed rows were written without a sync of their own.
             store.write_synced(&[])
         });
@@ -307,6 +326,22 @@ impl Backend {
             Err(error) => tracing::error!(%error, "closing the store panicked"),
         }
     }
+}
+
+/// Watches the room on the disk; a store in memory has none.
+fn watch_room(config: &Config, store: &Store) -> std::io::Result<Option<Worker>> {
+    let Some(folder) = store.path() else { return Ok(None) };
+    let watched = space::Watched {
+        space: store.space().clone(),
+        folder: folder.to_owned(),
+        database: store::DATABASE,
+        options: config.space_options(),
+        unfiled: Box::new({
+            let store = store.clone();
+            move || store.unfiled_bytes()
+        }),
+    };
+    space::watch(watched).map(Some)
 }
 
 fn shard_count(store: &Store) -> Result<ShardCount, OpenError> {

@@ -35,6 +35,7 @@ impl Commits {
         let append = Append { shard, ops, urgency, context: Pending::Rows(done) };
         self.log.try_append(append).map_err(|refused| match refused.error {
             ReserveError::Full => CommitError::Full,
+            ReserveError::NoRoom => CommitError::NoRoom,
             ReserveError::Closed => CommitError::Closed,
         })?;
         // The log drops what it can't commit.

@@ -22,6 +22,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::base::space::Space;
 use crate::edge::http::{self, Assets};
 use crate::edge::listen::{BindError, ConnectionCaps, Connections, Services, Sockets, WebSockets};
 use crate::edge::session::Host;
@@ -191,9 +192,16 @@ impl Node {
         self.backend.unsynced()
     }
 
-    /// Serves until `stop` is cancelled, then drains and returns once
-    /// everything accepted is committed and every connection is closed. A
-    /// second token, `now`, cuts the drain's waiting short.
+    /// The room on the disk.
+    #[must_use]
+    pub const fn space(&self) -> &Space {
+        self.backend.space()
+    }
+
+    /// Serves until `stop` is cancelled, or until a node that was started on a full disk only to
+    /// read could write again ([`Space::again`]), then drains and returns once everything
+    /// accepted is committed and every connection is closed. A second token, `now`, cuts the
+    /// drain's waiting short.
     ///
     /// # Errors
     /// When the listeners can't be started.
@@ -213,8 +221,14 @@ impl Node {
         let watch = self.backend.watch(self.readiness.clone())?;
         let spread = Duration::from_millis(self.config.sessions.drain_ms);
         let drain = self.backend.drain(self.readiness.clone(), spread);
+        let space = self.backend.space().clone();
         let close = async {
-            stop.cancelled().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = space.again().cancelled() => {
+                    tracing::warn!("the disk has room again; ending, to be started anew");
+                }
+            }
             drain.run(&now).await;
             shutdown.cancel();
         };
@@ -255,6 +269,7 @@ fn store_options(
         shard_count: config.storage.shards,
         cache_bytes: config.storage.cache_bytes,
         write_buffer_bytes: config.storage.write_buffer_bytes,
+        space: config.space_options(),
         ..store::Options::new(&config.data)
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use parley_protocol::Code;
 
+use crate::base::space::ROOM_WAIT;
 use crate::storage::rows::CommitError;
 use crate::storage::store::StoreError;
 
@@ -28,6 +29,7 @@ impl PeopleError {
         match self {
             Self::Refused(code) => *code,
             Self::Commit(CommitError::Full) => Code::Overloaded,
+            Self::Commit(CommitError::NoRoom) => Code::StorageLow,
             Self::Commit(CommitError::Closed) => Code::StorageFailed,
             Self::Store(error) => {
                 tracing::error!(%error, "people could not be read");
@@ -41,6 +43,7 @@ impl PeopleError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Commit(CommitError::Full) => Some(Duration::from_secs(1)),
+            Self::Commit(CommitError::NoRoom) => Some(ROOM_WAIT),
             Self::Commit(CommitError::Closed) | Self::Refused(_) | Self::Store(_) => None,
         }
     }

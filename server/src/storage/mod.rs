@@ -3,4 +3,5 @@
 
 pub mod log;
 pub mod rows;
+pub mod space;
 pub mod store;

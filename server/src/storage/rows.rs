@@ -29,6 +29,9 @@ pub enum CommitError {
     /// The commit queue is full; nothing was accepted.
     #[error("the commit queue is full")]
     Full,
+    /// The disk has no room; nothing was accepted.
+    #[error("the disk is full")]
+    NoRoom,
     /// The node is closing or its disk failed. Whether the writes were kept is
     /// unknown.
     #[error("the log is closed")]

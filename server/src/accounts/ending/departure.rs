@@ -127,6 +127,7 @@ impl Ending {
             let done = accounts.commit_rows(home, writes).await;
             done.map_err(|error| match error {
                 CommitError::Full => Code::Overloaded,
+                CommitError::NoRoom => Code::StorageLow,
                 CommitError::Closed => Code::StorageFailed,
             })?;
             if last {

@@ -103,6 +103,11 @@ metrics! {
     Gauge LOG_COMMIT_SECONDS "parley_log_commit_seconds" Seconds "How long the commit at work has taken so far; it grows while the disk hangs.";
     Histogram LOG_BATCH_APPENDS "parley_log_batch_appends" Count "Appends in one commit.";
 
+    // Room on the disk.
+    Gauge DISK_FREE_BYTES "parley_disk_free_bytes" Bytes "Bytes the file system of the data folder still gives.";
+    Gauge STORAGE_LEVEL "parley_storage_level" Count "How full it is: 0 plenty, 1 low, 2 scarce, 3 full or opened to read only.";
+    Counter STORAGE_REFUSED "parley_storage_refused_total" Count "Writes refused with `storage_low`, by what they were for: growth, upkeep, relief.";
+
     // Process.
     Gauge RESIDENT_BYTES "parley_resident_bytes" Bytes "Resident memory of the process.";
     Gauge OPEN_FILES "parley_open_files" Count "Open file descriptors of the process.";

@@ -30,6 +30,7 @@ macro_rules! limits {
             work: Spent<UserId> [burst work_burst = 200_000, per_hour work_per_hour = 18_000_000] Shared "Rows, and KiB, that queries of one user read";
             misses: Spent<UserId> [burst misses_burst = 200, per_hour misses_per_hour = 720] Shared "Answers to one user that there is no such thing";
             inbound_bytes: Limit<UserId> [burst_bytes inbound_burst_bytes = 128 * 1024 * 1024, bytes_per_second inbound_bytes_per_second = 2_000_000] Open "Bytes of frames of one user";
+            stored: Limit<UserId> [burst_bytes stored_burst_bytes = 512 * 1024 * 1024, bytes_per_second stored_bytes_per_second = 6_214] Shared "Bytes that entries of one user take in the store";
             lookups: Limit<UserId> [burst lookups_burst = 100, per_hour lookups_per_hour = 4] Shared "Look-ups by name of one user";
             address_lookups: AddressLimit [burst address_lookups_burst = 1_000, per_hour address_lookups_per_hour = 240] Shared "Look-ups by name from one IPv4 address or IPv6 /64, four times as many from a /56 and sixteen times from a /48";
             id_lookups: Limit<UserId> = IdLookup [burst id_lookups_burst = 1_000, per_hour id_lookups_per_hour = 900] Shared "Look-ups by id of one user";

@@ -105,6 +105,8 @@ pub enum Charge {
     FirstTo(UserId),
     /// Somebody who doesn't know the user is brought into a group.
     GroupOf(UserId),
+    /// An entry that takes so many bytes in the store.
+    Stored(usize),
     /// A look-up by name, which counts for the address as well.
     Lookup,
     /// So many people brought into a group.
@@ -147,6 +149,9 @@ impl Rates {
             }
             Charge::Entry => limits.entries.check(&user),
             Charge::Send(conversation) => limits.sends.check(&(user, conversation)),
+            Charge::Stored(bytes) => {
+                limits.stored.check_n(&user, u32::try_from(bytes).unwrap_or(u32::MAX))
+            }
             Charge::Strangers(people) => {
                 limits.strangers.check_n(&user, u32::try_from(people).unwrap_or(u32::MAX))
             }
@@ -252,6 +257,7 @@ mod tests {
             work: per_hour(100, 3600),
             misses: few,
             inbound_bytes: Bucket::default().burst_bytes(2000).bytes_per_second(2000),
+            stored: Bucket::default().burst_bytes(2000).bytes_per_second(1000),
             lookups: few,
             address_lookups: per_hour(3, 60),
             id_lookups: few,
@@ -356,6 +362,18 @@ mod tests {
         assert!(rates.check_query(here, BOB).is_ok());
         (0..2).for_each(|_| rates.missed(here, BOB));
         assert!(rates.check_query(here, BOB).is_err() && rates.check_misses(here, BOB).is_err());
+    }
+
+    #[test]
+    fn what_one_user_stores_is_counted_from_everywhere_and_nobody_elses() {
+        let rates = rates(false);
+        let stored =
+            |from_: &str, user, bytes| rates.check(from(from_), user, Charge::Stored(bytes));
+        assert!(stored("127.0.0.1", ANN, 1500).is_ok());
+        let wait = stored("192.0.2.1", ANN, 1500).unwrap_err();
+        assert!(wait > Duration::from_millis(800) && wait <= Duration::from_secs(1), "{wait:?}");
+        assert!(stored("192.0.2.1", BOB, 1500).is_ok());
+        assert!(stored("192.0.2.1", UserId::new([3; 16]), usize::MAX).is_ok(), "one is let in");
     }
 
     #[test]

@@ -42,7 +42,9 @@ impl Homes {
     fn keep_flushing(&self, interval: Duration, stop: &Stop) {
         loop {
             let stopped = stop.sleep_until_nudged(&self.nudge, interval);
+            // What is in memory stays there while the disk is full.
             if self.dirty() > 0
+                && self.store.space().takes_writes()
                 && let Err(error) = self.flush()
             {
                 tracing::error!(%error, "the feed could not be written; it will be rebuilt from the outbox");
@@ -64,6 +66,7 @@ impl Homes {
         }
         drop(marks);
         if self.dirty.load(Ordering::Relaxed) >= self.options.dirty_entries.saturating_mul(4)
+            && self.store.space().takes_writes()
             && let Err(error) = self.flush()
         {
             tracing::error!(%error, "the feed could not be written; it will be rebuilt from the outbox");

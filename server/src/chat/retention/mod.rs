@@ -157,6 +157,9 @@ impl Eraser {
     /// Begins a new write-ahead log once what was erased lies in it for so long.
     fn roll(&self, log_age: Duration) {
         let Parts { candidates, store, .. } = &self.parts;
+        if !store.space().takes_writes() {
+            return;
+        }
         let due =
             candidates.known.lock().erased.take_if(|since| now().duration_since(*since) >= log_age);
         if due.is_some()

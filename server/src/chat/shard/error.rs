@@ -26,6 +26,7 @@ impl Error {
         match self {
             Self::Refused(code) => *code,
             Self::Log(ReserveError::Full) => Code::Overloaded,
+            Self::Log(ReserveError::NoRoom) => Code::StorageLow,
             Self::Log(ReserveError::Closed) => Code::Draining,
             Self::Store(_) => Code::Internal,
         }

@@ -186,7 +186,7 @@ fn renewed(renewed: Renewed, kept: Option<Slot>) -> Answer<Response> {
         (status = 204, description = "It is gone."),
         TokenRefused, BodyRefused, RateLimited,
         (status = 401, description = "credentials_wrong or token_invalid.", body = ErrorBody),
-        (status = 503, description = "overloaded or storage_failed; it may be gone.", body = ErrorBody),
+        (status = 503, description = "overloaded, storage_failed or storage_low; it may be gone.", body = ErrorBody),
     )
 )]
 pub(super) async fn delete(

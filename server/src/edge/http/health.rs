@@ -11,6 +11,7 @@ use parley_protocol::Code;
 use parley_protocol::http::{DiscoveredNode, Discovery, ErrorBody, WebTransport};
 
 use super::{ApiError, Shared, web};
+use crate::base::space::Level;
 
 /// How long clients may keep the answer of discovery, in milliseconds.
 const DISCOVERY_TTL_MS: u64 = 60_000;
@@ -55,17 +56,23 @@ pub(super) async fn livez() -> &'static str {
 #[utoipa::path(
     get, path = "/readyz", tag = "node", security(()),
     responses(
-        (status = 200, description = "It does.", body = String, content_type = "text/plain"),
+        (status = 200, description = "It does: `ready`. With a second line `storage_low` it \
+         takes nothing new, as its disk is almost full.", body = String,
+         content_type = "text/plain"),
         (status = 503, description = "draining: it starts or closes. storage_failed: its disk \
          does not answer.", body = ErrorBody),
     )
 )]
+///
+/// A node whose disk is almost full takes clients: they read, and are told of the rest.
 pub(super) async fn readyz(State(shared): State<Shared>) -> Result<&'static str, ApiError> {
     let readiness = &shared.readiness;
     if !readiness.is_ready() {
         Err(Code::Draining.into())
     } else if readiness.is_stalled() {
         Err(ApiError::new(Code::StorageFailed, "The disk does not answer; requests wait for it."))
+    } else if shared.space.level() > Level::Plenty {
+        Ok("ready\nstorage_low\n")
     } else {
         Ok("ready\n")
     }

@@ -41,6 +41,7 @@ use utoipa_axum::routes;
 
 use crate::accounts::{Accounts, Ending, Exports};
 use crate::base::metrics::Metrics;
+use crate::base::space::Space;
 use crate::edge::listen::{Connections, Proof, SessionHost, WebSockets};
 use crate::edge::session::Host;
 
@@ -71,6 +72,8 @@ pub struct Shared {
     pub connections: Connections,
     /// Whether the node takes clients.
     pub readiness: Readiness,
+    /// The room on the disk.
+    pub space: Space,
     /// The text of `/metrics`.
     pub metrics: Metrics,
     /// Where clients connect, best first.

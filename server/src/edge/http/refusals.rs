@@ -49,7 +49,7 @@ refusals! {
     }
     /// Of every route that writes.
     NotWritten {
-        503: "overloaded or storage_failed.",
+        503: "overloaded, storage_failed or storage_low.",
     }
 }
 

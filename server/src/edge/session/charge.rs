@@ -9,15 +9,21 @@ use parley_core::session::{Command, Identity, InviteAct, Query, Request, To};
 use parley_protocol::{Code, ConversationId, UserId, limits};
 
 use super::refusal::Refusal;
+use super::room;
 use super::{Host, Inner};
 use crate::base::rates::Charge;
 use crate::base::rates::PerUser;
+use crate::base::space::Need;
 use crate::base::work::Work;
 use crate::chat::shard::{Asker, SendTo};
 
 /// What a stranger is asked to wait whose message finds no room among those that
 /// wait for an answer already.
 const FULL_WAIT: Duration = Duration::from_secs(3600);
+
+/// Bytes an entry takes in the store beside its body: keys, its head, and how its repeat
+/// is known.
+const ENTRY_BYTES: usize = 256;
 
 impl Host {
     /// Takes what the request costs, as far as it is known before it is looked at.
@@ -30,10 +36,14 @@ impl Host {
         request: &Request,
     ) -> Result<(), Refusal> {
         let rates = &self.inner.rates;
+        // First: what finds no room costs nothing.
+        if let Some(need) = room::of(request) {
+            self.inner.space.check(need)?;
+        }
         let charges = match request {
             Request::Submit(_, command) => of_command(command),
-            Request::Typing(..) => [Some(Charge::One(PerUser::Typing)), None, None],
-            Request::Query(_, query) => [of_query(query), None, None],
+            Request::Typing(..) => [Some(Charge::One(PerUser::Typing)), None, None, None],
+            Request::Query(_, query) => [of_query(query), None, None, None],
         };
         match request {
             Request::Query(..) => self.charge_query(from, user)?,
@@ -138,7 +148,7 @@ impl Host {
     }
 }
 
-fn of_command(command: &Command) -> [Option<Charge>; 3] {
+fn of_command(command: &Command) -> [Option<Charge>; 4] {
     let target = match &command.to {
         To::Conversation(_) | To::Peer(_) => None,
         To::NewGroup => Some(Charge::One(PerUser::Group)),
@@ -153,7 +163,11 @@ fn of_command(command: &Command) -> [Option<Charge>; 3] {
         | Act::React { .. }
         | Act::Change(_) => 0,
     };
-    [Some(Charge::Entry), target, (people > 0).then_some(Charge::Adds(people))]
+    let adds = (people > 0).then_some(Charge::Adds(people));
+    // What takes back or deletes is never short of bytes.
+    let stored = (room::of_command(command) == Need::Growth)
+        .then_some(Charge::Stored(command.body.bytes().len() + ENTRY_BYTES));
+    [Some(Charge::Entry), stored, target, adds]
 }
 
 const fn of_query(query: &Query) -> Option<Charge> {

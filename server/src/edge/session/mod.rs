@@ -21,6 +21,7 @@ mod people;
 mod presence;
 mod query;
 mod refusal;
+mod room;
 mod single;
 mod submit;
 mod write;
@@ -44,6 +45,7 @@ use crate::base::memory::Memory;
 use crate::base::metrics::list as metric;
 use crate::base::rates::Rates;
 use crate::base::reads::Reads;
+use crate::base::space::Space;
 use crate::chat::home::Homes;
 use crate::chat::link::{Item, Link, session_id};
 use crate::chat::preferences::Preferences;
@@ -90,6 +92,7 @@ struct Inner {
     typing: Typing,
     reads: Reads,
     memory: Arc<Memory>,
+    space: Space,
     clock: Monotonic,
     /// Cancelled when the node stops taking sessions.
     draining: CancellationToken,
@@ -111,6 +114,8 @@ pub struct Parts {
     pub presence: Presence,
     /// What all sessions may hold together.
     pub memory: Arc<Memory>,
+    /// What the disk has room for.
+    pub space: Space,
     /// The clock of deadlines and signs of life.
     pub clock: Monotonic,
 }
@@ -119,7 +124,8 @@ impl Host {
     /// A host whose sessions use these parts.
     #[must_use]
     pub fn new(options: Options, parts: Parts, draining: CancellationToken) -> Self {
-        let Parts { accounts, people, rates, shards, homes, presence, memory, clock } = parts;
+        let Parts { accounts, people, rates, shards, homes, presence, memory, space, clock } =
+            parts;
         let preferences = Preferences::new(shards.clone(), Arc::clone(&homes), people.clone());
         let reads = Reads::new(options.reads);
         let typing = Typing::new(shards.clone(), Arc::clone(&homes), people.clone(), clock);
@@ -136,6 +142,7 @@ impl Host {
                 typing,
                 reads,
                 memory,
+                space,
                 clock,
                 draining,
             }),

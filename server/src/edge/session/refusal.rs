@@ -6,6 +6,7 @@ use parley_core::session::{RequestNumber, failure};
 use parley_protocol::wire::ServerEnvelope;
 use parley_protocol::{Code, Retry};
 
+use crate::base::space::ROOM_WAIT;
 use crate::people::PeopleError;
 
 /// What a client is asked to wait before it tries the same again, when nothing
@@ -40,7 +41,8 @@ impl Refusal {
 
 impl From<Code> for Refusal {
     fn from(code: Code) -> Self {
-        Self { code, after: (code.retry() == Retry::After).then_some(WAIT) }
+        let wait = if code == Code::StorageLow { ROOM_WAIT } else { WAIT };
+        Self { code, after: (code.retry() == Retry::After).then_some(wait) }
     }
 }
 

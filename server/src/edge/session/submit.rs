@@ -9,6 +9,7 @@ use parley_protocol::{Code, ConversationId, UserId};
 
 use super::refusal::Refusal;
 use super::{Host, Inner};
+use crate::base::space::Need;
 use crate::chat::link::{Item, Link};
 use crate::chat::reading;
 use crate::chat::shard::{Error, MoveRequest, SendRequest, SendTo, Visibility};
@@ -43,6 +44,7 @@ impl Host {
         wanted: CursorMove,
     ) {
         let moved = async {
+            self.inner.space.check(Need::Upkeep)?;
             self.charge_guess(from, identity.user)?;
             self.move_to(identity, link, request, wanted).await
         };

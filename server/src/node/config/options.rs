@@ -11,6 +11,7 @@ use crate::base::rates;
 use crate::edge::listen;
 use crate::edge::tls;
 use crate::people;
+use crate::storage::space;
 
 impl Config {
     /// Options of the listeners.
@@ -77,6 +78,13 @@ impl Config {
     #[must_use]
     pub fn rates_options(&self) -> rates::Options {
         (&self.rates).into()
+    }
+
+    /// How much of the disk is to be kept free.
+    #[must_use]
+    pub const fn space_options(&self) -> space::Options {
+        let of = &self.storage;
+        space::Options { free_bytes: of.free_bytes, reserve_bytes: of.reserve_bytes }
     }
 
     /// Options of people.

@@ -242,6 +242,9 @@ macro_rules! bucket {
             ", at once (open); beyond it the server reads no faster than the next key says."
         )
     };
+    (burst_bytes Shared $help:literal) => {
+        concat!($help, ", at once (shared).")
+    };
     (bytes_per_second $full:ident $help:literal) => {
         concat!($help, ", beyond that.")
     };
@@ -256,6 +259,8 @@ section! {
     cache_bytes: usize = 64 * 1024 * 1024, bytes(MIB, 1 << 40), Restart, "Block cache of the store.";
     write_buffer_bytes: usize = 64 * 1024 * 1024, bytes(MIB, 1 << 40), Restart, "Memory for writes not yet in sorted files.";
     conversation_cache: usize = 100_000, number(1, 100_000_000), Restart, "Conversations kept in memory.";
+    free_bytes: u64 = 0, bytes(0, 1 << 50), Restart, "Free bytes of the disk below which nothing new is taken; 0: a twentieth of the file system, at least 16 MiB and at most 1 GiB.";
+    reserve_bytes: u64 = 0, bytes(0, 1 << 40), Restart, "Bytes of the file `RESERVE`, which a start on a full disk gives up; 0: as many as a start needs, at most a fiftieth of the file system.";
     erase_every_ms: u64 = 10_000, milliseconds(10, 86_400_000), Restart, "How often entries that are too old to keep are looked for and erased.";
     erased_log_ms: u64 = 3_600_000, milliseconds(100, 86_400_000), Restart, "How long the write-ahead log may still hold words that were deleted or erased, about.";
 }

@@ -117,11 +117,11 @@ impl<T: Send + 'static> LocalLog<T> {
 
 impl<T: Send> Log<T> for LocalLog<T> {
     fn reserve(&self, size_bytes: usize) -> Result<Permit, ReserveError> {
-        self.budget.reserve(None, size_bytes)
+        self.admit(None, size_bytes)
     }
 
     fn reserve_for(&self, user: UserId, size_bytes: usize) -> Result<Permit, ReserveError> {
-        self.budget.reserve(Some(user), size_bytes)
+        self.admit(Some(user), size_bytes)
     }
 
     fn append(&self, permit: Permit, append: Append<T>) {
@@ -152,6 +152,17 @@ impl<T: Send> Log<T> for LocalLog<T> {
 }
 
 impl<T> LocalLog<T> {
+    /// Takes room in the queue and on the disk.
+    fn admit(&self, user: Option<UserId>, size_bytes: usize) -> Result<Permit, ReserveError> {
+        let space = self.view.store().space();
+        if !space.takes_writes() {
+            return Err(ReserveError::NoRoom);
+        }
+        let permit = self.budget.reserve(user, size_bytes)?;
+        space.take(size_bytes);
+        Ok(permit)
+    }
+
     fn shut(&self) {
         self.budget.close();
         let Some(thread) = self.thread.lock().take() else { return };

@@ -71,7 +71,8 @@ pub trait Log<T: Send>: Send + Sync {
     ///
     /// # Errors
     /// [`ReserveError::Full`] while appends and bytes on their way are at their
-    /// bound; [`ReserveError::Closed`] once the log is closed or has failed.
+    /// bound; [`ReserveError::NoRoom`] while the disk has none;
+    /// [`ReserveError::Closed`] once the log is closed or has failed.
     fn reserve(&self, size_bytes: usize) -> Result<Permit, ReserveError>;
 
     /// As [`reserve`](Log::reserve), of the share of `user`.
@@ -275,6 +276,9 @@ pub enum ReserveError {
     /// As much is on its way as the bounds allow. Try again soon.
     #[error("the log's queue is full")]
     Full,
+    /// The disk has no room. Try again once there is.
+    #[error("the disk is full")]
+    NoRoom,
     /// It was closed or has failed. Never try again.
     #[error("the log is closed")]
     Closed,

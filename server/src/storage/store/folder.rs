@@ -16,7 +16,7 @@ use super::open::{FORMAT, OpenError};
 
 pub(super) const MARKER: &str = "PARLEY";
 const NEW_MARKER: &str = "PARLEY.new";
-pub(super) const DATABASE: &str = "db";
+pub(crate) const DATABASE: &str = "db";
 
 /// The marker's last line, once the store was made.
 const WHOLE: &str = "floor 1\n";

@@ -16,6 +16,7 @@ pub mod engine;
 pub mod families;
 pub(crate) mod floor;
 mod folder;
+mod full;
 pub mod keys;
 pub mod open;
 mod opening;
@@ -32,9 +33,11 @@ use prost::Message;
 
 use self::floor::Floor;
 use self::folder::Folder;
+use crate::base::space::Space;
 use crate::base::work;
 pub use engine::{Engine, EngineError, Scan, Scanned, Trouble, Usage, Write};
 pub use floor::loss::Loss;
+pub(crate) use folder::DATABASE;
 pub use keys::{Fact, Key, Relation, RowKey, Table, Which};
 pub use open::{FORMAT, OpenError, Options};
 pub use place::Place;
@@ -102,6 +105,7 @@ struct Inner {
     engine: Arc<dyn Engine>,
     facts: Facts,
     damage: damage::Damage,
+    space: Space,
     // Dropped after the engine: fields drop in order.
     floor: Option<Floor>,
     folder: Option<Folder>,
@@ -111,10 +115,11 @@ impl Inner {
     fn new(
         engine: Arc<dyn Engine>,
         facts: Facts,
+        space: Space,
         floor: Option<Floor>,
         folder: Option<Folder>,
     ) -> Self {
-        Self { engine, facts, damage: damage::Damage::default(), floor, folder }
+        Self { engine, facts, damage: damage::Damage::default(), space, floor, folder }
     }
 }
 
@@ -148,6 +153,18 @@ impl Store {
     #[must_use]
     pub fn facts(&self) -> Facts {
         self.inner.facts
+    }
+
+    /// The room its disk has.
+    #[must_use]
+    pub fn space(&self) -> &Space {
+        &self.inner.space
+    }
+
+    /// Bytes in memory that are to go into files.
+    #[must_use]
+    pub fn unfiled_bytes(&self) -> u64 {
+        self.inner.engine.unfiled_bytes()
     }
 
     /// The data folder; none for a store in memory.

@@ -11,8 +11,10 @@ use super::floor::{self, Beginning, Floor};
 use super::folder::{self, DATABASE, MARKER, io_error, open_marker};
 use super::opening::Opening;
 use super::tables::meta::Meta;
-use super::{Facts, Inner, Store, StoreError};
+use super::{Facts, Inner, Store, StoreError, full};
 use crate::base::random;
+use crate::base::space::Space;
+use crate::storage::space::{self, Boot};
 
 /// The on-disk format this build reads and writes.
 pub const FORMAT: u32 = 1;
@@ -43,6 +45,8 @@ pub struct Options {
     pub wal_bytes: u64,
     /// Table files held open; more of them than this are closed again.
     pub open_files: usize,
+    /// How much of the disk is to be kept free.
+    pub space: space::Options,
     /// The [`Loss::id`] that an operator accepts.
     pub accept_loss: Option<String>,
 }
@@ -58,6 +62,7 @@ impl Options {
             write_buffer_bytes: 96 * 1024 * 1024,
             wal_bytes: 256 * 1024 * 1024,
             open_files: 1024,
+            space: space::Options::default(),
             accept_loss: None,
         }
     }
@@ -122,6 +127,14 @@ pub enum OpenError {
         /// What it is.
         loss: Box<Loss>,
     },
+    /// The disk has no room for a start.
+    #[error("the disk of {} has {boot}", path.display())]
+    NoRoom {
+        /// The data folder.
+        path: PathBuf,
+        /// What it needs, and what there is.
+        boot: Boot,
+    },
     /// The folder or a file in it can't be read or written.
     #[error("could not {doing} {}: {source}", path.display())]
     Io {
@@ -158,9 +171,15 @@ impl Store {
         let found = opening.floor()?;
         let recovery = opening.reach(found.as_ref())?;
         folder::prepare_database(opening.folder().path())?;
-        let engine = opening.engine(recovery)?;
-        let missing_files = opening.long_texts(&engine, found.as_ref())?;
         let path = opening.folder().path().to_owned();
+        let (space, room) = (Space::watched(), Boot::prepare(&path, &opening.folder().database()));
+        let no_room = |error| full::explain(error, &path, room);
+        let engine = if room.suffices() {
+            opening.engine(recovery).map_err(no_room)?
+        } else {
+            full::open(opening.folder(), opening.budget(), recovery, room, &space)?
+        };
+        let missing_files = opening.long_texts(&engine, found.as_ref())?;
         let meta = Meta::read(&engine)
             .map_err(|source| OpenError::Store { path: path.clone(), source })?;
         let of_another =
@@ -177,9 +196,15 @@ impl Store {
             boots: found.as_ref().map_or(0, floor::Found::boots),
             broken: copied || lost,
         };
-        let facts = boot(&engine, meta, configured, history, &path, random_id)?;
+        let engine = full::writable(engine, &space);
+        let facts = boot(&*engine, meta, configured, history, &path, random_id).map_err(no_room)?;
+        if space.needed().is_some() {
+            return Ok(Self {
+                inner: Arc::new(Inner::new(engine, facts, space, None, Some(folder))),
+            });
+        }
         let beginning = Beginning {
-            rows: engine.last_row(),
+            rows: engine.rows_written(),
             boots: facts.boots,
             node_id: facts.node_id,
             missing_files,
@@ -188,7 +213,7 @@ impl Store {
             .map_err(io_error(&path.join(floor::FILE), "write"))?;
         folder.note_whole()?;
         let (floor, folder) = (Some(floor), Some(folder));
-        Ok(Self { inner: Arc::new(Inner::new(Arc::new(engine), facts, floor, folder)) })
+        Ok(Self { inner: Arc::new(Inner::new(engine, facts, space, floor, folder)) })
     }
 
     /// Looks into the store in a folder as it is now, also while a server has it
@@ -237,7 +262,8 @@ impl Store {
                 return Err(OpenError::Format { path, found, expected: FORMAT });
             }
         }
-        Ok(Self { inner: Arc::new(Inner::new(Arc::new(engine), facts, None, None)) })
+        let space = Space::endless();
+        Ok(Self { inner: Arc::new(Inner::new(Arc::new(engine), facts, space, None, None)) })
     }
 
     /// A store over any engine, for tests and simulation. Counts a boot.
@@ -253,7 +279,8 @@ impl Store {
         let meta = Meta::read(&*engine)
             .map_err(|source| OpenError::Store { path: path.clone(), source })?;
         let facts = boot(&*engine, meta, shard_count, History::default(), &path, || Ok(node_id))?;
-        Ok(Self { inner: Arc::new(Inner::new(engine, facts, None, None)) })
+        let space = Space::endless();
+        Ok(Self { inner: Arc::new(Inner::new(engine, facts, space, None, None)) })
     }
 }
 

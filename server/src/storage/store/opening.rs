@@ -9,6 +9,7 @@ use super::floor::loss::{self, Loss};
 use super::floor::{self, Found, manifest, wal};
 use super::folder::{Folder, io_error};
 use super::open::{OpenError, Options};
+use crate::storage::space;
 
 /// How often files are counted before one is said to be missing.
 const COUNTS: u32 = 3;
@@ -152,11 +153,13 @@ impl<'a> Opening<'a> {
         Ok(missing)
     }
 
-    fn budget(&self) -> Budget {
+    pub(super) fn budget(&self) -> Budget {
+        let most = self.options.wal_bytes;
+        let room = space::room(self.folder.path());
         Budget {
             cache_bytes: self.options.cache_bytes,
             write_buffer_bytes: self.options.write_buffer_bytes,
-            wal_bytes: self.options.wal_bytes,
+            wal_bytes: room.map_or(most, |room| space::log_bytes(most, room.total)),
             open_files: self.options.open_files,
         }
     }

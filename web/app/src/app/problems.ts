@@ -18,6 +18,7 @@ const KNOWN: Partial<Record<string, Key>> = {
   invite_invalid: 'problem.invite_invalid',
   target_invalid: 'problem.target_invalid',
   text_too_long: 'problem.text_too_long',
+  storage_low: 'problem.storage_low',
   token_invalid: 'problem.token_invalid',
   session_revoked: 'problem.token_invalid',
 };

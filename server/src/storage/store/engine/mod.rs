@@ -9,6 +9,7 @@
 
 pub mod faulty;
 pub mod memory;
+pub mod overlay;
 pub mod rocks;
 
 use bytes::Bytes;
@@ -61,6 +62,11 @@ pub trait Engine: Send + Sync {
     /// Number of the last row that was written, counted from the engine's beginning and
     /// across restarts; 0 for an engine that doesn't count.
     fn rows_written(&self) -> u64 {
+        0
+    }
+
+    /// Bytes in memory that are to go into files.
+    fn unfiled_bytes(&self) -> u64 {
         0
     }
 

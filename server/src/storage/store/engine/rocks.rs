@@ -41,6 +41,7 @@ pub struct Rocks {
     db: DB,
     cache: Cache,
     manager: WriteBufferManager,
+    writes: bool,
     #[cfg(test)]
     options: Options,
 }
@@ -61,6 +62,8 @@ enum Access {
     Owner(Recovery),
     /// Somebody who looks.
     Guest,
+    /// The one process that has the folder, and can't write.
+    Reader(Recovery),
 }
 
 impl Rocks {
@@ -81,6 +84,15 @@ impl Rocks {
         Self::open_as(path, budget, Access::Guest)
     }
 
+    /// Opens the database in `path` only to read, for whoever holds its folder: nothing
+    /// is written, and nothing can be.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn read(path: &Path, budget: Budget, recovery: Recovery) -> Result<Self, EngineError> {
+        Self::open_as(path, budget, Access::Reader(recovery))
+    }
+
     fn open_as(path: &Path, budget: Budget, access: Access) -> Result<Self, EngineError> {
         let cache = Cache::new_hyper_clock_cache(budget.cache_bytes, 0);
         let manager =
@@ -95,10 +107,7 @@ impl Rocks {
         let db = match access {
             Access::Owner(recovery) => {
                 options.set_track_and_verify_wals_in_manifest(recovery == Recovery::Prefix);
-                options.set_wal_recovery_mode(match recovery {
-                    Recovery::Prefix => DBRecoveryMode::PointInTime,
-                    Recovery::Remains => DBRecoveryMode::SkipAnyCorruptedRecord,
-                });
+                options.set_wal_recovery_mode(mode(recovery));
                 DB::open_cf_descriptors(&options, path, families)
             }
             Access::Guest => {
@@ -107,12 +116,18 @@ impl Rocks {
                 options.create_if_missing(false);
                 DB::open_cf_descriptors_read_only(&options, path, families, false)
             }
+            Access::Reader(recovery) => {
+                options.create_if_missing(false);
+                options.set_wal_recovery_mode(mode(recovery));
+                DB::open_cf_descriptors_read_only(&options, path, families, false)
+            }
         };
         let db = db.map_err(|error| engine_error("open the database", error))?;
         Ok(Self {
             db,
             cache,
             manager,
+            writes: matches!(access, Access::Owner(_)),
             #[cfg(test)]
             options,
         })
@@ -244,6 +259,11 @@ impl Engine for Rocks {
         self.last_row()
     }
 
+    fn unfiled_bytes(&self) -> u64 {
+        let of = |tuning: &Tuning| self.figure(tuning.family, "rocksdb.cur-size-all-mem-tables");
+        FAMILIES.iter().map(of).sum()
+    }
+
     fn usage(&self) -> Usage {
         let families = FAMILIES.iter().map(|tuning| {
             let figure = |property| self.figure(tuning.family, property);
@@ -269,10 +289,19 @@ impl Drop for Rocks {
     fn drop(&mut self) {
         // The log has synced what it acknowledged; this is for rows written
         // without a promise. An error changes nothing any more.
-        if let Err(error) = self.sync() {
+        if self.writes
+            && let Err(error) = self.sync()
+        {
             tracing::warn!(%error, "closing the store");
         }
         self.db.cancel_all_background_work(true);
+    }
+}
+
+const fn mode(recovery: Recovery) -> DBRecoveryMode {
+    match recovery {
+        Recovery::Prefix => DBRecoveryMode::PointInTime,
+        Recovery::Remains => DBRecoveryMode::SkipAnyCorruptedRecord,
     }
 }
 

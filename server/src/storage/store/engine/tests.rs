@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rocksdb::statistics::Ticker;
 
 use super::memory::MemoryEngine;
+use super::overlay::Overlay;
 use super::rocks::{Budget, Recovery, Rocks};
 use super::*;
 
@@ -48,6 +49,36 @@ fn scan() -> impl Strategy<Value = (Table, Scan)> {
             (table, Scan { from, to, order, rows, bytes })
         })
     })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// What is written over rows that can't be is as if it were in one engine.
+    #[test]
+    fn an_overlay_answers_as_one_engine_and_writes_nothing_below(
+        lower in proptest::collection::vec(write(), 0..40),
+        upper in proptest::collection::vec(write(), 0..40),
+        scans in proptest::collection::vec(scan(), 30),
+    ) {
+        let (below, whole) = (Arc::new(MemoryEngine::new()), MemoryEngine::new());
+        below.write(&lower).unwrap();
+        whole.write(&lower).unwrap();
+        let before = below.usage().families.iter().map(|family| family.rows).sum::<u64>();
+        let overlay = Overlay::new(Arc::clone(&below) as Arc<dyn Engine>);
+        overlay.write(&upper).unwrap();
+        whole.write(&upper).unwrap();
+        for write in lower.iter().chain(&upper) {
+            let (family, key) = write.place();
+            prop_assert_eq!(overlay.read(family, key), whole.read(family, key));
+        }
+        for (table, scan) in scans {
+            let found = overlay.scan(table.family(), &scan);
+            prop_assert_eq!(found, whole.scan(table.family(), &scan), "{:?}", scan);
+        }
+        let after = below.usage().families.iter().map(|family| family.rows).sum::<u64>();
+        prop_assert_eq!(after, before);
+    }
 }
 
 proptest! {
