@@ -24,7 +24,7 @@ const FILES: [&str; 11] = [
     "`CURRENT`",
     "`MANIFEST`",
     "`OPTIONS`, `IDENTITY`",
-    "all of `db/`",
+    "all of db",
     "certificate and key",
     "`quic-reset.key`",
 ];
@@ -87,7 +87,7 @@ impl Known {
 
     /// Does the damage to the files in a copy; false where there is nothing to do it with.
     fn damage(&self, folder: &Path, file: &str, damage: &str) -> bool {
-        if file == "all of `db/`" {
+        if file == "all of db" {
             let database = folder.join("db");
             match damage {
                 "gone" => fs::remove_dir_all(&database).unwrap(),
