@@ -75,6 +75,7 @@ metrics! {
     Gauge STORE_MEMORY_BYTES "parley_store_memory_bytes" Bytes "Bytes not yet in files by column family, and of the block cache.";
     Gauge STORE_COMPACTION_BYTES "parley_store_compaction_bytes" Bytes "Bytes that wait for compaction, by column family.";
     Gauge STORE_WRITES_STOPPED "parley_store_writes_stopped" Count "1 while writes wait for compaction to catch up.";
+    Counter STORE_COMPACTIONS_FAILED "parley_store_compactions_failed_total" Count "Compactions that failed, since a file can't be read or written; the column family then rests from them for minutes, later for hours.";
     Counter STORE_DAMAGED_ROWS "parley_store_damaged_rows_total" Count "Reads that met a row which can't be read any more.";
     Gauge SESSION_QUEUE_BYTES "parley_session_queue_bytes" Bytes "Bytes that wait in all session queues.";
     Gauge SESSION_MEMORY_BYTES "parley_session_memory_bytes" Bytes "Bytes of `sessions.memory_bytes` in use.";
@@ -198,6 +199,11 @@ pub fn typing() -> Counter {
 /// The counter of entries erased in the background.
 pub fn entries_erased() -> Counter {
     metrics::counter!(ENTRIES_ERASED)
+}
+
+/// The counter of compactions that failed.
+pub fn compactions_failed() -> Counter {
+    metrics::counter!(STORE_COMPACTIONS_FAILED)
 }
 
 /// The counter of damaged rows that were met.

@@ -180,8 +180,15 @@ impl Store {
             full::open(opening.folder(), opening.budget(), recovery, room, &space)?
         };
         let missing_files = opening.long_texts(&engine, found.as_ref())?;
-        let meta = Meta::read(&engine)
-            .map_err(|source| OpenError::Store { path: path.clone(), source })?;
+        let meta = match (Meta::read(&engine), &found) {
+            // The marker and the floor know all of it but the incarnation.
+            (Err(error), Some(floor)) if error.is_damage() => {
+                tracing::error!(%error, "what the store knows of itself is noted anew");
+                let (boots, node_id) = (Some(floor.boots()), Some(floor.node_id()));
+                Meta { boots, node_id, ..Meta::default() }
+            }
+            (meta, _) => meta.map_err(|source| OpenError::Store { path: path.clone(), source })?,
+        };
         let of_another =
             |found: &floor::Found| meta.node_id.is_some_and(|id| id != found.node_id());
         if found.as_ref().is_some_and(of_another) {

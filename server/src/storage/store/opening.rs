@@ -70,7 +70,8 @@ impl<'a> Opening<'a> {
     /// Compares how far the database reaches with the floor, before it is opened.
     pub(super) fn reach(&mut self, floor: Option<&Found>) -> Result<Recovery, OpenError> {
         let Some(floor) = floor.filter(|floor| floor.rows() > 0) else {
-            return Ok(Recovery::Prefix);
+            let made = self.folder.has_database();
+            return Ok(if made { Recovery::Prefix } else { Recovery::Whole });
         };
         if !self.folder.has_database() {
             if self.folder.has_tables()? {
@@ -100,6 +101,7 @@ impl<'a> Opening<'a> {
                 self.give_up(loss)?;
                 Ok(Recovery::Remains)
             }
+            None if extent.stop.is_none() => Ok(Recovery::Whole),
             None => Ok(Recovery::Prefix),
         }
     }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use parley_protocol::wire::EntryKind;
 use parley_protocol::{ConversationId, ShardId, UserId};
 
+use proptest::prelude::*;
+
 use super::tables::{conversations, dedupe, entries, feed, names, outbox};
 use super::*;
 
@@ -231,4 +233,72 @@ fn names_of(store: &Store) -> Vec<String> {
         }
         all.extend(page);
     }
+}
+
+/// Every file of tables and long texts.
+fn rottable(path: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(path.join("db")).unwrap().map(|entry| entry.unwrap().path());
+    let ends = |path: &PathBuf| path.extension().is_some_and(|end| end == "sst" || end == "blob");
+    let mut files: Vec<_> = files.filter(ends).collect();
+    files.sort();
+    files
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    /// Whichever byte of whichever file rots: each entry is the true one or damaged, no
+    /// page fails, and what is written from then on is kept.
+    #[test]
+    fn any_byte_may_rot(file: prop::sample::Index, at: prop::sample::Index, bit in 0u8..8) {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in [folder.path().to_owned(), folder.path().join("db")] {
+            fs::create_dir_all(entry).unwrap();
+        }
+        for name in template().keys() {
+            fs::write(folder.path().join(name), &template()[name]).unwrap();
+        }
+        let path = file.get(&rottable(folder.path())).clone();
+        let mut bytes = fs::read(&path).unwrap();
+        let place = at.index(bytes.len());
+        bytes[place] ^= 1 << bit;
+        fs::write(&path, bytes).unwrap();
+        match Store::open(&options(folder.path())) {
+            Ok(store) => {
+                let (forward, backward) = (pages(&store, true), pages(&store, false));
+                prop_assert!(forward == backward);
+                prop_assert_eq!(forward.len() as u64, ENTRIES);
+                for (stored, seq) in forward.into_iter().zip(1..) {
+                    let StoredEntry { record: found, .. } = stored;
+                    prop_assert!(found == record(seq) || found == Record::damaged(seq), "{}", seq);
+                }
+                let next = record(ENTRIES + 1);
+                let put = entries::put_encoded(HERE, ENTRIES + 1, next.encode_to_vec().into());
+                store.write_synced(&[put]).unwrap();
+                prop_assert_eq!(store.entry(HERE, ENTRIES + 1).unwrap(), Some(next));
+            }
+            Err(error) => prop_assert!(false, "{}", error),
+        }
+    }
+}
+
+/// The files of a folder, made once.
+fn template() -> &'static std::collections::BTreeMap<PathBuf, Vec<u8>> {
+    static FILES: std::sync::OnceLock<std::collections::BTreeMap<PathBuf, Vec<u8>>> =
+        std::sync::OnceLock::new();
+    FILES.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        written(folder.path());
+        let mut files = std::collections::BTreeMap::new();
+        for inner in ["", "db"] {
+            for entry in fs::read_dir(folder.path().join(inner)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_file() {
+                    let name = path.strip_prefix(folder.path()).unwrap().to_owned();
+                    files.insert(name, fs::read(path).unwrap());
+                }
+            }
+        }
+        files
+    })
 }

@@ -11,6 +11,7 @@ pub mod faulty;
 pub mod memory;
 pub mod overlay;
 pub mod rocks;
+mod rot;
 
 use bytes::Bytes;
 
@@ -239,5 +240,7 @@ pub struct FamilyUsage {
     pub compaction_bytes: u64,
 }
 
+#[cfg(test)]
+mod rotten_tests;
 #[cfg(test)]
 mod tests;

@@ -5,22 +5,30 @@
 //! batches. Recovery stops at the first damaged record of the WAL. Whether what is
 //! behind it was acknowledged is seen before, by `store/floor`; files of it that are
 //! missing the database notices by itself.
-//! No other module names a RocksDB type. Its own messages go to tracing, its
+//! A rotten table or blob file costs what it holds: the database is opened without
+//! RocksDB's paranoid checks, which would stop all writes when a compaction meets it.
+//! What these checks did for writes is done here: the first that fails is the last
+//! ([`Health`]), and so is the first table that can't be written (`rot`).
+//! No other module names a RocksDB type but `rot`. Its own messages go to tracing, its
 //! LOG files are off: opening writes nothing but the database.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB,
     DBCompressionType, DBRecoveryMode, InfoLogger, LogLevel, Options, ReadOptions, SliceTransform,
     WriteBatch, WriteBufferManager, WriteOptions,
 };
 
+use super::rot::{self, Complaints, Resting};
 use super::{
     Engine, EngineError, Family, FamilyUsage, Gathering, Order, Scan, Scanned, Trouble, Usage,
     Write,
 };
+use crate::base::worker::Worker;
 use crate::storage::store::families::{Compression, FAMILIES, Filter, Tuning};
 
 /// Memory and disk the database may take beyond its data.
@@ -38,17 +46,60 @@ pub struct Budget {
 
 /// An open database.
 pub struct Rocks {
-    db: DB,
+    // Dropped first: it holds the database.
+    watch: Option<Worker>,
+    db: Arc<DB>,
+    health: Arc<Health>,
     cache: Cache,
     manager: WriteBufferManager,
     writes: bool,
     #[cfg(test)]
     options: Options,
+    #[cfg(test)]
+    resting: Arc<Resting>,
+}
+
+/// Whether the database can still be written.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    failed: Mutex<Option<EngineError>>,
+    /// Held by whoever writes. What was synced is true only once all that was being
+    /// written meanwhile is known to have gone well: a write that failed may have
+    /// taken others' bytes out of the log's buffer with it.
+    writing: RwLock<()>,
+}
+
+impl Health {
+    fn check(&self) -> Result<(), EngineError> {
+        match &*self.failed.lock() {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing is written from now on; the first reason stays.
+    pub(super) fn fail(&self, error: &EngineError) {
+        self.failed.lock().get_or_insert_with(|| error.clone());
+    }
+
+    fn failing(&self, doing: &'static str, error: rocksdb::Error) -> EngineError {
+        let error = engine_error(doing, error);
+        self.fail(&error);
+        error
+    }
+
+    /// Waits for what is being written, and says whether all went well until now.
+    fn settle(&self) -> Result<(), EngineError> {
+        drop(self.writing.write());
+        self.check()
+    }
 }
 
 /// How much of a damaged write-ahead log is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
+    /// All of it: every record of it was looked at and can be read.
+    Whole,
     /// All up to the first record that can't be read. A missing file is an error.
     Prefix,
     /// Whatever can be read: for who has accepted that something is missing.
@@ -97,40 +148,99 @@ impl Rocks {
         let cache = Cache::new_hyper_clock_cache(budget.cache_bytes, 0);
         let manager =
             WriteBufferManager::new_write_buffer_manager(budget.write_buffer_bytes, false);
-        let mut options = database_options(budget, &manager);
+        let complaints = Arc::new(Complaints::new());
+        let mut options = database_options(budget, &manager, Arc::clone(&complaints));
         if cfg!(test) {
             options.enable_statistics();
         }
-        let families = FAMILIES
-            .iter()
-            .map(|tuning| ColumnFamilyDescriptor::new(tuning.name, family_options(tuning, &cache)));
+        let families = |compacts: bool| {
+            let cache = cache.clone();
+            FAMILIES.iter().map(move |tuning| {
+                let mut options = family_options(tuning, &cache);
+                options.set_disable_auto_compactions(!compacts);
+                ColumnFamilyDescriptor::new(tuning.name, options)
+            })
+        };
         let db = match access {
             Access::Owner(recovery) => {
-                options.set_track_and_verify_wals_in_manifest(recovery == Recovery::Prefix);
+                options.set_track_and_verify_wals_in_manifest(recovery != Recovery::Remains);
                 options.set_wal_recovery_mode(mode(recovery));
-                DB::open_cf_descriptors(&options, path, families)
+                if recovery == Recovery::Prefix {
+                    // Without the checks a damaged log is passed over and not ended at:
+                    // what can be read of it goes into tables first, with them.
+                    let whole = DB::open_cf_descriptors(&options, path, families(false));
+                    whole
+                        .map_err(|error| engine_error("open the database", error))?
+                        .cancel_all_background_work(true);
+                }
+                options.set_paranoid_checks(false);
+                DB::open_cf_descriptors(&options, path, families(true))
             }
             Access::Guest => {
                 // All files are opened at once, so that none goes away later.
                 options.set_max_open_files(-1);
                 options.create_if_missing(false);
-                DB::open_cf_descriptors_read_only(&options, path, families, false)
+                let look = |options: &Options| {
+                    DB::open_cf_descriptors_read_only(options, path, families(false), false)
+                };
+                look(&options).or_else(|_| {
+                    options.set_paranoid_checks(false);
+                    look(&options)
+                })
             }
             Access::Reader(recovery) => {
                 options.create_if_missing(false);
                 options.set_wal_recovery_mode(mode(recovery));
-                DB::open_cf_descriptors_read_only(&options, path, families, false)
+                // As above: without the checks only what is whole.
+                options.set_paranoid_checks(recovery == Recovery::Prefix);
+                DB::open_cf_descriptors_read_only(&options, path, families(false), false)
             }
         };
-        let db = db.map_err(|error| engine_error("open the database", error))?;
+        let db = Arc::new(db.map_err(|error| engine_error("open the database", error))?);
+        let (health, resting) = (Arc::<Health>::default(), Arc::<Resting>::default());
+        let watch = match access {
+            Access::Owner(_) => {
+                all_tables_are_there(&db, path)?;
+                let shared = (Arc::clone(&db), Arc::clone(&health));
+                let watch = rot::watch(shared.0, shared.1, complaints, Arc::clone(&resting));
+                Some(watch.map_err(|error| EngineError {
+                    doing: "start a thread of the database",
+                    trouble: Trouble::Io,
+                    cause: error.to_string(),
+                })?)
+            }
+            Access::Guest | Access::Reader(_) => None,
+        };
         Ok(Self {
+            watch,
             db,
+            health,
             cache,
             manager,
             writes: matches!(access, Access::Owner(_)),
             #[cfg(test)]
             options,
+            #[cfg(test)]
+            resting,
         })
+    }
+
+    /// Families that rest from compactions.
+    #[cfg(test)]
+    pub(in crate::storage::store) fn resting(&self) -> Vec<Family> {
+        self.resting.families()
+    }
+
+    /// Table files of a family that no compaction has looked at yet.
+    #[cfg(test)]
+    pub(in crate::storage::store) fn new_tables(&self, family: Family) -> u64 {
+        self.figure(family, "rocksdb.num-files-at-level0")
+    }
+
+    /// How often work in the background failed.
+    #[cfg(test)]
+    pub(in crate::storage::store) fn background_errors(&self) -> u64 {
+        self.figure(Family::Meta, "rocksdb.background-errors")
     }
 
     /// Number of the last row: of all that was written, or found at opening.
@@ -232,19 +342,25 @@ impl Engine for Rocks {
                 None => rows.delete_cf(family, write.key.as_bytes()),
             }
         }
+        let _writing = self.health.writing.read();
+        self.health.check()?;
         self.db
             .write_opt(rows, &WriteOptions::default())
-            .map_err(|error| engine_error("write a batch", error))
+            .map_err(|error| self.health.failing("write a batch", error))
     }
 
     fn flush(&self) -> Result<(), EngineError> {
+        self.health.check()?;
         let flushed = self.db.flush_wal(false);
-        flushed.map_err(|error| engine_error("flush the write-ahead log", error))
+        flushed.map_err(|error| self.health.failing("flush the write-ahead log", error))?;
+        self.health.settle()
     }
 
     fn sync(&self) -> Result<(), EngineError> {
+        self.health.check()?;
         let synced = self.db.flush_wal(true);
-        synced.map_err(|error| engine_error("sync the write-ahead log", error))
+        synced.map_err(|error| self.health.failing("sync the write-ahead log", error))?;
+        self.health.settle()
     }
 
     fn roll(&self) -> Result<(), EngineError> {
@@ -252,7 +368,7 @@ impl Engine for Rocks {
         let families = families.collect::<Result<Vec<_>, _>>()?;
         self.db
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
-            .map_err(|error| engine_error("write the tables", error))
+            .map_err(|error| self.health.failing("write the tables", error))
     }
 
     fn rows_written(&self) -> u64 {
@@ -287,6 +403,7 @@ impl Engine for Rocks {
 
 impl Drop for Rocks {
     fn drop(&mut self) {
+        drop(self.watch.take());
         // The log has synced what it acknowledged; this is for rows written
         // without a promise. An error changes nothing any more.
         if self.writes
@@ -300,12 +417,42 @@ impl Drop for Rocks {
 
 const fn mode(recovery: Recovery) -> DBRecoveryMode {
     match recovery {
-        Recovery::Prefix => DBRecoveryMode::PointInTime,
+        Recovery::Whole | Recovery::Prefix => DBRecoveryMode::PointInTime,
         Recovery::Remains => DBRecoveryMode::SkipAnyCorruptedRecord,
     }
 }
 
-fn database_options(budget: Budget, manager: &WriteBufferManager) -> Options {
+/// A table file that rotted costs what it holds; one that is missing, or is not as long
+/// as it was, is most likely not rot but a copy that is not whole.
+fn all_tables_are_there(db: &DB, path: &Path) -> Result<(), EngineError> {
+    let missing = || {
+        let tables = db.live_files().map_err(|error| engine_error("list the tables", error))?;
+        let gone = tables.into_iter().filter_map(|table| {
+            let name = table.name.trim_start_matches('/').to_owned();
+            let length = std::fs::metadata(path.join(&name)).map(|found| found.len());
+            let whole = length.is_ok_and(|length| length == table.size as u64);
+            (!whole).then_some(name)
+        });
+        Ok(gone.collect::<Vec<_>>())
+    };
+    let gone = missing()?;
+    // A compaction may have taken one away meanwhile; then it belongs to no table now.
+    let still = if gone.is_empty() { Vec::new() } else { missing()? };
+    match gone.into_iter().find(|name| still.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(EngineError {
+            doing: "open the database",
+            trouble: Trouble::Corrupt,
+            cause: format!("the table file {name} is missing or cut"),
+        }),
+    }
+}
+
+fn database_options(
+    budget: Budget,
+    manager: &WriteBufferManager,
+    complaints: Arc<Complaints>,
+) -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
@@ -323,7 +470,8 @@ fn database_options(budget: Budget, manager: &WriteBufferManager) -> Options {
     options.set_ratelimiter(128 * 1024 * 1024, 100_000, 10);
     options.set_stats_dump_period_sec(0);
     options.set_stats_persist_period_sec(0);
-    options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, |level, text| {
+    let log = move |level, text: &str| {
+        complaints.hear(text);
         match level {
             LogLevel::Error | LogLevel::Fatal => {
                 tracing::error!(target: "parley::rocksdb", "{text}");
@@ -331,7 +479,8 @@ fn database_options(budget: Budget, manager: &WriteBufferManager) -> Options {
             LogLevel::Warn => tracing::warn!(target: "parley::rocksdb", "{text}"),
             LogLevel::Debug | LogLevel::Info | LogLevel::Header => {}
         }
-    }));
+    };
+    options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, log));
     options
 }
 
@@ -389,19 +538,25 @@ fn family_options(tuning: &Tuning, cache: &Cache) -> Options {
 #[expect(clippy::needless_pass_by_value, reason = "it is the shape map_err wants")]
 fn engine_error(doing: &'static str, error: rocksdb::Error) -> EngineError {
     let cause = error.to_string();
+    let trouble = match trouble_of(&cause) {
+        Trouble::Io if error.kind() == rocksdb::ErrorKind::Corruption => Trouble::Corrupt,
+        trouble => trouble,
+    };
+    EngineError { doing, trouble, cause }
+}
+
+/// What kind of trouble the database speaks of: it passes the system's error on as text
+/// only.
+pub(super) fn trouble_of(cause: &str) -> Trouble {
     let says = |text: &str| cause.contains(text);
-    // RocksDB passes the system's error on as text only.
-    let trouble = if says("No space left on device") || says("Disk quota exceeded") {
+    if says("No space left on device") || says("Disk quota exceeded") {
         Trouble::NoSpace
     } else if says("Read-only file system") || says("Permission denied") {
         Trouble::ReadOnly
     } else if says("LOCK: Resource temporarily unavailable") || says("lock hold by current process")
     {
         Trouble::InUse
-    } else if error.kind() == rocksdb::ErrorKind::Corruption {
-        Trouble::Corrupt
     } else {
         Trouble::Io
-    };
-    EngineError { doing, trouble, cause }
+    }
 }

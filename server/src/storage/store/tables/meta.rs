@@ -55,12 +55,15 @@ pub fn note(fact: Fact, value: &[u8]) -> Write {
 }
 
 impl Store {
-    /// A fact that was noted, as its bytes.
+    /// A fact that was noted, as its bytes; none where it can't be read.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn fact(&self, fact: Fact) -> Result<Option<Bytes>, StoreError> {
-        self.value(Table::Meta, &RowKey::Meta { fact }.encode())
+        match self.value(Table::Meta, &RowKey::Meta { fact }.encode()) {
+            Err(error) if error.is_damage() => Ok(None),
+            found => found,
+        }
     }
 }
 
