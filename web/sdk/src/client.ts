@@ -159,6 +159,10 @@ export class Client implements ClientApi {
   async #open(): Promise<Driver> {
     const { options } = this;
     const { auth, store } = options;
+    // There before the network goes.
+    const loading = import('./machine/reset.ts');
+    loading.catch(() => {});
+    import('./compose.ts').catch(() => {});
     let saved: Saved | undefined;
     try {
       saved = await store?.load();
@@ -166,6 +170,7 @@ export class Client implements ClientApi {
       const name = thrown instanceof Error ? thrown.name : 'failed';
       throw new ParleyError(problem('store', `the store can't be read: ${name}`));
     }
+    const resets = await loading;
     if (this.#ended) throw new ParleyError(closed());
     const config = {
       backoff: options.backoff ?? { baseMs: 500, maxMs: 20_000 },
@@ -177,15 +182,13 @@ export class Client implements ClientApi {
       clientVersion: options.clientVersion ?? VERSION,
       keeps: store !== undefined,
     } as const;
-    const machine = new Machine(config, saved);
+    const machine = new Machine(config, saved, resets);
     const driver = new Driver(options, machine);
     if ('token' in auth) machine.handleToken(driver.tick(), tokenOf(auth.token));
     for (const listener of this.#early) driver.listeners.add(listener);
     this.#early.clear();
     this.#driver = driver;
     driver.input((tick) => machine.start(tick));
-    // There before the network goes.
-    import('./compose.ts').catch(() => {});
     return driver;
   }
 

@@ -19,6 +19,7 @@ export interface Raw {
   readonly kind: number;
   readonly body: Uint8Array;
   readonly erased: boolean;
+  readonly damaged: boolean;
   readonly bytes: Uint8Array;
 }
 
@@ -42,8 +43,8 @@ export function rawEntries(list: readonly Uint8Array[]): Raw[] {
 
 /** An entry as a store keeps it. */
 export function stored(entry: Raw): StoredEntry {
-  const { seq, kind, timeMs, sender, bytes } = entry;
-  return { seq, kind, target: target(entry), timeMs, sender, bytes };
+  const { seq, kind, timeMs, sender, bytes, damaged } = entry;
+  return { seq, kind, target: target(entry), timeMs, sender, bytes, damaged };
 }
 
 /** The bytes of an entry of our own, before the server gave it back to us. */
@@ -91,6 +92,7 @@ function named(entry: Raw): readonly (Uint8Array | undefined)[] {
 
 /** The users whose names are needed to show an entry. */
 export function people(entry: Raw): string[] {
+  if (entry.damaged) return [];
   const ids = named(entry).filter((id) => id?.length === 16);
   return [...new Set([entry.sender, ...ids.map((id) => uuid(id as Uint8Array))])];
 }
@@ -114,6 +116,7 @@ export function readEntry(reader: Reader, entry: Raw): Entry {
     timeMs: entry.timeMs,
     own: entry.sender === reader.me,
   };
+  if (entry.damaged) return { ...origin, type: 'damaged' };
   let read: Entry | undefined;
   try {
     if (entry.kind === wire.EntryKind.TEXT) read = message(reader, entry, origin);

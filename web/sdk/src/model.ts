@@ -159,8 +159,25 @@ export interface UnknownEntry extends Origin {
   readonly body: Uint8Array;
 }
 
+/**
+ * Something that the server can't read any more: its disk damaged or lost it. Only
+ * `conversation` and `seq` count. It may come back, when the operator brings it back.
+ */
+export interface Damaged extends Origin {
+  readonly type: 'damaged';
+}
+
 /** One record of a conversation's log. */
-export type Entry = Message | Edit | Deletion | Reaction | Pin | Change | Erased | UnknownEntry;
+export type Entry =
+  | Message
+  | Edit
+  | Deletion
+  | Reaction
+  | Pin
+  | Change
+  | Erased
+  | Damaged
+  | UnknownEntry;
 
 /** What to show in place of an {@link UnknownEntry}. */
 export const UNKNOWN_FALLBACK = 'This needs a newer version of the app.';

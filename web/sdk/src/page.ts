@@ -45,8 +45,13 @@ export async function history(
     page = await cached(asker, store, conversation, range, limit);
   }
   if (!page && onlyCached) page = NO_PAGE;
-  page ??= await asker.call<Page>(fetchOf(conversation, range, limit));
+  page ??= pageOf(await asker.call<wire.Fetched>(fetchOf(conversation, range, limit)));
   return nameAndRead(asker, conversation, page, onlyCached);
+}
+
+function pageOf({ atStart, atEnd, lastSeq, relatedCut, ...fetched }: wire.Fetched): Page {
+  const [entries, related] = [rawEntries(fetched.entries), rawEntries(fetched.related)];
+  return { entries, related, atStart, atEnd, lastSeq, relatedCut, fromCache: false };
 }
 
 function fetchOf(conversation: string, range: Range, limit: number): Call {

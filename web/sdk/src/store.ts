@@ -21,6 +21,8 @@ export interface StoredEntry {
   readonly sender?: string | undefined;
   /** The encoded `Entry`. */
   readonly bytes: Uint8Array;
+  /** Stands for one that the server can't read: takes no other one's place. */
+  readonly damaged?: boolean | undefined;
 }
 
 /** One send that waits, or that was refused and waits for the user. */
@@ -46,6 +48,8 @@ export interface StoredAccount {
   readonly device: string;
   /** Revision of the account's own data, as last heard of. */
   readonly revision: number;
+  /** Which life of the server's store all this is of, hex, once the server said so. */
+  readonly incarnation?: string | undefined;
 }
 
 /** What is unread in a conversation. */
@@ -93,6 +97,8 @@ export interface StoredConversation {
   readonly hidden: number;
   /** What is known of its retention, by `after`. */
   readonly periods?: readonly Period[] | undefined;
+  /** What tells the entry at `held` from others. */
+  readonly mark?: string | undefined;
 }
 
 /** What an earlier run left. */
@@ -111,6 +117,8 @@ export interface Saved {
 export type Save =
   /** A new or refused outbox item, in place of the one with its local id. Durable before anybody hears of it. */
   | { readonly type: 'queued'; readonly item: StoredItem }
+  /** All that came from the server goes, of a conversation or of all. The outbox stays. */
+  | { readonly type: 'reset'; readonly conversation?: string | undefined }
   /** An outbox item that is committed or given up. */
   | { readonly type: 'done'; readonly localId: number }
   | { readonly type: 'conversation'; readonly conversation: StoredConversation }

@@ -125,6 +125,12 @@ export type Event =
   | { readonly type: 'entry'; readonly entry: Entry }
   /** A line of the conversation list is new or changed. */
   | { readonly type: 'conversation'; readonly conversation: Conversation }
+  /**
+   * What this device held of the server, of a conversation or of all, was dropped,
+   * since the server has another store now: it was restored from a copy. What was
+   * shown of it is to be dropped, too; what the server has follows.
+   */
+  | { readonly type: 'reset'; readonly conversation?: string | undefined }
   /** The user hid these messages from themselves, on any device. */
   | { readonly type: 'hidden'; readonly conversation: string; readonly seqs: readonly number[] }
   /** Nothing up to this seq is there any more for this user. */

@@ -75,6 +75,8 @@ export function isGone({ conversation, seq }: About, event: Event): boolean {
       const { id, read, preferences } = event.conversation;
       return id === conversation && seq <= Math.max(read, preferences.clearedUpTo);
     }
+    case 'reset':
+      return (event.conversation ?? conversation) === conversation;
     case 'cleared':
       return event.conversation === conversation && seq <= event.upTo;
     case 'hidden':

@@ -67,7 +67,10 @@ export class Session {
     this.#stop = this.client.on((event) => {
       if (event.type === 'state') this.#moved(event.state);
       else if (event.type === 'account') void this.reloadAccount();
-      else if (event.type === 'signedIn') {
+      else if (event.type === 'reset') {
+        const key = event.conversation === undefined ? 'restored.all' : 'restored.chat';
+        notify(t(key), { stays: true });
+      } else if (event.type === 'signedIn') {
         const key = event.newDevice ? 'devices.new' : 'devices.again';
         const devices = { name: 'settings', slot: this.slot, page: 'devices' } as const;
         notify(t(key, { name: event.name }), {

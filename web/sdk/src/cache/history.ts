@@ -25,11 +25,14 @@ const PAGE = 200;
 const RELATED = 2_000;
 
 /** Above every seq. */
-const MOST = Number.MAX_SAFE_INTEGER;
+export const MOST = Number.MAX_SAFE_INTEGER;
 
 /** Keeps an entry of the log. */
 export async function putEntry(tx: Writing, id: string, entry: StoredEntry): Promise<void> {
-  await tx.objectStore('entries').put(entry, [id, entry.seq]);
+  const entries = tx.objectStore('entries');
+  // What the server lost this device may have yet.
+  if (entry.damaged && (await entries.getKey([id, entry.seq])) !== undefined) return;
+  await entries.put(entry, [id, entry.seq]);
   // It may have been known as an answered message.
   if (entry.kind === TEXT) await tx.objectStore('related').delete([id, entry.seq, entry.seq]);
   if (isErased(entry.bytes)) await forgetEdits(tx, id, entry.seq);

@@ -9,7 +9,17 @@
 import { ParleyError, problem } from '../error.ts';
 import type { Range, Save, Saved, Store, StoredPage } from '../types.ts';
 import { type Database, deleteDatabase, HISTORY, openDatabase, TABLES } from './database.ts';
-import { clear, erase, expire, putEntry, readPage, relate, trim, type Writing } from './history.ts';
+import {
+  clear,
+  erase,
+  expire,
+  MOST,
+  putEntry,
+  readPage,
+  relate,
+  trim,
+  type Writing,
+} from './history.ts';
 
 export interface StoreOptions {
   /** Entries kept of each conversation. */
@@ -159,6 +169,9 @@ class IndexedStore implements Store {
       case 'done':
         await tx.objectStore('outbox').delete(save.localId);
         return;
+      case 'reset':
+        await this.#drop(tx, save.conversation);
+        return;
       case 'conversation':
         await tx.objectStore('conversations').put(save.conversation);
         return;
@@ -187,6 +200,19 @@ class IndexedStore implements Store {
       case 'expired':
         await expire(tx, save.conversation, save.nowMs);
         return;
+    }
+  }
+
+  /** What came from the server goes. */
+  async #drop(tx: Writing, conversation: string | undefined): Promise<void> {
+    if (conversation !== undefined) {
+      await tx.objectStore('conversations').delete(conversation);
+      await clear(tx, conversation, MOST);
+      return;
+    }
+    for (const key of ['account', 'feed'] as const) await tx.objectStore('meta').delete(key);
+    for (const name of ['conversations', 'users', ...HISTORY] as const) {
+      await tx.objectStore(name).clear();
     }
   }
 

@@ -1,7 +1,7 @@
 /** Whose client this is, and the session that is open. */
 
 import type * as wire from '../gen/wire.ts';
-import { uuid } from '../ids.ts';
+import { toHex, uuid } from '../ids.ts';
 import type { User } from '../model.ts';
 import type { StoredAccount } from '../store.ts';
 import type { Session, TransportName } from '../types.ts';
@@ -37,19 +37,33 @@ export class Account {
   }
 
   /**
-   * A session opens. Returns whether user or device are new; `undefined`, and
-   * nothing changes, when the session is of another user.
+   * A session opens. Returns whether user, device or the life of the server's
+   * store are new; `undefined`, and nothing changes, when the session is of another
+   * user. Where all that is known is of another life, `drop` comes first.
    */
-  beginSession(welcome: wire.Welcome, transport: TransportName): boolean | undefined {
-    const saved = this.#saved;
+  beginSession(
+    welcome: wire.Welcome,
+    transport: TransportName,
+    drop: () => void,
+  ): boolean | undefined {
+    let saved = this.#saved;
     const user = { id: uuid(welcome.user), name: welcome.userName };
     const device = uuid(welcome.device);
     const id = uuid(welcome.session);
     if (saved && saved.user.id !== user.id) return undefined;
-    const isNew = saved?.device !== device || saved.user.name !== user.name;
+    const incarnation = toHex(welcome.incarnation) || saved?.incarnation;
+    if (saved?.incarnation && saved.incarnation !== incarnation) {
+      drop();
+      saved = undefined;
+    }
+    const isNew =
+      saved?.device !== device ||
+      saved.user.name !== user.name ||
+      saved.incarnation !== incarnation;
     if (isNew) {
       // A device that knew nothing yet has nothing to catch up with.
-      this.#save({ user, device, revision: saved?.revision ?? welcome.accountRevision });
+      const revision = saved?.revision ?? welcome.accountRevision;
+      this.#save({ user, device, revision, incarnation });
     }
     this.#sessionNumber++;
     this.#session = {

@@ -21,7 +21,7 @@ export function handleChanges(
   if (!p.feed.handleAnswer(changes.feedPosition, changes.more, tick.nowMs)) return;
   const conversations = p.conversations.values();
   if (p.feed.takeFresh()) {
-    // What the first list did not name is newer than it: it begins at its beginning.
+    // What the whole list did not name is newer than it: it begins at its beginning.
     for (const it of conversations) {
       if (it.hasBegun) continue;
       it.begin(0);
@@ -37,12 +37,13 @@ export function handleChanges(
 function handleFeedEntry(p: Parts, tick: Tick, entry: wire.FeedEntry): void {
   const id = uuid(entry.conversation);
   const it = ensure(p, id);
-  if (p.feed.isFresh && !it.hasBegun) {
+  if (!it.hasBegun) {
     const from = { undelivered: entry.delivered, unread: entry.read, everything: 0 };
     // Whatever is read from now on comes without what is hidden.
     it.begin(Math.min(from[p.config.catchUp], entry.lastSeq));
     it.hidden.begin(entry.hidden);
   }
+  p.resets.doubt(it, entry.lastSeq, entry.lastTimeMs);
   const upTo = it.handleFeed(entry, tick.nowMs);
   const done = it.read.handleConfirmed(Math.min(entry.read, entry.lastSeq));
   if (upTo !== undefined) {

@@ -50,6 +50,11 @@ export class Conversations {
     return it;
   }
 
+  /** What is known of it goes. */
+  delete(id: string): void {
+    this.#all.delete(id);
+  }
+
   /** The 1:1 conversation with a user, when it is known. */
   direct(user: string): string | undefined {
     return this.#direct.get(user);

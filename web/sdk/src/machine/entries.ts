@@ -4,7 +4,7 @@
  */
 
 import type * as wire from '../gen/wire.ts';
-import { type Page, type Raw, rawEntries, readEntry, stored } from '../history.ts';
+import { type Raw, rawEntries, readEntry, stored } from '../history.ts';
 import { uuid } from '../ids.ts';
 import type { Change, User } from '../model.ts';
 import type { Tick } from './connect.ts';
@@ -17,7 +17,7 @@ export function handleDeliver(p: Parts, tick: Tick, deliver: wire.Deliver): void
   // Whether it is a stranger's request is told by the feed alone. Asked before
   // the description, without which nothing is emitted.
   if (!p.feed.isFresh && !p.conversations.get(id)) p.feed.resyncNow(tick.nowMs);
-  offer(ensure(p, id), rawEntries(deliver.entries));
+  offer(p, tick, ensure(p, id), rawEntries(deliver.entries), true);
   advance(p, id);
   p.feed.advance(deliver.feedPosition);
 }
@@ -27,8 +27,17 @@ export function ensure(p: Parts, id: string): Conversation {
   return p.conversations.ensure(id, p.feed.isFresh ? undefined : 0);
 }
 
-/** Offers entries to the log. Returns the lowest seq. */
-export function offer(it: Conversation, entries: readonly Raw[]): number | undefined {
+/**
+ * Offers entries to the log. Returns the lowest seq. Where one shows that the log
+ * is another one, what is held of it is dropped.
+ */
+export function offer(
+  p: Parts,
+  tick: Tick,
+  it: Conversation,
+  entries: readonly Raw[],
+  areNew = false,
+): number | undefined {
   if (entries.length === 0) return undefined;
   let [from, to] = [0, -1];
   // One that can't be read leaves a gap, which is fetched; when that brings
@@ -42,6 +51,7 @@ export function offer(it: Conversation, entries: readonly Raw[]): number | undef
     it.log.offer(entry);
   }
   it.acknowledged.handleGiven(from, to);
+  p.resets.compare(p, tick, it, entries, areNew);
   return Math.min(...entries.map((entry) => entry.seq));
 }
 
@@ -70,7 +80,7 @@ export function handleGapPage(p: Parts, tick: Tick, id: string, page: wire.Fetch
   p.conversations.schedule.finish('fetch');
   const it = p.conversations.get(id);
   if (!it) return;
-  const first = offer(it, rawEntries(page.entries));
+  const first = offer(p, tick, it, rawEntries(page.entries));
   it.log.noteLast(page.lastSeq, tick.nowMs, false);
   advance(p, id);
   it.log.finishFetch(noteStart(p, it, page, first), page.atStart, tick.nowMs);
@@ -78,12 +88,12 @@ export function handleGapPage(p: Parts, tick: Tick, id: string, page: wire.Fetch
 }
 
 /** The answer to the fetch of what this session must have been given. */
-export function handleRefetched(p: Parts, id: string, page: wire.Fetched): void {
+export function handleRefetched(p: Parts, tick: Tick, id: string, page: wire.Fetched): void {
   p.conversations.schedule.finish('fetch');
   const it = p.conversations.get(id);
   if (!it) return;
   const before = it.acknowledged.covered;
-  noteStart(p, it, page, offer(it, rawEntries(page.entries)));
+  noteStart(p, it, page, offer(p, tick, it, rawEntries(page.entries)));
   it.acknowledged.finishRecovery(it.acknowledged.covered > before);
   advance(p, id);
 }
@@ -106,9 +116,7 @@ export function handlePage(p: Parts, tick: Tick, call: number, fetched: wire.Fet
   for (const entry of related) save(p, 'related', id, entry);
   // Of what lies apart, only what is done to others has a place in the cache.
   for (const entry of entries) save(p, dense ? 'entry' : 'related', id, entry);
-  const { atStart, atEnd, lastSeq, relatedCut } = fetched;
-  const page: Page = { entries, related, atStart, atEnd, lastSeq, relatedCut, fromCache: false };
-  p.calls.reply(call, page);
+  p.calls.reply(call, fetched);
 }
 
 /** Takes and emits what is next in order, as far as names are known. */
@@ -123,6 +131,7 @@ export function advance(p: Parts, id: string): void {
   };
   for (let next = it.peek(); next && canName(p, it, next); next = it.peek()) {
     it.log.take();
+    p.resets.note(it, next);
     const entry = readEntry(reader, next);
     const stale = it.handleTaken(next, entry, p.account.me);
     stopTyping(p, id, next.sender);

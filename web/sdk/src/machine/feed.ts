@@ -23,6 +23,8 @@ export class Feed {
   #resyncFrom: number | undefined;
   /** From where it is being asked. */
   #askedFrom: number | undefined;
+  /** It is to be asked for all there is, whatever is being asked now. */
+  restart = false;
   /** A resync is wanted since this input. */
   #wanted = false;
   #resyncs = 0;
@@ -48,6 +50,7 @@ export class Feed {
 
   /** From where it has to be asked, were it asked now. */
   get #from(): number {
+    if (this.restart) return 0;
     return Math.min(
       this.#position,
       this.#resyncFrom ?? this.#position,
@@ -63,6 +66,7 @@ export class Feed {
   ask(): number {
     const from = this.#from;
     this.#resyncFrom = undefined;
+    this.restart = false;
     this.#askedFrom = from;
     return from;
   }
@@ -94,7 +98,9 @@ export class Feed {
    */
   handleAnswer(position: number, more: boolean, nowMs: number): boolean {
     this.#askedFrom = undefined;
-    this.#position = Math.max(this.#position, position);
+    // Nothing was pushed before the first answer of a session: it is right also
+    // when it is lower.
+    this.#position = this.#synced ? Math.max(this.#position, position) : position;
     if (more) {
       // The position may be further already, by what was pushed meanwhile.
       this.#resyncFrom = position;
@@ -105,11 +111,10 @@ export class Feed {
     return true;
   }
 
-  /** The first page of all was taken. Returns whether it was this one. */
+  /** All there is was taken, since the beginning or a restart. */
   takeFresh(): boolean {
-    const wasFresh = this.#fresh;
     this.#fresh = false;
-    return wasFresh;
+    return !this.restart;
   }
 
   /**

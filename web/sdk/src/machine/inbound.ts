@@ -122,8 +122,10 @@ function handleAnswer(p: Parts, tick: Tick, kind: ServerKind, pending: Pending):
     throw new Malformed(kind.case);
   } else if (match('fetch') && kind.case === 'fetched') {
     handleGapPage(p, tick, pending.id, kind.value);
+  } else if (match('check') && kind.case === 'fetched') {
+    p.resets.handleChecked(p, tick, pending.id, kind.value);
   } else if (match('refetch') && kind.case === 'fetched') {
-    handleRefetched(p, pending.id, kind.value);
+    handleRefetched(p, tick, pending.id, kind.value);
   } else if (match('describe') && kind.case === 'described') {
     handleDescribed(p, pending.id, kind.value);
   } else if (match('hidden') && kind.case === 'hiddenSeqs') {
@@ -171,7 +173,11 @@ function handleWelcome(p: Parts, tick: Tick, welcome: wire.Welcome): void {
   const { transport } = p.connect;
   if (!p.connect.isHandshaking || !transport || welcome.version !== 1)
     throw new Malformed('welcome');
-  const isNew = p.account.beginSession(welcome, transport);
+  let dropped = false;
+  const isNew = p.account.beginSession(welcome, transport, () => {
+    dropped = true;
+    p.resets.dropCopy(p, tick);
+  });
   if (isNew === undefined) {
     close(p, tick, problem('store', 'a store of another user'));
     return;
@@ -186,9 +192,14 @@ function handleWelcome(p: Parts, tick: Tick, welcome: wire.Welcome): void {
   p.presence.beginSession(tick.nowMs);
   p.connect.handleWelcome(tick.nowMs);
   reportState(p, tick);
-  handleRevision(p, welcome.accountRevision);
-  const none = { entries: [], feedPosition: 0, more: false };
-  handleChanges(p, tick, welcome.changes ?? none, true);
+  if (dropped) {
+    // What changed since a position of the other life says nothing.
+    p.outputs.emit({ type: 'account', revision: welcome.accountRevision });
+  } else {
+    handleRevision(p, welcome.accountRevision);
+    const none = { entries: [], feedPosition: 0, more: false };
+    handleChanges(p, tick, welcome.changes ?? none, true);
+  }
   resume(p);
 }
 
@@ -236,7 +247,7 @@ function handleSent(p: Parts, tick: Tick, localId: number, answer: wire.Sent): v
   const it = ensure(p, conversation);
   it.log.noteLast(seq, tick.nowMs, true);
   // What an earlier try brought may have been deleted since: that is fetched.
-  if (raw && !duplicate) offer(it, [raw]);
+  if (raw && !duplicate) offer(p, tick, it, [raw], true);
   p.conversations.touch(conversation);
   p.tracking.add(localId, sent);
   advance(p, conversation);
@@ -260,6 +271,7 @@ function handleDescribed(p: Parts, id: string, described: wire.Described): void 
   const description = descriptionOf(described);
   const it = p.conversations.get(id);
   if (!it) return;
+  p.resets.doubt(it, description.lastSeq);
   const isCurrent = it.handleDescribed(description, p.account.me, p.account.sessionNumber);
   const peer = it.peer(p.account.me);
   if (peer) learnPeer(p, id, peer);

@@ -40,8 +40,8 @@ export class Machine {
   readonly #parts: Parts;
 
   /** A machine that goes on where `saved` ended. Nothing happens before {@link start}. */
-  constructor(config: Config, saved?: Saved) {
-    const p = new Parts(config, saved);
+  constructor(config: Config, saved: Saved | undefined, resets: Parts['resets']) {
+    const p = new Parts(config, saved, resets);
     this.#parts = p;
     learnPeers(p);
     const items = [...(saved?.outbox ?? [])].sort((a, b) => a.localId - b.localId);

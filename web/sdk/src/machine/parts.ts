@@ -35,6 +35,19 @@ export interface Config {
   readonly keeps: boolean;
 }
 
+/** The parts that hold what came from the server. */
+export function synced(
+  outputs: Outputs,
+  saved?: Saved,
+): Pick<Parts, 'tracking' | 'conversations' | 'names' | 'feed'> {
+  return {
+    tracking: new Tracking(),
+    conversations: new Conversations(outputs, saved?.conversations),
+    names: new Names(outputs, saved?.users),
+    feed: new Feed(outputs, saved?.feedPosition ?? 0),
+  };
+}
+
 export class Parts {
   readonly outputs: Outputs;
   readonly connect: Connect;
@@ -42,7 +55,7 @@ export class Parts {
   readonly liveness = new Liveness();
   readonly requests = new Requests();
   readonly outbox: Outbox;
-  readonly tracking = new Tracking();
+  readonly tracking: Tracking;
   readonly conversations: Conversations;
   readonly names: Names;
   readonly presence = new Presence();
@@ -54,7 +67,8 @@ export class Parts {
 
   constructor(
     readonly config: Config,
-    saved?: Saved,
+    saved: Saved | undefined,
+    readonly resets: typeof import('./reset.ts'),
   ) {
     const { backoff, hasToken, canSignIn, keeps } = config;
     const outputs = new Outputs(keeps);
@@ -62,10 +76,12 @@ export class Parts {
     this.connect = new Connect(backoff, hasToken, canSignIn);
     this.account = new Account(outputs, saved?.account);
     this.outbox = new Outbox(outputs, backoff, saved?.lastLocalId);
-    this.conversations = new Conversations(outputs, saved?.conversations);
-    this.names = new Names(outputs, saved?.users);
     this.calls = new Calls(outputs);
-    this.feed = new Feed(outputs, saved?.feedPosition ?? 0);
+    const copy = synced(outputs, saved);
+    this.tracking = copy.tracking;
+    this.conversations = copy.conversations;
+    this.names = copy.names;
+    this.feed = copy.feed;
   }
 
   /** The user with this id in a conversation; called by the id when the name is not known. */

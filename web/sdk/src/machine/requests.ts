@@ -28,10 +28,11 @@ export type Pending =
 
 /**
  * What a conversation asks. `fetch` is of a gap, `refetch` of what the session
- * must have been given before a cursor may pass it.
+ * must have been given before a cursor may pass it, `check` asks whether the log
+ * is still the same.
  */
 export interface ConversationPending {
-  readonly type: 'fetch' | 'refetch' | 'delivered' | 'read' | 'describe' | 'hidden';
+  readonly type: 'fetch' | 'refetch' | 'check' | 'delivered' | 'read' | 'describe' | 'hidden';
   readonly id: string;
 }
 

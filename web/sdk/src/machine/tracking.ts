@@ -15,13 +15,13 @@ interface Tracked {
 
 export class Tracking {
   /** By local id, in order of commitment. */
-  readonly #sends = new Map<number, Tracked>();
+  readonly sends = new Map<number, Tracked>();
 
   add(localId: number, sent: Sent): void {
-    this.#sends.set(localId, { sent, delivered: false });
-    for (const oldest of this.#sends.keys()) {
-      if (this.#sends.size <= TRACKED) break;
-      this.#sends.delete(oldest);
+    this.sends.set(localId, { sent, delivered: false });
+    for (const oldest of this.sends.keys()) {
+      if (this.sends.size <= TRACKED) break;
+      this.sends.delete(oldest);
     }
   }
 
@@ -32,11 +32,11 @@ export class Tracking {
     read: number,
   ): { localId: number; status: SendStatus }[] {
     const further: { localId: number; status: SendStatus }[] = [];
-    for (const [localId, tracked] of this.#sends) {
+    for (const [localId, tracked] of this.sends) {
       const { sent } = tracked;
       if (sent.conversation !== conversation) continue;
       if (sent.seq <= read) {
-        this.#sends.delete(localId);
+        this.sends.delete(localId);
         further.push({ localId, status: { type: 'read', sent } });
       } else if (sent.seq <= delivered && !tracked.delivered) {
         tracked.delivered = true;
@@ -48,6 +48,6 @@ export class Tracking {
 
   /** Conversations with sends that still wait for a cursor. */
   conversations(): Set<string> {
-    return new Set([...this.#sends.values()].map(({ sent }) => sent.conversation));
+    return new Set([...this.sends.values()].map(({ sent }) => sent.conversation));
   }
 }

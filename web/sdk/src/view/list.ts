@@ -135,6 +135,9 @@ class List implements ConversationListView {
       case 'entry':
         this.#previews.handleEntry(event.entry);
         break;
+      case 'reset':
+        this.#reset(event.conversation);
+        break;
       case 'cleared':
         this.#previews.handleCleared(event.conversation, event.upTo);
         break;
@@ -170,6 +173,18 @@ class List implements ConversationListView {
       default:
         break;
     }
+  }
+
+  /** The server has another store: what came from it comes anew, if it is there. */
+  #reset(conversation: string | undefined): void {
+    const gone = conversation === undefined ? [...this.#conversations.keys()] : [conversation];
+    for (const id of gone) {
+      this.#conversations.delete(id);
+      this.#rows.delete(id);
+      this.#previews.forget(id);
+    }
+    this.#invalidate();
+    void this.#ask();
   }
 
   #take(lines: readonly Conversation[]): void {

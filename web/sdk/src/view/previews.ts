@@ -111,6 +111,13 @@ export class Previews {
     this.#changed(id);
   }
 
+  /** What was known of it is of another store. */
+  forget(id: string): void {
+    this.#last.delete(id);
+    this.#known.delete(id);
+    this.#asked.delete(id);
+  }
+
   handleHidden(id: string, seqs: readonly number[]): void {
     const last = this.#last.get(id);
     if (last?.type !== 'message' || !seqs.includes(last.message.seq)) return;

@@ -121,6 +121,12 @@ class Maker {
       case 'unknown':
         this.#notice(held);
         return;
+      case 'damaged':
+        // It has no time, so no day either.
+        this.#close();
+        held.row ??= { kind: 'damaged', key: `s${held.seq}`, seq: held.seq };
+        this.#rows.push(held.row);
+        return;
       default:
         return;
     }

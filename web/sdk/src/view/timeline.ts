@@ -50,7 +50,8 @@ class Timeline implements TimelineView {
   readonly #limit: number;
   readonly #now: () => number;
   readonly #expiry = new Timer();
-  readonly #model: TimelineModel;
+  readonly #newModel: () => TimelineModel;
+  #model: TimelineModel;
   readonly #snapshot: Snapshot<TimelineSnapshot>;
   #off: () => void = () => {};
   #closed = false;
@@ -71,7 +72,8 @@ class Timeline implements TimelineView {
     this.#client = client;
     this.#limit = options.page ?? 100;
     this.#now = options.now ?? Date.now;
-    this.#model = new TimelineModel({ conversation, dayOf: options.dayOf ?? localDay });
+    this.#newModel = () => new TimelineModel({ conversation, dayOf: options.dayOf ?? localDay });
+    this.#model = this.#newModel();
     this.#snapshot = new Snapshot(() => this.#make(), options.schedule);
   }
 
@@ -247,12 +249,13 @@ class Timeline implements TimelineView {
     asked: Asked = {},
     options: HistoryOptions = {},
   ): Promise<HistoryPage | undefined> {
+    const model = this.#model;
     try {
       const page = await this.#client.history(this.conversation, range, {
         limit: this.#limit,
         ...options,
       });
-      if (this.#closed) return undefined;
+      if (this.#closed || model !== this.#model) return undefined;
       this.#model.handlePage(page, asked);
       this.#error = undefined;
       return page;
@@ -297,6 +300,10 @@ class Timeline implements TimelineView {
         if (event.conversation.id !== conversation) return;
         this.#handleLine(event.conversation);
         break;
+      case 'reset':
+        if ((event.conversation ?? conversation) !== conversation) return;
+        this.#reset();
+        break;
       case 'hidden':
         if (event.conversation !== conversation) return;
         this.#model.handleHidden(event.seqs);
@@ -327,6 +334,17 @@ class Timeline implements TimelineView {
         return;
     }
     this.#snapshot.invalidate();
+  }
+
+  /** The server has another store: what came from it is read anew. */
+  #reset(): void {
+    this.#model = this.#newModel();
+    this.#phase = 'opening';
+    this.#line = undefined;
+    this.#reads = undefined;
+    this.#said = 0;
+    this.#reading = false;
+    void this.#open();
   }
 
   #handleLine(line: Conversation): void {

@@ -82,6 +82,13 @@ export interface UnknownRow {
   readonly own: boolean;
 }
 
+/** An entry that the server can't read any more: its disk lost it. */
+export interface DamagedRow {
+  readonly kind: 'damaged';
+  readonly key: string;
+  readonly seq: number;
+}
+
 /** A new day begins, in the reader's time zone. */
 export interface DayRow {
   readonly kind: 'day';
@@ -108,7 +115,7 @@ export interface GapRow {
   readonly failed: boolean;
 }
 
-export type Row = MessageRow | SystemRow | UnknownRow | DayRow | UnreadRow | GapRow;
+export type Row = MessageRow | SystemRow | UnknownRow | DamagedRow | DayRow | UnreadRow | GapRow;
 
 export interface TimelineSnapshot {
   /** Oldest first. A row that did not change is the same object as before. */

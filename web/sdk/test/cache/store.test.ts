@@ -346,3 +346,49 @@ describe('without room', () => {
     expect((await store.load()).outbox).toEqual([]);
   });
 });
+
+test('a reset leaves the outbox, and one of a conversation the others', async () => {
+  const entry = (seq: number, damaged?: boolean): StoredEntry => ({
+    seq,
+    kind: 1,
+    timeMs: 1,
+    bytes: new Uint8Array([8, seq]),
+    damaged,
+  });
+  const put = (conversation: string, of: StoredEntry): Save => ({
+    type: 'entry',
+    conversation,
+    entry: of,
+  });
+  const seqs = async (conversation: string) =>
+    (await store.cached(conversation, { type: 'latest' }, 10))?.entries.map((it) => [
+      it.seq,
+      it.damaged ?? false,
+    ]);
+  await store.load();
+  await store.commit([
+    { type: 'queued', item: item(1) },
+    { type: 'feed', position: 7 },
+    put(PLACE, entry(1)),
+    put('c1', entry(1)),
+    // What the server lost takes no entry away, and gives way to the real one.
+    put('c1', entry(1, true)),
+    put('c1', entry(2, true)),
+  ]);
+  expect(await seqs('c1')).toEqual([
+    [1, false],
+    [2, true],
+  ]);
+  await store.commit([put('c1', entry(2)), { type: 'reset', conversation: PLACE }]);
+  expect(await seqs(PLACE)).toBeUndefined();
+  expect(await seqs('c1')).toEqual([
+    [1, false],
+    [2, false],
+  ]);
+  await store.commit([{ type: 'reset' }]);
+  expect(await seqs('c1')).toBeUndefined();
+  const saved = await reopen().load();
+  expect(saved.outbox).toEqual([item(1)]);
+  expect(saved.feedPosition).toBe(0);
+  expect(saved.lastLocalId).toBe(1);
+});

@@ -18,13 +18,13 @@ test('the first session says whose it is, the next one nothing new', () => {
   const outputs = new Outputs(true);
   const account = new Account(outputs, undefined);
   expect(account.me).toBeUndefined();
-  expect(account.beginSession(welcome(), 'websocket')).toBe(true);
+  expect(account.beginSession(welcome(), 'websocket', () => {})).toBe(true);
   expect(account.me).toBe(id(1));
   const saved = { user: { id: id(1), name: 'ann' }, device: id(7), revision: 3 };
   expect(outputs.takeSaves()).toEqual([{ type: 'account', account: saved }]);
   expect(account.endSession()).toBe(true);
   expect(account.endSession()).toBe(false);
-  expect(account.beginSession(welcome({ accountRevision: 5 }), 'websocket')).toBe(false);
+  expect(account.beginSession(welcome({ accountRevision: 5 }), 'websocket', () => {})).toBe(false);
   expect(account.sessionNumber).toBe(2);
   expect(outputs.takeSaves()).toEqual([]);
 });
@@ -32,9 +32,11 @@ test('the first session says whose it is, the next one nothing new', () => {
 test('another user is refused, a new name taken', () => {
   const saved = { user: { id: id(1), name: 'ann' }, device: id(7), revision: 3 };
   const account = new Account(new Outputs(true), saved);
-  expect(account.beginSession(welcome({ user: uuidBytes(id(2)) }), 'websocket')).toBeUndefined();
+  expect(
+    account.beginSession(welcome({ user: uuidBytes(id(2)) }), 'websocket', () => {}),
+  ).toBeUndefined();
   expect(account.session).toBeUndefined();
-  expect(account.beginSession(welcome({ userName: 'anna' }), 'websocket')).toBe(true);
+  expect(account.beginSession(welcome({ userName: 'anna' }), 'websocket', () => {})).toBe(true);
   expect(account.user?.name).toBe('anna');
 });
 
@@ -42,7 +44,7 @@ test('a revision is news once', () => {
   const outputs = new Outputs(true);
   const account = new Account(outputs, undefined);
   expect(account.setRevision(4)).toBe(false);
-  account.beginSession(welcome(), 'websocket');
+  account.beginSession(welcome(), 'websocket', () => {});
   expect([3, 4, 4, 2].map((revision) => account.setRevision(revision))).toEqual([
     false,
     true,

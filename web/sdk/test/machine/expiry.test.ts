@@ -7,6 +7,7 @@ import * as wire from '../../src/gen/wire.ts';
 import { uuidBytes } from '../../src/ids.ts';
 import { Expiry } from '../../src/machine/conversation/expiry.ts';
 import { Machine } from '../../src/machine/machine.ts';
+import * as resets from '../../src/machine/reset.ts';
 import type { Save } from '../../src/store.ts';
 import type { Event } from '../../src/types.ts';
 import { id, PLACE } from './model.ts';
@@ -72,7 +73,7 @@ class Scene {
   readonly ahead = 3_600_000;
 
   constructor(memberRead = 0) {
-    this.machine = new Machine({
+    const config = {
       backoff: { baseMs: 500, maxMs: 20_000 },
       requestTimeoutMs: 30_000,
       catchUp: 'everything',
@@ -81,7 +82,8 @@ class Scene {
       clientName: 'test',
       clientVersion: '1',
       keeps: true,
-    });
+    } as const;
+    this.machine = new Machine(config, undefined, resets);
     this.machine.start(this.tick());
     this.machine.handleToken(this.tick(), new Uint8Array(32));
     this.machine.handleConnected(this.tick(), 'websocket');

@@ -96,7 +96,9 @@ test('a heartbeat tells what was missed', () => {
 test('a device without a position is fresh until the first list was taken', () => {
   const { feed } = synced(0);
   expect(feed.isFresh).toBe(true);
-  expect(feed.takeFresh()).toBe(true);
+  feed.restart = true;
   expect(feed.takeFresh()).toBe(false);
+  expect(feed.ask()).toBe(0);
+  expect(feed.takeFresh()).toBe(true);
   expect(feed.isFresh).toBe(false);
 });

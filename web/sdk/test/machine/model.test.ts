@@ -64,6 +64,7 @@ test('every message lands once, in order, and everybody gets all of them in orde
     expect(world.violations).toEqual([]);
     expect(world.log.length).toBe(3 * MESSAGES);
     for (const device of world.devices) {
+      expect(device.resets, `seed ${seed}`).toBe(0);
       cuts += device.sessions;
       const mine = world.log.filter(
         (entry) => Buffer.from(entry.sender).toString('hex') === device.user.replaceAll('-', ''),

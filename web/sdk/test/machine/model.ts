@@ -12,6 +12,7 @@ import { toHex, uuid, uuidBytes } from '../../src/ids.ts';
 import type { Tick } from '../../src/machine/connect.ts';
 import { Machine } from '../../src/machine/machine.ts';
 import type { Config } from '../../src/machine/parts.ts';
+import * as resets from '../../src/machine/reset.ts';
 import type { Save, Saved, StoredConversation, StoredItem } from '../../src/store.ts';
 import type { Event } from '../../src/types.ts';
 
@@ -66,6 +67,8 @@ export class Device {
   link: { up: Uint8Array[]; down: Uint8Array[]; session: number } | undefined;
   dialing = false;
   sessions = 0;
+  /** How often what it held was dropped. */
+  resets = 0;
   /** Calls that were answered, in order. */
   readonly replied: number[] = [];
 
@@ -80,14 +83,15 @@ export class Device {
   boot(): void {
     this.link = undefined;
     this.dialing = false;
-    this.machine = new Machine(CONFIG, {
+    const saved = {
       account: this.account,
       feedPosition: this.feed,
       conversations: [...this.conversations.values()].map((it) => structuredClone(it)),
       outbox: [...this.outbox.values()],
       lastLocalId: 0,
       users: [],
-    });
+    };
+    this.machine = new Machine(CONFIG, saved, resets);
     this.machine.start(this.world.tick());
     this.act();
   }
@@ -109,7 +113,14 @@ export class Device {
   act(): void {
     for (const save of this.machine.takeSaves()) this.save(save);
     for (let next = this.machine.pollOutput(); next; next = this.machine.pollOutput()) {
-      if (next.type === 'emit') this.events.push(next.event);
+      if (next.type === 'emit') {
+        if (next.event.type === 'reset') {
+          this.resets++;
+          // What was shown goes.
+          this.events.length = 0;
+        }
+        this.events.push(next.event);
+      }
       if (next.type === 'reply') this.replied.push(next.call);
       if (next.type === 'dial') this.dialing = true;
       if (next.type === 'hangup') {
@@ -126,6 +137,11 @@ export class Device {
   }
 
   private save(save: Save): void {
+    if (save.type === 'reset') {
+      this.conversations.clear();
+      if (!save.conversation) this.account = undefined;
+      this.feed = 0;
+    }
     if (save.type === 'account') this.account = save.account;
     if (save.type === 'feed') this.feed = save.position;
     if (save.type === 'conversation')
@@ -170,7 +186,23 @@ export class World {
   private readonly given = new Map<string, number>();
   readonly violations: string[] = [];
 
+  incarnation = 1;
+  wasPutBack = false;
+
   constructor(readonly dice: Dice) {}
+
+  /** A copy takes the server's place that has the first so many entries. */
+  putBack(length: number): void {
+    this.wasPutBack = true;
+    // What is stamped from here on is later than all that was.
+    this.nowMs++;
+    this.log.length = length;
+    for (const [key, sent] of this.answers) if (sent.seq > length) this.answers.delete(key);
+    for (const cursors of [this.read, this.delivered]) {
+      for (const [user, seq] of cursors) cursors.set(user, Math.min(seq, length));
+    }
+    for (const device of this.devices) if (device.link) device.lose();
+  }
 
   tick(): Tick {
     return { nowMs: this.nowMs, wallMs: this.nowMs, random: this.dice.next() };
@@ -184,7 +216,7 @@ export class World {
 
   private changes(user: string, position: number): Init<wire.Changes> {
     const last = this.log.length;
-    if (last <= position) return { feedPosition: last };
+    if (last === position || last === 0) return { feedPosition: last };
     const read = this.read.get(user) ?? 0;
     const own = this.log.findLast((entry) => uuid(entry.sender) === user)?.seq ?? 0;
     const entry = {
@@ -195,6 +227,7 @@ export class World {
       read,
       delivered: this.delivered.get(user) ?? 0,
       lastOrdinal: last,
+      lastTimeMs: this.log.at(-1)?.timeMs ?? 0,
       floorOrdinal: Math.max(read, own),
     };
     return { entries: [entry], feedPosition: last };
@@ -342,7 +375,9 @@ export class World {
   }
 
   private welcome(device: Device, hello: wire.Hello): Init<wire.Welcome> {
-    if (hello.feedPosition > this.log.length) this.violations.push('a feed position ahead');
+    if (hello.feedPosition > this.log.length && !this.wasPutBack) {
+      this.violations.push('a feed position ahead');
+    }
     return {
       version: 1,
       session: uuidBytes(id(1)),
@@ -352,6 +387,7 @@ export class World {
       limits: { textChars: 1000, requestsInFlight: 20, fetchEntries: 20 },
       heartbeatMs: 5_000,
       changes: this.changes(device.user, hello.feedPosition),
+      incarnation: new Uint8Array(16).fill(this.incarnation),
     };
   }
 }

@@ -22,6 +22,8 @@ export function rowLabel(row: Row, nameOf: NameOf): string {
       return `${systemText(row, nameOf)}, ${clockText(row.timeMs)}`;
     case 'unknown':
       return t('chat.unknownEntry', { name: nameOf(row.sender) });
+    case 'damaged':
+      return t('chat.damagedEntry');
     case 'day':
       return dayText(row.timeMs);
     case 'unread':

@@ -57,7 +57,7 @@ export class Conversation {
   constructor(id: string, held: number | undefined, saved?: StoredConversation) {
     const at = held ?? 0;
     this.id = id;
-    this.log = new Log(at, saved?.last ?? at);
+    this.log = new Log(at, saved?.last ?? at, saved?.mark);
     this.acknowledged = new Acknowledged(saved?.confirmed ?? at, saved?.wanted ?? 0);
     this.read = new ReadMark(saved?.read ?? 0, saved?.readWanted ?? 0);
     this.count = new Count(at, saved?.count);
@@ -93,6 +93,7 @@ export class Conversation {
       request: this.#request,
       hidden: this.hidden.known,
       periods: this.expiry.periods,
+      mark: this.log.marks.get(this.log.held),
     };
   }
 
@@ -223,6 +224,7 @@ export class Conversation {
     return (
       this.describing.dueAtMs() !== undefined ||
       this.log.hasGap ||
+      this.log.doubted ||
       this.acknowledged.isPending ||
       this.read.isPending ||
       this.hidden.due() !== undefined
@@ -246,7 +248,8 @@ export class Conversation {
       value: Init<wire.Read & wire.Hidden & wire.Fetch>,
     ): Request => {
       const asked = { conversation: uuidBytes(id), ...value };
-      const kind = { case: type === 'refetch' ? 'fetch' : type, value: asked } as const;
+      const isFetch = type === 'refetch' || type === 'check';
+      const kind = { case: isFetch ? 'fetch' : type, value: asked } as const;
       return { pending: { type, id }, kind };
     };
     let later: number | undefined;
@@ -285,6 +288,11 @@ export class Conversation {
     if (after !== undefined) {
       this.hidden.start();
       return ask('hidden', { after });
+    }
+    // Once in a session, should it be refused.
+    if (log.doubted && !log.asked) {
+      log.asked = log.held;
+      return ask('check', { from: { case: 'afterSeq', value: log.held - 1 }, limit: 1 });
     }
     const gapAtMs = this.#begun && this.#roster ? log.fetchAtMs() : undefined;
     if (gapAtMs !== undefined) {

@@ -73,6 +73,8 @@ export class Count {
       case 'unknown':
         // Erased by its age, or newer than this build: it may count.
         return raw.kind === wire.EntryKind.TEXT && this.#makeStale();
+      case 'damaged':
+        return this.#makeStale();
       default:
         return false;
     }

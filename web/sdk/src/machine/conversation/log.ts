@@ -23,6 +23,12 @@ const GRACE_MS = 200;
 const STALLS = 3;
 
 export class Log {
+  /** What tells the newest entries that were taken from others, for `reset.ts`. */
+  readonly marks = new Map<number, string>();
+  /** The server is to be asked whether its log still has what was taken. */
+  doubted = false;
+  /** Up to where that was taken when it was asked. */
+  asked = 0;
   readonly #stash = new Map<number, Raw>();
   #stashBytes = 0;
   #held: number;
@@ -33,7 +39,8 @@ export class Log {
   /** Fetches in a row that brought nothing. */
   #stalls = 0;
 
-  constructor(held: number, last: number) {
+  constructor(held: number, last: number, mark?: string) {
+    if (mark) this.marks.set(held, mark);
     this.#held = held;
     this.#last = Math.max(last, held);
   }
@@ -60,7 +67,10 @@ export class Log {
   offer(entry: Raw): void {
     const { seq } = entry;
     this.#last = Math.max(this.last, seq);
-    if (seq <= this.held || this.#stash.has(seq)) return;
+    if (seq <= this.held) return;
+    // The last word counts: what waits may be of an earlier session.
+    this.#stashBytes -= this.#stash.get(seq)?.bytes.length ?? 0;
+    this.#stash.delete(seq);
     const size = entry.bytes.length;
     const fits = this.#stash.size < STASH_ENTRIES && this.#stashBytes + size <= STASH_BYTES;
     // The next one in order always fits: without it nothing can move.
@@ -124,6 +134,7 @@ export class Log {
   }
 
   handleDisconnected(): void {
+    this.asked = 0;
     this.#fetching = false;
     this.#stalls = 0;
     this.#notBeforeMs = 0;

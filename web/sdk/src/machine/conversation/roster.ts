@@ -93,6 +93,7 @@ export class Roster {
         return 'changed';
       }
       case 'erased':
+      case 'damaged':
         return 'lost';
       default:
         return 'same';
