@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Chat from a terminal, or from a script with JSON lines.
     Chat(ChatArguments),
+    /// Check whether the node is well: what is around it, and every row it keeps.
+    Doctor(DoctorArguments),
     /// Print what users reported to the operators, as JSON lines.
     Reports(ReportsArguments),
     /// Look at or make a configuration.
@@ -40,6 +42,38 @@ pub(crate) enum Command {
         command: ConfigCommand,
     },
 }
+
+/// What `doctor` is told.
+#[derive(Debug, Args)]
+#[command(after_help = DOCTOR_HELP)]
+pub(crate) struct DoctorArguments {
+    #[command(flatten)]
+    pub(crate) settings: SettingArguments,
+    /// One JSON object a line; the last one is the summary
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read at most so many bytes a second [default: 67108864 while a server runs, else no bound]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rate: Option<u64>,
+    /// Leave out what takes reading every row
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Say nothing of progress on standard error
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Make a new store in this empty folder of all that can be read; the old one is only read
+    #[arg(long, value_name = "NEWDIR", conflicts_with = "quick")]
+    pub(crate) salvage: Option<PathBuf>,
+}
+
+const DOCTOR_HELP: &str = "\
+A server may run on the data folder: the store is looked at as it is at this moment,
+and nothing is changed. It takes the settings that the server is started with.
+With --salvage no server may run on it. The new store has the old one's accounts,
+conversations and certificate; parley serve --data NEWDIR starts on it. What is lost
+is said at the end.
+Exit codes: 0 well (warnings included), or nothing lost; 1 problems were found, or
+something is lost; 2 it could not be checked, or not be salvaged.";
 
 /// What `reports` is told.
 #[derive(Debug, Args)]

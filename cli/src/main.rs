@@ -10,6 +10,7 @@
 mod arguments;
 mod chat;
 mod config;
+mod doctor;
 mod logging;
 mod reports;
 mod serve;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Chat(arguments) => chat::run(arguments),
+        Command::Doctor(arguments) => Ok(doctor::run(&arguments)),
         Command::Reports(arguments) => reports::run(&arguments),
         Command::Config { command } => config::run(&command),
     };

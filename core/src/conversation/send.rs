@@ -89,7 +89,7 @@ impl Conversation {
 
 impl State {
     /// Takes what an entry changes. A conversation comes to be with its first.
-    pub(super) fn take(&mut self, sender: UserId, act: &Act, stamped: Position, turns: bool) {
+    pub fn take(&mut self, sender: UserId, act: &Act, stamped: Position, turns: bool) {
         if turns {
             note_turn(&mut self.turns, stamped.seq);
         }

@@ -8,6 +8,18 @@ use parley_protocol::{Code, UserId};
 use super::query::user;
 use crate::conversation::{Act, Change, Info, Role, Settings};
 
+/// What a stored entry with this kind and body does.
+///
+/// # Errors
+/// The code with which the border refuses such a body, whatever the length of its text.
+pub fn act_of(kind: u32, body: Bytes) -> Result<Act, Code> {
+    // Of these the server writes the body itself.
+    if kind == wire::EntryKind::MemberJoined as u32 {
+        return Ok(Act::Change(Change::Joined));
+    }
+    act(&ValidatedBody::new(kind, body, u32::MAX)?)
+}
+
 /// What an entry with this body does.
 ///
 /// # Errors

@@ -25,6 +25,7 @@ use parley_protocol::wire::{self, server_envelope};
 use parley_protocol::{Code, ConversationId, DeviceId, Message, SessionId, UserId, limits};
 
 use crate::conversation::{Given, Interval};
+pub use act::act_of;
 pub use action::{Action, Command, CursorMove, Request, RequestNumber, Subscription, To, Typing};
 pub use hello::ValidatedHello;
 pub use query::{InviteAct, InviteCode, Query, Range};

@@ -62,7 +62,8 @@ fn raise() -> Option<u64> {
 }
 
 impl Shares {
-    fn of(limit: Option<u64>, configured: usize) -> Result<Self, TooFew> {
+    /// Who gets how many of so many.
+    pub(super) fn of(limit: Option<u64>, configured: usize) -> Result<Self, TooFew> {
         let Some(files) = limit else {
             return Ok(Self { limit, store: STORE_MOST, connections: configured });
         };

@@ -6,6 +6,7 @@
 //! spread over a window, what was accepted committed, the feed written.
 
 pub mod config;
+pub mod doctor;
 
 mod backend;
 mod commits;

@@ -122,12 +122,17 @@ impl Files {
     }
 }
 
-/// The self-signed pair, made if it isn't there.
-pub(super) fn made(options: &Options) -> Result<Files, TlsError> {
-    let files = Files {
+/// Where the self-signed pair is, or would be.
+pub(super) fn made_files(options: &Options) -> Files {
+    Files {
         certificate: options.folder.join("certificate.pem"),
         key: options.folder.join("key.pem"),
-    };
+    }
+}
+
+/// The self-signed pair, made if it isn't there.
+pub(super) fn made(options: &Options) -> Result<Files, TlsError> {
+    let files = made_files(options);
     // The certificate is written last: without it nobody has ever been served.
     match (files.certificate.exists(), files.key.exists()) {
         (true, true) => Ok(files),

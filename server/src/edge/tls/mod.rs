@@ -8,6 +8,7 @@
 //! provider is named, never the process's default.
 
 mod files;
+mod look;
 mod reload;
 mod short;
 mod validity;
@@ -26,6 +27,7 @@ use rustls::sign::CertifiedKey;
 use sha2::{Digest as _, Sha256};
 
 pub use files::{Files, TlsError};
+pub use look::{Looked, look};
 use short::Short;
 
 /// Sessions of TLS 1.2 that may be resumed; 1.3 uses tickets, which cost no memory.

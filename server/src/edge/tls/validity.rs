@@ -69,7 +69,7 @@ impl Validity {
 }
 
 /// The first value of any kind: its tag, its content, and what is behind it.
-fn any(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub(super) fn any(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = der.split_first()?;
     let (first, rest) = rest.split_first()?;
     let (length, rest) = if first & 0x80 == 0 {

@@ -12,6 +12,8 @@
 //! No other module names a RocksDB type but `rot`. Its own messages go to tracing, its
 //! LOG files are off: opening writes nothing but the database.
 
+pub mod walk;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -115,6 +117,8 @@ enum Access {
     Guest,
     /// The one process that has the folder, and can't write.
     Reader(Recovery),
+    /// Somebody who looks at what is left of it.
+    Rescuer,
 }
 
 impl Rocks {
@@ -142,6 +146,16 @@ impl Rocks {
     /// [`EngineError`].
     pub fn read(path: &Path, budget: Budget, recovery: Recovery) -> Result<Self, EngineError> {
         Self::open_as(path, budget, Access::Reader(recovery))
+    }
+
+    /// As [`Rocks::look`], also at a database that nobody could work with: without
+    /// the files that are missing, and with what follows damage in the write-ahead
+    /// log.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn look_at_the_rest(path: &Path, budget: Budget) -> Result<Self, EngineError> {
+        Self::open_as(path, budget, Access::Rescuer)
     }
 
     fn open_as(path: &Path, budget: Budget, access: Access) -> Result<Self, EngineError> {
@@ -176,9 +190,13 @@ impl Rocks {
                 options.set_paranoid_checks(false);
                 DB::open_cf_descriptors(&options, path, families(true))
             }
-            Access::Guest => {
+            Access::Guest | Access::Rescuer => {
                 // All files are opened at once, so that none goes away later.
                 options.set_max_open_files(-1);
+                if access == Access::Rescuer {
+                    options.set_paranoid_checks(false);
+                    options.set_wal_recovery_mode(DBRecoveryMode::SkipAnyCorruptedRecord);
+                }
                 options.create_if_missing(false);
                 let look = |options: &Options| {
                     DB::open_cf_descriptors_read_only(options, path, families(false), false)
@@ -209,7 +227,7 @@ impl Rocks {
                     cause: error.to_string(),
                 })?)
             }
-            Access::Guest | Access::Reader(_) => None,
+            Access::Guest | Access::Rescuer | Access::Reader(_) => None,
         };
         Ok(Self {
             watch,
@@ -244,7 +262,8 @@ impl Rocks {
     }
 
     /// Number of the last row: of all that was written, or found at opening.
-    pub(in crate::storage::store) fn last_row(&self) -> u64 {
+    #[must_use]
+    pub fn last_row(&self) -> u64 {
         self.db.latest_sequence_number()
     }
 
