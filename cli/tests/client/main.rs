@@ -16,6 +16,7 @@ mod groups;
 mod migration;
 mod offline;
 mod people;
+mod restored;
 mod resume;
 mod support;
 mod transports;
