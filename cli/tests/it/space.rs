@@ -28,6 +28,12 @@ fn launch(place: &Path) -> Launch {
         .with("PARLEY_RATES__INBOUND_BURST_BYTES", "4294967295")
 }
 
+/// With a mark so far from the next, and from the way back, that a log which has gone into
+/// files, and gives its room back, makes no difference.
+fn marked(place: &Path) -> Launch {
+    launch(place).with("PARLEY_STORAGE__FREE_BYTES", "50331648")
+}
+
 /// Random text, which does not compress.
 fn words(chars: usize) -> String {
     (0..chars).map(|_| fastrand::alphanumeric()).collect()
@@ -62,15 +68,19 @@ impl Kept {
         None
     }
 
-    /// Writes until a look at the disk has found it low: what is counted between two
-    /// looks is counted high, and may be refused before that.
+    /// Writes until the disk is low and stays so: what is counted between two looks is
+    /// counted high, and a log that has gone into files gives its room back a little later.
     async fn fill(&mut self, session: &mut Session, to: &Person, ready: &Ready) {
-        loop {
-            let failure = self.write(session, to, 2_000).await.expect("it never got full");
-            assert!(is_low(&failure), "{failure:?}");
-            if metric(ready, "parley_storage_level ").await > 0.0 {
-                return;
+        let mut low = 0;
+        while low < 6 {
+            if let Some(failure) = self.write(session, to, 10).await {
+                assert!(is_low(&failure), "{failure:?}");
+                let is_low = metric(ready, "parley_storage_level ").await > 0.0;
+                low = if is_low { low + 1 } else { 0 };
+                // Longer than from one look to the next.
+                tokio::time::sleep(Duration::from_millis(600)).await;
             }
+            assert!(self.texts.len() < 2_000, "it never got full");
         }
     }
 
@@ -135,9 +145,8 @@ const ROOM_AGAIN: &str = "has room again";
 async fn one_account_fills_the_disk_and_the_others_read_delete_and_leave() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("small");
-    let Some(mount) = Mount::new(&place, "64m") else { return };
-    let launch = launch(&place);
-    let mut server = launch.start().await;
+    let Some(mount) = Mount::new(&place, "128m") else { return };
+    let mut server = marked(&place).start().await;
     let ready = server.ready.clone();
     let api = Api::plain(&ready);
     let (ann, ben) = (api.sign_up("ann", "phone").await, api.sign_up("ben", "phone").await);
@@ -195,13 +204,15 @@ async fn one_account_fills_the_disk_and_the_others_read_delete_and_leave() {
     })
     .await;
 
-    // With room it goes on by itself; one line said when it began, one that it is over.
+    // With room it goes on by itself; a line said when it began, one that it is over.
     mount.remount("size=400m");
     until_level(&ready, |level| level == 0.0).await;
     assert_eq!(readyz(&ready).await, "ready\n");
     assert_eq!(waiting.sent("waits").await["id"], "waits");
     assert_eq!(kept.write(&mut session, &ben, 5).await, None);
-    assert_eq!((lines(&server, PASSED), lines(&server, ROOM_AGAIN)), (1, 1));
+    // Often enough the log's own files give a little back in between.
+    let (passed, again) = (lines(&server, PASSED), lines(&server, ROOM_AGAIN));
+    assert!(passed == again && (1..=3).contains(&passed), "{passed} and {again}");
     server.restart().await;
     let mut session = Session::open(&server.ready, Transport::Quic, &ben).await;
     kept.check(&mut session, &[1]).await;
@@ -211,8 +222,8 @@ async fn one_account_fills_the_disk_and_the_others_read_delete_and_leave() {
 async fn many_fill_the_disk_and_a_kill_then_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("small");
-    let Some(_mount) = Mount::new(&place, "64m") else { return };
-    let mut server = launch(&place).start().await;
+    let Some(_mount) = Mount::new(&place, "128m") else { return };
+    let mut server = marked(&place).start().await;
     let api = Api::plain(&server.ready);
     let ben = api.sign_up("ben", "phone").await;
     let mut all = tokio::task::JoinSet::new();
