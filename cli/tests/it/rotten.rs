@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use parley_protocol::wire::{Entry, fetch::From};
+use parley_protocol::wire::{ConversationSettings, Entry, fetch::From};
 use parley_protocol::{Code, ConversationId};
 
 use super::groups::people_with;
@@ -106,6 +106,11 @@ async fn said(count: usize, length: usize) -> World {
     let (folder, mut server, [ann, ben]) = people_with(["ann", "ben"], more).await;
     let mut a = Session::open(&server.ready, Transport::Tls, &ann).await;
     let said: Vec<String> = (0..count).map(|_| words(length)).collect();
+    for n in 0..4 {
+        let name = format!("group{n}");
+        let made = asks::new_group(&name, "G", ConversationSettings::default(), &[ben.user]);
+        a.send(made).await.unwrap();
+    }
     let mut id = None;
     for (n, words) in said.iter().enumerate() {
         let sent = a.send(send_to(&ben.user, &format!("m{n}"), words)).await.unwrap();
@@ -133,7 +138,7 @@ async fn a_rotten_message_hides_no_other_and_can_be_deleted() {
     let export = api.get("/v1/account/export", Some(&ann.bearer)).await;
     let text = String::from_utf8(export.body.to_vec()).unwrap();
     assert!(text.ends_with("{\"end\":true}\n"));
-    assert_eq!(text.lines().filter(|line| line.contains("\"message\"")).count(), 28);
+    assert_eq!(text.lines().filter(|line| line.contains("\"text\"")).count(), 28);
     let lacks = text.lines().filter(|line| line.contains("\"damaged\"")).collect::<Vec<_>>();
     assert!(lacks.len() == 2 && lacks[0].contains("\"seq\":15"), "{lacks:?}");
     // It can be read past, answered and deleted by whoever wrote it, and nothing else.
@@ -231,4 +236,44 @@ async fn a_rotten_block_of_messages_costs_what_it_holds() {
     let log = server.stderr();
     let told = log.lines().filter(|line| line.contains("a row can't be read")).count();
     assert!((1..=lost.len()).contains(&told), "{told} lines:\n{log}");
+}
+
+#[tokio::test]
+async fn a_rotten_block_that_a_compaction_meets_stops_nobody() {
+    let World { folder, mut server, ann, ben, id, said } = said(300, 300).await;
+    // As many tables as make a compaction due: each start writes one.
+    let table = files(folder.path(), "sst").pop().unwrap();
+    flip(&table, fs::metadata(&table).unwrap().len() as usize * 2 / 5);
+    let mut log = String::new();
+    let mut said = said.len() as u64;
+    let mut others = Vec::new();
+    for start in 0..6 {
+        server.restart().await;
+        let api = Api::plain(&server.ready);
+        api.login("ann", &format!("laptop{start}")).await;
+        let mut a = Session::open(&server.ready, Transport::Tls, &ann).await;
+        let mut b = Session::open(&server.ready, Transport::Quic, &ben).await;
+        // Tables of one conversation alone would be moved and not merged.
+        let name = format!("g{start}");
+        let made = asks::new_group(&name, "G", ConversationSettings::default(), &[ben.user]);
+        others.push(conversation_of(&a.send(made).await.unwrap()));
+        for (n, other) in others.iter().enumerate() {
+            done(&mut a, send_into(other, &format!("o{start}-{n}"), &words(300))).await;
+        }
+        for n in 0..20 {
+            said += 2;
+            let words = words(300);
+            a.send(send_into(&id, &format!("a{start}-{n}"), &words)).await.unwrap();
+            let sent = b.send(send_into(&id, &format!("b{start}-{n}"), &words)).await.unwrap();
+            assert_eq!(sent.seq, said);
+        }
+        let all = history(&mut b, &id).await;
+        assert_eq!(all.len() as u64, said);
+        assert!(all.iter().any(|entry| entry.damaged) && !all[all.len() - 1].damaged);
+        assert!(server.is_running());
+        log.push_str(&server.stderr());
+        server.terminate();
+        assert!(server.exited().await.success());
+    }
+    assert!(log.contains("rests from compactions") && log.contains(".sst"), "{log}");
 }
