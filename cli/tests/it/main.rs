@@ -20,6 +20,7 @@ mod delivery;
 mod descriptors;
 mod devices;
 mod disk;
+mod doctor;
 mod drain;
 mod erased;
 mod gone;

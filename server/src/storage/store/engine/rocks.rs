@@ -191,6 +191,7 @@ impl Rocks {
                 DB::open_cf_descriptors(&options, path, families(true))
             }
             Access::Guest | Access::Rescuer => {
+                track_logs(&mut options);
                 // All files are opened at once, so that none goes away later.
                 options.set_max_open_files(-1);
                 if access == Access::Rescuer {
@@ -207,6 +208,7 @@ impl Rocks {
                 })
             }
             Access::Reader(recovery) => {
+                track_logs(&mut options);
                 options.create_if_missing(false);
                 options.set_wal_recovery_mode(mode(recovery));
                 // As above: without the checks only what is whole.
@@ -465,6 +467,13 @@ fn all_tables_are_there(db: &DB, path: &Path) -> Result<(), EngineError> {
             cause: format!("the table file {name} is missing or cut"),
         }),
     }
+}
+
+/// Who only reads has to track the files of the log as their owner does: told not to, the
+/// database means to strike them off its list, which a reader has no means for, and the
+/// process dies of a null pointer.
+fn track_logs(options: &mut Options) {
+    options.set_track_and_verify_wals_in_manifest(true);
 }
 
 fn database_options(
