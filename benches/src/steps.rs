@@ -263,7 +263,7 @@ fn open_session() -> Session {
         handshake_ms: 10_000,
         incarnation: [4; 16],
     };
-    let mut session = Session::new(options, SessionId::new([5; 16]), NOW_MS);
+    let mut session = Session::new(std::sync::Arc::new(options), SessionId::new([5; 16]), NOW_MS);
     let hello = wire::Hello {
         version_min: 1,
         version_max: 1,

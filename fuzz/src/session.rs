@@ -128,7 +128,7 @@ pub(crate) fn fresh() -> Session {
         handshake_ms: 1000,
         incarnation: [4; 16],
     };
-    Session::new(options, SessionId::new([5; 16]), 0)
+    Session::new(std::sync::Arc::new(options), SessionId::new([5; 16]), 0)
 }
 
 pub(crate) fn open() -> Session {

@@ -61,7 +61,8 @@ pub struct Identity {
 /// The state of one session.
 #[derive(Debug)]
 pub struct Session {
-    options: Options,
+    /// Shared by all sessions, of which there are many.
+    options: Arc<Options>,
     id: SessionId,
     phase: Phase,
     /// When something last came in, or when the connection began.
@@ -82,7 +83,7 @@ enum Phase {
 impl Session {
     /// A session on a connection that begins now.
     #[must_use]
-    pub fn new(options: Options, id: SessionId, now_ms: u64) -> Self {
+    pub fn new(options: Arc<Options>, id: SessionId, now_ms: u64) -> Self {
         Self {
             options,
             id,
@@ -102,7 +103,7 @@ impl Session {
 
     /// Bytes one frame may have, once the session is open.
     #[must_use]
-    pub const fn frame_bytes(&self) -> u32 {
+    pub fn frame_bytes(&self) -> u32 {
         self.options.limits.frame_bytes
     }
 

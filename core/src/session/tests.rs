@@ -25,7 +25,7 @@ fn options() -> Options {
 }
 
 fn fresh() -> Session {
-    Session::new(options(), SessionId::new([5; 16]), NOW)
+    Session::new(Arc::new(options()), SessionId::new([5; 16]), NOW)
 }
 
 fn identity() -> Identity {

@@ -375,7 +375,7 @@ fn presence_options(config: &Config) -> presence::Options {
 
 fn session_options(config: &Config, store: &Facts) -> session::Options {
     session::Options {
-        rules: Rules {
+        rules: Arc::new(Rules {
             limits: wire::Limits {
                 text_chars: config.sessions.text_chars,
                 frame_bytes: config.sessions.frame_bytes,
@@ -388,7 +388,7 @@ fn session_options(config: &Config, store: &Facts) -> session::Options {
             background_heartbeat_ms: config.sessions.background_heartbeat_ms,
             handshake_ms: config.connections.handshake_ms,
             incarnation: store.incarnation,
-        },
+        }),
         outbound_bytes: config.sessions.outbound_bytes,
         write_timeout: WRITE_TIMEOUT,
         reads: READS,

@@ -64,7 +64,7 @@ const NOTE_EVERY_MS: u64 = 20_000;
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The rules of the protocol with this server's limits.
-    pub rules: Rules,
+    pub rules: Arc<Rules>,
     /// Bytes that may wait for one session. Above it the session is closed as
     /// a slow consumer and resumes from the log.
     pub outbound_bytes: usize,
@@ -179,7 +179,7 @@ impl SessionHost for Host {
         R: FrameReader + 'static,
         W: FrameWriter + 'static,
     {
-        let rules = self.inner.options.rules.clone();
+        let rules = Arc::clone(&self.inner.options.rules);
         let mut session = Session::new(rules, session_id(), self.now_ms());
         // Boxed where a session is only once or seldom: what it holds while
         // nothing is said must not have room for it.
