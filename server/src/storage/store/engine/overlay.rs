@@ -3,7 +3,7 @@
 //! out for itself (feeds, marks) have a place, and nothing it is told is ever
 //! acknowledged.
 //!
-//! Bounded: beyond [`MOST_BYTES`] a write fails as on a full disk.
+//! Bounded: beyond `MOST_BYTES` a write fails as on a full disk.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -8,7 +8,7 @@
 //! A rotten table or blob file costs what it holds: the database is opened without
 //! RocksDB's paranoid checks, which would stop all writes when a compaction meets it.
 //! What these checks did for writes is done here: the first that fails is the last
-//! ([`Health`]), and so is the first table that can't be written (`rot`).
+//! (`Health`), and so is the first table that can't be written (`rot`).
 //! No other module names a RocksDB type but `rot`. Its own messages go to tracing, its
 //! LOG files are off: opening writes nothing but the database.
 
