@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Command::Config { command } => config::run(&command),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("parley: {}", one_line(&error));
+        logging::tell(format_args!("parley: {}", one_line(&error)));
         ExitCode::FAILURE
     })
 }

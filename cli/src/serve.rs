@@ -141,9 +141,9 @@ fn announce(ready: &Ready) -> anyhow::Result<()> {
     let operator = operator.as_deref().unwrap_or("off");
     tracing::info!(quic, tls, http, operator, fingerprint, data = %data.display(), "serving");
     let address = quic.trim_start_matches("quic://");
-    eprintln!(
+    logging::tell(format_args!(
         "chat in a browser:\n  {http}/\nor from another terminal:\n  parley chat --server parley://{address} --trust {fingerprint}"
-    );
+    ));
     Ok(())
 }
 
@@ -153,10 +153,10 @@ fn announce(ready: &Ready) -> anyhow::Result<()> {
 fn end_process(error: LogError) {
     let error = anyhow::Error::from(error);
     tracing::error!(%error, "fatal: ending the process");
-    eprintln!(
+    logging::tell(format_args!(
         "parley: {error}; nothing is acknowledged from here on. \
          Look at the disk (space, permissions, health), then start again."
-    );
+    ));
     signals::exit_failed();
 }
 

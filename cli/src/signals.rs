@@ -14,6 +14,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::logging;
+
 /// What is left after the drain, or after the second signal, for the last sessions and
 /// for what was accepted to be committed.
 const CLOSE_WITHIN: Duration = Duration::from_secs(15);
@@ -90,11 +92,11 @@ async fn run(mut signals: Signals, told: Told) {
 fn give_up(told: &Told) -> ! {
     let waiting = told.unsynced.get().map_or(0, Unsynced::count);
     tracing::error!(waiting, "not closed in time: ending the process");
-    eprintln!(
+    logging::tell(format_args!(
         "parley: not closed within {} s of the drain: {waiting} writes were not synced, and none \
          of them acknowledged. Look at the disk, then start again.",
         CLOSE_WITHIN.as_secs()
-    );
+    ));
     exit_failed()
 }
 

@@ -22,6 +22,7 @@ mod devices;
 mod disk;
 mod doctor;
 mod drain;
+mod drills;
 mod erased;
 mod gone;
 mod groups;

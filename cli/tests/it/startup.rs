@@ -374,3 +374,17 @@ async fn a_refusal_names_what_would_do() {
     }
     assert!(!folder.path().join("data").exists(), "a refused server makes no folder");
 }
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = Launch::new(&folder.path().join("data"));
+    // As a file on a disk that is full.
+    let mut server = launch.after_shell("exec 2>/dev/full").start().await;
+    let api = Api::plain(&server.ready);
+    let (ann, ben) = (api.sign_up("ann", "phone").await, api.sign_up("ben", "phone").await);
+    let mut session = Session::open(&server.ready, Transport::Tls, &ann).await;
+    session.say(&ben, "1", "hello").await;
+    server.terminate();
+    assert_eq!(server.exited().await.code(), Some(0));
+}

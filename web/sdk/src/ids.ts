@@ -40,6 +40,6 @@ export function uuidBytes(id: string): Uint8Array<ArrayBuffer> {
   const bytes = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
     ? fromHex(id.replaceAll('-', ''))
     : undefined;
-  if (!bytes) throw new TypeError('an id is written as a UUID');
+  if (!bytes) throw new TypeError('an id is a UUID');
   return bytes;
 }

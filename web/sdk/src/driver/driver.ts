@@ -364,7 +364,7 @@ export class Driver {
       const token = fromHex(text);
       if (attempt.signal.aborted) return;
       if (token?.length !== 32) {
-        throw new ParleyError(problem('signIn', 'a token is written as 64 hex digits'));
+        throw new ParleyError(problem('signIn', 'a token is 64 hex digits'));
       }
       this.input((tick) => this.machine.handleToken(tick, token));
     } catch (thrown) {
