@@ -227,8 +227,12 @@ async fn many_fill_the_disk_and_a_kill_then_loses_nothing() {
     let api = Api::plain(&server.ready);
     let ben = api.sign_up("ben", "phone").await;
     let mut all = tokio::task::JoinSet::new();
+    let mut writers = Vec::new();
+    // All of them before the first writes: on a disk that is almost full none is made.
     for number in 0..8 {
-        let writer = api.sign_up(&format!("writer-{number}"), "phone").await;
+        writers.push(api.sign_up(&format!("writer-{number}"), "phone").await);
+    }
+    for writer in writers {
         let (ready, ben) = (server.ready.clone(), ben.clone());
         all.spawn(async move {
             let mut session = Session::open(&ready, Transport::Quic, &writer).await;
