@@ -10,7 +10,7 @@ use super::engine::{Engine, Trouble};
 use super::folder::Folder;
 use super::{OpenError, StoreError};
 use crate::base::space::Space;
-use crate::storage::space::Boot;
+use crate::storage::space::{Boot, room};
 
 /// Opens the database of a folder to read, if there is one, and closes its space to writes.
 pub(super) fn open(
@@ -45,14 +45,40 @@ pub(super) fn writable(engine: Rocks, space: &Space) -> Arc<dyn Engine> {
     if space.needed().is_some() { Arc::new(Overlay::new(engine)) } else { engine }
 }
 
-/// Says the figures where the disk got full in the middle of a start.
+/// Says the figures where the disk got full in the middle of a start. Where there is room
+/// all the same (a quota, a fault of the disk) they would say nothing, and the error stays.
 pub(super) fn explain(error: OpenError, path: &Path, boot: Boot) -> OpenError {
-    match error {
+    let of_room = matches!(
+        &error,
         OpenError::Store { source: StoreError::Engine(error), .. }
-            if error.trouble == Trouble::NoSpace =>
-        {
-            OpenError::NoRoom { path: path.to_owned(), boot }
-        }
-        other => other,
+            if error.trouble == Trouble::NoSpace
+    );
+    if !of_room {
+        return error;
+    }
+    let free = room(path).map_or(boot.free, |room| room.free);
+    let boot = Boot { free, ..boot };
+    if boot.suffices() { error } else { OpenError::NoRoom { path: path.to_owned(), boot } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::store::EngineError;
+
+    #[test]
+    fn figures_are_said_only_where_they_are_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let failed = |trouble| OpenError::Store {
+            path: folder.path().to_owned(),
+            source: EngineError { doing: "open", trouble, cause: "the disk's words".to_owned() }
+                .into(),
+        };
+        let needing = |needed| Boot { log_bytes: 0, needed, free: u64::MAX, gave_reserve: false };
+        let said =
+            |trouble, needed| explain(failed(trouble), folder.path(), needing(needed)).to_string();
+        assert!(said(Trouble::NoSpace, 1).contains("the disk's words"));
+        assert!(said(Trouble::NoSpace, u64::MAX).contains("and a start needs"));
+        assert!(said(Trouble::Io, u64::MAX).contains("the disk's words"));
     }
 }
