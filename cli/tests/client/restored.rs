@@ -3,24 +3,11 @@
 //! sent afterwards is missed by anybody.
 
 use std::fs;
-use std::path::Path;
 
 use parley_client::{Event, ResetReason};
 
-use crate::common::{Server, patiently};
+use crate::common::{Server, copy_all, patiently};
 use crate::support::{ann_and_ben, builder, messages, pick, server, texts};
-
-fn copy(from: &Path, to: &Path) {
-    if from.is_dir() {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            copy(&path, &to.join(path.file_name().unwrap()));
-        }
-    } else {
-        fs::copy(from, to).unwrap();
-    }
-}
 
 async fn stop(server: &mut Server) {
     server.terminate();
@@ -49,7 +36,7 @@ async fn after_a_restore_nothing_is_missed_by_clients_ahead_behind_or_away() {
     messages(&mut behind_saw, 11).await;
     behind.close().await;
     stop(&mut server).await;
-    copy(&data, &folder.path().join("copy"));
+    copy_all(&data, &folder.path().join("copy"));
     server.restart().await;
 
     for n in 0..20 {
@@ -62,7 +49,7 @@ async fn after_a_restore_nothing_is_missed_by_clients_ahead_behind_or_away() {
     ahead.close().await;
     stop(&mut server).await;
     fs::remove_dir_all(&data).unwrap();
-    copy(&folder.path().join("copy"), &data);
+    copy_all(&folder.path().join("copy"), &data);
     server.restart().await;
 
     let reset = pick(&mut up_saw, "the reset", |event| match event {

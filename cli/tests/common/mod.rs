@@ -30,6 +30,8 @@ pub(crate) mod session;
 pub(crate) mod tls;
 pub(crate) mod wire;
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 #[allow(unused_imports, reason = "shared by several test binaries")]
@@ -53,5 +55,18 @@ pub(crate) async fn patiently<T>(what: &str, future: impl Future<Output = T>) ->
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
         Err(_) => panic!("{what} did not happen within {PATIENCE:?}"),
+    }
+}
+
+/// Copies a file, or a folder with all that is in it.
+pub(crate) fn copy_all(from: &Path, to: &Path) {
+    if !from.is_dir() {
+        fs::copy(from, to).unwrap();
+        return;
+    }
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        copy_all(&path, &to.join(path.file_name().unwrap()));
     }
 }

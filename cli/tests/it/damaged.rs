@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::common::server::Refused;
 use crate::common::session::{Said, conversation_of, entries_of, send_to, text_of};
-use crate::common::{Api, Launch, Person, Session, Transport};
+use crate::common::{Api, Launch, Person, Ready, Server, Session, Transport, copy_all};
 
 /// Files of the data folder, as the table names them.
 const FILES: [&str; 11] = [
@@ -48,7 +48,7 @@ fn noise(length: usize) -> String {
 }
 
 fn launch(data: &Path) -> Launch {
-    // The hours it waits for the owner of a name are not what is tried here.
+    // What it writes at once is more than one may.
     Launch::new(data).with("PARLEY_RATES__SENDS_BURST", "10000")
 }
 
@@ -75,10 +75,10 @@ impl Known {
             }
             server.kill();
             if round == 0 {
-                copy(&data, kept);
+                copy_all(&data, kept);
                 server = launch(&data).start().await;
             } else {
-                copy(&data, kept);
+                copy_all(&data, kept);
             }
         }
         let conversation = conversation.unwrap();
@@ -97,7 +97,7 @@ impl Known {
                 }
                 "an older copy" => {
                     fs::remove_dir_all(&database).unwrap();
-                    copy(&self.before.join("db"), &database);
+                    copy_all(&self.before.join("db"), &database);
                 }
                 _ => return false,
             }
@@ -109,17 +109,18 @@ impl Known {
             if older.is_empty() {
                 return false;
             }
-            let names_differ = file != "`MANIFEST`";
-            for (index, path) in found.iter().enumerate() {
-                if names_differ && matches!(file, "write-ahead log") {
-                    fs::remove_file(path).unwrap();
-                } else if let Some(older) = older.get(index) {
-                    fs::copy(older, path).unwrap();
-                }
-            }
+            // Files of the log have other names each time.
             if file == "write-ahead log" {
+                for path in &found {
+                    fs::remove_file(path).unwrap();
+                }
                 for path in &older {
-                    fs::copy(path, folder.join("db").join(path.file_name().unwrap())).unwrap();
+                    let home = folder.join("db").join(path.file_name().unwrap());
+                    fs::copy(path, home).unwrap();
+                }
+            } else {
+                for (path, older) in found.iter().zip(&older) {
+                    fs::copy(older, path).unwrap();
                 }
             }
             return true;
@@ -172,11 +173,7 @@ impl Known {
         }
     }
 
-    async fn served(
-        &self,
-        ready: crate::common::Ready,
-        mut server: crate::common::Server,
-    ) -> Result<&'static str, String> {
+    async fn served(&self, ready: Ready, mut server: Server) -> Result<&'static str, String> {
         let mut marked = 0;
         for person in [&self.ann, &self.ben] {
             let mut session = Session::open(&ready, Transport::Tls, person).await;
@@ -255,18 +252,6 @@ fn files(folder: &Path, file: &str) -> Vec<PathBuf> {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    if from.is_dir() {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            copy(&path, &to.join(path.file_name().unwrap()));
-        }
-    } else {
-        fs::copy(from, to).unwrap();
-    }
-}
-
 /// The table: what is expected of a file and a damage.
 fn expected() -> BTreeMap<(&'static str, &'static str), &'static str> {
     let document = include_str!("../../../docs/testing.md");
@@ -296,7 +281,7 @@ async fn every_damage_of_every_file_is_said_or_costs_what_it_holds() {
             running.spawn(async move {
                 let folder = tempfile::tempdir().unwrap();
                 let data = folder.path().join("data");
-                copy(&known.now, &data);
+                copy_all(&known.now, &data);
                 if !known.damage(&data, file, damage) {
                     return ((file, damage), Ok("–"));
                 }
