@@ -65,6 +65,68 @@ test('keys put marks around what is selected, take them off, and can be undone',
   expect(await html('see here')).toBe('see <a href="https://example.com/x">here</a>');
 });
 
+test('copied formatting becomes marks, pasted as plain text none; blank ends are not sent', async () => {
+  await field(page).focus();
+  await page.evaluate(() => {
+    const html = new Blob(['<p>A <b>bold</b> <a href="https://example.com/x">link</a></p>'], {
+      type: 'text/html',
+    });
+    const plain = new Blob(['A bold link'], { type: 'text/plain' });
+    return navigator.clipboard.write([
+      new ClipboardItem({ 'text/html': html, 'text/plain': plain }),
+    ]);
+  });
+  const marked = 'A **bold** [link](https://example.com/x)';
+  await page.keyboard.press('Control+v');
+  expect(await field(page).inputValue()).toBe(marked);
+  await page.keyboard.press('Control+z');
+  expect(await field(page).inputValue()).toBe('');
+  await page.keyboard.press('Control+Shift+v');
+  expect(await field(page).inputValue()).toBe('A bold link');
+  for (const key of ['Shift+Enter', 'Shift+Enter', 'Control+Home', 'Shift+Enter', 'Enter'])
+    await page.keyboard.press(key);
+  await message(page, 'A bold link').waitFor();
+  expect(await message(page, 'A bold link').locator('.text').textContent()).toBe('A bold link');
+});
+
+test('a dropped file and a pasted picture are not sent, and the app says so and stays', async () => {
+  const said = page.getByText('Files and pictures can’t be sent yet.');
+  const close = page.locator('.notice').getByRole('button', { name: 'Close' });
+  // What is not prevented makes a browser leave the page for the file.
+  const prevented = (type: string, where: string, data: 'file' | 'text') =>
+    page.evaluate(
+      ([type, where, data]) => {
+        const dataTransfer = new DataTransfer();
+        if (data === 'file')
+          dataTransfer.items.add(new File(['x'], 'x.png', { type: 'image/png' }));
+        else dataTransfer.setData('text/plain', 'x');
+        const event = new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true });
+        return !document.querySelector(where)?.dispatchEvent(event);
+      },
+      [type, where, data] as const,
+    );
+  for (const where of ['textarea', '.conversation', '.list', 'body']) {
+    expect(await prevented('dragover', where, 'file')).toBe(true);
+    expect(await prevented('drop', where, 'file')).toBe(true);
+  }
+  await said.waitFor();
+  await close.click();
+  await said.waitFor({ state: 'detached' });
+  // A text goes into a field; elsewhere a browser would follow a dropped link.
+  expect(await prevented('drop', 'textarea', 'text')).toBe(false);
+  expect(await prevented('drop', 'body', 'text')).toBe(true);
+  expect(await said.count()).toBe(0);
+  await field(page).focus();
+  await page.evaluate(async () => {
+    const canvas = document.createElement('canvas');
+    const picture = await new Promise<Blob | null>((done) => canvas.toBlob(done));
+    if (picture) await navigator.clipboard.write([new ClipboardItem({ 'image/png': picture })]);
+  });
+  await page.keyboard.press('Control+v');
+  await said.waitFor();
+  expect(await field(page).inputValue()).toBe('');
+});
+
 test('what is formatted is shown by elements, and nothing else becomes one', async () => {
   await say(bob, { type: 'conversation', conversation }, SHOWN);
   await message(page, 'and the answer').waitFor();

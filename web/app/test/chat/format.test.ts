@@ -1,7 +1,7 @@
 // What Ctrl+B, Ctrl+I and Ctrl+Shift+L make of a text; | is where the selection begins and ends.
 
 import { expect, test } from 'vitest';
-import { type Change, linked, marked } from '../../src/chat/composer/format';
+import { type Change, isInCode, linked, marked } from '../../src/chat/composer/format';
 
 function run(shown: string, change: (text: string, from: number, to: number) => Change): string {
   const from = shown.indexOf('|');
@@ -40,4 +40,15 @@ test('a link asks for what is missing', () => {
   expect(link('see |this| now')).toBe('see [this](|https://|) now');
   expect(link('see |https://example.com/a| now')).toBe('see [||](https://example.com/a) now');
   expect(link('||')).toBe('[](|https://|)');
+});
+
+test('what is code knows no marks', () => {
+  const inCode = (shown: string) => isInCode(shown.replace('|', ''), shown.indexOf('|'));
+  expect(['a `b|', '```\nx|', 'a\n```ts\nx|\n```'].map(inCode)).toEqual([true, true, true]);
+  expect(['a|', 'a `b` c|', '```\nx\n```\n|', 'a ` b\n|'].map(inCode)).toEqual([
+    false,
+    false,
+    false,
+    false,
+  ]);
 });

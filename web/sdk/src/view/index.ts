@@ -21,3 +21,4 @@ export {
 export { openTimeline, type TimelineOptions } from './timeline.ts';
 export type * from './types.ts';
 export { presence, typing } from './typing.ts';
+export { withoutBlankEnds } from './written.ts';

@@ -54,3 +54,11 @@ export function linked(text: string, from: number, to: number): Change {
   const begin = from + inside.length + 3;
   return { from, to, put: `[${inside}](https://)`, select: [begin, begin + 'https://'.length] };
 }
+
+/** Whether marks at this place would be code: after an open fence, or an open backtick of the line. */
+export function isInCode(text: string, at: number): boolean {
+  const before = text.slice(0, at);
+  const line = before.slice(before.lastIndexOf('\n') + 1);
+  const isOdd = (parts: readonly string[]) => parts.length % 2 === 0;
+  return isOdd(`\n${before}`.split('\n```')) || isOdd(line.replaceAll('```', '').split('`'));
+}
