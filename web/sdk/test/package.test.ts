@@ -32,6 +32,7 @@ const ENTRIES = {
   '.': 'Client',
   './cache': 'openStore',
   './tabs': 'openShared',
+  './text': 'fold',
   './view': 'conversationList',
 };
 

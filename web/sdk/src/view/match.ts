@@ -1,36 +1,9 @@
 /**
- * Whether a text has the words that somebody looks for, whatever their case,
- * accents and width. Words may stand inside others, so that writing without
- * spaces (Chinese, Japanese) is found too.
+ * Whether a text has the words that somebody looks for, folded. Words may stand
+ * inside others, so that writing without spaces (Chinese, Japanese) is found too.
  */
 
-/** Marks that people leave out: accents, Hebrew points, Arabic vowels and the stretching stroke. Not the vowels of Indic and Thai writing. */
-const MARKS =
-  /[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]/g;
-/** What can't be seen: joiners, direction marks, soft hyphens. */
-const UNSEEN = /\p{Cf}/gu;
-const PLAIN = /^[\x20-\x7e]*$/;
-
-/** A text as it is compared. */
-export function comparable(text: string): string {
-  if (PLAIN.test(text)) return text.toLowerCase();
-  // Upper case first: it makes ß and ss, and both forms of sigma, the same.
-  return (
-    text
-      .toUpperCase()
-      .toLowerCase()
-      .normalize('NFKD')
-      .replace(MARKS, '')
-      .replace(UNSEEN, '')
-      .replaceAll('ς', 'σ')
-      // Endings that are written either way in Arabic.
-      .replaceAll('\u0649', '\u064a')
-      .replaceAll('\u0629', '\u0647')
-      // Persian letters of the same look.
-      .replaceAll('\u06cc', '\u064a')
-      .replaceAll('\u06a9', '\u0643')
-  );
-}
+import { fold } from '../text/fold.ts';
 
 /** What is looked for: all of these words. */
 export type Wanted = readonly string[];
@@ -40,14 +13,14 @@ const WORDS = 16;
 
 /** Nothing when there is nothing to look for. */
 export function wantedWords(query: string): Wanted {
-  const words = comparable(query).split(/\s+/u);
+  const words = fold(query).split(/\s+/u);
   return [...new Set(words.filter((word) => word !== ''))].slice(0, WORDS);
 }
 
 /** Whether a text has all the words. */
 export function hasAll(text: string, wanted: Wanted): boolean {
   if (wanted.length === 0) return false;
-  const compared = comparable(text);
+  const compared = fold(text);
   return wanted.every((word) => compared.includes(word));
 }
 
@@ -83,7 +56,7 @@ function firstOf(letters: readonly string[], wanted: Wanted): number {
   const longest = Math.max(0, ...wanted.map((word) => word.length));
   let tail = '';
   for (const [i, letter] of letters.entries()) {
-    const part = comparable(letter);
+    const part = fold(letter);
     if (part === '') continue;
     tail = (tail + part).slice(-longest - part.length);
     if (wanted.some((word) => tail.includes(word))) return Math.max(0, i - longest);
@@ -97,7 +70,7 @@ function foundIn(letters: readonly string[], wanted: Wanted): Uint8Array {
   const at: number[] = [];
   let compared = '';
   for (const [i, letter] of letters.entries()) {
-    const part = comparable(letter);
+    const part = fold(letter);
     for (let n = 0; n < part.length; n++) at.push(i);
     compared += part;
   }

@@ -1,5 +1,6 @@
 // Emoji by their names: the data, and `:rocket` while it is being written.
 
+import { fold } from '@parley/client/text';
 import type { Begun } from './mentions';
 
 /** The emoji, words to find it by, and what it is called between colons; both with spaces between. */
@@ -46,7 +47,7 @@ function nameBefore(text: string, caret: number, form: RegExp): Begun | undefine
   // In code everything stays as it is.
   const line = text.slice(text.lastIndexOf('\n', at) + 1, at);
   if (line.split('`').length % 2 === 0) return undefined;
-  return { at, letters: (match[1] ?? '').toLowerCase() };
+  return { at, letters: fold(match[1] ?? '') };
 }
 
 /** The emoji of exactly this name. */
@@ -64,7 +65,7 @@ export function findEmoji(groups: readonly EmojiGroup[], letters: string, most: 
   const word = letters.replaceAll('_', ' ');
   for (const [, list] of groups) {
     for (const [emoji, words, all] of list) {
-      const [codes, text] = [all.split(' '), words.toLowerCase()];
+      const [codes, text] = [all.split(' '), fold(words)];
       const begins = codes.find((code) => code.startsWith(letters));
       const found = { emoji, code: begins ?? codes[0] ?? '' };
       if (codes.includes(letters)) ranks[0].push({ emoji, code: letters });

@@ -1,6 +1,7 @@
 // Who can be mentioned by what was written after an @.
 
 import type { User } from '@parley/client';
+import { fold } from '@parley/client/text';
 import type { Match } from './completion.svelte';
 
 export interface People {
@@ -21,9 +22,7 @@ export function findPeople(
 ): Match[] {
   const found: Match[] = users
     .filter((user) => user.id !== me)
-    .filter(
-      (user) => user.name.startsWith(letters) || called(user).toLowerCase().startsWith(letters),
-    )
+    .filter((user) => user.name.startsWith(letters) || fold(called(user)).startsWith(letters))
     .slice(0, most)
     .map((user) => {
       const name = `@${user.name}`;

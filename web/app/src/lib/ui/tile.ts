@@ -11,7 +11,7 @@ export function initials(name: string): string {
   const first = words[0];
   if (first === undefined) return segments(name.trim()).next().value ?? '?';
   const last = words.length > 1 ? (words.at(-1) ?? '') : '';
-  return (first + last).toLocaleUpperCase();
+  return (first + last).toUpperCase();
 }
 
 function* segments(text: string): Generator<string, undefined> {
