@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { faults, readStrings } from '../build/strings';
 import { fill, isolate } from '../src/i18n/fill';
 import { agoText, daysBetween, dayText } from '../src/i18n/format.svelte';
+import { localeFor } from '../src/i18n/locale';
 import { loadLanguage, t } from '../src/i18n/translate.svelte';
 
 const folder = (language: string) => join(import.meta.dirname, '../src/i18n', language);
@@ -48,6 +49,42 @@ describe('filling', () => {
     expect(isolate('en', 'دينا')).toBe('\u2068دينا\u2069');
     expect(isolate('ar', 'ann')).toBe('\u2068ann\u2069');
     expect(isolate('en', 'a\u202eb\u2069c')).toBe('abc');
+  });
+});
+
+describe('the locale', () => {
+  const clock = (language: string, ...languages: string[]) =>
+    new Intl.DateTimeFormat(localeFor(language, languages), {
+      hour: 'numeric',
+      minute: '2-digit',
+    }).format(new Date(2026, 10, 30, 14, 5));
+  const day = (language: string, ...languages: string[]) =>
+    new Intl.DateTimeFormat(localeFor(language, languages), { dateStyle: 'short' }).format(
+      new Date(2026, 10, 30),
+    );
+  const long = (language: string, ...languages: string[]) =>
+    new Intl.DateTimeFormat(localeFor(language, languages), { dateStyle: 'long' }).format(
+      new Date(2026, 10, 30),
+    );
+
+  it("is the first of the browser's of the interface's language", () => {
+    expect(localeFor('en', ['en-GB', 'en-US'])).toBe('en-GB');
+    expect(localeFor('en', ['en', 'en-GB'])).toBe('en-GB');
+    expect(localeFor('ar', ['en-US', 'ar-EG', 'ar'])).toBe('ar-EG');
+    expect(localeFor('en', ['en-US'])).toBe('en-US');
+    expect(localeFor('en', [])).toBe('en');
+    expect(localeFor('en', ['what is this?'])).toBe('en');
+  });
+
+  it("is the browser's own region in the interface's words where it speaks another language", () => {
+    for (const first of ['de-DE', 'de', 'ja-JP', 'pt-BR', 'fr-CA']) {
+      expect(clock('en', first, 'en-US', 'en'), first).toMatch(/^14.05$/);
+      expect(day('en', first, 'en-US', 'en'), first).not.toBe('11/30/26');
+      expect(long('en', first), first).toContain('November');
+    }
+    expect(clock('en', 'en-US')).toMatch(/^2:05\sPM$/);
+    expect(day('en', 'de-DE')).toBe('30/11/2026');
+    expect(clock('ar', 'de-DE')).toMatch(/^14.05$/);
   });
 });
 

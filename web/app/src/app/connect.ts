@@ -1,7 +1,7 @@
 // How a session is put together: one connection for all tabs of an account, and a cache for what was seen.
 
 import { Client } from '@parley/client';
-import { wipe } from '@parley/client/cache';
+import { openPeople, wipe } from '@parley/client/cache';
 import { openShared } from '@parley/client/tabs';
 import { conversationList, presence, typing } from '@parley/client/view';
 import { paced } from '../lib/paced';
@@ -30,6 +30,7 @@ export function connect(account: Account): Connection {
   };
   return {
     client,
+    people: openPeople(account.userId),
     ...views,
     async close() {
       closeViews();

@@ -1,6 +1,7 @@
 // One signed-in account while it is shown: its client, the client's views, and the state that screens follow.
 
 import type { Account as AccountData, ClientApi, HttpApi, State } from '@parley/client';
+import type { PeopleStore } from '@parley/client/cache';
 import type { ConversationListView, PresenceView, TypingView } from '@parley/client/view';
 import { getContext, setContext } from 'svelte';
 import { DraftTeller } from '../chat/state/draft-teller';
@@ -18,6 +19,8 @@ export interface Connection {
   readonly conversations: ConversationListView;
   readonly presence: PresenceView;
   readonly typing: TypingView;
+  /** What people are called, as this browser kept it. */
+  readonly people: PeopleStore;
   /** What is unsent stays for the next time. */
   close(): Promise<void>;
   /** Wipes what this browser kept. */
@@ -41,11 +44,14 @@ export class Session {
 
   /** The state of the connection. */
   state = $state.raw<State>({ type: 'idle' });
+  /** The browser has no network, as far as it knows; the connection takes longer to find out. */
+  offline = $state(globalThis.navigator?.onLine === false);
   /** Profile, settings, contacts, blocks; undefined until they came. */
   account = $state.raw<AccountData>();
 
   readonly #connection: Connection;
   readonly #stop: () => void;
+  readonly #stopNetwork: () => void;
   #loading = false;
   #stale = false;
   #left = false;
@@ -61,10 +67,19 @@ export class Session {
     this.presence = connection.presence;
     this.typing = connection.typing;
     this.api = apiOf(account.slot);
-    this.names = new Names(this.client, this.me);
+    this.names = new Names(this.client, this.me, {
+      store: connection.people,
+      presence: this.presence,
+    });
     this.drafts = new DraftTeller(this.client, new Drafts(this.me.id));
     this.state = this.client.state;
+    this.#stopNetwork = followNetwork((offline) => {
+      this.offline = offline;
+    });
     this.#stop = this.client.on((event) => {
+      // Some browsers say so of a network that works.
+      if (this.offline && this.state.type === 'ready' && FROM_SERVER.has(event.type))
+        this.offline = false;
       if (event.type === 'state') this.#moved(event.state);
       else if (event.type === 'account') void this.reloadAccount();
       else if (event.type === 'reset') {
@@ -80,6 +95,11 @@ export class Session {
       } else if (event.type === 'profile') this.names.learn(event.profile);
     });
     void this.reloadAccount();
+  }
+
+  /** Whether the server is heard: what it last said of who is there holds. */
+  get live(): boolean {
+    return this.state.type === 'ready' && !this.offline;
   }
 
   #moved(state: State): void {
@@ -130,10 +150,24 @@ export class Session {
 
   #end(how: 'close' | 'forget'): Promise<void> {
     this.#stop();
+    this.#stopNetwork();
     this.drafts.close();
+    this.names.close();
     this.#ended ??= this.#connection[how]();
     return this.#ended;
   }
+}
+
+/** What only the server can have said. */
+const FROM_SERVER: ReadonlySet<string> = new Set(['entry', 'receipt', 'presence', 'typing']);
+
+/** Tells when the browser loses its network and has it again, until the returned function is called. */
+function followNetwork(tell: (offline: boolean) => void): () => void {
+  const ended = new AbortController();
+  for (const type of ['online', 'offline']) {
+    addEventListener(type, () => tell(type === 'offline'), { signal: ended.signal });
+  }
+  return () => ended.abort();
 }
 
 const KEY = Symbol('session');

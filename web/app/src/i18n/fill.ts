@@ -18,7 +18,8 @@ function cached<T>(map: Map<string, T>, language: string, make: () => T): T {
   return found;
 }
 
-export function fill(language: string, text: Text, values: Values): string {
+/** `locale` is how numbers are written; as the language does unless said. */
+export function fill(language: string, text: Text, values: Values, locale = language): string {
   let form = typeof text === 'string' ? text : text.other;
   if (typeof text !== 'string' && typeof values.n === 'number') {
     const rules = cached(plurals, language, () => new Intl.PluralRules(language));
@@ -28,7 +29,7 @@ export function fill(language: string, text: Text, values: Values): string {
     const value = values[name];
     if (value === undefined) return place;
     if (typeof value === 'string') return isolate(language, value);
-    return cached(numbers, language, () => new Intl.NumberFormat(language)).format(value);
+    return cached(numbers, locale, () => new Intl.NumberFormat(locale)).format(value);
   });
 }
 

@@ -1,12 +1,12 @@
-// Times, numbers and lists as the chosen language writes them.
+// Times, numbers and lists in the words of the chosen language, as they are written where the reader is.
 
-import { language } from './translate.svelte';
+import { language, locale } from './translate.svelte';
 
 const made = new Map<string, Intl.DateTimeFormat>();
 
 function format(name: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const key = `${language()} ${name}`;
-  const found = made.get(key) ?? new Intl.DateTimeFormat(language(), options);
+  const key = `${locale()} ${name}`;
+  const found = made.get(key) ?? new Intl.DateTimeFormat(locale(), options);
   made.set(key, found);
   return found;
 }
@@ -63,7 +63,7 @@ export function agoText(timeMs: number, nowMs = Date.now()): string {
 }
 
 export function numberText(value: number): string {
-  return new Intl.NumberFormat(language()).format(value);
+  return new Intl.NumberFormat(locale()).format(value);
 }
 
 /** Ann, Bob and Cid */

@@ -12,6 +12,7 @@ export {
   type Key,
   language,
   loadLanguage,
+  locale,
   t,
   type Values,
 } from './translate.svelte';

@@ -4,11 +4,14 @@ import type { Presence } from '@parley/client';
 import { SvelteMap } from 'svelte/reactivity';
 import type { Session } from '../app/session.svelte';
 
-/** Follows the presence of `users()`; call it while a component is made. */
+/**
+ * Follows the presence of `users()`; call it while a component is made. Without a
+ * connection nobody is known to be there.
+ */
 export function watchPresence(
   session: Session,
   users: () => readonly string[],
-): ReadonlyMap<string, Presence> {
+): { get(user: string): Presence | undefined } {
   const known = new SvelteMap<string, Presence>();
   const watched = new Map<string, () => void>();
   $effect(() => {
@@ -30,5 +33,5 @@ export function watchPresence(
     for (const stop of watched.values()) stop();
     watched.clear();
   });
-  return known;
+  return { get: (user) => (session.live ? known.get(user) : undefined) };
 }

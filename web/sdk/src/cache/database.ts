@@ -3,11 +3,13 @@
  *
  * `meta` has what there is one of; `outbox`, `conversations` and `users` are
  * kept by their ids; `entries` by (conversation, seq) and `related` by
- * (conversation, seq of the message, seq) have the history for offline reading.
+ * (conversation, seq of the message, seq) have the history for offline reading;
+ * `people` has what they are called.
  */
 
 import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb';
 import type { StoredAccount, StoredConversation, StoredEntry, StoredItem, User } from '../types.ts';
+import type { KeptPerson } from './people.ts';
 
 export interface Layout extends DBSchema {
   meta: { key: 'account' | 'feed' | 'lastLocalId'; value: StoredAccount | number };
@@ -16,6 +18,7 @@ export interface Layout extends DBSchema {
   users: { key: string; value: User };
   entries: { key: [string, number]; value: StoredEntry };
   related: { key: [string, number, number]; value: StoredEntry };
+  people: { key: string; value: KeptPerson };
 }
 
 export type Database = IDBPDatabase<Layout>;
@@ -23,10 +26,10 @@ export type Database = IDBPDatabase<Layout>;
 /** The tables a client can't do without, and those that only make it quick. */
 export const NEEDED = ['meta', 'outbox', 'conversations', 'users'] as const;
 export const HISTORY = ['entries', 'related'] as const;
-export const TABLES = [...NEEDED, ...HISTORY] as const;
+export const TABLES = [...NEEDED, ...HISTORY, 'people'] as const;
 
 /** The layout of this build. Each step up makes what the one before lacks. */
-const VERSION = 1;
+const VERSION = 2;
 
 const nameOf = (account: string): string => `parley-${account}`;
 
@@ -42,6 +45,7 @@ export function openDatabase(account: string, lost: () => void): Promise<Databas
         database.createObjectStore('entries');
         database.createObjectStore('related');
       }
+      if (from < 2) database.createObjectStore('people', { keyPath: 'id' });
     },
     // A newer build in another tab, or a sign-out, wants it: it goes first.
     blocking(_current, _blocked, event) {

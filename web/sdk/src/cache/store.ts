@@ -211,7 +211,7 @@ class IndexedStore implements Store {
       return;
     }
     for (const key of ['account', 'feed'] as const) await tx.objectStore('meta').delete(key);
-    for (const name of ['conversations', 'users', ...HISTORY] as const) {
+    for (const name of ['conversations', 'users', 'people', ...HISTORY] as const) {
       await tx.objectStore(name).clear();
     }
   }

@@ -9,7 +9,7 @@
 
 export { sameEmoji } from '../emoji.ts';
 export { conversationList, type ListOptions } from './list.ts';
-export { excerpt, type Piece } from './match.ts';
+export { excerpt, hasAll, type Piece, type Wanted, wantedWords } from './match.ts';
 export { type Schedule, soon } from './observable.ts';
 export {
   type HistorySearch,

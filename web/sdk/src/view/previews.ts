@@ -182,6 +182,8 @@ export class Previews {
         continue;
       }
       if (newest < (this.#known.get(id) ?? 0)) return;
+      // The cache may begin after the last thing that was said: the server knows more.
+      if (!last && cache === 'only' && !page.atStart) return;
       this.#known.set(id, newest);
       this.#last.delete(id);
       // Messages of a page are as they are now: its relations are in them already.

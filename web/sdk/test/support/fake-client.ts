@@ -75,6 +75,8 @@ export class FakeClient {
   lines: Conversation[] = [];
   items: OutboxItem[] = [];
   hiddenSeqs: number[] = [];
+  /** The first seq that the cache has. */
+  cachedFrom = 0;
   readonly #listeners = new Set<Listener>();
 
   /** As the models take it: what is not here is not asked. */
@@ -97,7 +99,7 @@ export class FakeClient {
     this.tell({ type: 'entry', entry });
   }
 
-  async conversations(): Promise<Conversation[]> {
+  async conversations(_: { readonly cached?: boolean } = {}): Promise<Conversation[]> {
     return this.lines;
   }
 
@@ -112,10 +114,11 @@ export class FakeClient {
   async history(_: string, range: Range, options: HistoryOptions = {}): Promise<HistoryPage> {
     const { limit = 200 } = options;
     const below = range.type === 'before' ? range.seq : Number.POSITIVE_INFINITY;
-    const all = this.entries.filter((entry) => entry.seq < below);
+    const from = options.cache === 'only' ? this.cachedFrom : 0;
+    const all = this.entries.filter((entry) => entry.seq < below && entry.seq >= from);
     const entries = all.slice(-limit);
     const lastSeq = this.entries.at(-1)?.seq ?? 0;
-    const atStart = entries.length === all.length;
+    const atStart = entries.length === all.length && from <= 1;
     const atEnd = below > lastSeq;
     return {
       entries,
