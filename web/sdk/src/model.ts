@@ -231,6 +231,8 @@ export interface Conversation {
   readonly unread: number;
   /** Those of the unread that mention the user. */
   readonly mentions: number;
+  /** What is unread has an `ordinal` above this, whether the rest was read, answered, or before this user's time. */
+  readonly floor: number;
   /** Up to where this user has read, on any device. */
   readonly read: number;
   /** Up to where a device of somebody else has everything. */

@@ -347,8 +347,13 @@ function lastPreview(last: LastEntry | undefined, line: Conversation): Preview |
   if (!last) return undefined;
   if (last.type === 'message') {
     const { seq, timeMs, sender, own, text, deleted } = last.message;
-    const reached =
-      seq <= line.peerRead ? 'read' : seq <= line.peerDelivered ? 'delivered' : 'sent';
+    // Of a group only the furthest reader is known here: that is somebody, not all.
+    const read = seq <= line.peerRead && line.kind === 'direct';
+    const reached = read
+      ? 'read'
+      : seq <= Math.max(line.peerRead, line.peerDelivered)
+        ? 'delivered'
+        : 'sent';
     const what = deleted ? ('deleted' as const) : ('message' as const);
     return { seq, timeMs, sender, own, text: cut(text), what, progress: own ? reached : undefined };
   }

@@ -23,7 +23,7 @@ export interface RowsInput {
   /** Messages this reader hid from themselves. */
   readonly hidden: ReadonlySet<number>;
   readonly pending: readonly PendingSend[];
-  /** Own messages are read, and delivered, by somebody up to here. */
+  /** Own messages are read by all others, and delivered to one of them, up to here. */
   readonly peerRead: number;
   readonly peerDelivered: number;
   /** The others' read cursors, ascending; empty where nobody counts them. */

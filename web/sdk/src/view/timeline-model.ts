@@ -7,7 +7,7 @@
  */
 
 import type { Entry, HistoryPage, Message, OutboxItem, Sent, User } from '../types.ts';
-import { HeldLog } from './held.ts';
+import { type Held, HeldLog } from './held.ts';
 import { type PendingSend, pendingSend, type Update } from './items.ts';
 import { gapKey, makeRows } from './rows.ts';
 import type { Row } from './types.ts';
@@ -20,6 +20,7 @@ const KEYS = 5_000;
 
 /** Cursors of others, as receipts move them. */
 export interface Cursors {
+  /** Up to where the others have read: all of them. */
   readonly peerRead: number;
   readonly peerDelivered: number;
   /** The others' read cursors, ascending; empty where nobody counts them. */
@@ -57,7 +58,7 @@ export class TimelineModel {
   readonly #guesses = new Map<number, number>();
   #lastSeq = 0;
   #start = false;
-  #line: { readonly after: number; readonly count: number; readonly upTo: number } | undefined;
+  #line: { readonly after: number; readonly count: number; readonly floor: number } | undefined;
   #seenEnd = 0;
   #newBelow = 0;
   #before: ReadonlyMap<string, Row> = new Map();
@@ -197,22 +198,28 @@ export class TimelineModel {
   }
 
   /**
-   * Puts the unread line after what is read, or takes it off. Whoever writes has read
-   * what was there: own messages up to `upTo`, the newest of that time, count as reading.
+   * Puts the unread line after what is read, or takes it off. `floor` is the ordinal up to
+   * which nothing is unread, since whoever writes has read what was there; 0 when unknown.
    */
-  setLine(after: number | undefined, count = 0, upTo = 0): void {
-    this.#line = after === undefined || count === 0 ? undefined : { after, count, upTo };
+  setLine(after: number | undefined, count = 0, floor = 0): void {
+    this.#line = after === undefined || count === 0 ? undefined : { after, count, floor };
   }
 
   /** After which seq the unread line stands, as far as is held. */
   #lineAfter(): number | undefined {
     if (!this.#line) return undefined;
-    let { after } = this.#line;
-    for (const run of this.#log.runs)
-      for (const { seq, entry } of run.entries)
-        if (seq <= this.#line.upTo && entry.type === 'message' && entry.own)
-          after = Math.max(after, seq);
-    return after;
+    const { after, floor } = this.#line;
+    if (floor === 0) return after;
+    let found = after;
+    for (const run of this.#log.runs.toReversed())
+      for (let i = run.entries.length - 1; i >= 0; i--) {
+        const { seq, entry } = run.entries[i] as Held;
+        if (entry.type !== 'message' || entry.ordinal > floor + 1) continue;
+        // The very first one says where the line is also when none before it is held.
+        if (entry.ordinal <= floor) return Math.max(found, seq);
+        found = Math.max(found, seq - 1);
+      }
+    return found;
   }
 
   /** The reader saw the end. */

@@ -16,6 +16,7 @@ import type {
   Range,
   User,
 } from '../types.ts';
+import { firstUnread } from './first-unread.ts';
 import { type Schedule, Snapshot, Timer } from './observable.ts';
 import { type Asked, TimelineModel } from './timeline-model.ts';
 import type { Row, TimelineSnapshot, TimelineView } from './types.ts';
@@ -27,6 +28,8 @@ export interface TimelineOptions {
   readonly dayOf?: ((timeMs: number) => string) | undefined;
   /** Entries asked for at once. */
   readonly page?: number | undefined;
+  /** A message to open at instead of the first unread one or the end. */
+  readonly around?: number | undefined;
   /** The clock, for messages that expire. */
   readonly now?: (() => number) | undefined;
 }
@@ -48,6 +51,7 @@ class Timeline implements TimelineView {
   readonly conversation: string;
   readonly #client: ClientApi;
   readonly #limit: number;
+  readonly #around: number | undefined;
   readonly #now: () => number;
   readonly #expiry = new Timer();
   readonly #newModel: () => TimelineModel;
@@ -71,6 +75,7 @@ class Timeline implements TimelineView {
     this.conversation = conversation;
     this.#client = client;
     this.#limit = options.page ?? 100;
+    this.#around = options.around;
     this.#now = options.now ?? Date.now;
     this.#newModel = () => new TimelineModel({ conversation, dayOf: options.dayOf ?? localDay });
     this.#model = this.#newModel();
@@ -211,27 +216,36 @@ class Timeline implements TimelineView {
     const line = lines.find((other) => other.id === this.conversation);
     if (line) this.#handleLine(line);
     for (const item of outbox) this.#handleOutbox(item);
-    if (line && line.unread > 0) this.#model.setLine(line.read, line.unread, line.lastSeq);
-    const range = this.#firstRange();
+    if (line && line.unread > 0) this.#model.setLine(line.read, line.unread, line.floor);
+    const range = await this.#firstRange('only');
     const cached = await this.#load(range, {}, { cache: 'only' });
     if (cached && cached.entries.length > 0 && this.#phase === 'opening') this.#phase = 'cached';
     this.#snapshot.invalidate();
     void this.#learnHidden();
-    await this.#read(range);
+    await this.#read(() => this.#firstRange('never'));
   }
 
   /** What of the log to see first: around the first unread message, or the end. */
-  #firstRange(): Range {
+  async #firstRange(cache: HistoryOptions['cache']): Promise<Range> {
+    if (this.#around) return { type: 'around', seq: this.#around };
     const line = this.#line;
     const far = line && line.unread > 0 && line.lastSeq - line.read > this.#limit / 2;
-    return far ? { type: 'around', seq: line.read + 1 } : { type: 'latest' };
+    if (!far) return { type: 'latest' };
+    try {
+      const seq = await firstUnread(line, (range, limit) =>
+        this.#client.history(this.conversation, range, { limit, cache }),
+      );
+      return line.lastSeq - seq < this.#limit / 2 ? { type: 'latest' } : { type: 'around', seq };
+    } catch {
+      return { type: 'around', seq: line.read + 1 };
+    }
   }
 
   /** Reads from the server what is shown first, or after a reconnect what was missed. */
-  async #read(range: Range): Promise<void> {
+  async #read(range: () => Promise<Range>): Promise<void> {
     if (this.#reading) return;
     this.#reading = true;
-    const page = await this.#load(range, {}, { cache: 'never' });
+    const page = await this.#load(await range(), {}, { cache: 'never' });
     this.#reading = false;
     if (this.#closed) return;
     if (page) {
@@ -328,7 +342,9 @@ class Timeline implements TimelineView {
         break;
       case 'state':
         if (event.state.type !== 'ready') return;
-        void this.#read(this.#phase === 'live' ? { type: 'latest' } : this.#firstRange());
+        void this.#read(async () =>
+          this.#phase === 'live' ? { type: 'latest' } : this.#firstRange('never'),
+        );
         break;
       default:
         return;
@@ -370,9 +386,15 @@ class Timeline implements TimelineView {
   }
 
   #setCursors(): void {
-    const { peerRead = 0, peerDelivered = 0 } = this.#line ?? {};
+    const { kind, peerRead: furthest = 0, peerDelivered = 0 } = this.#line ?? {};
     const reads = [...(this.#reads?.values() ?? [])].sort((a, b) => a - b);
-    this.#model.setCursors({ peerRead, peerDelivered, reads });
+    // A group has read what all others have.
+    const peerRead = kind === 'group' ? (reads[0] ?? 0) : furthest;
+    this.#model.setCursors({
+      peerRead,
+      peerDelivered: Math.max(peerDelivered, furthest),
+      reads,
+    });
     this.#snapshot.invalidate();
   }
 

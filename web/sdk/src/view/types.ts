@@ -43,7 +43,7 @@ export interface MessageRow {
   /** As it is now, own changes that are still on their way included. */
   readonly message: Message;
   readonly quote?: Quote | undefined;
-  /** Own messages only. */
+  /** Own messages only. In a group `read` when all others have read it, as far as they let know. */
   readonly progress?: Progress | undefined;
   /** Names the send while it is not committed: for retry, discard, abort. */
   readonly localId?: number | undefined;

@@ -59,6 +59,7 @@ export function line(more: Partial<Conversation> = {}): Conversation {
     lastSeq: 0,
     unread: 0,
     mentions: 0,
+    floor: 0,
     read: 0,
     peerDelivered: 0,
     peerRead: 0,

@@ -160,8 +160,8 @@ test('the unread line stands after the last own message that was there, since wh
       .rows()
       .filter((row) => row.kind !== 'day')
       .map((row) => (row.kind === 'message' ? row.message.text : row.kind));
-  const newest = scene.server.log.at(-1)?.seq;
-  scene.model.setLine(0, 1, newest);
+  const mine = scene.model.message(2);
+  scene.model.setLine(0, 1, mine?.ordinal);
   expect(kinds()).toEqual(['one', 'mine', 'unread', 'new']);
   // What is written with the line in view doesn't move it.
   scene.model.handleEntry(scene.write(0, 'answer'));

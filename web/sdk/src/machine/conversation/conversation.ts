@@ -352,6 +352,7 @@ export class Conversation {
     const others = this.others(me);
     const described = this.#roster?.description;
     const former = described?.former ?? false;
+    const { unread, mentions, floor } = this.count.value;
     return {
       id: this.id,
       kind: described?.kind ?? 'direct',
@@ -361,8 +362,9 @@ export class Conversation {
       role: me && !former ? this.#roster?.member(me)?.role : undefined,
       former,
       lastSeq: this.log.last,
-      unread: this.count.value.unread,
-      mentions: this.count.value.mentions,
+      unread,
+      mentions,
+      floor,
       read: this.read.confirmed,
       peerDelivered: others.delivered,
       peerRead: others.read,
