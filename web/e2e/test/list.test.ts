@@ -210,3 +210,36 @@ test('focus is not lost when its row leaves the page', async () => {
   await page.keyboard.press('ArrowUp');
   await page.waitForFunction(() => document.activeElement?.hasAttribute('data-key'));
 });
+
+test('a row that the reader opens grows downward, also at the end, and keeps its end when it is closed', async () => {
+  const page = await open();
+  const last = 'k9999';
+  const top = async () => (await rowTops(page))[last] ?? Number.NaN;
+  const before = await top();
+  await act(page, 'toggle', last, 3_000);
+  await expect.poll(() => distance(page)).toBeGreaterThan(2_500);
+  expect(Math.abs((await top()) - before)).toBeLessThan(1.5);
+  // What comes meanwhile does not move it either.
+  await act(page, 'append', 3);
+  expect(Math.abs((await top()) - before)).toBeLessThan(1.5);
+  await wheel(page, 3_000);
+  const bottom = () =>
+    page.evaluate(
+      (key) => document.querySelector(`[data-key=${key}]`)?.getBoundingClientRect().bottom ?? 0,
+      last,
+    );
+  const end = await bottom();
+  await act(page, 'toggle', last, 0);
+  expect(Math.abs((await bottom()) - end)).toBeLessThan(1.5);
+});
+
+test('few rows stand at the end of the view', async () => {
+  const page = await open('?rows=3');
+  const [view, last] = await page.evaluate(() =>
+    ['[role=log]', '[data-key=k9999]'].map(
+      (name) => document.querySelector(name)?.getBoundingClientRect().bottom ?? 0,
+    ),
+  );
+  expect((view ?? 0) - (last ?? 0)).toBeGreaterThan(8);
+  expect((view ?? 0) - (last ?? 0)).toBeLessThan(24);
+});

@@ -1,5 +1,6 @@
 // Times, numbers and lists in the words of the chosen language, as they are written where the reader is.
 
+import { today } from './now.svelte';
 import { language, locale } from './translate.svelte';
 
 const made = new Map<string, Intl.DateTimeFormat>();
@@ -40,7 +41,7 @@ function sentence(text: string): string {
 }
 
 /** Today, Yesterday, Monday, 3 March, 3 March 2025: for the lines between days. */
-export function dayText(timeMs: number, nowMs = Date.now()): string {
+export function dayText(timeMs: number, nowMs = today()): string {
   const days = daysBetween(timeMs, nowMs);
   if (days === 0 || days === 1) {
     return sentence(
@@ -54,7 +55,7 @@ export function dayText(timeMs: number, nowMs = Date.now()): string {
 }
 
 /** 14:05, Yesterday, Mon, 03/03/2026: short, for lists. */
-export function agoText(timeMs: number, nowMs = Date.now()): string {
+export function agoText(timeMs: number, nowMs = today()): string {
   const days = daysBetween(timeMs, nowMs);
   if (days <= 0) return clockText(timeMs);
   if (days === 1) return dayText(timeMs, nowMs);

@@ -7,6 +7,7 @@ export {
   monthText,
   numberText,
 } from './format.svelte';
+export { followClock, thisMinute } from './now.svelte';
 export {
   isRightToLeft,
   type Key,

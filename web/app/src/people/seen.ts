@@ -1,9 +1,9 @@
 // "Online", "last seen at …", or nothing when it isn't known.
 
 import type { Presence } from '@parley/client';
-import { clockText, dateText, dayText, t } from '../i18n';
+import { clockText, dateText, dayText, t, thisMinute } from '../i18n';
 
-export function seenText(presence: Presence, nowMs = Date.now()): string {
+export function seenText(presence: Presence, nowMs = thisMinute()): string {
   if (presence.online) return t('presence.online');
   const seen = presence.lastSeenMs;
   if (seen === undefined || seen === 0) return '';

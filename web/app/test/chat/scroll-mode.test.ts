@@ -12,6 +12,7 @@ import {
   type Mode,
   readerMoved,
   rowsAbove,
+  toggled,
   UNPLACED,
   viewResized,
 } from '../../src/chat/timeline/scroll-mode';
@@ -85,4 +86,11 @@ test('the row being read is the first that begins in the upper half, else on the
   expect(read(['a', 0, 600], ['b', 600, 50])?.spare).toEqual(['a']);
   expect(read(['a', -50, 50], ['b', 600, 50])).toBeUndefined();
   expect(read()).toBeUndefined();
+});
+
+test('what the reader opens goes on where it is, and what they close keeps its end', () => {
+  const row = { key: 'k', offset: -30, height: 400 };
+  expect(toggled(row, true)).toEqual(jump('k', -30));
+  const closing = toggled(row, false);
+  expect(drawn(closing, { key: 'k', height: 100 })).toEqual(jump('k', 270));
 });

@@ -1,7 +1,7 @@
 // What rows are called for those who can't see them, and what is said of changes of a group.
 
 import type { User } from '@parley/client';
-import type { MessageRow, Row, SystemRow } from '@parley/client/view';
+import type { MessageRow, Progress, Row, SystemRow } from '@parley/client/view';
 import type { Session } from '../../app/session.svelte';
 import { clockText, dayText, listText, numberText, t } from '../../i18n';
 import { oneLine } from '../text/segments';
@@ -52,8 +52,15 @@ function messageLabel(row: MessageRow, nameOf: NameOf): string {
   for (const { emoji, users } of message.reactions) {
     parts.push(t('chat.reactedBy', { emoji, names: listText(users.slice(0, 5).map(nameOf)) }));
   }
-  if (row.progress) parts.push(t(`chat.progress.${row.progress}`));
+  if (row.progress) parts.push(progressText(row.progress, row.readBy));
   return parts.join(', ');
+}
+
+/** How far an own message is; of a group also how many have read it while not all have. */
+export function progressText(progress: Progress, readBy: number): string {
+  if (readBy > 0 && (progress === 'sent' || progress === 'delivered'))
+    return t('chat.readByCount', { n: readBy });
+  return t(`chat.progress.${progress}`);
 }
 
 /** The sentence of a change of the conversation. */

@@ -6,6 +6,7 @@
  *   unplaced ──begin──► following or reading      (and back when there are no rows)
  *   following ◄──readerMoved, end, jump──► reading
  *   reading ──rowsAbove──► held ──drawn──► reading
+ *   any ──toggled──► reading or held
  */
 
 /** A row and how far its top is below the view's. */
@@ -41,8 +42,12 @@ export function end(reachesEnd: boolean, last: string, viewHeight: number): Mode
 }
 
 /** The first rows came: the list begins at the row asked for, without one at the end. */
-export function begin(start: string | undefined, atEnd: () => Mode): Mode {
-  return start === undefined ? atEnd() : jump(start, START_OFFSET);
+export function begin(
+  start: string | undefined,
+  atEnd: () => Mode,
+  offset: number = START_OFFSET,
+): Mode {
+  return start === undefined ? atEnd() : jump(start, offset);
 }
 
 /** The reader scrolled; `atNewest` when the end of all rows is in view. */
@@ -58,6 +63,15 @@ export function jump(key: string, offset: number): Mode {
 /** Rows came in above the anchor, whose bottom was there. */
 export function rowsAbove(mode: Mode, bottom: number): Mode {
   return mode.type === 'reading' ? { type: 'held', anchor: mode.anchor, bottom } : mode;
+}
+
+/**
+ * The reader opens a row that lies here, to read on, or closes it again: one that opens
+ * grows downward, one that closes keeps its end, where what was pressed is.
+ */
+export function toggled({ key, offset, height }: Placed, opens: boolean): Mode {
+  const mode = jump(key, offset);
+  return opens ? mode : rowsAbove(mode, offset + height);
 }
 
 /** The rows are drawn; `row` is the one that the anchor stands for now, if it is in the page. */

@@ -22,3 +22,4 @@ export { default as SearchBox } from './SearchBox.svelte';
 export { default as Spinner } from './Spinner.svelte';
 export { default as Switch } from './Switch.svelte';
 export { default as Tabs } from './Tabs.svelte';
+export { tileColour } from './tile';
