@@ -13,7 +13,11 @@ it('day words and times follow the clock, with nobody touching the page', () => 
   const stop = followClock();
   const at = Date.now();
   const time = clockText(at);
-  const said = () => [dayText(at), agoText(at), seenText({ online: false, lastSeenMs: at })];
+  const said = () => [
+    dayText(at),
+    agoText(at),
+    seenText({ user: { id: 'u', name: 'u' }, online: false, lastSeenMs: at }),
+  ];
   expect(said()).toEqual(['Today', time, 'Last seen just now']);
   vi.advanceTimersByTime(80_000);
   expect(said().slice(0, 2)).toEqual(['Today', time]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { href, parent, parse, type Route } from '../src/lib/routes';
+import { href, parent, parse, type Route, within } from '../src/lib/routes';
 
 const ID = '01890abc-def0-7abc-8def-000000000a11';
 const ROUTES: Route[] = [
@@ -8,6 +8,8 @@ const ROUTES: Route[] = [
   { name: 'sign-up' },
   { name: 'invite', code: `${'a'.repeat(40)}_-9` },
   { name: 'chats', slot: 0 },
+  { name: 'link', conversation: ID },
+  { name: 'link', conversation: ID, seq: 9 },
   { name: 'conversation', slot: 7, conversation: ID },
   { name: 'conversation', slot: 1, conversation: ID, seq: 120 },
   { name: 'info', slot: 1, conversation: ID },
@@ -37,6 +39,8 @@ describe('routes', () => {
     `/u/0/c/${ID}/1e3`,
     `/u/0/c/${ID}/1/2`,
     `/u/0/c/${ID}/9999999999999999`,
+    '/c',
+    `/c/${ID}/info`,
     '/u/0/settings/nothing',
     '/u/0/settings/constructor',
     '/i/short',
@@ -44,6 +48,18 @@ describe('routes', () => {
     '/%00',
   ])('%s is no address', (path) => {
     expect(parse(path)).toEqual({ name: 'unknown', path });
+  });
+
+  it.each([
+    [`https://here/c/${ID}/7`, `/u/2/c/${ID}/7`],
+    [`https://here/u/5/c/${ID}`, `/u/2/c/${ID}`],
+    [`https://here/i/${'a'.repeat(43)}`, `/i/${'a'.repeat(43)}`],
+    [`https://there/c/${ID}/7`, undefined],
+    [`https://here/u/5/settings`, undefined],
+    ['https://here/v1/export', undefined],
+    ['mailto:a@here', undefined],
+  ])('%s in a message leads to %s', (url, path) => {
+    expect(within(url, 'https://here', 2)).toBe(path);
   });
 
   it('leads back to the start from everywhere', () => {

@@ -121,9 +121,17 @@ test('deleted for all is gone for all, deleted for me only for me', async () => 
 test('a pin is seen by both', async () => {
   await choose(desk, 'desk 2', 'Pin');
   await message(laptop, 'desk 2').getByLabel('pinned').waitFor();
-  await laptop.getByRole('link', { name: /bob/ }).last().click();
-  await laptop.getByRole('tab', { name: /Pinned/ }).click();
-  await laptop.getByRole('tabpanel').getByText('desk 2').click();
+  const pins = laptop.getByRole('region', { name: 'Pinned' });
+  await pins.getByRole('button', { name: /desk 2/ }).click();
+  await laptop.waitForFunction(() =>
+    document.querySelector('.highlighted .text')?.textContent?.startsWith('desk 2'),
+  );
+  await pins.getByRole('button', { name: 'Unpin' }).click();
+  await pins.waitFor({ state: 'detached' });
+  // The head of a chat with somebody leads straight to them.
+  await laptop.locator('section.conversation header').getByRole('link', { name: /bob/ }).click();
+  await laptop.waitForURL(`**/people/${bob.user.id}`);
+  await laptop.goBack();
   await message(laptop, 'desk 2').waitFor();
 });
 

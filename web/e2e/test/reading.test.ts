@@ -12,12 +12,13 @@ let ann: Person;
 let bob: Person;
 let page: Page;
 let walk: string;
+let shift: string;
 
 beforeAll(async () => {
   ann = await stage.person('ann');
   bob = await stage.person('bob');
   walk = await group('Harbour walk', ann, bob);
-  await group('Night shift', ann, bob);
+  shift = await group('Night shift', ann, bob);
   await say(
     bob,
     { type: 'conversation', conversation: walk },
@@ -64,8 +65,8 @@ test('who comes back to a chat goes on where they were', async () => {
 test('the field is as high as its text when the window gets wider again', async () => {
   const height = async () => (await field(page).boundingBox())?.height ?? 0;
   const one = await height();
-  await field(page).fill('word '.repeat(24));
-  await page.setViewportSize({ width: 700, height: 700 });
+  await field(page).fill('word '.repeat(14));
+  await page.setViewportSize({ width: 500, height: 700 });
   await expect.poll(height).toBeGreaterThan(one * 1.4);
   await page.setViewportSize({ width: 1600, height: 800 });
   await expect.poll(height).toBeLessThan(one * 1.2);
@@ -77,11 +78,85 @@ test('days and times follow the clock over midnight', async () => {
   const device = await stage.device(ann);
   const late = await device.context.newPage();
   await late.clock.install({ time: Date.now() });
-  await late.goto(`${stage.server.http}/u/0/c/${walk}`);
+  await late.goto(`${stage.server.http}/u/0/c/${shift}`);
   await log(late).getByText('Today', { exact: true }).waitFor();
   await late.clock.fastForward('24:00:00');
   await log(late).getByText('Yesterday', { exact: true }).waitFor();
   expect(await log(late).getByText('Today', { exact: true }).count()).toBe(0);
-  await line(late, 'Harbour walk').getByText('Yesterday').waitFor();
+  await line(late, 'Night shift').getByText('Yesterday').waitFor();
   await late.close();
+});
+
+/** The message that was jumped to. */
+const jumpedTo = (text: string) =>
+  page.waitForFunction(
+    (text) => document.querySelector('.highlighted .text')?.textContent === text,
+    text,
+  );
+
+test('pinned messages stand on top, each click leads to the one before, and so does the row that says it', async () => {
+  const client = await ann.script();
+  const to = { type: 'conversation', conversation: walk } as const;
+  const { entries } = await client.history(walk, { type: 'latest' });
+  for (const text of ['message 5', 'message 40']) {
+    const found = entries.find((entry) => entry.type === 'message' && entry.text === text);
+    const { localId } = await client.submit(to, { type: 'pin', seq: found?.seq ?? 0 });
+    await client.committed(localId);
+  }
+  const bar = page.getByRole('region', { name: 'Pinned' });
+  for (const [place, text] of [
+    ['2 of 2', 'message 40'],
+    ['1 of 2', 'message 5'],
+    ['2 of 2', 'message 40'],
+  ] as const) {
+    await bar.getByRole('button', { name: new RegExp(`${place}.*${text}$`) }).click();
+    await jumpedTo(text);
+  }
+  await bar.getByRole('button', { name: 'Unpin' }).click();
+  await bar.getByRole('button', { name: /Pinned message .*message 40/ }).waitFor();
+  await field(page).focus();
+  await page.keyboard.press('Control+End');
+  await log(page).getByTitle('Go to the pinned message').last().click();
+  await jumpedTo('message 40');
+});
+
+test('unread mentions are gone through, oldest first, by button and keys', async () => {
+  const client = await bob.script();
+  const to = { type: 'conversation', conversation: walk } as const;
+  await page.getByRole('region', { name: 'Pinned' }).getByRole('button').first().click();
+  for (const text of [
+    '@ann one',
+    ...Array.from({ length: 40 }, (_, i) => `between ${i}`),
+    '@ann two',
+  ]) {
+    const who = { type: 'user', user: ann.user.id } as const;
+    const mentions = text.startsWith('@') ? [{ start: 0, length: 4, who }] : [];
+    await client.committed((await client.submit(to, { type: 'text', text, mentions })).localId);
+  }
+  await page.getByRole('button', { name: 'To the next mention of you, 2 unread' }).click();
+  await jumpedTo('@ann one');
+  await page.keyboard.press('Control+Shift+End');
+  await jumpedTo('@ann two');
+  await page.getByRole('button', { name: /next mention/ }).waitFor({ state: 'detached' });
+});
+
+test('a name leads to the profile or into the field, a link to a message within the window', async () => {
+  const link = `${stage.server.http}/c/${walk}/8`;
+  await say(bob, { type: 'conversation', conversation: walk }, [`see ${link}`]);
+  await field(page).focus();
+  await page.keyboard.press('Control+End');
+  await message(page, 'see http').getByRole('link', { name: link }).click();
+  await page.waitForURL(`**/u/0/c/${walk}/8`);
+  await page.waitForFunction(() => document.querySelector('.highlighted'));
+  expect(page.context().pages().length).toBe(1);
+  await log(page).getByRole('link', { name: 'bob' }).first().click({ button: 'right' });
+  await page.getByRole('menuitem', { name: 'Mention bob' }).click();
+  await expect.poll(() => field(page).inputValue()).toBe('@bob ');
+  await field(page).fill('');
+  await log(page).getByRole('link', { name: 'bob' }).first().click();
+  await page.waitForURL(`**/people/${bob.user.id}`);
+  // The same without an account in the address, as it is passed on.
+  await page.goto(link);
+  await page.waitForURL(`**/u/0/c/${walk}/8`);
+  await page.waitForFunction(() => document.querySelector('.highlighted'));
 });

@@ -17,6 +17,8 @@ export type Route =
   | { name: 'sign-up' }
   | { name: 'invite'; code: string }
   | { name: 'chats'; slot: number }
+  /** A link to a chat or a message as people pass it on: without an account, which is the reader's. */
+  | { name: 'link'; conversation: string; seq?: number }
   | { name: 'conversation'; slot: number; conversation: string; seq?: number }
   | { name: 'direct'; slot: number; user: string }
   | { name: 'info'; slot: number; conversation: string }
@@ -52,8 +54,26 @@ export function parse(path: string): Route {
   if (first === 'i' && parts.length === 2 && second !== undefined && CODE.test(second)) {
     return { name: 'invite', code: second };
   }
+  if (first === 'c') return parseLink(parts) ?? unknown;
   if (first !== 'u' || second === undefined || !/^[0-7]$/.test(second)) return unknown;
   return parseAccount(Number(second), parts.slice(2)) ?? unknown;
+}
+
+function parseLink(parts: string[]): Route | undefined {
+  const there = parseAccount(0, parts);
+  if (there?.name !== 'conversation') return undefined;
+  const { conversation, seq } = there;
+  return { name: 'link', conversation, ...(seq === undefined ? {} : { seq }) };
+}
+
+/** The address for this account of what a link of the app in a message leads to; nothing for other links. */
+export function within(url: string, origin: string, slot: number): string | undefined {
+  const at = URL.canParse(url) ? new URL(url) : undefined;
+  if (at?.origin !== origin) return undefined;
+  const route = parse(at.pathname);
+  if (route.name === 'invite') return href(route);
+  if (route.name !== 'link' && route.name !== 'conversation') return undefined;
+  return href({ ...route, name: 'conversation', slot });
 }
 
 function parseAccount(slot: number, parts: string[]): Route | undefined {
@@ -95,6 +115,10 @@ export function href(route: Route): string {
       return `/i/${route.code}`;
     case 'chats':
       return `/u/${route.slot}`;
+    case 'link': {
+      const path = `/c/${route.conversation}`;
+      return route.seq === undefined ? path : `${path}/${route.seq}`;
+    }
     case 'conversation': {
       const path = `/u/${route.slot}/c/${route.conversation}`;
       return route.seq === undefined ? path : `${path}/${route.seq}`;

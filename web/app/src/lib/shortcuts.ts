@@ -28,6 +28,7 @@ const table = {
   search: { keys: '$mod+f', label: 'keys.search', part: 'conversation' },
   first: { keys: 'Control+Home', label: 'keys.first', part: 'conversation' },
   latest: { keys: 'Control+End', label: 'keys.latest', part: 'conversation' },
+  mention: { keys: 'Control+Shift+End', label: 'keys.mention', part: 'conversation' },
   editLast: { keys: 'ArrowUp', label: 'keys.edit_last', part: 'writing' },
   bold: { keys: '$mod+b', label: 'keys.bold', part: 'writing' },
   italic: { keys: '$mod+i', label: 'keys.italic', part: 'writing' },

@@ -14,6 +14,8 @@ export interface RowActions {
   receipts(row: MessageRow): void;
   edits(row: MessageRow): void;
   mention(user: string): void;
+  /** What can be done with somebody who is named here. */
+  person(user: string, anchor: Element | { x: number; y: number }): void;
   /** Takes the text of one that was refused back into the field. */
   rewrite(row: MessageRow): void;
   copy(row: MessageRow): void;
