@@ -31,7 +31,10 @@ impl Chat {
         more: &[&str],
     ) -> Self {
         let password = folder.join(format!("{name}.password"));
-        std::fs::write(&password, format!("password of {name}\n")).expect("the password file");
+        // Written once: another device of the same person may be reading it.
+        if !password.exists() {
+            std::fs::write(&password, format!("password of {name}\n")).expect("the password file");
+        }
         let mut command = parley();
         command.args(["chat", "--json", "--server", url, "--trust", &ready.fingerprint]);
         command.args(["--user", name, "--password-file"]).arg(&password).args(more);
