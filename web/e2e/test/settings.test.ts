@@ -132,7 +132,7 @@ test('a sign-in elsewhere is told, with the way to the devices', async () => {
   const person = await stage.person('lea');
   const device = await stage.device(person, PHONE);
   const page = await device.page('/u/0');
-  await page.getByRole('heading', { name: 'Chats' }).waitFor();
+  await page.getByRole('heading', { name: 'Chats', exact: true }).waitFor();
   await stage.device(person);
   const told = notice(page, 'New sign-in: browser 2');
   await told.waitFor();

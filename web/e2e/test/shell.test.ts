@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { accessFaults } from '../src/axe.ts';
 import { PHONE } from '../src/browser.ts';
 import { framed, nameField } from '../src/frame.ts';
 import { PASSWORD } from '../src/people.ts';
@@ -44,6 +45,28 @@ test('opens without the server, and finds it again', async () => {
   await stage.server.restart();
   await again.getByRole('link', { name: 'Privacy' }).click();
   await again.getByRole('switch', { name: 'Read receipts' }).waitFor({ timeout: 60_000 });
+});
+
+test('says that a part of the app could not be loaded, and loads it when asked again', async () => {
+  const device = await stage.device(await stage.person('pia'));
+  const page = await device.page('/sign-in');
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  const scripts = await page.evaluate(() =>
+    performance.getEntriesByType('resource').map((entry) => entry.name),
+  );
+  // Settings and what else is opened rarely are not waited for.
+  expect(scripts.filter((name) => /Settings|GroupInfo|_emoji/.test(name))).toEqual([]);
+  const parts = '**/assets/Settings*.js';
+  await device.context.route(parts, (route) => route.abort());
+  await page.goto(`${stage.server.http}/u/0/settings/privacy`);
+  await framed(page);
+  const failed = page.getByRole('alert').filter({ hasText: 'could not be loaded' });
+  await failed.first().waitFor();
+  expect(await accessFaults(page)).toEqual([]);
+  await device.context.unroute(parts);
+  await failed.first().getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('switch', { name: 'Read receipts' }).waitFor();
+  device.expectComplaints(/dynamically imported module/);
 });
 
 test('offers a new version and changes to it on request alone', async () => {

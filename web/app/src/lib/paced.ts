@@ -19,3 +19,14 @@ export function paced(): Schedule {
     else requestAnimationFrame(go);
   };
 }
+
+/** Runs something when the page has nothing to do; returns how to call it off. */
+export function whenIdle(run: () => void, withinMs = 5_000): () => void {
+  // Safari has no such moment.
+  if (typeof requestIdleCallback === 'undefined') {
+    const timer = setTimeout(run, 1_000);
+    return () => clearTimeout(timer);
+  }
+  const handle = requestIdleCallback(run, { timeout: withinMs });
+  return () => cancelIdleCallback(handle);
+}

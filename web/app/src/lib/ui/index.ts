@@ -11,6 +11,7 @@ export { default as Field } from './Field.svelte';
 export { default as IconButton } from './IconButton.svelte';
 export type { IconType } from './icon';
 export { default as ListHead } from './ListHead.svelte';
+export { default as Loaded } from './Loaded.svelte';
 export { default as Menu } from './Menu.svelte';
 export { default as MenuButton } from './MenuButton.svelte';
 export type { MenuEntry } from './menu';
