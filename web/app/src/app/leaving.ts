@@ -6,9 +6,10 @@ import { go } from '../lib/router.svelte';
 import { notify } from '../lib/ui/notices.svelte';
 import { type Account, lastSlot, removeAccount } from './accounts.svelte';
 import { forgetKept } from './connect';
-import { closeNotifications } from './notifications';
+
 import { isSignedOut, problemText } from './problems';
 import type { Session } from './session.svelte';
+import { closeNotifications } from './shown-notifications';
 
 /** Signs this browser out and wipes what it kept. Without network it says so, since the session would live on. */
 export async function leaveAccount(session: Session): Promise<void> {

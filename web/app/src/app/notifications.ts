@@ -11,14 +11,11 @@ import { go } from '../lib/router.svelte';
 import { href, parse } from '../lib/routes';
 import { cleanName } from './names.svelte';
 import type { Session } from './session.svelte';
+import { close, own, type Permission, permission, shown } from './shown-notifications';
+
+export { type Permission, permission };
 
 const PREVIEW_CHARS = 140;
-
-export type Permission = NotificationPermission | 'unsupported';
-
-export function permission(): Permission {
-  return typeof Notification === 'undefined' ? 'unsupported' : Notification.permission;
-}
 
 /** Asks the browser; only after the person pressed a button that says what for. */
 export async function askPermission(): Promise<Permission> {
@@ -92,21 +89,6 @@ export function isGone({ conversation, seq }: About, event: Event): boolean {
   }
 }
 
-/** Those that are shown without a service worker. */
-const own = new Map<string, Notification>();
-
-async function shown(slot: number): Promise<Notification[]> {
-  if (permission() !== 'granted') return [];
-  const worker = await navigator.serviceWorker?.getRegistration();
-  const all = [...((await worker?.getNotifications()) ?? []), ...own.values()];
-  return all.filter(({ tag }) => tag.startsWith(`${slot}:`));
-}
-
-function close(notification: Notification): void {
-  notification.close();
-  if (own.get(notification.tag) === notification) own.delete(notification.tag);
-}
-
 async function closeGone(slot: number, gone: (about: About) => boolean): Promise<void> {
   for (const one of await shown(slot)) {
     const about = one.data as Partial<About> | null;
@@ -125,11 +107,6 @@ async function closeOld(session: Session): Promise<void> {
   for (const conversation of all) {
     await closeGone(session.slot, (about) => isGone(about, { type: 'conversation', conversation }));
   }
-}
-
-/** Closes all of an account: it is signed out. */
-export async function closeNotifications(slot: number): Promise<void> {
-  for (const one of await shown(slot)) close(one);
 }
 
 /** A message that is notified has another text. */

@@ -5,6 +5,9 @@ import { Part } from '../lib/part.svelte';
 /** All that is shown to somebody who is signed in. */
 export const inside = new Part(() => import('./inside'));
 
+/** Signing out, and forgetting an account: needs nearly all of the app. */
+export const leaving = new Part(() => import('./leaving'));
+
 export const settings = new Part(async () => {
   const [list, screen] = await Promise.all([
     import('../settings/SettingsList.svelte'),
