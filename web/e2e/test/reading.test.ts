@@ -1,7 +1,8 @@
 /** Reading a chat: where it opens and stays, what its times say, and what leads where. */
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
-import { drawn, enter, field, line, list, log, message, rowTops } from '../src/chat.ts';
+import { accessFaults } from '../src/axe.ts';
+import { choose, drawn, enter, field, line, list, log, message, rowTops } from '../src/chat.ts';
 import { notice } from '../src/frame.ts';
 import { group, type Person, say } from '../src/people.ts';
 import { setStage } from '../src/stage.ts';
@@ -43,8 +44,16 @@ test('who comes back to a chat goes on where they were', async () => {
   await list(page).getByText('unread message').waitFor({ state: 'detached' });
   await page.mouse.wheel(0, -900);
   await expect.poll(async () => Object.keys(await rowTops(page)).includes('s62')).toBe(false);
-  await drawn(page);
-  const before = await rowTops(page);
+  // Until the wheel has come to rest.
+  let before: Record<string, number> = {};
+  await expect
+    .poll(async () => {
+      const last = before;
+      await drawn(page);
+      before = await rowTops(page);
+      return Object.entries(before).every(([key, top]) => last[key] === top);
+    })
+    .toBe(true);
   await enter(page, 'Night shift');
   await enter(page, 'Harbour walk');
   await log(page).getByRole('article').first().waitFor();
@@ -159,4 +168,38 @@ test('a name leads to the profile or into the field, a link to a message within 
   await page.goto(link);
   await page.waitForURL(`**/u/0/c/${walk}/8`);
   await page.waitForFunction(() => document.querySelector('.highlighted'));
+});
+
+test('several messages are selected by menu, Shift and keys, copied and deleted together', async () => {
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await say(ann, { type: 'conversation', conversation: walk }, [
+    'pick one',
+    'pick two',
+    'pick three',
+  ]);
+  await field(page).focus();
+  await page.keyboard.press('Control+End');
+  const bar = page.getByRole('toolbar', { name: 'Selected messages' });
+  await choose(page, 'pick one', 'Select');
+  await bar.getByText('1 selected').waitFor();
+  await page.keyboard.press('Escape');
+  await bar.waitFor({ state: 'detached' });
+  await message(page, 'pick one').click({ modifiers: ['Shift'] });
+  await message(page, 'pick three').click({ modifiers: ['Shift'] });
+  await bar.getByText('3 selected').waitFor();
+  expect(await accessFaults(page)).toEqual([]);
+  // The focus is on the first one chosen, where keys go on.
+  await page.keyboard.press('Space');
+  await bar.getByText('2 selected').waitFor();
+  await bar.getByRole('button', { name: 'Copy text' }).click();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  expect(copied).toMatch(/^You, .*:\npick two\n\nYou, .*:\npick three$/);
+  await message(page, 'pick one').click({ modifiers: ['Shift'] });
+  await message(page, 'pick two').click();
+  await bar.getByRole('button', { name: 'Delete…' }).click();
+  await page.getByRole('button', { name: 'Delete for everyone' }).click();
+  for (const text of ['pick one', 'pick two'])
+    await message(page, text).waitFor({ state: 'detached' });
+  await message(page, 'pick three').waitFor();
+  await bar.waitFor({ state: 'detached' });
 });

@@ -1,5 +1,6 @@
 // The menu of one message: what this person may do with it.
 
+import CircleCheck from '@lucide/svelte/icons/circle-check';
 import Copy from '@lucide/svelte/icons/copy';
 import Flag from '@lucide/svelte/icons/flag';
 import Forward from '@lucide/svelte/icons/forward';
@@ -12,10 +13,11 @@ import Reply from '@lucide/svelte/icons/reply';
 import Trash from '@lucide/svelte/icons/trash-2';
 import type { MessageRow } from '@parley/client/view';
 import type { Session } from '../../app/session.svelte';
-import { t } from '../../i18n';
+import { dateText, t } from '../../i18n';
 import { type MenuEntry, notify } from '../../lib/ui';
 import type { RowActions } from '../timeline/actions';
 import { QUICK } from '../timeline/actions';
+import type { NameOf } from '../timeline/label';
 
 export interface MessageMenuContext {
   readonly session: Session;
@@ -40,6 +42,14 @@ export async function copyText(text: string): Promise<void> {
   } catch {
     notify(t('chat.copyFailed'), { kind: 'error' });
   }
+}
+
+/** What several messages say, with who said it and when; of one its text alone. */
+export function textOf(rows: readonly MessageRow[], nameOf: NameOf): string {
+  if (rows.length === 1) return rows[0]?.message.text ?? '';
+  const said = ({ message }: MessageRow) =>
+    `${message.own ? t('chat.you') : nameOf(message.sender)}, ${dateText(message.timeMs)}:\n${message.text}`;
+  return rows.map(said).join('\n\n');
 }
 
 export function messageMenu(row: MessageRow, context: MessageMenuContext): MenuEntry[] {
@@ -92,6 +102,12 @@ export function messageMenu(row: MessageRow, context: MessageMenuContext): MenuE
       label: t('chat.forward'),
       icon: Forward,
       onselect: () => context.open('forward', row),
+    },
+    {
+      id: 'select',
+      label: t('chat.select'),
+      icon: CircleCheck,
+      onselect: () => actions.select(row, false),
     },
     context.canPin && {
       id: 'pin',

@@ -19,6 +19,8 @@ export interface RowActions {
   /** Takes the text of one that was refused back into the field. */
   rewrite(row: MessageRow): void;
   copy(row: MessageRow): void;
+  /** Takes it into the selection or out; with `range` all from the one chosen before. */
+  select(row: MessageRow, range: boolean): void;
 }
 
 /** Reactions that are one press away. */
