@@ -1,11 +1,13 @@
 /**
  * Search through the whole history of one conversation, from the newest message
  * to the oldest, a page at a time: from the cache where it has the page, else
- * from the server. Only what was found is kept.
+ * from the server. What was read is kept, so that the next words don't go through
+ * it again: up to a bound, and while the connection lasts.
  */
 
 import { ParleyError } from '../error.ts';
 import type { ClientApi, Entry, ErrorInfo, Event, HistoryPage, Message, User } from '../types.ts';
+import { deleted, isExpired } from './fold.ts';
 import { excerpt, hasAll, type Piece, type Wanted, wantedWords } from './match.ts';
 import { type Schedule, Snapshot } from './observable.ts';
 import type { Readable } from './types.ts';
@@ -76,6 +78,10 @@ export function searchHistory(
 /** Texts are compared for so long before the page gets its turn. */
 const SLICE_MS = 8;
 
+/** Entries and letters of the pages that are kept at most; what is older is read again. */
+const KEPT_ENTRIES = 50_000;
+const KEPT_LETTERS = 8_000_000;
+
 class Search implements HistorySearch {
   readonly #client: ClientApi;
   readonly #conversation: string;
@@ -98,6 +104,14 @@ class Search implements HistorySearch {
   #backToMs = 0;
   /** Found messages at which it pauses next. */
   #pauseAt = 0;
+  /** Pages as they are now, by the seq before which they were asked for. */
+  readonly #kept = new Map<number, HistoryPage>();
+  #keptEntries = 0;
+  #keptLetters = 0;
+  /** The oldest seq in them. */
+  #keptFrom = Number.POSITIVE_INFINITY;
+  /** Counts what was done to messages. */
+  #changes = 0;
   /** Names the run under way: another one makes it end. */
   #run = 0;
 
@@ -156,6 +170,7 @@ class Search implements HistorySearch {
     this.#phase = 'idle';
     this.#wanted = [];
     this.#hits = [];
+    this.#forget();
     this.#off();
   }
 
@@ -172,8 +187,15 @@ class Search implements HistorySearch {
     let phase: SearchSnapshot['phase'] | undefined;
     try {
       while (phase === undefined) {
-        const page = await this.#read();
-        if (run !== this.#run) return;
+        const before = this.#before;
+        let page = this.#kept.get(before);
+        if (!page) {
+          const changes = this.#changes;
+          page = await this.#read();
+          if (run !== this.#run) return;
+          // It may say how messages were before a change that came meanwhile.
+          if (changes === this.#changes) this.#keep(before, page);
+        }
         if (!(await this.#look(page, run))) return;
         if (page.atStart || page.entries.length === 0) phase = 'done';
         else if (this.#hits.length >= this.#most) phase = 'full';
@@ -203,6 +225,34 @@ class Search implements HistorySearch {
     return this.#client.history(this.#conversation, range, { limit });
   }
 
+  #keep(before: number, page: HistoryPage): void {
+    const letters = page.entries.reduce((sum, entry) => sum + lettersOf(entry), 0);
+    this.#keptEntries += page.entries.length;
+    this.#keptLetters += letters;
+    if (this.#keptEntries > KEPT_ENTRIES || this.#keptLetters > KEPT_LETTERS) return;
+    // What was answered elsewhere is not looked at.
+    this.#kept.set(before, { ...page, quoted: [] });
+    this.#keptFrom = Math.min(this.#keptFrom, page.entries[0]?.seq ?? this.#keptFrom);
+  }
+
+  #forget(): void {
+    this.#kept.clear();
+    this.#keptEntries = 0;
+    this.#keptLetters = 0;
+    this.#keptFrom = Number.POSITIVE_INFINITY;
+    this.#changes += 1;
+  }
+
+  /** Changes messages in the pages that are kept. */
+  #change(is: (seq: number) => boolean, change: (message: Message) => Message): void {
+    const changed = (entry: Entry) =>
+      entry.type === 'message' && is(entry.seq) ? change(entry) : entry;
+    for (const [before, page] of this.#kept) {
+      if (!page.entries.some((entry) => entry.type === 'message' && is(entry.seq))) continue;
+      this.#kept.set(before, { ...page, entries: page.entries.map(changed) });
+    }
+  }
+
   /** Looks at a page, the newest first. False when the search was ended meanwhile. */
   async #look(page: HistoryPage, run: number): Promise<boolean> {
     this.#newest = Math.max(this.#newest, page.lastSeq, page.entries.at(-1)?.seq ?? 0);
@@ -211,7 +261,7 @@ class Search implements HistorySearch {
       const entry = page.entries[i];
       if (!entry || entry.seq >= this.#before) continue;
       this.#before = entry.seq;
-      if (entry.type !== 'message') continue;
+      if (entry.type !== 'message' || isExpired(entry, Date.now())) continue;
       this.#looked += 1;
       this.#backToMs = entry.timeMs;
       this.#take(entry);
@@ -243,12 +293,17 @@ class Search implements HistorySearch {
   }
 
   #drop(gone: (seq: number) => boolean): void {
+    this.#changes += 1;
+    this.#change(gone, deleted);
     this.#hits = this.#hits.filter((hit) => !gone(hit.seq));
     this.#snapshot.invalidate();
   }
 
   #handle(event: Event): void {
-    if (this.#wanted.length === 0) return;
+    // What came while there was no connection, or another store, is not known of.
+    if (event.type === 'reset' || (event.type === 'state' && event.state.type !== 'ready')) {
+      this.#forget();
+    }
     const here = this.#conversation;
     if (event.type === 'entry' && event.entry.conversation === here) this.#handleEntry(event.entry);
     else if (event.type === 'hidden' && event.conversation === here) {
@@ -260,15 +315,25 @@ class Search implements HistorySearch {
   }
 
   #handleEntry(entry: Entry): void {
-    // Before the first page is there, that page will have it.
-    if (this.#before === Number.POSITIVE_INFINITY) return;
+    const newest = this.#kept.get(Number.POSITIVE_INFINITY);
+    // Before the first page is there, that page will have it, unless it is being read.
+    if (this.#before === Number.POSITIVE_INFINITY && !newest) {
+      this.#changes += 1;
+      return;
+    }
+    if (newest && entry.seq > (newest.entries.at(-1)?.seq ?? 0)) {
+      const entries = [...newest.entries, entry];
+      this.#kept.set(Number.POSITIVE_INFINITY, { ...newest, entries });
+    }
     if (entry.type === 'message') this.#take(entry);
     else if (entry.type === 'deletion') this.#drop((seq) => seq === entry.target);
     else if (entry.type === 'change' && entry.what.type === 'erased') {
       const { upTo } = entry.what;
       this.#drop((seq) => seq <= upTo);
-    } else if (entry.type === 'edit' && entry.target >= this.#before)
-      void this.#again(entry.target);
+    } else if (entry.type === 'edit') {
+      this.#changes += 1;
+      if (entry.target >= Math.min(this.#before, this.#keptFrom)) void this.#again(entry.target);
+    }
     this.#snapshot.invalidate();
   }
 
@@ -281,12 +346,18 @@ class Search implements HistorySearch {
         { type: 'around', seq },
         { limit: 1 },
       );
-      if (wanted !== this.#wanted) return;
       const message = page.entries.find((entry) => entry.seq === seq);
-      if (message?.type === 'message') this.#take(message);
+      if (message?.type !== 'message') return;
+      this.#change(
+        (it) => it === seq,
+        () => message,
+      );
+      if (wanted !== this.#wanted || seq < this.#before) return;
+      this.#take(message);
       this.#snapshot.invalidate();
     } catch {
-      // It is shown as it was found.
+      // It is shown as it was found, and read again for other words.
+      this.#forget();
     }
   }
 
@@ -303,3 +374,5 @@ class Search implements HistorySearch {
     };
   }
 }
+
+const lettersOf = (entry: Entry): number => (entry.type === 'message' ? entry.text.length : 0);

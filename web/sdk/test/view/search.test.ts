@@ -185,6 +185,38 @@ test('it can be stopped, goes on from there, and another query begins anew', asy
   expect(found.get()).toMatchObject({ phase: 'idle', hits: [], looked: 0 });
 });
 
+test('the next words do not go through the history again, and find it as it is by then', async () => {
+  const [ann, ben] = [await person(), await person()];
+  const id = await chat(ann, ben, many);
+  const to = { type: 'conversation', conversation: id } as const;
+  await until(async () => expect((await ben.history(id, { type: 'latest' })).lastSeq).toBe(450));
+  const asked = spy(ben);
+  const found = search(ben, id, { page: 50 });
+  found.find('nothing like this');
+  await phase(found, 'done');
+  expect(found.get()).toMatchObject({ looked: 450, hits: [] });
+  const walked = asked.length;
+  expect(walked).toBeGreaterThanOrEqual(9);
+  found.find('creme');
+  await phase(found, 'done');
+  expect(seqs(found)).toEqual([364, 274, 184, 94, 4]);
+  found.find('   ');
+  expect(asked.length).toBe(walked);
+  // Changed while nothing is looked for.
+  await act(ann, to, { type: 'delete', seq: 4, ordinal: 4 });
+  await act(ann, to, { type: 'edit', seq: 5, text: 'another creme' });
+  await act(ann, to, { type: 'text', text: 'the last creme' });
+  await ben.hide(id, [94]);
+  await until(() => expect(asked.length).toBe(walked + 1));
+  await until(async () => {
+    found.find('  ');
+    found.find('creme');
+    await phase(found, 'done');
+    expect(seqs(found)).toEqual([453, 364, 274, 184, 5]);
+  });
+  expect(asked.length).toBe(walked + 1);
+});
+
 test('what happens meanwhile is followed: new, edited, deleted and hidden messages', async () => {
   const [ann, ben] = [await person(), await person()];
   const id = await chat(ann, ben, ['a needle', 'hay', 'needles', 'hay again']);
