@@ -5,6 +5,7 @@
 //! [`PATIENCE`](super::PATIENCE) and then counts as the end of the connection.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 use parley_protocol::wire::{
@@ -211,11 +212,19 @@ impl Session {
         after: u64,
         limit: u32,
     ) -> Result<Fetched, Ended> {
-        let from = Some(fetch::From::AfterSeq(after));
-        let ask = Fetch { conversation: conversation.to_wire(), from, limit };
-        match self.ask(Ask::Fetch(ask)).await? {
-            Said::Fetched(fetched) => Ok(fetched),
-            other => panic!("not Fetched: {other:?}"),
+        loop {
+            let from = Some(fetch::From::AfterSeq(after));
+            let ask = Fetch { conversation: conversation.to_wire(), from, limit };
+            match self.ask(Ask::Fetch(ask)).await? {
+                Said::Fetched(fetched) => return Ok(fetched),
+                // Who reads the logs of a long run meets the limit, and waits as any client does.
+                Said::Failure(failure)
+                    if Code::from_number(failure.code) == Some(Code::RateLimited) =>
+                {
+                    tokio::time::sleep(Duration::from_millis(failure.retry_after_ms)).await;
+                }
+                other => panic!("not Fetched: {other:?}"),
+            }
         }
     }
 
