@@ -6,7 +6,9 @@ export function rowControlKey(event: KeyboardEvent, target: HTMLElement, row: HT
   } else {
     const back = event.key === 'ArrowLeft' || (event.key === 'Tab' && event.shiftKey);
     if (!back && event.key !== 'ArrowRight' && event.key !== 'Tab') return;
-    const controls = [...row.querySelectorAll<HTMLElement>('button:not(:disabled), a[href]')];
+    const controls = [
+      ...row.querySelectorAll<HTMLElement>('button:not(:disabled), a[href]:not([aria-hidden])'),
+    ];
     const at = controls.indexOf(target) + (back ? -1 : 1);
     controls[(at + controls.length) % controls.length]?.focus({ preventScroll: true });
   }
