@@ -11,22 +11,24 @@ test('a new account is made, stays over a reload, and signs out', async () => {
   const device = await stage.blankDevice();
   const page = await device.page('/');
   await page.getByRole('button', { name: 'Create account' }).click();
-  await page.getByRole('heading', { name: 'Create an account' }).waitFor();
+  await page.getByRole('heading', { name: 'Create your Parley account' }).waitFor();
 
   await fillIn(page, 'ada', 'short');
   await page.getByRole('alert').getByText('8 to 256 characters').waitFor();
   await fillIn(page, '7ada', PASSWORD);
   await page.getByRole('alert').getByText('a letter first').waitFor();
+  await page.getByRole('textbox', { name: 'Display name' }).fill('Ada Lovelace');
   await fillIn(page, 'ada');
   await framed(page);
   expect(new URL(page.url()).pathname).toBe('/u/0');
+  await page.getByRole('button', { name: 'Account of Ada Lovelace' }).waitFor();
 
   await page.reload();
   await framed(page);
   const readable = await page.evaluate(() => document.cookie + JSON.stringify({ ...localStorage }));
   expect(readable).not.toMatch(/[0-9a-f]{64}/);
 
-  await page.getByRole('button', { name: 'Account of ada' }).click();
+  await page.getByRole('button', { name: 'Account of Ada Lovelace' }).click();
   await page.getByRole('menuitem', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   await page.reload();

@@ -4,7 +4,7 @@
  */
 import type { Page } from 'playwright-core';
 import { beforeEach, expect, test } from 'vitest';
-import { choose, enter, log, message } from '../src/chat.ts';
+import { choose, enter, line, log, message } from '../src/chat.ts';
 import { notice } from '../src/frame.ts';
 import { group, type Person, say } from '../src/people.ts';
 import { setStage } from '../src/stage.ts';
@@ -57,8 +57,9 @@ test('a cleared chat is empty on all own devices and as it was on others', async
   await enter(page, bob.name);
   await message(page, 'three').waitFor();
   await page.locator('section.conversation header a').click();
-  await page.getByRole('button', { name: 'Clear for me' }).click();
-  await page.getByRole('alertdialog').getByRole('button', { name: 'Clear for me' }).click();
+  await page.getByRole('button', { name: 'Delete chat' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Delete chat' }).click();
+  await line(page, bob.name).waitFor({ state: 'detached' });
   await message(other, 'one').waitFor({ state: 'detached' });
   await page.goBack();
   await other.getByText('No messages yet').waitFor();

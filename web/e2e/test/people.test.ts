@@ -60,7 +60,7 @@ test('the filter folds accents as search does, and takes requests as well', asyn
   await say(stranger, { type: 'user', user: ann.user.id }, ['do you know me?']);
   const requests = list(page).getByRole('button', { name: /^Requests/ });
   await requests.waitFor();
-  const filter = page.getByRole('searchbox', { name: 'Search chats' });
+  const filter = page.getByRole('textbox', { name: 'Search chats' });
   for (const [query, found, others] of [
     ['lodz', 'Łódź walk', 'mal'],
     ['mal', 'mal', 'Łódź walk'],
@@ -72,6 +72,52 @@ test('the filter folds accents as search does, and takes requests as well', asyn
   await filter.fill('lodz');
   expect(await requests.count()).toBe(0);
   await filter.fill('');
+});
+
+test("people of one's groups are found by what they are called, everywhere", async () => {
+  await page.getByRole('textbox', { name: 'Search chats' }).fill('jose');
+  await list(page)
+    .getByRole('link', { name: /José Okafor.*@bob/ })
+    .waitFor();
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').fill('oka');
+  await page.getByRole('option', { name: /José Okafor/ }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.goto(`${stage.server.http}/u/0/new-group`);
+  await page.getByRole('checkbox', { name: /José Okafor/ }).waitFor();
+  await page.goto(`${stage.server.http}/u/0/people`);
+  await page.getByRole('heading', { name: 'Pick a person' }).waitFor();
+  await page.getByRole('textbox', { name: 'Find people' }).fill('okafor');
+  await page.getByRole('link', { name: /José Okafor/ }).click();
+  await page.getByRole('button', { name: 'Message' }).waitFor();
+});
+
+test('a deleted chat leaves the list until something new comes, and Tab stops once in the list', async () => {
+  const other = await stage.person('eve');
+  await (await ann.script()).changeSettings({ messages: 'everyone' });
+  const to = { type: 'user', user: ann.user.id } as const;
+  await say(other, to, ['hello Ann']);
+  await enter(page, 'eve');
+  expect(await list(page).locator('a[tabindex="0"]').count()).toBe(1);
+  await line(page, 'eve').focus();
+  await page.keyboard.press('End');
+  await page.keyboard.press('Home');
+  await page.waitForFunction(() => document.activeElement?.textContent?.includes('eve'));
+
+  await line(page, 'eve').click({ button: 'right' });
+  await page.getByRole('menuitem', { name: 'Delete chat' }).click();
+  const dialog = page.getByRole('alertdialog', { name: 'Delete “eve”?' });
+  await dialog.getByText('eve keeps theirs.', { exact: false }).waitFor();
+  await dialog.getByRole('button', { name: 'Delete chat' }).click();
+  await page.waitForURL(`${stage.server.http}/u/0`);
+  await line(page, 'eve').waitFor({ state: 'detached' });
+  await page.reload();
+  await line(page, 'Łódź walk').waitFor();
+  expect(await line(page, 'eve').count()).toBe(0);
+  await say(other, to, ['are you there?']);
+  await enter(page, 'are you there?');
+  await message(page, 'are you there?').waitFor();
+  expect(await message(page, 'hello Ann').count()).toBe(0);
 });
 
 test('who is blocked elsewhere asks for nothing any more', async () => {

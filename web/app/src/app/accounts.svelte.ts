@@ -129,6 +129,21 @@ export async function enter(
   return account;
 }
 
+const wishes = new Map<number, string>();
+
+/** What somebody who just signed up likes to be called: said to the server by their first session. */
+export function wishName(slot: number, displayName: string): void {
+  const name = displayName.trim();
+  if (name !== '') wishes.set(slot, name);
+}
+
+/** Takes the wish out, for whoever says it. */
+export function takeWish(slot: number): string | undefined {
+  const wish = wishes.get(slot);
+  wishes.delete(slot);
+  return wish;
+}
+
 /** The server ended this session. */
 export function expire(slot: number): void {
   set(accounts.map((account) => (account.slot === slot ? { ...account, expired: true } : account)));

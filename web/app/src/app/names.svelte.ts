@@ -57,7 +57,13 @@ export class Names {
 
   /** What to show for a person. Reactive: it is the name at first, and the display name once that is known. */
   of(user: User): string {
-    const profile = this.profile(user.id);
+    this.profile(user.id);
+    return this.called(user);
+  }
+
+  /** The same for those that are not shown: nobody is asked. Reactive. */
+  called(user: User): string {
+    const profile = this.#profiles.get(user.id);
     if (profile?.deleted) return t('people.deleted');
     const name = cleanName(profile?.displayName ?? '') || profile?.user.name || user.name;
     // Where no name is known the id stands for it, which tells nobody anything.
@@ -71,14 +77,14 @@ export class Names {
     return this.#profiles.get(userId);
   }
 
-  /** What they are called, for those that are not shown: nobody is asked. Reactive. */
+  /** Their profile as far as known; nobody is asked. Reactive. */
   known(userId: string): Profile | undefined {
     return this.#profiles.get(userId);
   }
 
-  /** All whose names are known. Reactive. */
-  all(): Iterable<Profile> {
-    return this.#profiles.values();
+  /** Asks for somebody who is not shown yet. */
+  ask(userId: string): void {
+    this.#want(userId);
   }
 
   isMe(userId: string): boolean {

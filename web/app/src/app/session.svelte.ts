@@ -9,6 +9,7 @@ import { Drafts } from '../chat/state/drafts';
 import { t } from '../i18n';
 import { go } from '../lib/router.svelte';
 import { notify } from '../lib/ui/notices.svelte';
+import { KnownPeople } from '../people/known.svelte';
 import { type Account, apiOf, expire } from './accounts.svelte';
 import { forgetRead } from './ended';
 import { Names } from './names.svelte';
@@ -37,6 +38,8 @@ export class Session {
   readonly typing: TypingView;
   /** What people like to be called. */
   readonly names: Names;
+  /** Whom the user knows here, to be found by name. */
+  readonly known: KnownPeople;
   /** Tells the server drafts. */
   readonly drafts: DraftTeller;
   readonly me: { id: string; name: string };
@@ -71,6 +74,7 @@ export class Session {
       store: connection.people,
       presence: this.presence,
     });
+    this.known = new KnownPeople(this);
     this.drafts = new DraftTeller(this.client, new Drafts(this.me.id));
     this.state = this.client.state;
     this.#stopNetwork = followNetwork((offline) => {

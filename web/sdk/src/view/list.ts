@@ -234,7 +234,7 @@ class List implements ConversationListView {
       if (!equal(this.#rows.get(id), row)) this.#rows.set(id, row);
     }
     this.#dirty.clear();
-    const rows = [...this.#rows.values()].sort(before);
+    const rows = [...this.#rows.values()].filter((row) => !isDeleted(row)).sort(before);
     const shown = rows.filter((row) => !row.request && !row.archived);
     const loud = shown.filter((row) => !row.muted && row.conversation.preferences.level !== 'none');
     const unread = (row: ConversationRow): number => row.unread || Number(row.markedUnread);
@@ -303,7 +303,14 @@ class List implements ConversationListView {
       pending: waiting.filter((item) => item.status !== 'failed').length,
       // Anything else that was refused leaves nothing to look at.
       failed: texts.filter((item) => item.status === 'failed').length,
+      cleared: preferences.clearedUpTo > 0 && this.#saysNothing(line),
     };
+  }
+
+  /** Whether nothing was said since the user cleared it; reactions to what is gone say nothing. */
+  #saysNothing(line: Conversation): boolean {
+    if (line.lastSeq <= line.preferences.clearedUpTo) return true;
+    return this.#previews.isKnown(line) && !this.#previews.get(line.id);
   }
 
   /** Looks again when the first mute ends, or message expires. */
@@ -315,6 +322,15 @@ class List implements ConversationListView {
       this.#previews.expire();
     });
   }
+}
+
+/**
+ * Whether the user is done with it: it is in no list until something is said in it. A
+ * group is, once they left it: what they are in stays where they find it.
+ */
+function isDeleted(row: ConversationRow): boolean {
+  if (!row.cleared || (row.kind === 'group' && !row.former)) return false;
+  return !row.pinned && !row.markedUnread && row.draft === '' && row.pending + row.failed === 0;
 }
 
 function before(a: ConversationRow, b: ConversationRow): number {

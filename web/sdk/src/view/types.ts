@@ -217,6 +217,8 @@ export interface ConversationRow {
   /** Sends that wait or failed. */
   readonly pending: number;
   readonly failed: number;
+  /** The user cleared it, and nothing was said since. Then it is in the list only while they are in the group. */
+  readonly cleared: boolean;
 }
 
 export interface ConversationListSnapshot {

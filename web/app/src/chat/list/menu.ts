@@ -5,6 +5,7 @@ import Bell from '@lucide/svelte/icons/bell';
 import BellOff from '@lucide/svelte/icons/bell-off';
 import MailOpen from '@lucide/svelte/icons/mail-open';
 import Pin from '@lucide/svelte/icons/pin';
+import Trash2 from '@lucide/svelte/icons/trash-2';
 import type { PreferencesChange } from '@parley/client';
 import type { ConversationRow } from '@parley/client/view';
 import { problemText } from '../../app/problems';
@@ -27,7 +28,12 @@ export async function prefer(
   }
 }
 
-export function conversationMenu(row: ConversationRow, session: Session): MenuEntry[] {
+/** `ondelete` asks before it deletes the chat; whoever is in a group leaves it first. */
+export function conversationMenu(
+  row: ConversationRow,
+  session: Session,
+  ondelete: (row: ConversationRow) => void,
+): MenuEntry[] {
   const set = (change: PreferencesChange) => () => void prefer(session, row.id, change);
   const unread = row.unread > 0 || row.markedUnread;
   return [
@@ -73,6 +79,18 @@ export function conversationMenu(row: ConversationRow, session: Session): MenuEn
       icon: Archive,
       onselect: set({ archived: !row.archived }),
     },
+    ...(row.kind === 'direct' || row.former
+      ? [
+          {
+            id: 'delete',
+            label: t('chat.deleteChat'),
+            icon: Trash2,
+            danger: true,
+            separated: true,
+            onselect: () => ondelete(row),
+          },
+        ]
+      : []),
   ];
 }
 
