@@ -117,6 +117,7 @@ test('of a deleted message only its place can be taken away', () => {
       canWrite: true,
       canPin: true,
       canDelete: true,
+      anchor: { x: 0, y: 0 },
       actions: {} as never,
       pin: () => {},
       open: () => {},

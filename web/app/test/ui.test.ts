@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { shellFiles } from '../build/service-worker';
 import { keyNames, SHORTCUTS } from '../src/lib/shortcuts';
-import { type MenuEntry, nextEntry } from '../src/lib/ui/menu';
+import { firstEntry, type MenuEntry, movedTo, nextEntry } from '../src/lib/ui/menu';
 import { initials, tileColour } from '../src/lib/ui/tile';
 
 describe('tiles', () => {
@@ -54,6 +54,37 @@ describe('menus', () => {
     expect(nextEntry(entries, entries.length, -1)).toBe(3);
     expect(nextEntry([entry('a', true)], -1, 1)).toBe(-1);
     expect(nextEntry([], -1, 1)).toBe(-1);
+  });
+});
+
+describe('menus with a row on top', () => {
+  const entry = (id: string, row = false): MenuEntry => ({ id, label: id, row, onselect() {} });
+  const entries = [entry('1', true), entry('2', true), entry('3', true), entry('a'), entry('b')];
+
+  it('begin below the row', () => {
+    expect(firstEntry(entries)).toBe(3);
+    expect(firstEntry(entries.slice(3))).toBe(0);
+  });
+
+  it.each([
+    [3, 'ArrowUp', 0],
+    [4, 'ArrowUp', 3],
+    [1, 'ArrowUp', 4],
+    [1, 'ArrowDown', 3],
+    [4, 'ArrowDown', 0],
+    [1, 'ArrowRight', 2],
+    [2, 'ArrowRight', 0],
+    [0, 'ArrowLeft', 2],
+    [3, 'ArrowRight', undefined],
+    [4, 'Home', 0],
+    [0, 'End', 4],
+    [0, 'x', undefined],
+  ])('lead from %i by %s to %s', (from, key, to) => {
+    expect(movedTo(entries, from, key, false)).toBe(to);
+  });
+
+  it('go the other way from right to left', () => {
+    expect(movedTo(entries, 1, 'ArrowRight', true)).toBe(0);
   });
 });
 

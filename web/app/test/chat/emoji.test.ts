@@ -3,6 +3,8 @@
 import { expect, test } from 'vitest';
 import { emoji } from '../../build/emoji';
 import { begunEmoji, emojiOf, endedEmoji, findEmoji } from '../../src/chat/composer/emoji';
+import { readHabits, withRecent } from '../../src/chat/composer/emoji-habits';
+import { toned } from '../../src/chat/composer/tones';
 
 const all = emoji();
 const begun = (text: string) => begunEmoji(text, text.length);
@@ -65,4 +67,26 @@ test('what is called so comes first', () => {
   expect(offered('party')).toContain('🎉');
   expect(offered('zzzz')).toEqual([]);
   expect(findEmoji(all, 'a', 6).length).toBe(6);
+});
+
+test('a skin tone stands behind the first character', () => {
+  expect(toned('👋', 5)).toBe('👋🏿');
+  expect(toned('🧑‍🚀', 3)).toBe('🧑🏽‍🚀');
+  expect(toned('✌️', 1)).toBe('✌🏻');
+  expect(toned('👋', 0)).toBe('👋');
+  const withTones = all.flatMap(([, list]) => list.filter(([, , , tones]) => tones === 1));
+  const signs = withTones.map(([emoji]) => emoji);
+  expect(signs.length).toBeGreaterThan(300);
+  expect([signs.includes('👋'), signs.includes('🚀')]).toEqual([true, false]);
+});
+
+test('what was used last comes first, once', () => {
+  let habits = readHabits(null);
+  for (const emoji of ['a', 'b', 'a']) habits = withRecent(habits, emoji);
+  expect(habits.recent).toEqual(['a', 'b']);
+  for (let i = 0; i < 40; i++) habits = withRecent(habits, `${i}`);
+  expect(habits.recent.length).toBe(24);
+  expect(readHabits(JSON.stringify({ ...habits, tone: 4 }))).toEqual({ ...habits, tone: 4 });
+  for (const odd of ['x', 'null', '[]', `{"recent":[1,"${'x'.repeat(99)}"],"tone":9}`])
+    expect(readHabits(odd)).toEqual({ recent: [], tone: 0 });
 });

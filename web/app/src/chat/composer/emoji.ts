@@ -3,8 +3,11 @@
 import { fold } from '@parley/client/text';
 import type { Begun } from './mentions';
 
-/** The emoji, words to find it by, and what it is called between colons; both with spaces between. */
-export type Emoji = readonly [emoji: string, words: string, codes: string];
+/**
+ * The emoji, words to find it by, and what it is called between colons, both with
+ * spaces between; 1 when it comes in skin tones.
+ */
+export type Emoji = readonly [emoji: string, words: string, codes: string, tones?: 1];
 export type EmojiGroup = readonly [group: number, list: readonly Emoji[]];
 
 export interface Found {
@@ -15,6 +18,9 @@ export interface Found {
 // Not in a word, a time or an address, and two letters at least: `:D` and `:-)` are left alone.
 const BEGUN = /(?<![\p{L}\p{N}_:/]):([\p{L}\p{N}+-][\p{L}\p{N}_+-]{1,31})$/u;
 const ENDED = /(?<![\p{L}\p{N}_:/]):([\p{L}\p{N}+-][\p{L}\p{N}_+-]{0,48}):$/u;
+
+/** The picker's number for those used last, beside the data's groups. */
+export const RECENT = -1;
 
 let loading: Promise<readonly EmojiGroup[]> | undefined;
 
@@ -76,4 +82,19 @@ export function findEmoji(groups: readonly EmojiGroup[], letters: string, most: 
     }
   }
   return ranks.flat().slice(0, most);
+}
+
+/** Emoji whose words all have the searched ones; those that are called so first. */
+export function searchEmoji(
+  groups: readonly EmojiGroup[],
+  query: string,
+  most: number,
+): readonly Emoji[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const first = words[0] ?? '';
+  return groups
+    .flatMap(([, list]) => list)
+    .filter(([, text, codes]) => words.every((word) => text.includes(word) || codes.includes(word)))
+    .sort(([, a], [, b]) => Number(b.startsWith(first)) - Number(a.startsWith(first)))
+    .slice(0, most);
 }

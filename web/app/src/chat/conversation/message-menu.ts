@@ -9,15 +9,18 @@ import Info from '@lucide/svelte/icons/info';
 import Link from '@lucide/svelte/icons/link';
 import Pencil from '@lucide/svelte/icons/pencil';
 import Pin from '@lucide/svelte/icons/pin';
+import Plus from '@lucide/svelte/icons/plus';
 import Reply from '@lucide/svelte/icons/reply';
+import SmilePlus from '@lucide/svelte/icons/smile-plus';
 import Trash from '@lucide/svelte/icons/trash-2';
-import type { MessageRow } from '@parley/client/view';
+import { type MessageRow, sameEmoji } from '@parley/client/view';
 import type { Session } from '../../app/session.svelte';
 import { dateText, t } from '../../i18n';
 import { type MenuEntry, notify } from '../../lib/ui';
-import type { RowActions } from '../timeline/actions';
-import { QUICK } from '../timeline/actions';
+import { type Anchor, QUICK, type RowActions } from '../timeline/actions';
 import type { NameOf } from '../timeline/label';
+
+export type MessageDialog = 'delete' | 'forward' | 'receipts' | 'reactions' | 'edits' | 'report';
 
 export interface MessageMenuContext {
   readonly session: Session;
@@ -28,10 +31,9 @@ export interface MessageMenuContext {
   readonly canDelete: boolean;
   readonly actions: Omit<RowActions, 'jump' | 'retry' | 'discard'>;
   readonly pin: (row: MessageRow) => void;
-  readonly open: (
-    dialog: 'delete' | 'forward' | 'receipts' | 'edits' | 'report',
-    row: MessageRow,
-  ) => void;
+  readonly open: (dialog: MessageDialog, row: MessageRow) => void;
+  /** What the menu was opened at. */
+  readonly anchor: Anchor;
   readonly copyLink: (row: MessageRow) => string;
 }
 
@@ -66,17 +68,13 @@ export function messageMenu(row: MessageRow, context: MessageMenuContext): MenuE
   // Of what is gone only its place is left.
   if (message.deleted) return [remove];
   const entries: (MenuEntry | false)[] = [
+    ...(canWrite ? reactionRow(row, context) : []),
     canWrite && {
       id: 'reply',
       label: t('chat.reply'),
       icon: Reply,
       onselect: () => actions.reply(row),
     },
-    ...QUICK.slice(0, canWrite ? 3 : 0).map((emoji) => ({
-      id: `react-${emoji}`,
-      label: t('chat.reactWith', { emoji }),
-      onselect: () => actions.react(row, emoji),
-    })),
     canWrite &&
       message.own && {
         id: 'edit',
@@ -121,6 +119,12 @@ export function messageMenu(row: MessageRow, context: MessageMenuContext): MenuE
       icon: Info,
       onselect: () => context.open('receipts', row),
     },
+    message.reactions.length > 0 && {
+      id: 'reactions',
+      label: t('chat.reactions'),
+      icon: SmilePlus,
+      onselect: () => actions.reactions(row),
+    },
     message.edited !== undefined && {
       id: 'edits',
       label: t('chat.edits'),
@@ -137,4 +141,32 @@ export function messageMenu(row: MessageRow, context: MessageMenuContext): MenuE
     remove,
   ];
   return entries.filter((entry) => entry !== false);
+}
+
+/** One press for the usual ones, and a way to all others. */
+function reactionRow(row: MessageRow, context: MessageMenuContext): MenuEntry[] {
+  const { actions, anchor, session } = context;
+  const mine = row.message.reactions.filter(({ users }) =>
+    users.some((user) => user.id === session.me.id),
+  );
+  return [
+    ...QUICK.map((emoji) => {
+      const checked = mine.some((one) => sameEmoji(one.emoji, emoji));
+      return {
+        id: `react-${emoji}`,
+        label: t(checked ? 'chat.reactNoMore' : 'chat.reactWith', { emoji }),
+        sign: emoji,
+        row: true,
+        checked,
+        onselect: () => actions.react(row, emoji),
+      };
+    }),
+    {
+      id: 'react-other',
+      label: t('chat.reactOther'),
+      icon: Plus,
+      row: true,
+      onselect: () => actions.pickReaction(row, anchor),
+    },
+  ];
 }

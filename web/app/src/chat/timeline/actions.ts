@@ -2,12 +2,17 @@
 
 import type { MessageRow } from '@parley/client/view';
 
+/** What a menu or a picker opens at: an element, or a point of the window. */
+export type Anchor = Element | { x: number; y: number };
+
 export interface RowActions {
   reply(row: MessageRow): void;
   edit(row: MessageRow): void;
   react(row: MessageRow, emoji: string): void;
-  pickReaction(row: MessageRow, anchor: Element): void;
-  menu(row: MessageRow, anchor: Element | { x: number; y: number }): void;
+  pickReaction(row: MessageRow, anchor: Anchor): void;
+  /** Shows who reacted. */
+  reactions(row: MessageRow): void;
+  menu(row: MessageRow, anchor: Anchor): void;
   jump(seq: number, from: MessageRow): void;
   retry(row: MessageRow): void;
   discard(row: MessageRow): void;
@@ -15,7 +20,7 @@ export interface RowActions {
   edits(row: MessageRow): void;
   mention(user: string): void;
   /** What can be done with somebody who is named here. */
-  person(user: string, anchor: Element | { x: number; y: number }): void;
+  person(user: string, anchor: Anchor): void;
   /** Takes the text of one that was refused back into the field. */
   rewrite(row: MessageRow): void;
   copy(row: MessageRow): void;
