@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { faults, readStrings } from '../build/strings';
 import { fill, isolate } from '../src/i18n/fill';
-import { agoText, daysBetween, dayText } from '../src/i18n/format.svelte';
+import { agoText, daysBetween, dayText, momentText } from '../src/i18n/format.svelte';
 import { localeFor } from '../src/i18n/locale';
 import { loadLanguage, t } from '../src/i18n/translate.svelte';
 
@@ -106,5 +106,10 @@ describe('times', () => {
     expect(dayText(at('2024-02-01T12:00:00'), now)).toContain('2024');
     expect(agoText(at('2026-03-03T12:00:00'), now)).toBe('Tue');
     expect(agoText(at('2025-03-03T12:00:00'), now)).toContain('25');
+    // The day only where it is another one.
+    expect(momentText(at('2026-03-05T01:05:00'), now)).toMatch(/^\D?0?1:05( AM)?$/);
+    expect(momentText(at('2026-03-04T23:05:00'), now)).toMatch(/March/);
+    expect(momentText(at('2026-03-04T23:05:00'), now)).not.toContain('2026');
+    expect(momentText(at('2025-03-04T23:05:00'), now)).toContain('25');
   });
 });

@@ -65,6 +65,29 @@ test('keys put marks around what is selected, take them off, and can be undone',
   expect(await html('see here')).toBe('see <a href="https://example.com/x">here</a>');
 });
 
+test('a bar of marks at the field says and applies them', async () => {
+  await page.getByRole('button', { name: 'Formatting' }).click();
+  const bar = page.getByRole('toolbar', { name: 'Formatting' });
+  await field(page).fill('one two');
+  await field(page).evaluate((element: HTMLTextAreaElement) => element.setSelectionRange(4, 7));
+  await bar.getByRole('button', { name: 'Strike through' }).click();
+  expect(await field(page).inputValue()).toBe('one ~~two~~');
+  await bar.getByRole('button', { name: 'List' }).click();
+  expect(await field(page).inputValue()).toBe('- one ~~two~~');
+  await page.keyboard.press('Control+z');
+  expect(await field(page).inputValue()).toBe('one ~~two~~');
+  await field(page).evaluate((element: HTMLTextAreaElement) => element.setSelectionRange(6, 9));
+  await bar.getByRole('button', { name: 'Bold' }).focus();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  expect(await field(page).inputValue()).toBe('one two');
+  await picture(page, 'formatting-bar');
+  expect(await accessFaults(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Formatting' }).click();
+  await field(page).fill('');
+});
+
 test('copied formatting becomes marks, pasted as plain text none; blank ends are not sent', async () => {
   await field(page).focus();
   await page.evaluate(() => {
@@ -139,8 +162,13 @@ test('what is formatted is shown by elements, and nothing else becomes one', asy
   expect(await html('and the answer')).toBe(
     '<blockquote>what was <em>said</em>\nbefore</blockquote>and the answer',
   );
-  expect(await html('Try this')).toBe(
-    'Try this:<pre><code>const a = **b**; // as it is</code></pre>or not.',
+  const code = message(page, 'Try this').locator('.code');
+  expect(await code.locator('pre').textContent()).toBe('const a = **b**; // as it is');
+  expect(await code.locator('.language').textContent()).toBe('ts');
+  await code.getByRole('button', { name: 'Copy code' }).click();
+  await page.getByText('Copied.').waitFor();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
+    'const a = **b**; // as it is',
   );
   const link = message(page, 'Look at').locator('a').first();
   expect(await link.getAttribute('rel')).toContain('noopener');

@@ -59,7 +59,15 @@ test('a mention is completed and counted', async () => {
 
 test('who comes by a link is seen by all', async () => {
   await info(ann);
+  // Beside the conversation where there is room, in its place where there is not.
+  await ann.getByRole('complementary').getByRole('button', { name: 'Leave group' }).waitFor();
+  expect(await log(ann).isVisible()).toBe(true);
+  await ann.setViewportSize({ width: 1000, height: 800 });
+  await log(ann).waitFor({ state: 'detached' });
+  await ann.setViewportSize({ width: 1280, height: 800 });
+  await log(ann).waitFor();
   await ann.getByRole('tab', { name: 'Invite links' }).click();
+  expect(await ann.getByRole('button', { name: 'Leave group' }).count()).toBe(0);
   await ann.getByRole('button', { name: 'Make a link and copy it' }).click();
   await ann.getByText('Copied.').waitFor();
   const link = await ann.evaluate(() => navigator.clipboard.readText());
@@ -73,7 +81,11 @@ test('who comes by a link is seen by all', async () => {
 
 test('a new title is everywhere', async () => {
   await ann.getByRole('button', { name: 'Change title and description' }).click();
-  await ann.getByRole('dialog').getByRole('textbox', { name: 'Title' }).fill('Harbour run');
+  const title = ann.getByRole('dialog').getByRole('textbox', { name: 'Title' });
+  await expect
+    .poll(() => title.evaluate((one) => one === one.ownerDocument.activeElement))
+    .toBe(true);
+  await title.fill('Harbour run');
   await ann.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
   for (const page of [bob, cid]) {
     await log(page).getByText('ann named the group “Harbour run”').waitFor();

@@ -22,6 +22,15 @@ export function dateText(timeMs: number): string {
   return format('date', { dateStyle: 'long', timeStyle: 'short' }).format(timeMs);
 }
 
+/** 14:05 on the day it is compared with, otherwise 3 March, 14:05 or 03/03/2025, 14:05. */
+export function momentText(timeMs: number, comparedMs: number): string {
+  if (daysBetween(timeMs, comparedMs) === 0) return clockText(timeMs);
+  const isYear = new Date(timeMs).getFullYear() === new Date(comparedMs).getFullYear();
+  if (!isYear) return format('moment', { dateStyle: 'short', timeStyle: 'short' }).format(timeMs);
+  const day = { day: 'numeric', month: 'long', hour: 'numeric', minute: '2-digit' } as const;
+  return format('moment of year', day).format(timeMs);
+}
+
 /** March 2026 */
 export function monthText(timeMs: number): string {
   return format('month', { month: 'long', year: 'numeric' }).format(timeMs);

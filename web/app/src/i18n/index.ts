@@ -4,6 +4,7 @@ export {
   dateText,
   dayText,
   listText,
+  momentText,
   monthText,
   numberText,
 } from './format.svelte';

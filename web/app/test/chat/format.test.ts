@@ -1,7 +1,14 @@
 // What Ctrl+B, Ctrl+I and Ctrl+Shift+L make of a text; | is where the selection begins and ends.
 
 import { expect, test } from 'vitest';
-import { type Change, isInCode, linked, marked } from '../../src/chat/composer/format';
+import {
+  type Change,
+  code,
+  isInCode,
+  linked,
+  marked,
+  prefixed,
+} from '../../src/chat/composer/format';
 
 function run(shown: string, change: (text: string, from: number, to: number) => Change): string {
   const from = shown.indexOf('|');
@@ -51,4 +58,20 @@ test('what is code knows no marks', () => {
     false,
     false,
   ]);
+});
+
+test('strike and code, put on and taken off', () => {
+  const strike = (shown: string) => run(shown, (text, from, to) => marked(text, from, to, '~~'));
+  expect(strike('a |b| c')).toBe('a ~~|b|~~ c');
+  expect(strike('a ~~|b|~~ c')).toBe('a |b| c');
+  expect(run('a |b| c', code)).toBe('a `|b|` c');
+  expect(run('a `|b|` c', code)).toBe('a |b| c');
+  expect(run('so |a\nb|', code)).toBe('so \n```\n|a\nb|\n```');
+});
+
+test('quotes and lists begin the lines of what is selected', () => {
+  const quote = (shown: string) => run(shown, (text, from, to) => prefixed(text, from, to, '> '));
+  expect(quote('a\nb|c\nd|e\nf')).toBe('a\n|> bc\n> de|\nf');
+  expect(quote('|> bc\n> de|')).toBe('|bc\nde|');
+  expect(run('||', (text, from, to) => prefixed(text, from, to, '- '))).toBe('- ||');
 });

@@ -1,4 +1,4 @@
-// What the keys for bold, italic and links change in a text with a selection. Pure: returns the change.
+// What the keys and buttons for marks change in a text with a selection. Pure: returns the change.
 
 export interface Change {
   /** What is replaced. */
@@ -9,8 +9,10 @@ export interface Change {
   readonly select: readonly [number, number];
 }
 
+export type Mark = '**' | '*' | '~~' | '`';
+
 /** Puts the marks around what is selected, or takes them off when they are there. */
-export function marked(text: string, from: number, to: number, mark: '**' | '*'): Change {
+export function marked(text: string, from: number, to: number, mark: Mark): Change {
   const size = mark.length;
   // Marks next to a space would format nothing.
   const picked = text.slice(from, to);
@@ -37,11 +39,35 @@ function has(text: string, mark: string): boolean {
 }
 
 function begins(text: string, mark: string): boolean {
-  const stars = /^\**/.exec(text)?.[0].length ?? 0;
-  return stars === mark.length || stars === 3;
+  let run = 0;
+  while (run < text.length && text[run] === mark[0]) run++;
+  return run === mark.length || (mark[0] === '*' && run === 3);
 }
 
 const reversed = (text: string): string => [...text].reverse().join('');
+
+/** Puts this before every line of what is selected, or takes it off when all have it. */
+export function prefixed(text: string, from: number, to: number, prefix: '> ' | '- '): Change {
+  const begin = text.lastIndexOf('\n', from - 1) + 1;
+  const next = text.indexOf('\n', to);
+  const end = next < 0 ? text.length : next;
+  const lines = text.slice(begin, end).split('\n');
+  const off = lines.every((line) => line.startsWith(prefix));
+  const put = lines.map((line) => (off ? line.slice(prefix.length) : prefix + line)).join('\n');
+  const caret = begin + put.length;
+  return { from: begin, to: end, put, select: from === to ? [caret, caret] : [begin, caret] };
+}
+
+/** Makes code of what is selected: of a part of a line by backticks, of lines by a fence around them. */
+export function code(text: string, from: number, to: number): Change {
+  const inside = text.slice(from, to);
+  if (!inside.includes('\n')) return marked(text, from, to, '`');
+  const before = from > 0 && text[from - 1] !== '\n' ? '\n' : '';
+  const after = to < text.length && text[to] !== '\n' ? '\n' : '';
+  const begin = from + before.length + 4;
+  const put = `${before}\`\`\`\n${inside}\n\`\`\`${after}`;
+  return { from, to, put, select: [begin, begin + inside.length] };
+}
 
 const ADDRESS = /^(https?:\/\/|mailto:)\S+$/i;
 

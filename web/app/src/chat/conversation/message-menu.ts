@@ -16,7 +16,8 @@ import Trash from '@lucide/svelte/icons/trash-2';
 import { type MessageRow, sameEmoji } from '@parley/client/view';
 import type { Session } from '../../app/session.svelte';
 import { dateText, t } from '../../i18n';
-import { type MenuEntry, notify } from '../../lib/ui';
+import type { MenuEntry } from '../../lib/ui';
+import { copyText } from '../text/copy';
 import { type Anchor, QUICK, type RowActions } from '../timeline/actions';
 import type { NameOf } from '../timeline/label';
 
@@ -35,15 +36,6 @@ export interface MessageMenuContext {
   /** What the menu was opened at. */
   readonly anchor: Anchor;
   readonly copyLink: (row: MessageRow) => string;
-}
-
-export async function copyText(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    notify(t('chat.copied'));
-  } catch {
-    notify(t('chat.copyFailed'), { kind: 'error' });
-  }
 }
 
 /** What several messages say, with who said it and when; of one its text alone. */

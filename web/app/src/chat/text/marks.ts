@@ -11,6 +11,8 @@ export interface Span {
 
 export interface Block extends Span {
   readonly type: 'text' | 'quote' | 'code';
+  /** Of code: what its fence says it is written in. */
+  readonly language?: string | undefined;
 }
 
 export type Style = 'bold' | 'italic' | 'strike' | 'code';
@@ -83,7 +85,8 @@ function blocksOf(text: string, cut: boolean, hidden: Span[]): Block[] {
         const to = close ? close.from - 1 : text.length;
         // An empty block of code is shown as it was written.
         if (text.slice(end + 1, to).trim() !== '') {
-          push({ type: 'code', from: end + 1, to }, close ? close.to + 1 : text.length);
+          const language = text.slice(at + 3, end).trim() || undefined;
+          push({ type: 'code', from: end + 1, to, language }, close ? close.to + 1 : text.length);
           continue;
         }
       } else mayFence = false;

@@ -25,6 +25,7 @@ export type Segment = Looks &
 
 export interface Part {
   readonly type: Block['type'];
+  readonly language?: string | undefined;
   readonly segments: readonly Segment[];
 }
 
@@ -51,7 +52,12 @@ export function parts(text: string, mentions: readonly Mention[] = [], cut = fal
   const painted = paint(text, marks, specials);
   return marks.blocks.map((block): Part => {
     const { type, from, to } = block;
-    if (type === 'code') return { type, segments: [{ type: 'text', text: text.slice(from, to) }] };
+    if (type === 'code')
+      return {
+        type,
+        language: block.language,
+        segments: [{ type: 'text', text: text.slice(from, to) }],
+      };
     return { type, segments: segments(text, block, painted) };
   });
 }
