@@ -41,6 +41,21 @@ interface Finger {
   moved: boolean;
 }
 
+/** What opens under the finger must not be pressed when the finger is lifted. */
+function swallowClick(): void {
+  const swallow = (event: Event) => {
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const stop = () => {
+    removeEventListener('click', swallow, { capture: true });
+    removeEventListener('pointerdown', stop, { capture: true });
+  };
+  addEventListener('click', swallow, { capture: true });
+  // The next touch means what it says.
+  addEventListener('pointerdown', stop, { capture: true });
+}
+
 /** An attachment for the row of a message. */
 export function touch(actions: TouchActions): (row: HTMLElement) => () => void {
   return (row) => {
@@ -62,6 +77,7 @@ export function touch(actions: TouchActions): (row: HTMLElement) => () => void {
       const target = event.target as Element;
       timer = setTimeout(() => {
         end();
+        swallowClick();
         actions.onhold({ x, y }, target);
       }, HOLD_MS);
     };
