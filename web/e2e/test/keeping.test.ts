@@ -56,12 +56,12 @@ test('a cleared chat is empty on all own devices and as it was on others', async
   await enter(theirs, ann.name);
   await enter(page, bob.name);
   await message(page, 'three').waitFor();
-  await page.locator('section.conversation header a').click();
-  await page.getByRole('button', { name: 'Delete chat' }).click();
+  await page.locator('section.conversation header').getByRole('button', { name: 'More' }).click();
+  await page.getByRole('menuitem', { name: 'Delete chat' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Delete chat' }).click();
   await line(page, bob.name).waitFor({ state: 'detached' });
   await message(other, 'one').waitFor({ state: 'detached' });
-  await page.goBack();
+  await page.goto(other.url());
   await other.getByText('No messages yet').waitFor();
   await page.getByText('No messages yet').waitFor();
   expect(await texts(theirs)).toEqual(['one', 'two', 'three']);
