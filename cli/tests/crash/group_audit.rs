@@ -10,12 +10,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parley_protocol::Message as _;
 use parley_protocol::wire::{
-    Delete, Edit, Entry, EntryKind, MemberRemoved, MembersAdded, Reaction, fetch,
+    Delete, Edit, Entry, EntryKind, MemberRemoved, MembersAdded, Reaction,
 };
 
 use crate::common::ledger::{Ledger, user};
-use crate::common::session::{Said, entries_of};
-use crate::common::{Api, Ready, Session, Transport, asks};
+use crate::common::session::entries_of;
+use crate::common::{Api, Ready, Session, Transport};
 use crate::groups::{Act, GROUPS, GUEST, Groups, Outcome, PEOPLE};
 
 pub(crate) struct GroupAuditor {
@@ -182,10 +182,8 @@ impl GroupAuditor {
         let mut session = Session::open(ready, Transport::Tls, &self.groups.auditors[0]).await;
         let mut after = 0;
         while after < ledger.last() {
-            let ask = asks::fetch(&self.groups.ids[group], fetch::From::AfterSeq(after), 40);
-            let Said::Fetched(page) = session.ask(ask).await.expect("a page") else {
-                panic!("not a page")
-            };
+            let page = session.fetch_after(&self.groups.ids[group], after, 40).await;
+            let page = page.expect("a page");
             let on_page: BTreeSet<u64> =
                 entries_of(&page.entries).iter().map(|entry| entry.seq).collect();
             assert!(!page.related_cut, "more related than expected");
