@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Account, corrected, readAccounts, slotFor } from '../src/app/accounts.svelte';
 import { describe as describeBrowser } from '../src/app/browser';
-import { cleanName } from '../src/app/names.svelte';
 import { wanted } from '../src/app/notifications';
 
 const account = (slot: number, name = `user${slot}`, expired = false): Account => ({
@@ -66,13 +65,6 @@ describe('what a browser is called', () => {
     ['curl', 'Browser'],
   ])('%s', (agent, name) => {
     expect(describeBrowser(agent)).toBe(name);
-  });
-});
-
-describe('names', () => {
-  it('are one clean line', () => {
-    expect(cleanName('  a\u202e\u2067b\n\tc\u200b\u0000d ')).toBe('ab c d');
-    expect(cleanName('دينا 🇩🇪')).toBe('دينا 🇩🇪');
   });
 });
 

@@ -3,6 +3,7 @@
 
 import type { ClientApi, Profile, User } from '@parley/client';
 import type { KeptPerson, PeopleStore } from '@parley/client/cache';
+import { shownName } from '@parley/client/text';
 import type { PresenceView } from '@parley/client/view';
 import { SvelteMap } from 'svelte/reactivity';
 import { t } from '../i18n';
@@ -65,7 +66,7 @@ export class Names {
   called(user: User): string {
     const profile = this.#profiles.get(user.id);
     if (profile?.deleted) return t('people.deleted');
-    const name = cleanName(profile?.displayName ?? '') || profile?.user.name || user.name;
+    const name = shownName(profile?.displayName ?? '') || profile?.user.name || user.name;
     // Where no name is known the id stands for it, which tells nobody anything.
     return name === user.id ? t('chat.somebody') : name;
   }
@@ -186,12 +187,4 @@ function profileOf({ id, name, displayName, deleted }: KeptPerson): Profile {
 
 function isSame(a: Profile | undefined, b: Profile): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
-}
-
-/** A name for one line: without characters that turn or break the text around it. */
-export function cleanName(name: string): string {
-  return name
-    .replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
-    .replace(/[\p{Cc}\u2028\u2029\u200b\ufeff]+/gu, ' ')
-    .trim();
 }

@@ -4,12 +4,12 @@
 // focus nothing is notified, whatever it shows: the list and the window's title tell of it.
 
 import type { Edit, Entry, Event, Message, Preferences } from '@parley/client';
+import { shownName } from '@parley/client/text';
 import { oneLine } from '../chat/text/segments';
 import { t } from '../i18n';
 import { type Device, deviceSettings } from '../lib/device.svelte';
 import { go } from '../lib/router.svelte';
 import { href, parse } from '../lib/routes';
-import { cleanName } from './names.svelte';
 import type { Session } from './session.svelte';
 import { close, own, type Permission, permission, shown } from './shown-notifications';
 
@@ -159,7 +159,7 @@ async function tell(session: Session, entry: Entry): Promise<void> {
   if (entry.seq <= conversation.read) return;
   if (!wanted(entry, conversation.preferences, deviceSettings(), Date.now())) return;
   const sender = session.names.of(entry.sender);
-  const title = cleanName(conversation.info.title);
+  const title = shownName(conversation.info.title);
   const preview = deviceSettings().notifyPreview;
   await show(
     preview ? (title === '' ? sender : `${sender} · ${title}`) : t('app.name'),

@@ -5,9 +5,10 @@
  *
  * Driven by the composer: `look` after each change of the text or the caret.
  */
+
+import { type Begun, begunMention } from '@parley/client/text';
 import { begunEmoji, type EmojiGroup, emojiOf, endedEmoji, findEmoji } from './emoji';
 import type { Change } from './format';
-import { type Begun, begun } from './mentions';
 
 /** So many are offered. */
 export const OFFERED = 6;
@@ -62,7 +63,7 @@ export class Completion {
 
   /** Looks what is being written before the caret. */
   look({ text, caret }: Field): void {
-    const mention = caret === undefined ? undefined : begun(text, caret);
+    const mention = caret === undefined ? undefined : begunMention(text, caret);
     const name = caret === undefined || mention ? undefined : begunEmoji(text, caret);
     const found = mention ?? name;
     if (found?.at !== this.#begun?.at || found?.letters !== this.#begun?.letters) this.#chosen = 0;

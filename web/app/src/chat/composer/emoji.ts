@@ -1,7 +1,6 @@
 // Emoji by their names: the data, and `:rocket` while it is being written.
 
-import { fold } from '@parley/client/text';
-import type { Begun } from './mentions';
+import { type Begun, fold } from '@parley/client/text';
 
 /**
  * The emoji, words to find it by, and what it is called between colons, both with

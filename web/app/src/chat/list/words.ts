@@ -1,6 +1,7 @@
 // Short words about conversations: their names, who is there, who writes, the line below the name.
 
 import type { User } from '@parley/client';
+import { shownName } from '@parley/client/text';
 import type { ConversationRow } from '@parley/client/view';
 import type { Session } from '../../app/session.svelte';
 import { listText, t } from '../../i18n';
@@ -11,7 +12,7 @@ export function conversationName(
   row: Pick<ConversationRow, 'kind' | 'peer' | 'title'>,
   session: Session,
 ): string {
-  if (row.kind === 'group') return row.title;
+  if (row.kind === 'group') return shownName(row.title) || t('chat.group');
   if (!row.peer) return t('chat.somebody');
   return row.peer.id === session.me.id ? t('chat.notes') : session.names.of(row.peer);
 }

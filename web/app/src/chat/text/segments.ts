@@ -2,8 +2,18 @@
 // nothing in a text can become markup.
 
 import type { Mention } from '@parley/client';
-import { find } from 'linkifyjs';
-import { type Block, type Marks, marksOf, mayFormat, type Span } from './marks';
+import {
+  type Block,
+  emojiAlone,
+  findLinks,
+  type Link,
+  labelledLink,
+  type Marks,
+  marksOf,
+  mayFormat,
+  type Span,
+  shortened,
+} from '@parley/client/text';
 
 interface Looks {
   readonly bold?: boolean | undefined;
@@ -29,15 +39,13 @@ export interface Part {
   readonly segments: readonly Segment[];
 }
 
-const SCHEMES = new Set(['http:', 'https:', 'mailto:']);
-
 /**
  * `mentions` count characters as Unicode scalar values; those that don't fit the text are passed over. `cut`: the text
  * goes on.
  */
 export function parts(text: string, mentions: readonly Mention[] = [], cut = false): Part[] {
   const named = places(text, mentions);
-  const links = linksIn(text).filter(
+  const links = findLinks(text).filter(
     (link) => !named.some((place) => place.from < link.to && link.from < place.to),
   );
   const specials = [...links, ...named].sort((a, b) => a.from - b.from);
@@ -48,7 +56,7 @@ export function parts(text: string, mentions: readonly Mention[] = [], cut = fal
     const painted = paint(text, { styles: [], links: [], hidden: [] }, specials);
     return [{ type: 'text', segments: segments(text, { from: 0, to: text.length }, painted) }];
   }
-  const marks = marksOf(text, { solid: specials, link: maskedLink, cut });
+  const marks = marksOf(text, { solid: specials, link: labelledLink, cut });
   const painted = paint(text, marks, specials);
   return marks.blocks.map((block): Part => {
     const { type, from, to } = block;
@@ -147,7 +155,10 @@ function segment(text: string, look: number, special: Special | undefined): Segm
   if (look & BIT.italic) looks.italic = true;
   if (look & BIT.strike) looks.strike = true;
   if (look & BIT.code) return { type: 'text', text, code: true, ...looks };
-  if (special && 'href' in special) return { type: 'link', text, href: special.href, ...looks };
+  if (special && 'href' in special) {
+    const shown = 'shown' in special ? special.shown : undefined;
+    return { type: 'link', text: shown ?? text, href: special.href, ...looks };
+  }
   if (!special) return { type: 'text', text, ...looks };
   const { who } = special.mention;
   return who.type === 'user'
@@ -181,43 +192,6 @@ function places(text: string, mentions: readonly Mention[]): Place[] {
   return found;
 }
 
-interface Link extends Span {
-  readonly href: string;
-}
-
-/** Addresses in a text. */
-function linksIn(text: string): Link[] {
-  const found: Link[] = [];
-  for (const match of /[.:@]/.test(text) ? find(text) : []) {
-    if (!match.isLink) continue;
-    // Marks after an address, and the end of a text that was written as a link, are not part of it.
-    const end = match.value.indexOf('](');
-    const value = end < 0 ? match.value : match.value.slice(0, end);
-    const extra = match.value.length - value.replace(/[*_~`]+$/, '').length;
-    const href = safeLink(extra > 0 ? match.href.slice(0, -extra) : match.href);
-    if (href !== undefined) found.push({ from: match.start, to: match.end - extra, href });
-  }
-  return found;
-}
-
-/** The address of a text that was written as a link; nothing when the text looks like an address of another host. */
-function maskedLink(href: string, label: string): string | undefined {
-  const safe = /^[a-z]+:/i.test(href) ? safeLink(href) : undefined;
-  if (safe === undefined) return undefined;
-  const { host } = new URL(safe);
-  return linksIn(label).every((link) => new URL(link.href).host === host) ? safe : undefined;
-}
-
-/** The address as the browser would open it, if its scheme is one that messages may link to. */
-export function safeLink(href: string): string | undefined {
-  try {
-    const url = new URL(href);
-    return SCHEMES.has(url.protocol) ? url.href : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** How much of a long text is shown before somebody asks for the rest. */
 const SHOWN_CHARS = 1_500;
 const SHOWN_LINES = 20;
@@ -246,18 +220,8 @@ export function oneLine(text: string, limit = 140): string {
   const line = plainText(text.slice(0, 4 * limit))
     .replace(/\s+/gu, ' ')
     .trim();
-  const letters = [...line];
-  return letters.length > limit ? `${letters.slice(0, limit).join('')}…` : line;
+  return shortened(line, limit);
 }
-
-/** Pictures, flags, and what joins and colours them. */
-const EMOJI_ONLY =
-  /^(?:\p{Extended_Pictographic}|[\u{1f1e6}-\u{1f1ff}\u{1f3fb}-\u{1f3ff}]|\u200d|\ufe0f|\s)+$/u;
-const LETTERS = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /** One to three emoji and nothing else: shown large. */
-export function isBigEmoji(text: string): boolean {
-  if (text.length > 60 || !EMOJI_ONLY.test(text)) return false;
-  const letters = [...LETTERS.segment(text)].filter(({ segment }) => segment.trim() !== '');
-  return letters.length >= 1 && letters.length <= 3;
-}
+export const isBigEmoji = (text: string): boolean => emojiAlone(text, 3) > 0;
