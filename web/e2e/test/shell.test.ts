@@ -159,7 +159,7 @@ test('everything around the chat works by keyboard', async () => {
 });
 
 test('one column on phones, with a way back; odd addresses are said to be odd', async () => {
-  const person = await stage.person('pia');
+  const person = await stage.person('pip');
   const device = await stage.device(person, PHONE);
   const page = await device.page('/u/0/settings');
   await page.getByRole('link', { name: 'Privacy' }).click();
