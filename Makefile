@@ -1,7 +1,7 @@
 # The commands of the house. `make run` and `make test` are all a newcomer needs.
 #
 # One rule holds everywhere below: one profile (--release) and one selection
-# (--workspace). RocksDB takes about 20 minutes of two cores to compile, once
+# (--workspace). RocksDB takes 20 to 50 minutes of two cores to compile, once
 # for each profile or set of features that differs, so nothing here differs.
 # CARGO_TARGET_DIR is respected when it is set.
 
